@@ -1,0 +1,9 @@
+//! Rollcall keeps the roll of who works there: it consumes WorkOS Directory Sync webhooks.
+//!
+//! The path of one event: `http::webhook` verifies the raw bytes and hands the event to the
+//! `intake` committer; one transaction later it is durable in the `outbox` and WorkOS gets its 200;
+//! the `worker` claims a batch, loads what it touches, folds it with the pure `roll`, and writes
+//! profiles, memberships, audit rows and due deliveries in one transaction; the delivery loop then
+//! sends what is due, each under its own lease, outside of any transaction.
+
+pub mod clock;
