@@ -7,3 +7,11 @@
 //! sends what is due, each under its own lease, outside of any transaction.
 
 pub mod clock;
+pub mod config;
+pub mod db;
+pub mod intake;
+pub mod outbox;
+pub mod people;
+pub mod roll;
+pub mod telemetry;
+pub mod workos;
