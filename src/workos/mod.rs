@@ -1,0 +1,13 @@
+//! The outside vocabulary: what WorkOS Directory Sync sends, read into types of our own. Pure: no
+//! database, no network, no runtime. `signature` proves where bytes came from, `envelope` reads
+//! the few fields the outbox indexes, `event` reads the whole, `order` says which of two events is
+//! newer. Readers are lenient where the wire is loose (fields that come and go, two timestamp
+//! forms, foreign ids) and strict where a guess could remove or greet the wrong person.
+
+pub mod ids;
+pub mod order;
+pub mod signature;
+
+pub use ids::{event_time, new_event_id};
+pub use order::OrderKey;
+pub use signature::{Rejection, Secret, Secrets, SecretsError, Verified, sign, verify};
