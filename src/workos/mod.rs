@@ -4,10 +4,21 @@
 //! newer. Readers are lenient where the wire is loose (fields that come and go, two timestamp
 //! forms, foreign ids) and strict where a guess could remove or greet the wrong person.
 
+pub mod envelope;
+pub mod event;
 pub mod ids;
 pub mod order;
 pub mod signature;
+pub mod text;
+pub mod user;
 
+mod email;
+mod json;
+mod legacy;
+
+pub use envelope::{Envelope, EnvelopeError, read_envelope};
+pub use event::{Data, Directory, Event, Group, Membership, Unusable, read_event};
 pub use ids::{event_time, new_event_id};
 pub use order::OrderKey;
 pub use signature::{Rejection, Secret, Secrets, SecretsError, Verified, sign, verify};
+pub use user::{DirectoryUser, Said, UserState};
