@@ -22,3 +22,6 @@ pub use ids::{event_time, new_event_id};
 pub use order::OrderKey;
 pub use signature::{Rejection, Secret, Secrets, SecretsError, Verified, sign, verify};
 pub use user::{DirectoryUser, Said, UserState};
+
+#[cfg(test)]
+mod fixture_tests;
