@@ -7,3 +7,4 @@
 //! sends what is due, each under its own lease, outside of any transaction.
 
 pub mod clock;
+pub mod config;
