@@ -6,6 +6,7 @@
 //! profiles, memberships, audit rows and due deliveries in one transaction; the delivery loop then
 //! sends what is due, each under its own lease, outside of any transaction.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod db;
