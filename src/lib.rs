@@ -8,11 +8,15 @@
 
 pub mod cli;
 pub mod clock;
+pub mod conditions;
 pub mod config;
 pub mod db;
 pub mod intake;
 pub mod outbox;
 pub mod people;
+pub mod retry;
 pub mod roll;
 pub mod telemetry;
+pub mod triggers;
+pub mod worker;
 pub mod workos;

@@ -40,6 +40,12 @@ macro_rules! on_backend {
 
 pub(crate) use on_backend;
 
+/// A `LIKE` pattern for text found anywhere, its own wildcards made harmless.
+pub(crate) fn contains(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    format!("%{escaped}%")
+}
+
 /// Rows in one statement: SQLite takes 32,766 bound values, PostgreSQL 65,535.
 pub const ROWS_PER_STATEMENT: usize = 1_000;
 

@@ -220,6 +220,7 @@ diesel::table! {
         trigger_id -> Text,
         step -> Integer,
         period -> Text,
+        on_event -> Text,
         channel -> Text,
         event_id -> Nullable<Text>,
         state -> Text,

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::schema::{event_attempts, event_bodies, outbox};
-use crate::db::{Conn, on_backend};
+use crate::db::{Conn, contains, on_backend};
 
 /// Which events. Everything given must hold.
 #[derive(Debug, Clone, Default)]
@@ -103,12 +103,6 @@ pub fn list(conn: &mut Conn, filter: &EventFilter, limit: i64) -> QueryResult<Ve
         }
         query.load(c)
     })
-}
-
-/// A `LIKE` pattern for text found anywhere, its own wildcards made harmless.
-pub(crate) fn contains(text: &str) -> String {
-    let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    format!("%{escaped}%")
 }
 
 /// One event by WorkOS's id.

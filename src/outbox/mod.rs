@@ -7,11 +7,10 @@ mod claim;
 mod enqueue;
 mod prune;
 mod replay;
-pub mod retry;
 mod settle;
 mod stats;
 
-pub(crate) use browse::contains;
+
 pub use browse::{EventFilter, EventRow, attempts_of, body_of, find, list};
 pub use claim::{Claimed, claim, lock_part};
 pub use enqueue::{NewEvent, enqueue};

@@ -93,11 +93,10 @@ fn write(conn: &mut Conn, verdict: &Verdict, ids: &[i64], now: Timestamp) -> Que
     Ok(())
 }
 
-/// Counts an attempt that is about to be made (careful mode); [`settle`] will count it once more,
-/// which only makes an event that kills the process park sooner.
-pub fn mark_attempt(conn: &mut Conn, id: i64) -> QueryResult<()> {
+/// Counts an attempt that is about to be made (careful mode), by its weight.
+pub fn mark_attempt(conn: &mut Conn, id: i64, weight: i32) -> QueryResult<()> {
     on_backend!(conn, c => diesel::update(outbox::table.find(id))
-        .set(outbox::attempts.eq(outbox::attempts + 1))
+        .set(outbox::attempts.eq(outbox::attempts + weight))
         .execute(c))?;
     Ok(())
 }

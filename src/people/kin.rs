@@ -9,7 +9,7 @@ use diesel::upsert::excluded;
 use crate::clock::Timestamp;
 use crate::db::schema::{link_keys, links, profiles};
 use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
-use crate::roll::{Kin, Link, Person};
+use crate::roll::{Link, Person};
 use crate::workos::OrderKey;
 
 use super::{to_json, unreadable};

@@ -7,8 +7,7 @@ use diesel::upsert::excluded;
 
 use crate::clock::Timestamp;
 use crate::db::schema::{links, profiles};
-use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
-use crate::outbox::contains;
+use crate::db::{Conn, ROWS_PER_STATEMENT, contains, on_backend};
 use crate::roll::{Person, Profile};
 
 use super::to_json;

@@ -10,9 +10,12 @@ use serde_json::Value;
 
 use crate::workos::OrderKey;
 
+use super::attributes::Values;
 use super::fold::Known;
 use super::kin::{Contest, Kin, Link, LinkState};
 use super::lifecycle::Status;
+use super::settings::Settings;
+use super::statement::Statement;
 
 /// Who a link belongs to.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +32,7 @@ pub(super) enum Verdict {
 
 /// The keys by which a link can meet others of its organization: `i:` idp id, `n:` employee number,
 /// `e:` e-mail address in lower case (R22).
-pub fn keys_of(idp_id: Option<&str>, email: Option<&str>, employee_number: Option<&str>) -> Vec<String> {
+fn keys_of(idp_id: Option<&str>, email: Option<&str>, employee_number: Option<&str>) -> Vec<String> {
     let mut keys = Vec::new();
     if let Some(id) = idp_id {
         keys.push(format!("i:{id}"));
@@ -152,4 +155,13 @@ fn number_of(link: &Link) -> Option<String> {
 
 fn same_text(one: Option<&str>, other: Option<&str>) -> bool {
     matches!((one, other), (Some(one), Some(other)) if fold_case(one) == fold_case(other))
+}
+
+/// The keys a statement says, under the organization's mapping.
+pub fn keys_said(statement: &Statement, settings: &Settings) -> Vec<String> {
+    let mut said = std::collections::BTreeMap::new();
+    let mut values = Values { values: &mut said, warnings: Vec::new() };
+    values.take(&statement.said.user, &settings.mapping, false);
+    let text = |name: &str| said.get(name).and_then(Value::as_str);
+    keys_of(statement.said.user.idp_id.as_deref(), text("email"), text("employee_number"))
 }

@@ -227,6 +227,7 @@ CREATE TABLE deliveries (
     trigger_id TEXT NOT NULL,
     step INTEGER NOT NULL,
     period TEXT NOT NULL,
+    on_event TEXT NOT NULL,
     channel TEXT NOT NULL,
     event_id TEXT,
     state TEXT NOT NULL,
