@@ -9,8 +9,6 @@ use std::time::Duration;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Log, LogFormat};
-
 /// What a metric counts or measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -88,13 +86,14 @@ metrics_list! {
 
 /// From half a millisecond to ten minutes: a commit, a request, a wait behind a backlog.
 const SECONDS: &[f64] = &[
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0,
-    600.0,
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+    60.0, 300.0, 600.0,
 ];
 
 /// Sizes of groups and batches.
-const SIZES: &[f64] =
-    &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0];
+const SIZES: &[f64] = &[
+    1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0,
+];
 
 /// How often recorded values are folded into their buckets: unfolded ones take memory each.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -113,25 +112,38 @@ pub enum TelemetryError {
     Upkeep(#[from] std::io::Error),
 }
 
-/// Starts the log on standard error. A second call changes nothing.
-///
-/// `verbose` shows Rollcall's own debug lines beside what the filter lets through; `colour` is for
-/// text on a terminal only.
-pub fn start_log(log: &Log, verbose: bool, colour: bool) {
-    let filter = if verbose { format!("{},rollcall=debug", log.filter) } else { log.filter.clone() };
+/// What is logged, and in which shape.
+#[derive(Debug, Clone, Copy)]
+pub struct Logging<'a> {
+    /// As `tracing_subscriber::EnvFilter` reads it; what it cannot read is left out.
+    pub filter: &'a str,
+    /// Whether Rollcall's own debug lines are shown beside what the filter lets through.
+    pub verbose: bool,
+    /// One JSON object a line instead of text.
+    pub json: bool,
+    /// Whether text may be coloured, which it then is on a terminal.
+    pub colour: bool,
+}
+
+/// Starts the log on standard error. A second call in one process changes nothing.
+pub fn start_log(logging: Logging<'_>) {
+    let more = if logging.verbose {
+        ",rollcall=debug"
+    } else {
+        ""
+    };
     let lines = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
+        .with_env_filter(EnvFilter::new(format!("{}{more}", logging.filter)))
         .with_writer(std::io::stderr)
-        .with_ansi(colour && std::io::stderr().is_terminal())
+        .with_ansi(logging.colour && std::io::stderr().is_terminal())
         // A reader of standard error that went away must not bring the service down.
         .log_internal_errors(false);
-    let started = match log.format {
-        LogFormat::Text => lines.try_init().is_ok(),
-        LogFormat::Json => lines.json().flatten_event(true).with_current_span(true).try_init().is_ok(),
+    // It fails only where a log has already been started.
+    let _ = if logging.json {
+        lines.json().flatten_event(true).try_init()
+    } else {
+        lines.try_init()
     };
-    if started && log.otel_endpoint.is_some() {
-        tracing::warn!("OTEL_EXPORTER_OTLP_ENDPOINT is set, but this build exports no traces");
-    }
 }
 
 /// Installs the process's metrics recorder, once, and gives the handle that renders `/metrics`.
@@ -154,13 +166,17 @@ pub fn install_metrics() -> Result<PrometheusHandle, TelemetryError> {
 }
 
 fn builder() -> Result<PrometheusBuilder, BuildError> {
-    METRICS.iter().filter(|metric| metric.kind == Kind::Histogram).try_fold(
-        PrometheusBuilder::new(),
-        |builder, metric| {
-            let buckets = if metric.name.ends_with("_seconds") { SECONDS } else { SIZES };
+    METRICS
+        .iter()
+        .filter(|metric| metric.kind == Kind::Histogram)
+        .try_fold(PrometheusBuilder::new(), |builder, metric| {
+            let buckets = if metric.name.ends_with("_seconds") {
+                SECONDS
+            } else {
+                SIZES
+            };
             builder.set_buckets_for_metric(Matcher::Full(metric.name.to_owned()), buckets)
-        },
-    )
+        })
 }
 
 fn describe() {
@@ -182,7 +198,10 @@ fn keep_up(handle: PrometheusHandle) -> std::io::Result<()> {
             handle.run_upkeep();
         }
     };
-    std::thread::Builder::new().name("metrics-upkeep".to_owned()).spawn(round).map(|_| ())
+    std::thread::Builder::new()
+        .name("metrics-upkeep".to_owned())
+        .spawn(round)
+        .map(|_| ())
 }
 
 #[cfg(test)]
@@ -199,22 +218,46 @@ mod tests {
         metrics::histogram!(INTAKE_GROUP_SIZE).record(7.0);
         metrics::histogram!(APPLY_SECONDS).record(0.2);
         let page = first.render();
-        assert!(page.contains("rollcall_webhook_requests_total{outcome=\"tested\"} 2"), "{page}");
-        assert!(page.contains("# HELP rollcall_webhook_requests_total Deliveries answered."), "{page}");
-        assert!(page.contains("rollcall_intake_group_size_bucket{le=\"10\"} 1"), "{page}");
-        assert!(page.contains("rollcall_apply_seconds_bucket{le=\"0.25\"} 1"), "{page}");
+        assert!(
+            page.contains("rollcall_webhook_requests_total{outcome=\"tested\"} 2"),
+            "{page}"
+        );
+        assert!(
+            page.contains("# HELP rollcall_webhook_requests_total Deliveries answered."),
+            "{page}"
+        );
+        assert!(
+            page.contains("rollcall_intake_group_size_bucket{le=\"10\"} 1"),
+            "{page}"
+        );
+        assert!(
+            page.contains("rollcall_apply_seconds_bucket{le=\"0.25\"} 1"),
+            "{page}"
+        );
         assert!(page.contains("rollcall_build_info{version="), "{page}");
-        assert!(second.render().contains("rollcall_webhook_requests_total{outcome=\"tested\"} 2"));
+        assert!(
+            second
+                .render()
+                .contains("rollcall_webhook_requests_total{outcome=\"tested\"} 2")
+        );
     }
 
     #[test]
     fn metric_names_follow_the_conventions() {
         for metric in METRICS {
             assert!(metric.name.starts_with("rollcall_"), "{}", metric.name);
-            assert_eq!(metric.name.ends_with("_total"), metric.kind == Kind::Counter, "{}", metric.name);
+            assert_eq!(
+                metric.name.ends_with("_total"),
+                metric.kind == Kind::Counter,
+                "{}",
+                metric.name
+            );
             assert!(metric.help.ends_with('.'), "{}", metric.name);
             assert_eq!(
-                METRICS.iter().filter(|other| other.name == metric.name).count(),
+                METRICS
+                    .iter()
+                    .filter(|other| other.name == metric.name)
+                    .count(),
                 1,
                 "{}",
                 metric.name
@@ -224,8 +267,13 @@ mod tests {
 
     #[test]
     fn starting_the_log_twice_is_harmless() {
-        let log = crate::config::Config::defaults().unwrap().log;
-        start_log(&log, true, false);
-        start_log(&log, false, true);
+        for (verbose, json) in [(true, false), (false, true)] {
+            start_log(Logging {
+                filter: "info",
+                verbose,
+                json,
+                colour: false,
+            });
+        }
     }
 }

@@ -61,9 +61,15 @@ fn show(context: &Context) -> Result<(), Failure> {
         return Ok(());
     }
     let cells = rows.into_iter().map(|row| {
-        let origin = if row.origin == Origin::Unset { Cell::Nothing } else { row.origin.to_string().into() };
+        let origin = if row.origin == Origin::Unset {
+            Cell::Nothing
+        } else {
+            row.origin.to_string().into()
+        };
         vec![row.name.into(), row.value.into(), origin]
     });
-    context.output.table(&["setting", "value", "origin"], cells.collect());
+    context
+        .output
+        .table(&["setting", "value", "origin"], cells.collect());
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::exit::Failure;
 use super::output::Output;
 use super::settings::SettingFlags;
-use crate::config::{self, Config, Loaded, Origin};
+use crate::config::{self, Config, Loaded, LogFormat, Origin};
 use crate::telemetry;
 
 /// Flags that stand before or after any command.
@@ -42,7 +42,10 @@ pub struct Context {
 
 impl Context {
     pub(super) fn new(globals: Globals) -> Self {
-        Self { output: Output::new(globals.json, globals.no_color, globals.yes), globals }
+        Self {
+            output: Output::new(globals.json, globals.no_color, globals.yes),
+            globals,
+        }
     }
 
     /// The configuration with the origin of each value; starts no log.
@@ -50,9 +53,14 @@ impl Context {
     /// # Errors
     /// Every problem with it, as [`super::Exit::Configuration`].
     pub fn loaded(&self) -> Result<Loaded, Failure> {
-        let env = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+        let env =
+            |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
         let file = self.globals.config.clone().or_else(config::find_file);
-        Ok(config::load(&self.globals.settings.0, &env, file.as_deref())?)
+        Ok(config::load(
+            &self.globals.settings.0,
+            &env,
+            file.as_deref(),
+        )?)
     }
 
     /// The configuration for a command that does one thing and ends. Only warnings are logged
@@ -62,7 +70,9 @@ impl Context {
     /// As [`Context::loaded`].
     pub fn config(&self) -> Result<Config, Failure> {
         let mut loaded = self.loaded()?;
-        let silent = |row: &config::ShownSetting| row.name == "ROLLCALL_LOG" && row.origin == Origin::Default;
+        let silent = |row: &config::ShownSetting| {
+            row.name == "ROLLCALL_LOG" && row.origin == Origin::Default
+        };
         if loaded.rows.iter().any(silent) {
             loaded.config.log.filter = "warn".to_owned();
         }
@@ -81,8 +91,16 @@ impl Context {
     }
 
     fn start_log(&self, config: &Config) {
-        let plain =
-            self.globals.no_color || std::env::var_os("NO_COLOR").is_some_and(|said| !said.is_empty());
-        telemetry::start_log(&config.log, self.globals.verbose, !plain);
+        let plain = self.globals.no_color
+            || std::env::var_os("NO_COLOR").is_some_and(|said| !said.is_empty());
+        telemetry::start_log(telemetry::Logging {
+            filter: &config.log.filter,
+            verbose: self.globals.verbose,
+            json: config.log.format == LogFormat::Json,
+            colour: !plain,
+        });
+        if config.log.otel_endpoint.is_some() {
+            tracing::warn!("OTEL_EXPORTER_OTLP_ENDPOINT is set, but this build exports no traces");
+        }
     }
 }

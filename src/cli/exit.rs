@@ -72,7 +72,11 @@ pub struct Failure {
 impl Failure {
     /// A failure with a code and a sentence.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), hint: None }
+        Self {
+            exit,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// The same failure with a way out.
@@ -106,5 +110,42 @@ impl From<Problems> for Failure {
 impl From<anyhow::Error> for Failure {
     fn from(why: anyhow::Error) -> Self {
         Self::new(Exit::SomeFailed, format!("{why:#}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_codes_are_the_documented_ones() {
+        let codes = [
+            Exit::Done,
+            Exit::SomeFailed,
+            Exit::Usage,
+            Exit::NotFound,
+            Exit::Refused,
+            Exit::Unavailable,
+            Exit::Configuration,
+        ];
+        assert_eq!(codes.map(|exit| exit as u8), [0, 1, 2, 3, 4, 69, 78]);
+        for exit in codes {
+            assert!(
+                EXIT_CODES.contains(&format!("\n  {:<4}", exit as u8)),
+                "{exit:?} is not in the help"
+            );
+        }
+    }
+
+    #[test]
+    fn a_failure_in_json_has_code_message_and_hint() {
+        let failure = Failure::new(Exit::NotFound, "there is no event `x`");
+        let json =
+            r#"{"error":{"code":"not_found","hint":null,"message":"there is no event `x`"}}"#;
+        assert_eq!(failure.to_json().to_string(), json);
+        assert_eq!(
+            failure.hint("look again").to_json()["error"]["hint"],
+            "look again"
+        );
     }
 }

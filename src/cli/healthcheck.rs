@@ -30,17 +30,29 @@ pub struct Args {}
 pub async fn run(_: Args, context: &Context) -> Result<Exit, Failure> {
     let at = reachable(context.config()?.http.listen);
     let not_ready = |why: String| {
-        Failure::new(Exit::SomeFailed, format!("the service on {at} is not ready: {why}"))
-            .hint("`rollcall doctor` looks for the cause")
+        Failure::new(
+            Exit::SomeFailed,
+            format!("the service on {at} is not ready: {why}"),
+        )
+        .hint("`rollcall doctor` looks for the cause")
     };
     let answer = match tokio::time::timeout(PATIENCE, ask(at)).await {
-        Err(_) => return Err(not_ready(format!("no answer within {} s", PATIENCE.as_secs()))),
+        Err(_) => {
+            return Err(not_ready(format!(
+                "no answer within {} s",
+                PATIENCE.as_secs()
+            )));
+        }
         Ok(Err(why)) => return Err(not_ready(why.to_string())),
         Ok(Ok(answer)) => answer,
     };
-    let (status, body) = read(&answer).ok_or_else(|| not_ready("its answer is not HTTP".to_owned()))?;
+    let (status, body) =
+        read(&answer).ok_or_else(|| not_ready("its answer is not HTTP".to_owned()))?;
     if status != 200 {
-        return Err(not_ready(format!("{status} {}", output::plain(body.trim()))));
+        return Err(not_ready(format!(
+            "{status} {}",
+            output::plain(body.trim())
+        )));
     }
     context.output.line(output::plain(body.trim()));
     Ok(Exit::Done)
@@ -58,12 +70,17 @@ async fn ask(at: SocketAddr) -> std::io::Result<String> {
 /// Status and body of an HTTP/1.x answer.
 fn read(answer: &str) -> Option<(u16, &str)> {
     let (head, body) = answer.split_once("\r\n\r\n")?;
-    let status = head.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()?;
+    let status = head
+        .strip_prefix("HTTP/1.")?
+        .split(' ')
+        .nth(1)?
+        .parse()
+        .ok()?;
     Some((status, body))
 }
 
 /// "Every address" is where one listens, not where one connects to.
-fn reachable(listen: SocketAddr) -> SocketAddr {
+pub(super) fn reachable(listen: SocketAddr) -> SocketAddr {
     let host = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -79,14 +96,26 @@ mod tests {
     #[test]
     fn an_answer_is_read_and_what_is_not_http_is_not() {
         assert_eq!(read("HTTP/1.1 200 OK\r\nA: b\r\n\r\n{}"), Some((200, "{}")));
-        assert_eq!(read("HTTP/1.0 503 Service Unavailable\r\n\r\n"), Some((503, "")));
+        assert_eq!(
+            read("HTTP/1.0 503 Service Unavailable\r\n\r\n"),
+            Some((503, ""))
+        );
         assert_eq!(read("SSH-2.0-OpenSSH"), None);
     }
 
     #[test]
     fn the_unspecified_address_is_reached_on_loopback() {
-        assert_eq!(reachable("0.0.0.0:8080".parse().unwrap()).to_string(), "127.0.0.1:8080");
-        assert_eq!(reachable("[::]:8080".parse().unwrap()).to_string(), "[::1]:8080");
-        assert_eq!(reachable("10.1.2.3:80".parse().unwrap()).to_string(), "10.1.2.3:80");
+        assert_eq!(
+            reachable("0.0.0.0:8080".parse().unwrap()).to_string(),
+            "127.0.0.1:8080"
+        );
+        assert_eq!(
+            reachable("[::]:8080".parse().unwrap()).to_string(),
+            "[::1]:8080"
+        );
+        assert_eq!(
+            reachable("10.1.2.3:80".parse().unwrap()).to_string(),
+            "10.1.2.3:80"
+        );
     }
 }

@@ -33,12 +33,17 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let mut command = &tree;
     for name in &args.command {
         command = command.find_subcommand(name).ok_or_else(|| {
-            Failure::new(Exit::NotFound, format!("there is no command `{}`", args.command.join(" ")))
-                .hint("`rollcall --help` lists the commands")
+            Failure::new(
+                Exit::NotFound,
+                format!("there is no command `{}`", args.command.join(" ")),
+            )
+            .hint("`rollcall --help` lists the commands")
         })?;
     }
     let mut page = Vec::new();
-    clap_mangen::Man::new(command.clone()).render(&mut page).context("writing the manual page")?;
+    clap_mangen::Man::new(command.clone())
+        .render(&mut page)
+        .context("writing the manual page")?;
     context.output.raw(&page);
     Ok(Exit::Done)
 }

@@ -2,6 +2,7 @@
 //! and nothing else. Data goes to standard output, talk to standard error, exit codes are those of
 //! [`Exit`]. A new command is a `mod` line, a variant and a match arm.
 
+mod client;
 mod completions;
 mod config;
 mod context;
@@ -9,7 +10,10 @@ mod exit;
 mod healthcheck;
 mod man;
 pub mod output;
+mod secret;
+mod send;
 mod settings;
+mod signature;
 #[cfg(test)]
 mod tests;
 
@@ -19,10 +23,13 @@ pub use context::{Context, Globals};
 pub use exit::{EXIT_CODES, Exit, Failure};
 pub use settings::ListedSettings;
 
+const SETTINGS_TOO: &str =
+    "Every setting is also a flag of every command: see `rollcall config show --help`.";
+
 /// Keeps the roll of who works there, from WorkOS Directory Sync
 #[derive(Debug, Parser)]
-#[command(name = "rollcall", version, max_term_width = 100, after_long_help = EXIT_CODES)]
-#[command(after_help = "Every setting is also a flag of every command: see `rollcall config show --help`.")]
+#[command(name = "rollcall", version, max_term_width = 100)]
+#[command(after_help = SETTINGS_TOO, after_long_help = format!("{SETTINGS_TOO}\n\n{EXIT_CODES}"))]
 struct Cli {
     #[command(flatten)]
     globals: Globals,
@@ -32,6 +39,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Send(send::Args),
+    Signature(signature::Args),
     Config(config::Args),
     Healthcheck(healthcheck::Args),
     Completions(completions::Args),
@@ -41,6 +50,8 @@ enum Command {
 impl Command {
     async fn run(self, context: &Context) -> Result<Exit, Failure> {
         match self {
+            Self::Send(args) => send::run(args, context).await,
+            Self::Signature(args) => signature::run(args, context),
             Self::Config(args) => config::run(args, context),
             Self::Healthcheck(args) => healthcheck::run(args, context).await,
             Self::Completions(args) => completions::run(args, context),
@@ -53,12 +64,18 @@ impl Command {
 pub fn main() -> Exit {
     let cli = Cli::parse();
     let context = Context::new(cli.globals);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(why) => {
             return end(
                 &context,
-                Err(Failure::new(Exit::Unavailable, format!("no threads to run on: {why}"))),
+                Err(Failure::new(
+                    Exit::Unavailable,
+                    format!("no threads to run on: {why}"),
+                )),
             );
         }
     };

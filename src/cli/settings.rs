@@ -26,8 +26,18 @@ impl Args for SettingFlags {
 
 impl FromArgMatches for SettingFlags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
-        let said = |flag: String| matches.get_one::<String>(&flag).map(|value| (flag, value.clone()));
-        Ok(Self(settings().into_iter().flat_map(names).filter_map(said).collect()))
+        let said = |flag: String| {
+            matches
+                .get_one::<String>(&flag)
+                .map(|value| (flag, value.clone()))
+        };
+        Ok(Self(
+            settings()
+                .into_iter()
+                .flat_map(names)
+                .filter_map(said)
+                .collect(),
+        ))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
@@ -67,7 +77,10 @@ fn names(setting: &Setting) -> Vec<String> {
 }
 
 fn all(hidden: bool) -> Vec<Arg> {
-    settings().into_iter().flat_map(|setting| args(setting, hidden)).collect()
+    settings()
+        .into_iter()
+        .flat_map(|setting| args(setting, hidden))
+        .collect()
 }
 
 fn args(setting: &Setting, hidden: bool) -> Vec<Arg> {
@@ -81,16 +94,25 @@ fn args(setting: &Setting, hidden: bool) -> Vec<Arg> {
             .hide(hidden)
             .help_heading("Settings")
     };
-    let default = setting.default.map(|text| format!(" [default: {text}]")).unwrap_or_default();
+    let default = setting
+        .default
+        .map(|text| format!(" [default: {text}]"))
+        .unwrap_or_default();
     let help = format!("{} [env: {}]{default}", setting.help, setting.env);
     let mut value = flag(setting.flag.to_owned(), setting.value, help);
     if setting.shown == Shown::Switch {
-        value = value.num_args(0..=1).require_equals(true).default_missing_value("true");
+        value = value
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true");
     }
     let mut args = vec![value];
     if setting.may_come_from_a_file() {
-        let help =
-            format!("A file that holds the value of --{}. [env: {}]", setting.flag, setting.file_env());
+        let help = format!(
+            "A file that holds the value of --{}. [env: {}]",
+            setting.flag,
+            setting.file_env()
+        );
         args.push(flag(setting.file_flag(), "PATH", help));
     }
     args

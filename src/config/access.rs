@@ -12,12 +12,21 @@ pub struct Access {
     pub admin_token: Option<SecretString>,
 }
 
-const ADMIN_TOKEN: Setting = Setting::new("ROLLCALL_ADMIN_TOKEN", "admin-token", "access.admin_token")
-    .help("TOKEN", "A bearer token with role `admin`, so that automation can begin before `tokens create`.")
-    .shown(Shown::Secret);
+const ADMIN_TOKEN: Setting = Setting::new(
+    "ROLLCALL_ADMIN_TOKEN",
+    "admin-token",
+    "access.admin_token",
+)
+.help(
+    "TOKEN",
+    "A bearer token with role `admin`, so that automation can begin before `tokens create`.",
+)
+.shown(Shown::Secret);
 
 pub(super) const SETTINGS: &[Setting] = &[ADMIN_TOKEN];
 
 pub(super) fn read(from: &mut Reader<'_>) -> Option<Access> {
-    Some(Access { admin_token: from.secret(&ADMIN_TOKEN) })
+    Some(Access {
+        admin_token: from.secret(&ADMIN_TOKEN),
+    })
 }

@@ -16,7 +16,9 @@ pub struct Database {
 
 impl fmt::Debug for Database {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Database").field("url", &mask::url(&self.url)).finish()
+        out.debug_struct("Database")
+            .field("url", &mask::url(&self.url))
+            .finish()
     }
 }
 
@@ -31,21 +33,28 @@ const URL: Setting = Setting::new("DATABASE_URL", "database-url", "database.url"
 pub(super) const SETTINGS: &[Setting] = &[URL];
 
 pub(super) fn read(from: &mut Reader<'_>) -> Option<Database> {
-    Some(Database { url: from.value(&URL, database_url)? })
+    Some(Database {
+        url: from.value(&URL, database_url)?,
+    })
 }
 
 /// The error names the scheme only: the rest of a URL may be a password.
 fn database_url(text: &str) -> Result<String, String> {
-    let rest =
-        ["sqlite://", "postgres://", "postgresql://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    let rest = ["sqlite://", "postgres://", "postgresql://"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme));
     match rest {
-        Some("") => Err("names no database after `://`: write `sqlite://rollcall.db` or \
+        Some("") => Err(
+            "names no database after `://`: write `sqlite://rollcall.db` or \
                          `postgres://user:password@host/database`"
-            .to_owned()),
+                .to_owned(),
+        ),
         Some(_) => Ok(text.to_owned()),
         None => {
             let said = match text.split_once("://") {
-                Some((scheme, _)) => format!("has the scheme `{scheme}://`, which Rollcall does not know"),
+                Some((scheme, _)) => {
+                    format!("has the scheme `{scheme}://`, which Rollcall does not know")
+                }
                 None => "has no scheme".to_owned(),
             };
             Err(format!(
@@ -71,13 +80,22 @@ mod tests {
             "{said}"
         );
         assert!(!said.contains("hunter2"), "{said}");
-        assert!(database_url("rollcall.db").unwrap_err().contains("no scheme"));
+        assert!(
+            database_url("rollcall.db")
+                .unwrap_err()
+                .contains("no scheme")
+        );
         assert!(database_url("sqlite://").is_err());
     }
 
     #[test]
     fn a_password_does_not_show_in_debug() {
-        let shown = format!("{:?}", Database { url: "postgres://u:hunter2@h/d".to_owned() });
+        let shown = format!(
+            "{:?}",
+            Database {
+                url: "postgres://u:hunter2@h/d".to_owned()
+            }
+        );
         assert!(!shown.contains("hunter2"), "{shown}");
     }
 }

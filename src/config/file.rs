@@ -21,7 +21,12 @@ pub fn find() -> Option<PathBuf> {
 
 /// Reads the file to `section.key` -> text, with what is wrong in it.
 pub(super) fn read(path: &Path, settings: &[&Setting]) -> (BTreeMap<String, String>, Vec<Problem>) {
-    let failed = |said: String| (BTreeMap::new(), vec![Problem::new(format!("{}: {said}", path.display()))]);
+    let failed = |said: String| {
+        (
+            BTreeMap::new(),
+            vec![Problem::new(format!("{}: {said}", path.display()))],
+        )
+    };
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(why) => return failed(format!("the configuration file cannot be read: {why}")),
@@ -30,30 +35,45 @@ pub(super) fn read(path: &Path, settings: &[&Setting]) -> (BTreeMap<String, Stri
         Ok(table) => flatten(&table, path, &known_keys(settings)),
         // The message only: the whole error quotes the line, which may hold a secret.
         Err(why) => {
-            let line =
-                why.span().map_or(1, |span| text.get(..span.start).unwrap_or("").lines().count().max(1));
+            let line = why.span().map_or(1, |span| {
+                text.get(..span.start).unwrap_or("").lines().count().max(1)
+            });
             failed(format!("line {line} is not TOML: {}", why.message()))
         }
     }
 }
 
 fn known_keys(settings: &[&Setting]) -> Vec<String> {
-    let mut keys: Vec<String> = settings.iter().map(|setting| setting.key.to_owned()).collect();
+    let mut keys: Vec<String> = settings
+        .iter()
+        .map(|setting| setting.key.to_owned())
+        .collect();
     keys.extend(
-        settings.iter().filter(|setting| setting.may_come_from_a_file()).map(|setting| setting.file_key()),
+        settings
+            .iter()
+            .filter(|setting| setting.may_come_from_a_file())
+            .map(|setting| setting.file_key()),
     );
     keys
 }
 
-fn flatten(table: &Table, path: &Path, known: &[String]) -> (BTreeMap<String, String>, Vec<Problem>) {
+fn flatten(
+    table: &Table,
+    path: &Path,
+    known: &[String],
+) -> (BTreeMap<String, String>, Vec<Problem>) {
     let mut leaves = Vec::new();
     gather(table, "", &mut leaves);
     let (mut found, mut problems) = (BTreeMap::new(), Vec::new());
     for (key, value) in leaves {
         if !known.contains(&key) {
-            let hint =
-                nearest(&key, known).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            problems.push(Problem::new(format!("{}: unknown key `{key}`{hint}", path.display())));
+            let hint = nearest(&key, known)
+                .map(|near| format!("; did you mean `{near}`?"))
+                .unwrap_or_default();
+            problems.push(Problem::new(format!(
+                "{}: unknown key `{key}`{hint}",
+                path.display()
+            )));
             continue;
         }
         match scalar(value) {
@@ -71,7 +91,11 @@ fn flatten(table: &Table, path: &Path, known: &[String]) -> (BTreeMap<String, St
 
 fn gather<'a>(table: &'a Table, section: &str, leaves: &mut Vec<(String, &'a Value)>) {
     for (key, value) in table {
-        let name = if section.is_empty() { key.clone() } else { format!("{section}.{key}") };
+        let name = if section.is_empty() {
+            key.clone()
+        } else {
+            format!("{section}.{key}")
+        };
         match value {
             Value::Table(inner) => gather(inner, &name, leaves),
             _ => leaves.push((name, value)),
@@ -84,7 +108,13 @@ fn scalar(value: &Value) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         Value::Integer(number) => Some(number.to_string()),
         Value::Boolean(truth) => Some(truth.to_string()),
-        Value::Array(items) => Some(items.iter().map(scalar).collect::<Option<Vec<_>>>()?.join(",")),
+        Value::Array(items) => Some(
+            items
+                .iter()
+                .map(scalar)
+                .collect::<Option<Vec<_>>>()?
+                .join(","),
+        ),
         _ => None,
     }
 }
@@ -95,9 +125,19 @@ fn nearest<'a>(key: &str, known: &'a [String]) -> Option<&'a str> {
     let wanted = key.rsplit('.').next().unwrap_or(key).replace('-', "_");
     let distance = |near: &'a str| edits(&wanted, last(near)).min(edits(key, near));
     // A whole section written as one key (`database = "…"`) is a near miss too.
-    let section = known.iter().find(|near| near.split('.').next() == Some(key)).map(String::as_str);
-    let best = known.iter().map(String::as_str).min_by_key(|near| (distance(near), edits(key, near)))?;
-    if distance(best) <= (wanted.len() / 3).max(1) { Some(best) } else { section }
+    let section = known
+        .iter()
+        .find(|near| near.split('.').next() == Some(key))
+        .map(String::as_str);
+    let best = known
+        .iter()
+        .map(String::as_str)
+        .min_by_key(|near| (distance(near), edits(key, near)))?;
+    if distance(best) <= (wanted.len() / 3).max(1) {
+        Some(best)
+    } else {
+        section
+    }
 }
 
 /// Levenshtein's distance, in bytes: keys are ASCII.
@@ -127,7 +167,10 @@ mod tests {
         let known = known_keys(&crate::config::settings());
         assert_eq!(nearest("http.lisen", &known), Some("http.listen"));
         assert_eq!(nearest("listen", &known), Some("http.listen"));
-        assert_eq!(nearest("worker.max-attempts", &known), Some("worker.max_attempts"));
+        assert_eq!(
+            nearest("worker.max-attempts", &known),
+            Some("worker.max_attempts")
+        );
         assert_eq!(nearest("database", &known), Some("database.url"));
         assert_eq!(nearest("weather.forecast", &known), None);
     }

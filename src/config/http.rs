@@ -24,7 +24,10 @@ pub struct Http {
 }
 
 const LISTEN: Setting = Setting::new("ROLLCALL_LISTEN", "listen", "http.listen")
-    .help("ADDRESS", "IP address and port to listen on: `127.0.0.1:8080`, `0.0.0.0:8080`, `[::1]:8080`.")
+    .help(
+        "ADDRESS",
+        "IP address and port to listen on: `127.0.0.1:8080`, `0.0.0.0:8080`, `[::1]:8080`.",
+    )
     .default("127.0.0.1:8080");
 
 const ALLOWED_SOURCES: Setting = Setting::new(
@@ -38,23 +41,42 @@ const ALLOWED_SOURCES: Setting = Setting::new(
          its addresses and changes them, so any source is allowed unless set.",
 );
 
-const TRUSTED_PROXIES: Setting =
-    Setting::new("ROLLCALL_TRUSTED_PROXIES", "trusted-proxies", "http.trusted_proxies").help(
-        "NETWORKS",
-        "Reverse proxies, comma-separated, whose `X-Forwarded-For` names the real source. Needed with \
+const TRUSTED_PROXIES: Setting = Setting::new(
+    "ROLLCALL_TRUSTED_PROXIES",
+    "trusted-proxies",
+    "http.trusted_proxies",
+)
+.help(
+    "NETWORKS",
+    "Reverse proxies, comma-separated, whose `X-Forwarded-For` names the real source. Needed with \
          ROLLCALL_ALLOWED_SOURCES behind a proxy.",
-    );
+);
 
 const BODY_LIMIT: Setting = Setting::new("ROLLCALL_BODY_LIMIT", "body-limit", "http.body_limit")
-    .help("BYTES", "Largest request body in bytes; a larger one gets 413 and is not kept.")
+    .help(
+        "BYTES",
+        "Largest request body in bytes; a larger one gets 413 and is not kept.",
+    )
     .default("1048576");
 
-const SHUTDOWN: Setting =
-    Setting::new("ROLLCALL_SHUTDOWN_SECONDS", "shutdown-seconds", "http.shutdown_seconds")
-        .help("SECONDS", "How long a stop may take to finish what is in hand.")
-        .default("20");
+const SHUTDOWN: Setting = Setting::new(
+    "ROLLCALL_SHUTDOWN_SECONDS",
+    "shutdown-seconds",
+    "http.shutdown_seconds",
+)
+.help(
+    "SECONDS",
+    "How long a stop may take to finish what is in hand.",
+)
+.default("20");
 
-pub(super) const SETTINGS: &[Setting] = &[LISTEN, ALLOWED_SOURCES, TRUSTED_PROXIES, BODY_LIMIT, SHUTDOWN];
+pub(super) const SETTINGS: &[Setting] = &[
+    LISTEN,
+    ALLOWED_SOURCES,
+    TRUSTED_PROXIES,
+    BODY_LIMIT,
+    SHUTDOWN,
+];
 
 pub(super) fn read(from: &mut Reader<'_>) -> Option<Http> {
     let listen = from.value(&LISTEN, address);

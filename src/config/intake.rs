@@ -21,5 +21,7 @@ pub(super) const SETTINGS: &[Setting] = &[QUEUE];
 
 pub(super) fn read(from: &mut Reader<'_>) -> Option<Intake> {
     let queue = from.value(&QUEUE, |text| whole(text, 1, 1_000_000))?;
-    Some(Intake { queue: usize::try_from(queue).ok()? })
+    Some(Intake {
+        queue: usize::try_from(queue).ok()?,
+    })
 }

@@ -27,16 +27,25 @@ pub struct Log {
 }
 
 const FILTER: Setting = Setting::new("ROLLCALL_LOG", "log", "log.filter")
-    .help("FILTER", "What is logged: a level, or `target=level` pairs, as in `info,rollcall::worker=debug`.")
+    .help(
+        "FILTER",
+        "What is logged: a level, or `target=level` pairs, as in `info,rollcall::worker=debug`.",
+    )
     .default("info");
 
 const FORMAT: Setting = Setting::new("ROLLCALL_LOG_FORMAT", "log-format", "log.format")
     .help("FORMAT", "Shape of a log line: `text` or `json`.")
     .default("text");
 
-const OTEL_ENDPOINT: Setting =
-    Setting::new("OTEL_EXPORTER_OTLP_ENDPOINT", "otel-endpoint", "log.otel_endpoint")
-        .help("URL", "Collector for traces. This build exports none, and warns at start when it is set.");
+const OTEL_ENDPOINT: Setting = Setting::new(
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "otel-endpoint",
+    "log.otel_endpoint",
+)
+.help(
+    "URL",
+    "Collector for traces. This build exports none, and warns at start when it is set.",
+);
 
 pub(super) const SETTINGS: &[Setting] = &[FILTER, FORMAT, OTEL_ENDPOINT];
 
@@ -44,13 +53,21 @@ pub(super) fn read(from: &mut Reader<'_>) -> Option<Log> {
     let filter = from.value(&FILTER, filter);
     let format = from.value(&FORMAT, format);
     let otel_endpoint = from.value(&OTEL_ENDPOINT, http_url);
-    Some(Log { filter: filter?, format: format?, otel_endpoint })
+    Some(Log {
+        filter: filter?,
+        format: format?,
+        otel_endpoint,
+    })
 }
 
 fn filter(text: &str) -> Result<String, String> {
-    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|why| {
-        format!("`{text}` is no log filter ({why}): write `info`, or `info,rollcall::worker=debug`")
-    })
+    EnvFilter::try_new(text)
+        .map(|_| text.to_owned())
+        .map_err(|why| {
+            format!(
+                "`{text}` is no log filter ({why}): write `info`, or `info,rollcall::worker=debug`"
+            )
+        })
 }
 
 fn format(text: &str) -> Result<LogFormat, String> {

@@ -21,20 +21,25 @@ const SMTP_URL: Setting = Setting::new("ROLLCALL_SMTP_URL", "smtp-url", "mail.sm
     )
     .shown(Shown::UrlWithPassword);
 
-const FROM: Setting = Setting::new("ROLLCALL_MAIL_FROM", "mail-from", "mail.from")
-    .help("ADDRESS", "Sender of every mail: `people@example.com` or `People Team <people@example.com>`.");
+const FROM: Setting = Setting::new("ROLLCALL_MAIL_FROM", "mail-from", "mail.from").help(
+    "ADDRESS",
+    "Sender of every mail: `people@example.com` or `People Team <people@example.com>`.",
+);
 
 pub(super) const SETTINGS: &[Setting] = &[SMTP_URL, FROM];
 
 pub(super) fn read(from: &mut Reader<'_>) -> Option<Mail> {
     let smtp_url = from.value(&SMTP_URL, smtp_url);
     let sender = from.value(&FROM, text);
-    Some(Mail { smtp_url, from: sender })
+    Some(Mail {
+        smtp_url,
+        from: sender,
+    })
 }
 
 fn smtp_url(text: &str) -> Result<SecretString, String> {
-    let known =
-        url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "smtp" | "smtps") && url.has_host());
+    let known = url::Url::parse(text)
+        .is_ok_and(|url| matches!(url.scheme(), "smtp" | "smtps") && url.has_host());
     if known {
         Ok(SecretString::from(text))
     } else {

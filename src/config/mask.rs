@@ -50,7 +50,10 @@ mod tests {
 
     #[test]
     fn the_password_of_a_url_is_masked_and_the_rest_is_shown() {
-        assert_eq!(url("postgres://ann:hunter2@db:5432/roll"), "postgres://ann:***@db:5432/roll");
+        assert_eq!(
+            url("postgres://ann:hunter2@db:5432/roll"),
+            "postgres://ann:***@db:5432/roll"
+        );
         assert_eq!(
             url("postgres://db/roll?user=ann&password=hunter2"),
             "postgres://db/roll?user=ann&password=***"
@@ -61,9 +64,11 @@ mod tests {
 
     #[test]
     fn a_password_that_breaks_the_url_is_masked_all_the_same() {
-        for broken in
-            ["postgres://ann:hun/ter2@db/roll", "postgres://ann:hun@ter2@db/roll", "smtp://a:h?unter2@m"]
-        {
+        for broken in [
+            "postgres://ann:hun/ter2@db/roll",
+            "postgres://ann:hun@ter2@db/roll",
+            "smtp://a:h?unter2@m",
+        ] {
             let shown = url(broken);
             assert!(!shown.contains("hun") && !shown.contains("ter2"), "{shown}");
         }

@@ -128,7 +128,10 @@ pub fn load(
     let mut reader = reader::Reader::new(sources::Sources { flags, env, file }, problems);
     let config = read(&mut reader);
     match config {
-        Some(config) if reader.problems.is_empty() => Ok(Loaded { config, rows: reader.rows }),
+        Some(config) if reader.problems.is_empty() => Ok(Loaded {
+            config,
+            rows: reader.rows,
+        }),
         _ => Err(Problems(reader.problems)),
     }
 }

@@ -37,7 +37,8 @@ impl fmt::Display for Problems {
             [one] => write!(out, "the configuration has a problem: {one}"),
             many => {
                 write!(out, "the configuration has {} problems:", many.len())?;
-                many.iter().try_for_each(|problem| write!(out, "\n  {problem}"))
+                many.iter()
+                    .try_for_each(|problem| write!(out, "\n  {problem}"))
             }
         }
     }

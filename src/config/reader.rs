@@ -37,7 +37,11 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(sources: Sources<'a>, problems: Vec<Problem>) -> Self {
-        Self { sources, problems, rows: Vec::new() }
+        Self {
+            sources,
+            problems,
+            rows: Vec::new(),
+        }
     }
 
     /// The parsed value. `None`: it is not set, or it is wrong and the problem is written down.
@@ -57,7 +61,11 @@ impl<'a> Reader<'a> {
     }
 
     /// A comma-separated list; empty when it is not set.
-    pub(super) fn list<T>(&mut self, setting: &Setting, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+    pub(super) fn list<T>(
+        &mut self,
+        setting: &Setting,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Vec<T> {
         let each = |text: &str| {
             text.split(',')
                 .map(str::trim)
@@ -83,7 +91,13 @@ impl<'a> Reader<'a> {
             None => (None, Origin::Unset),
         };
         let flag = format!("--{}", setting.flag);
-        self.rows.push(ShownSetting { name: setting.env, flag, key: setting.key, value, origin });
+        self.rows.push(ShownSetting {
+            name: setting.env,
+            flag,
+            key: setting.key,
+            value,
+            origin,
+        });
         found
     }
 }
@@ -105,7 +119,9 @@ pub(super) fn text(text: &str) -> Result<String, String> {
 pub(super) fn whole(text: &str, least: u64, most: u64) -> Result<u64, String> {
     match text.parse::<u64>() {
         Ok(number) if (least..=most).contains(&number) => Ok(number),
-        _ => Err(format!("`{text}` is not a whole number from {least} to {most}")),
+        _ => Err(format!(
+            "`{text}` is not a whole number from {least} to {most}"
+        )),
     }
 }
 
@@ -131,15 +147,15 @@ pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
 /// An address, or a network in CIDR notation.
 pub(super) fn network(text: &str) -> Result<IpNet, String> {
     let single = || text.parse::<std::net::IpAddr>().map(IpNet::from);
-    text.parse::<IpNet>()
-        .or_else(|_| single())
-        .map_err(|_| format!("`{text}` is neither an IP address nor a network such as `10.0.0.0/8`"))
+    text.parse::<IpNet>().or_else(|_| single()).map_err(|_| {
+        format!("`{text}` is neither an IP address nor a network such as `10.0.0.0/8`")
+    })
 }
 
 /// An `http://` or `https://` URL, given back without a slash at the end.
 pub(super) fn http_url(text: &str) -> Result<String, String> {
-    let known =
-        url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let known = url::Url::parse(text)
+        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     if known {
         Ok(text.trim_end_matches('/').to_owned())
     } else {

@@ -10,7 +10,9 @@ pub fn markdown() -> String {
         "| environment | flag | `rollcall.toml` | default | meaning |\n| --- | --- | --- | --- | --- |\n",
     );
     for setting in settings() {
-        let default = setting.default.map_or_else(String::new, |text| format!("`{text}`"));
+        let default = setting
+            .default
+            .map_or_else(String::new, |text| format!("`{text}`"));
         let file = if setting.may_come_from_a_file() {
             format!(" Also from a file: `{}`.", setting.file_env())
         } else {
@@ -47,7 +49,10 @@ pub fn example() -> String {
             example_value(setting)
         ));
         if setting.may_come_from_a_file() {
-            page.push_str(&format!("#{key}_file = \"/run/secrets/{}\"\n", setting.flag));
+            page.push_str(&format!(
+                "#{key}_file = \"/run/secrets/{}\"\n",
+                setting.flag
+            ));
         }
     }
     page
@@ -56,7 +61,8 @@ pub fn example() -> String {
 /// Numbers and booleans bare, as TOML has them; all else in quotes.
 fn example_value(setting: &Setting) -> String {
     let text = setting.default.unwrap_or("");
-    if setting.shown == Shown::Switch || (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
+    if setting.shown == Shown::Switch
+        || (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
     {
         text.to_owned()
     } else {

@@ -38,7 +38,15 @@ pub struct Setting {
 impl Setting {
     /// A setting by its three names: environment, flag, key.
     pub(super) const fn new(env: &'static str, flag: &'static str, key: &'static str) -> Self {
-        Self { env, flag, key, value: "VALUE", help: "", default: None, shown: Shown::Plain }
+        Self {
+            env,
+            flag,
+            key,
+            value: "VALUE",
+            help: "",
+            default: None,
+            shown: Shown::Plain,
+        }
     }
 
     /// What a value looks like, and what the setting does.

@@ -15,9 +15,16 @@ pub struct Slack {
     pub api_url: String,
 }
 
-const BOT_TOKEN: Setting = Setting::new("ROLLCALL_SLACK_BOT_TOKEN", "slack-bot-token", "slack.bot_token")
-    .help("TOKEN", "Bot token (`xoxb-…`, scope `chat:write`) for triggers that name a channel.")
-    .shown(Shown::Secret);
+const BOT_TOKEN: Setting = Setting::new(
+    "ROLLCALL_SLACK_BOT_TOKEN",
+    "slack-bot-token",
+    "slack.bot_token",
+)
+.help(
+    "TOKEN",
+    "Bot token (`xoxb-…`, scope `chat:write`) for triggers that name a channel.",
+)
+.shown(Shown::Secret);
 
 const API_URL: Setting = Setting::new("ROLLCALL_SLACK_API_URL", "slack-api-url", "slack.api_url")
     .help("URL", "Base URL of Slack's Web API.")
@@ -28,5 +35,8 @@ pub(super) const SETTINGS: &[Setting] = &[BOT_TOKEN, API_URL];
 pub(super) fn read(from: &mut Reader<'_>) -> Option<Slack> {
     let bot_token = from.secret(&BOT_TOKEN);
     let api_url = from.value(&API_URL, http_url);
-    Some(Slack { bot_token, api_url: api_url? })
+    Some(Slack {
+        bot_token,
+        api_url: api_url?,
+    })
 }

@@ -68,14 +68,19 @@ impl Sources<'_> {
             names: (setting.env.to_owned(), setting.file_env()),
             origin: Origin::Environment,
         };
-        let file =
-            Layer { get: &key, names: (setting.key.to_owned(), setting.file_key()), origin: Origin::File };
+        let file = Layer {
+            get: &key,
+            names: (setting.key.to_owned(), setting.file_key()),
+            origin: Origin::File,
+        };
         for layer in [flags, env, file] {
             if let Some(found) = layer.find(setting)? {
                 return Ok(Some(found));
             }
         }
-        Ok(setting.default.map(|text| (text.to_owned(), Origin::Default)))
+        Ok(setting
+            .default
+            .map(|text| (text.to_owned(), Origin::Default)))
     }
 }
 
@@ -91,7 +96,11 @@ impl Layer<'_> {
         let (name, file_name) = self.names;
         let get = |name: &str| (self.get)(name).filter(|text| !text.trim().is_empty());
         let value = get(&name);
-        let path = if setting.may_come_from_a_file() { get(&file_name) } else { None };
+        let path = if setting.may_come_from_a_file() {
+            get(&file_name)
+        } else {
+            None
+        };
         match (value, path) {
             (None, None) => Ok(None),
             (Some(text), None) => Ok(Some((text, (self.origin)(name)))),
@@ -101,7 +110,8 @@ impl Layer<'_> {
             }
             (None, Some(path)) => {
                 let origin = (self.origin)(file_name);
-                let text = read_secret(&path).map_err(|said| Problem::of(setting, &origin, said))?;
+                let text =
+                    read_secret(&path).map_err(|said| Problem::of(setting, &origin, said))?;
                 Ok(Some((text, origin)))
             }
         }
@@ -110,8 +120,8 @@ impl Layer<'_> {
 
 /// The file's text without one newline at the end, which every editor and `echo` leave there.
 fn read_secret(path: &str) -> Result<String, String> {
-    let text =
-        std::fs::read_to_string(path).map_err(|why| format!("the file {path} cannot be read: {why}"))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|why| format!("the file {path} cannot be read: {why}"))?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     let text = text.strip_suffix('\r').unwrap_or(text);
     if text.trim().is_empty() {

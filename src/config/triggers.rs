@@ -23,18 +23,24 @@ const ALLOW_PRIVATE_TARGETS: Setting =
         .default("false")
         .shown(Shown::Switch);
 
-const WEBHOOK_SECRET: Setting =
-    Setting::new("ROLLCALL_TRIGGER_WEBHOOK_SECRET", "trigger-webhook-secret", "triggers.webhook_secret")
-        .help(
-            "SECRET",
-            "Key that signs outgoing webhooks, as Standard Webhooks writes it: `whsec_` and base64.",
-        )
-        .shown(Shown::Secret);
+const WEBHOOK_SECRET: Setting = Setting::new(
+    "ROLLCALL_TRIGGER_WEBHOOK_SECRET",
+    "trigger-webhook-secret",
+    "triggers.webhook_secret",
+)
+.help(
+    "SECRET",
+    "Key that signs outgoing webhooks, as Standard Webhooks writes it: `whsec_` and base64.",
+)
+.shown(Shown::Secret);
 
 pub(super) const SETTINGS: &[Setting] = &[ALLOW_PRIVATE_TARGETS, WEBHOOK_SECRET];
 
 pub(super) fn read(from: &mut Reader<'_>) -> Option<Triggers> {
     let allow_private_targets = from.value(&ALLOW_PRIVATE_TARGETS, yes_or_no);
     let webhook_secret = from.secret(&WEBHOOK_SECRET);
-    Some(Triggers { allow_private_targets: allow_private_targets?, webhook_secret })
+    Some(Triggers {
+        allow_private_targets: allow_private_targets?,
+        webhook_secret,
+    })
 }

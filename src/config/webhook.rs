@@ -24,18 +24,24 @@ const SECRETS: Setting = Setting::new("WORKOS_WEBHOOK_SECRET", "webhook-secret",
     )
     .shown(Shown::Secret);
 
-const TOLERANCE: Setting =
-    Setting::new("ROLLCALL_SIGNATURE_TOLERANCE", "signature-tolerance", "webhook.signature_tolerance")
-        .help(
-            "SECONDS",
-            "How far a signature's time may lie from ours, past or future, in seconds of any size.",
-        )
-        .default("300");
+const TOLERANCE: Setting = Setting::new(
+    "ROLLCALL_SIGNATURE_TOLERANCE",
+    "signature-tolerance",
+    "webhook.signature_tolerance",
+)
+.help(
+    "SECONDS",
+    "How far a signature's time may lie from ours, past or future, in seconds of any size.",
+)
+.default("300");
 
 pub(super) const SETTINGS: &[Setting] = &[SECRETS, TOLERANCE];
 
 pub(super) fn read(from: &mut Reader<'_>) -> Option<Webhook> {
     let secrets = from.secret(&SECRETS);
     let tolerance = from.value(&TOLERANCE, seconds);
-    Some(Webhook { secrets, tolerance: tolerance? })
+    Some(Webhook {
+        secrets,
+        tolerance: tolerance?,
+    })
 }

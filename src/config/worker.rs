@@ -21,12 +21,22 @@ const WORKERS: Setting = Setting::new("ROLLCALL_WORKERS", "workers", "worker.wor
     .default("2");
 
 const BATCH: Setting = Setting::new("ROLLCALL_BATCH", "batch", "worker.batch")
-    .help("EVENTS", "Events claimed and settled in one transaction (1-10000).")
+    .help(
+        "EVENTS",
+        "Events claimed and settled in one transaction (1-10000).",
+    )
     .default("200");
 
-const MAX_ATTEMPTS: Setting = Setting::new("ROLLCALL_MAX_ATTEMPTS", "max-attempts", "worker.max_attempts")
-    .help("COUNT", "Attempts before an event is parked or a delivery has failed (1-100).")
-    .default("8");
+const MAX_ATTEMPTS: Setting = Setting::new(
+    "ROLLCALL_MAX_ATTEMPTS",
+    "max-attempts",
+    "worker.max_attempts",
+)
+.help(
+    "COUNT",
+    "Attempts before an event is parked or a delivery has failed (1-100).",
+)
+.default("8");
 
 const RETENTION_DAYS: Setting =
     Setting::new("ROLLCALL_RETENTION_DAYS", "retention-days", "worker.retention_days")

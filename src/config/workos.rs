@@ -17,7 +17,10 @@ pub struct WorkOs {
 }
 
 const API_KEY: Setting = Setting::new("WORKOS_API_KEY", "workos-api-key", "workos.api_key")
-    .help("KEY", "The environment's API key (`sk_…`). Without it nothing is read back from WorkOS.")
+    .help(
+        "KEY",
+        "The environment's API key (`sk_…`). Without it nothing is read back from WorkOS.",
+    )
     .shown(Shown::Secret);
 
 const API_URL: Setting = Setting::new("WORKOS_API_URL", "workos-api-url", "workos.api_url")
@@ -33,5 +36,9 @@ pub(super) fn read(from: &mut Reader<'_>) -> Option<WorkOs> {
     let api_key = from.secret(&API_KEY);
     let api_url = from.value(&API_URL, http_url);
     let client_id = from.value(&CLIENT_ID, text);
-    Some(WorkOs { api_key, api_url: api_url?, client_id })
+    Some(WorkOs {
+        api_key,
+        api_url: api_url?,
+        client_id,
+    })
 }

@@ -117,8 +117,11 @@ impl Output {
             return Ok(());
         }
         if !(self.stdin_is_terminal && self.stderr_is_terminal) {
-            return Err(Failure::new(Exit::Usage, format!("{question} Nobody is there to be asked."))
-                .hint("say --yes to go ahead, or --dry-run to see what would happen"));
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("{question} Nobody is there to be asked."),
+            )
+            .hint("say --yes to go ahead, or --dry-run to see what would happen"));
         }
         let _ = write!(anstream::stderr(), "{question} [y/N] ");
         let mut answer = String::new();
@@ -126,7 +129,10 @@ impl Output {
         if read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
             return Ok(());
         }
-        Err(Failure::new(Exit::Refused, "Nothing was done: the answer was no."))
+        Err(Failure::new(
+            Exit::Refused,
+            "Nothing was done: the answer was no.",
+        ))
     }
 
     /// A bar on standard error that shows itself after a second, and never in a pipe.
@@ -144,9 +150,10 @@ impl Output {
         self.keep(std::io::stdout().flush());
         match self.broken.get() {
             None | Some(ErrorKind::BrokenPipe) => Ok(()),
-            Some(kind) => {
-                Err(Failure::new(Exit::SomeFailed, format!("standard output could not be written: {kind}")))
-            }
+            Some(kind) => Err(Failure::new(
+                Exit::SomeFailed,
+                format!("standard output could not be written: {kind}"),
+            )),
         }
     }
 
@@ -161,5 +168,40 @@ impl Output {
             // Only the first one counts.
             let _ = self.broken.set(why.kind());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn piped(yes: bool) -> Output {
+        Output {
+            json: false,
+            yes,
+            stdout_is_terminal: false,
+            stdin_is_terminal: false,
+            stderr_is_terminal: false,
+            broken: OnceLock::new(),
+        }
+    }
+
+    #[test]
+    fn what_sweeps_asks_and_where_nobody_can_answer_wants_yes() {
+        assert_eq!(
+            piped(false).confirm("Replay 12 events?").unwrap_err().exit,
+            Exit::Usage
+        );
+        assert_eq!(piped(true).confirm("Replay 12 events?"), Ok(()));
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_no_failure_and_a_full_disk_is_one() {
+        let gone = piped(false);
+        gone.keep(Err(ErrorKind::BrokenPipe.into()));
+        assert!(gone.is_closed() && gone.finish().is_ok());
+        let full = piped(false);
+        full.keep(Err(ErrorKind::StorageFull.into()));
+        assert_eq!(full.finish().unwrap_err().exit, Exit::SomeFailed);
     }
 }

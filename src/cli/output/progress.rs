@@ -18,13 +18,18 @@ pub struct Progress {
 
 impl Progress {
     pub(super) fn new(total: u64, what: &'static str) -> Self {
-        let style =
-            ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len}  {per_sec}  {eta} left")
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = ProgressStyle::with_template(
+            "{msg} {wide_bar} {human_pos}/{human_len}  {per_sec}  {eta} left",
+        )
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
         bar.set_style(style);
         bar.set_message(what);
-        Self { bar, begun: Instant::now(), shown: AtomicBool::new(false) }
+        Self {
+            bar,
+            begun: Instant::now(),
+            shown: AtomicBool::new(false),
+        }
     }
 
     /// One more is done.

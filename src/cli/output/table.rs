@@ -1,9 +1,14 @@
 //! Tables as `gh` and `kubectl` print them: no borders, upper-case headers. Everything that came
 //! from outside is made harmless to a terminal first: a name may hold escape sequences (R9).
 
-use comfy_table::{Attribute, CellAlignment, Color, ContentArrangement, Table, TableStyle, presets};
+use comfy_table::{
+    Attribute, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, presets,
+};
 
 use crate::clock::Timestamp;
+
+/// Columns below which a terminal's width is not believed.
+const NARROWEST: u16 = 40;
 
 /// What a word in a table means for the reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +62,12 @@ impl From<i64> for Cell {
     }
 }
 
+impl From<usize> for Cell {
+    fn from(count: usize) -> Self {
+        Self::Number(i64::try_from(count).unwrap_or(i64::MAX))
+    }
+}
+
 impl<T: Into<Cell>> From<Option<T>> for Cell {
     fn from(some: Option<T>) -> Self {
         some.map_or(Self::Nothing, Into::into)
@@ -80,22 +91,33 @@ pub fn plain(text: &str) -> String {
 /// read, on a terminal.
 pub(super) fn render(heads: &[&str], rows: Vec<Vec<Cell>>, people: Option<Timestamp>) -> String {
     let mut table = Table::new();
-    table.load_style(TableStyle::from(presets::NOTHING));
-    // A pipe has no width: wrapping there would cut ids in two.
-    table.set_content_arrangement(match people {
-        Some(_) => ContentArrangement::Dynamic,
-        None => ContentArrangement::Disabled,
+    table.load_style(presets::NOTHING);
+    // A pipe has no width, some terminals say 0: wrapping there would cut ids in two.
+    let fits = people.is_some() && table.width().is_some_and(|width| width >= NARROWEST);
+    table.set_content_arrangement(if fits {
+        ContentArrangement::Dynamic
+    } else {
+        ContentArrangement::Disabled
     });
     table.set_header(
-        heads.iter().map(|head| comfy_table::Cell::new(head.to_uppercase()).add_attribute(Attribute::Bold)),
+        heads
+            .iter()
+            .map(|head| comfy_table::Cell::new(head.to_uppercase()).add_attribute(Attribute::Bold)),
     );
     for row in rows {
         table.add_row(row.into_iter().map(|cell| shown(cell, people)));
     }
-    for column in table.column_iter_mut() {
+    for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
+        if index == 0 {
+            // The first column is what one copies into the next command.
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
-    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    let lines: Vec<String> = table
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect();
     lines.join("\n")
 }
 
@@ -168,13 +190,23 @@ mod tests {
     fn a_piped_table_has_upper_case_heads_no_borders_and_no_wrapping() {
         let long = "event_".repeat(60);
         let rows = vec![
-            vec![Cell::from(long.as_str()), Cell::State("done".to_owned(), Tone::Quiet), Cell::Number(7)],
+            vec![
+                Cell::from(long.as_str()),
+                Cell::State("done".to_owned(), Tone::Quiet),
+                Cell::Number(7),
+            ],
             vec![Cell::from("b"), Cell::Nothing, Cell::from(Some(at(0)))],
         ];
         let text = render(&["id", "state", "n"], rows, None);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 3, "{text}");
-        assert!(lines[0].starts_with("ID ") && lines[0].ends_with(" N"), "{text}");
-        assert!(lines[1].contains(&long) && !text.contains('|') && !text.contains('\u{1b}'), "{text}");
+        assert!(
+            lines[0].starts_with("ID ") && lines[0].ends_with(" N"),
+            "{text}"
+        );
+        assert!(
+            lines[1].contains(&long) && !text.contains('|') && !text.contains('\u{1b}'),
+            "{text}"
+        );
     }
 }
