@@ -49,7 +49,10 @@ pub struct Problem {
 impl Problem {
     /// A problem at a place.
     pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { path: path.into(), message: message.into() }
+        Self {
+            path: path.into(),
+            message: message.into(),
+        }
     }
 }
 
@@ -111,7 +114,10 @@ impl Field {
             "group" => Some(Self::Group),
             "community" => Some(Self::Community),
             "directory" => Some(Self::Directory),
-            _ => PROFILE_FIELDS.iter().find(|known| **known == name).map(|known| Self::Profile(known)),
+            _ => PROFILE_FIELDS
+                .iter()
+                .find(|known| **known == name)
+                .map(|known| Self::Profile(known)),
         }
     }
 
@@ -152,11 +158,17 @@ impl Op {
     ];
 
     pub(crate) fn parse(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, op)| *op)
+        Self::ALL
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, op)| *op)
     }
 
     pub(crate) fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(_, op)| *op == self).map_or("", |(name, _)| name)
+        Self::ALL
+            .iter()
+            .find(|(_, op)| *op == self)
+            .map_or("", |(name, _)| name)
     }
 }
 

@@ -9,7 +9,9 @@ const CAP: Duration = Duration::from_secs(15 * 60);
 /// How long to wait after the given failed attempt (1 is the first): between half and all of
 /// 1 s, 2 s, 4 s … up to 15 minutes.
 pub fn wait_after(attempt: u32, seed: i64) -> Duration {
-    let full = BASE.saturating_mul(1_u32 << attempt.saturating_sub(1).min(20)).min(CAP);
+    let full = BASE
+        .saturating_mul(1_u32 << attempt.saturating_sub(1).min(20))
+        .min(CAP);
     let half = full / 2;
     let spread = u64::try_from(half.as_millis()).unwrap_or(u64::MAX).max(1);
     half + Duration::from_millis(scramble(seed, attempt) % spread)
@@ -17,7 +19,9 @@ pub fn wait_after(attempt: u32, seed: i64) -> Duration {
 
 /// SplitMix64: well spread for consecutive ids.
 fn scramble(seed: i64, attempt: u32) -> u64 {
-    let mut x = seed.cast_unsigned().wrapping_add(u64::from(attempt).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mut x = seed
+        .cast_unsigned()
+        .wrapping_add(u64::from(attempt).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)
@@ -38,7 +42,9 @@ mod tests {
 
     #[test]
     fn neighbours_do_not_come_back_together() {
-        let waits: std::collections::BTreeSet<u128> = (0..50).map(|seed| wait_after(6, seed).as_millis()).collect();
+        let waits: std::collections::BTreeSet<u128> = (0..50)
+            .map(|seed| wait_after(6, seed).as_millis())
+            .collect();
         assert!(waits.len() > 40, "{waits:?}");
     }
 }

@@ -25,20 +25,35 @@ impl Facts<'_> {
             Field::Group => named(self.groups, test),
             Field::Community => named(self.communities, test),
             Field::Directory => several(self.directories.iter().map(String::as_str), test),
-            Field::Attribute(name) => one(self.profile.get("attributes").and_then(|all| all.get(name)), test, false),
-            Field::Profile(name) => one(self.profile.get(*name), test, matches!(*name, "email" | "manager_email")),
+            Field::Attribute(name) => one(
+                self.profile.get("attributes").and_then(|all| all.get(name)),
+                test,
+                false,
+            ),
+            Field::Profile(name) => one(
+                self.profile.get(*name),
+                test,
+                matches!(*name, "email" | "manager_email"),
+            ),
         }
     }
 }
 
 /// Groups and communities: id and name both count.
 fn named(all: &[(String, String)], test: &Test) -> bool {
-    several(all.iter().flat_map(|(id, name)| [id.as_str(), name.as_str()]), test)
+    several(
+        all.iter()
+            .flat_map(|(id, name)| [id.as_str(), name.as_str()]),
+        test,
+    )
 }
 
 /// Something a person has several of: the operator asks whether any of them fits.
 fn several<'a>(mut all: impl Iterator<Item = &'a str>, test: &Test) -> bool {
-    let wanted = Text { value: &test.value, fold: false };
+    let wanted = Text {
+        value: &test.value,
+        fold: false,
+    };
     match test.op {
         Op::Eq => all.any(|name| wanted.is(name)),
         Op::Ne => !all.any(|name| wanted.is(name)),
@@ -54,16 +69,24 @@ fn several<'a>(mut all: impl Iterator<Item = &'a str>, test: &Test) -> bool {
 /// of its elements, and is never equal to a single value.
 fn one(fact: Option<&Value>, test: &Test, fold: bool) -> bool {
     let fact = fact.filter(|fact| !is_missing(fact));
-    let wanted = Text { value: &test.value, fold };
+    let wanted = Text {
+        value: &test.value,
+        fold,
+    };
     match (test.op, fact) {
         (Op::Exists, fact) => fact.is_some() == (test.value == Value::Bool(true)),
         (Op::Ne, None) => true,
         (_, None) => false,
         (Op::Ne, Some(fact)) => !scalar(fact).is_some_and(|text| wanted.is(&text)),
         (Op::Eq, Some(fact)) => scalar(fact).is_some_and(|text| wanted.is(&text)),
-        (Op::In, Some(Value::Array(all))) => all.iter().filter_map(scalar).any(|text| wanted.is_among(&text)),
+        (Op::In, Some(Value::Array(all))) => all
+            .iter()
+            .filter_map(scalar)
+            .any(|text| wanted.is_among(&text)),
         (Op::In, Some(fact)) => scalar(fact).is_some_and(|text| wanted.is_among(&text)),
-        (Op::Contains, Some(Value::Array(all))) => all.iter().filter_map(scalar).any(|text| wanted.is(&text)),
+        (Op::Contains, Some(Value::Array(all))) => {
+            all.iter().filter_map(scalar).any(|text| wanted.is(&text))
+        }
         (Op::Contains, Some(fact)) => scalar(fact).is_some_and(|text| wanted.is_in(&text)),
         (Op::StartsWith, Some(fact)) => scalar(fact).is_some_and(|text| wanted.begins(&text)),
         (Op::Before, Some(fact)) => order(fact, &test.value).is_some_and(std::cmp::Ordering::is_lt),
@@ -87,7 +110,9 @@ fn scalar(value: &Value) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         Value::Bool(truth) => Some(truth.to_string()),
         Value::Number(number) => match number.as_f64() {
-            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 9e15 => Some(format!("{float:.0}")),
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 9e15 => {
+                Some(format!("{float:.0}"))
+            }
             _ => Some(number.to_string()),
         },
         _ => None,
@@ -106,24 +131,34 @@ impl Text<'_> {
     }
 
     fn folded(&self, text: &str) -> String {
-        if self.fold { text.to_lowercase() } else { text.to_owned() }
+        if self.fold {
+            text.to_lowercase()
+        } else {
+            text.to_owned()
+        }
     }
 
     fn is(&self, fact: &str) -> bool {
-        self.wanted(self.value).is_some_and(|wanted| wanted == self.folded(fact))
+        self.wanted(self.value)
+            .is_some_and(|wanted| wanted == self.folded(fact))
     }
 
     fn is_among(&self, fact: &str) -> bool {
         let fact = self.folded(fact);
-        self.value.as_array().is_some_and(|all| all.iter().any(|one| self.wanted(one).as_ref() == Some(&fact)))
+        self.value.as_array().is_some_and(|all| {
+            all.iter()
+                .any(|one| self.wanted(one).as_ref() == Some(&fact))
+        })
     }
 
     fn is_in(&self, fact: &str) -> bool {
-        self.wanted(self.value).is_some_and(|wanted| self.folded(fact).contains(&wanted))
+        self.wanted(self.value)
+            .is_some_and(|wanted| self.folded(fact).contains(&wanted))
     }
 
     fn begins(&self, fact: &str) -> bool {
-        self.wanted(self.value).is_some_and(|wanted| self.folded(fact).starts_with(&wanted))
+        self.wanted(self.value)
+            .is_some_and(|wanted| self.folded(fact).starts_with(&wanted))
     }
 }
 
@@ -162,7 +197,9 @@ mod tests {
             communities: &[("c1".into(), "Runners".into())],
             directories: &["directory_1".into()],
         };
-        Condition::parse(&condition, "").unwrap_or_else(|problems| panic!("{problems:?}")).matches(&facts)
+        Condition::parse(&condition, "")
+            .unwrap_or_else(|problems| panic!("{problems:?}"))
+            .matches(&facts)
     }
 
     fn test(field: &str, op: &str, value: Value) -> bool {
@@ -182,10 +219,24 @@ mod tests {
 
     #[test]
     fn what_is_missing_matches_only_ne_not_and_exists_false() {
-        for field in ["last_name", "title", "pronouns", "attributes.shirt", "attributes.none"] {
-            for (op, value) in [("eq", json!("x")), ("in", json!(["x"])), ("contains", json!("x")), ("starts_with", json!("x"))] {
+        for field in [
+            "last_name",
+            "title",
+            "pronouns",
+            "attributes.shirt",
+            "attributes.none",
+        ] {
+            for (op, value) in [
+                ("eq", json!("x")),
+                ("in", json!(["x"])),
+                ("contains", json!("x")),
+                ("starts_with", json!("x")),
+            ] {
                 assert!(!test(field, op, value.clone()), "{field} {op}");
-                assert!(holds(json!({"not": {"field": field, "op": op, "value": value}})), "not {field} {op}");
+                assert!(
+                    holds(json!({"not": {"field": field, "op": op, "value": value}})),
+                    "not {field} {op}"
+                );
             }
             assert!(test(field, "ne", json!("x")));
             assert!(test(field, "exists", json!(false)));
@@ -232,7 +283,11 @@ mod tests {
         assert!(!test("start_date", "after", json!("2026-11-23")));
         assert!(test("start_date", "after", json!("2026-11-22")));
         assert!(test("start_date", "before", json!("2026-11-24")));
-        assert!(test("attributes.left", "before", json!("2026-11-24T00:00:00Z")));
+        assert!(test(
+            "attributes.left",
+            "before",
+            json!("2026-11-24T00:00:00Z")
+        ));
         assert!(test("start_date", "after", json!("2026-11-23T11:59:00Z")));
         assert!(!test("attributes.text", "after", json!("2020-01-01")));
     }

@@ -14,10 +14,16 @@ const MAX_LIST: usize = 1_000;
 const STATUSES: [&str; 5] = ["pending", "active", "on_leave", "removed", "erased"];
 
 pub(super) fn condition(value: &Value, path: &str) -> Result<Condition, Vec<Problem>> {
-    let mut reader = Reader { problems: Vec::new(), tests: 0 };
+    let mut reader = Reader {
+        problems: Vec::new(),
+        tests: 0,
+    };
     let condition = reader.condition(value, path, 1);
     if reader.tests > MAX_TESTS {
-        reader.complain::<()>(path, format!("at most {MAX_TESTS} comparisons in one condition"));
+        reader.complain::<()>(
+            path,
+            format!("at most {MAX_TESTS} comparisons in one condition"),
+        );
     }
     match condition {
         Some(condition) if reader.problems.is_empty() => Ok(condition),
@@ -43,33 +49,54 @@ impl Reader {
         let Value::Object(object) = value else {
             return self.complain(path, "a condition is {\"field\",\"op\",\"value\"}, {\"all\":[…]}, {\"any\":[…]} or {\"not\":…}");
         };
-        let joins: Vec<&str> = ["all", "any", "not"].into_iter().filter(|key| object.contains_key(*key)).collect();
+        let joins: Vec<&str> = ["all", "any", "not"]
+            .into_iter()
+            .filter(|key| object.contains_key(*key))
+            .collect();
         match joins.as_slice() {
             [] => self.test(object, path).map(Condition::Test),
             [join] if object.len() == 1 => self.join(join, &object[*join], path, depth),
-            _ => self.complain(path, "\"all\", \"any\" and \"not\" stand alone in their object; nest instead"),
+            _ => self.complain(
+                path,
+                "\"all\", \"any\" and \"not\" stand alone in their object; nest instead",
+            ),
         }
     }
 
     fn join(&mut self, join: &str, value: &Value, path: &str, depth: usize) -> Option<Condition> {
         let here = dotted(path, join);
         if join == "not" {
-            return self.condition(value, &here, depth + 1).map(|part| Condition::Not(Box::new(part)));
+            return self
+                .condition(value, &here, depth + 1)
+                .map(|part| Condition::Not(Box::new(part)));
         }
         let parts = match value {
             Value::Array(parts) if !parts.is_empty() => parts,
             _ => return self.complain(&here, "a list with at least one condition is wanted"),
         };
-        let read: Vec<Option<Condition>> =
-            parts.iter().enumerate().map(|(at, part)| self.condition(part, &format!("{here}[{at}]"), depth + 1)).collect();
+        let read: Vec<Option<Condition>> = parts
+            .iter()
+            .enumerate()
+            .map(|(at, part)| self.condition(part, &format!("{here}[{at}]"), depth + 1))
+            .collect();
         let parts = read.into_iter().collect::<Option<Vec<_>>>()?;
-        Some(if join == "all" { Condition::All(parts) } else { Condition::Any(parts) })
+        Some(if join == "all" {
+            Condition::All(parts)
+        } else {
+            Condition::Any(parts)
+        })
     }
 
     fn test(&mut self, object: &Map<String, Value>, path: &str) -> Option<Test> {
         self.tests += 1;
-        for key in object.keys().filter(|key| !matches!(key.as_str(), "field" | "op" | "value")) {
-            self.complain::<()>(&dotted(path, key), "unknown key; a comparison has \"field\", \"op\" and \"value\"");
+        for key in object
+            .keys()
+            .filter(|key| !matches!(key.as_str(), "field" | "op" | "value"))
+        {
+            self.complain::<()>(
+                &dotted(path, key),
+                "unknown key; a comparison has \"field\", \"op\" and \"value\"",
+            );
         }
         let field = self.field(object.get("field"), &dotted(path, "field"));
         let op = self.op(object.get("op"), &dotted(path, "op"));
@@ -79,14 +106,24 @@ impl Reader {
     }
 
     fn field(&mut self, value: Option<&Value>, path: &str) -> Option<Field> {
-        let known = || format!("{}, attributes.<name>, group, community, directory", PROFILE_FIELDS.join(", "));
+        let known = || {
+            format!(
+                "{}, attributes.<name>, group, community, directory",
+                PROFILE_FIELDS.join(", ")
+            )
+        };
         let Some(Value::String(name)) = value else {
             return self.complain(path, format!("a field is wanted: {}", known()));
         };
         match Field::parse(name) {
-            Some(Field::Attribute(name)) if name.chars().count() > MAX_TEXT => self.complain(path, "the attribute's name is too long"),
+            Some(Field::Attribute(name)) if name.chars().count() > MAX_TEXT => {
+                self.complain(path, "the attribute's name is too long")
+            }
             Some(field) => Some(field),
-            None => self.complain(path, format!("unknown field {:?}; known are {}", short(name), known())),
+            None => self.complain(
+                path,
+                format!("unknown field {:?}; known are {}", short(name), known()),
+            ),
         }
     }
 
@@ -95,7 +132,12 @@ impl Reader {
         let Some(Value::String(name)) = value else {
             return self.complain(path, format!("an operator is wanted: {}", known()));
         };
-        Op::parse(name).or_else(|| self.complain(path, format!("unknown operator {:?}; known are {}", short(name), known())))
+        Op::parse(name).or_else(|| {
+            self.complain(
+                path,
+                format!("unknown operator {:?}; known are {}", short(name), known()),
+            )
+        })
     }
 
     fn value(&mut self, field: &Field, op: Op, value: Option<&Value>, path: &str) -> Option<Value> {
@@ -103,7 +145,13 @@ impl Reader {
         let value = match (op, value) {
             (Op::Exists, None) => return Some(Value::Bool(true)),
             (_, None | Some(Value::Null)) => {
-                return self.complain(&path, format!("\"{}\" wants a value; to ask whether there is one, use \"exists\"", op.name()));
+                return self.complain(
+                    &path,
+                    format!(
+                        "\"{}\" wants a value; to ask whether there is one, use \"exists\"",
+                        op.name()
+                    ),
+                );
             }
             (_, Some(value)) => value,
         };
@@ -111,13 +159,28 @@ impl Reader {
             Op::Exists if value.is_boolean() => {}
             Op::Exists => return self.complain(&path, "\"exists\" wants true or false"),
             Op::In => match value {
-                Value::Array(list) if (1..=MAX_LIST).contains(&list.len()) && list.iter().all(is_scalar) => {}
-                _ => return self.complain(&path, format!("\"in\" wants a list of 1 to {MAX_LIST} texts, numbers or booleans")),
+                Value::Array(list)
+                    if (1..=MAX_LIST).contains(&list.len()) && list.iter().all(is_scalar) => {}
+                _ => {
+                    return self.complain(
+                        &path,
+                        format!(
+                            "\"in\" wants a list of 1 to {MAX_LIST} texts, numbers or booleans"
+                        ),
+                    );
+                }
             },
             Op::Before | Op::After => return self.date(field, op, value, &path),
-            Op::StartsWith if !value.is_string() => return self.complain(&path, "\"starts_with\" wants a text"),
+            Op::StartsWith if !value.is_string() => {
+                return self.complain(&path, "\"starts_with\" wants a text");
+            }
             _ if is_scalar(value) => {}
-            _ => return self.complain(&path, format!("\"{}\" wants a text, a number or a boolean", op.name())),
+            _ => {
+                return self.complain(
+                    &path,
+                    format!("\"{}\" wants a text, a number or a boolean", op.name()),
+                );
+            }
         }
         self.known_status(field, op, value, &path)?;
         Some(value.clone())
@@ -125,11 +188,23 @@ impl Reader {
 
     fn date(&mut self, field: &Field, op: Op, value: &Value, path: &str) -> Option<Value> {
         if !matches!(field, Field::Profile("start_date") | Field::Attribute(_)) {
-            return self.complain(path, format!("\"{}\" compares dates: use it with start_date or attributes.<name>", op.name()));
+            return self.complain(
+                path,
+                format!(
+                    "\"{}\" compares dates: use it with start_date or attributes.<name>",
+                    op.name()
+                ),
+            );
         }
         match value.as_str().and_then(Timestamp::parse) {
             Some(_) => Some(value.clone()),
-            None => self.complain(path, format!("\"{}\" wants a day (2026-11-23) or an RFC 3339 time", op.name())),
+            None => self.complain(
+                path,
+                format!(
+                    "\"{}\" wants a day (2026-11-23) or an RFC 3339 time",
+                    op.name()
+                ),
+            ),
         }
     }
 
@@ -138,8 +213,14 @@ impl Reader {
         if *field != Field::Profile("status") || !matches!(op, Op::Eq | Op::Ne | Op::In) {
             return Some(());
         }
-        let named = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
-        if named.iter().all(|status| status.as_str().is_some_and(|status| STATUSES.contains(&status))) {
+        let named = value
+            .as_array()
+            .map_or(std::slice::from_ref(value), Vec::as_slice);
+        if named.iter().all(|status| {
+            status
+                .as_str()
+                .is_some_and(|status| STATUSES.contains(&status))
+        }) {
             return Some(());
         }
         self.complain(path, format!("a status is one of {}", STATUSES.join(", ")))
@@ -160,7 +241,11 @@ fn short(text: &str) -> String {
 }
 
 fn dotted(path: &str, key: &str) -> String {
-    if path.is_empty() { short(key) } else { format!("{path}.{}", short(key)) }
+    if path.is_empty() {
+        short(key)
+    } else {
+        format!("{path}.{}", short(key))
+    }
 }
 
 #[cfg(test)]
@@ -170,7 +255,12 @@ mod tests {
     use super::*;
 
     fn told(value: Value) -> Vec<(String, String)> {
-        condition(&value, "when").err().unwrap_or_default().into_iter().map(|p| (p.path, p.message)).collect()
+        condition(&value, "when")
+            .err()
+            .unwrap_or_default()
+            .into_iter()
+            .map(|p| (p.path, p.message))
+            .collect()
     }
 
     #[test]
@@ -181,14 +271,25 @@ mod tests {
             {"not": {"field": "title", "op": "in", "value": []}},
         ]}));
         let places: Vec<&str> = problems.iter().map(|(path, _)| path.as_str()).collect();
-        assert_eq!(places, [
-            "when.all[0].field",
-            "when.all[1].any[0].values",
-            "when.all[1].any[0].op",
-            "when.all[2].not.value",
-        ]);
-        assert!(problems[0].1.contains("department, pronouns"), "{}", problems[0].1);
-        assert!(problems[2].1.contains("starts_with, exists"), "{}", problems[2].1);
+        assert_eq!(
+            places,
+            [
+                "when.all[0].field",
+                "when.all[1].any[0].values",
+                "when.all[1].any[0].op",
+                "when.all[2].not.value",
+            ]
+        );
+        assert!(
+            problems[0].1.contains("department, pronouns"),
+            "{}",
+            problems[0].1
+        );
+        assert!(
+            problems[2].1.contains("starts_with, exists"),
+            "{}",
+            problems[2].1
+        );
     }
 
     #[test]
@@ -237,7 +338,8 @@ mod tests {
             {"not": {"any": [{"field": "group", "op": "eq", "value": "Sales"}]}},
             {"field": "start_date", "op": "after", "value": "2026-11-23"},
         ]});
-        let condition: Condition = serde_json::from_value(written.clone()).unwrap_or_else(|e| panic!("{e}"));
+        let condition: Condition =
+            serde_json::from_value(written.clone()).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(serde_json::to_value(condition).ok(), Some(written));
     }
 }

@@ -1,8 +1,8 @@
 //! The embedded migrations, one folder a database, the same names in both. `serve` runs them by
 //! itself; a database from a newer Rollcall is refused, never downgraded by accident.
 
-use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel::RunQueryDsl;
+use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::{Backend, Conn, DbError, on_backend};
@@ -28,12 +28,19 @@ pub fn migration_state(conn: &mut Conn) -> Result<MigrationState, DbError> {
         Backend::Sqlite => names::<diesel::sqlite::Sqlite>(&SQLITE)?,
         Backend::Postgres => names::<diesel::pg::Pg>(&POSTGRES)?,
     };
-    let applied: Vec<MigrationVersion<'static>> =
-        on_backend!(conn, c => c.applied_migrations()).map_err(|error| DbError::Migration(error.to_string()))?;
+    let applied: Vec<MigrationVersion<'static>> = on_backend!(conn, c => c.applied_migrations())
+        .map_err(|error| DbError::Migration(error.to_string()))?;
     let applied: Vec<String> = applied.iter().map(ToString::to_string).collect();
     Ok(MigrationState {
-        pending: known.iter().filter(|name| !applied.contains(&version(name))).cloned().collect(),
-        unknown: applied.into_iter().filter(|run| !known.iter().any(|name| version(name) == *run)).collect(),
+        pending: known
+            .iter()
+            .filter(|name| !applied.contains(&version(name)))
+            .cloned()
+            .collect(),
+        unknown: applied
+            .into_iter()
+            .filter(|run| !known.iter().any(|name| version(name) == *run))
+            .collect(),
     })
 }
 
@@ -41,11 +48,15 @@ pub fn migration_state(conn: &mut Conn) -> Result<MigrationState, DbError> {
 /// processes may start at once.
 pub fn migrate(conn: &mut Conn) -> Result<Vec<String>, DbError> {
     if let Conn::Postgres(c) = conn {
-        diesel::sql_query("SELECT pg_advisory_lock($1)").bind::<diesel::sql_types::BigInt, _>(MIGRATION_LOCK).execute(c)?;
+        diesel::sql_query("SELECT pg_advisory_lock($1)")
+            .bind::<diesel::sql_types::BigInt, _>(MIGRATION_LOCK)
+            .execute(c)?;
     }
     let done = migrate_alone(conn);
     if let Conn::Postgres(c) = conn {
-        diesel::sql_query("SELECT pg_advisory_unlock($1)").bind::<diesel::sql_types::BigInt, _>(MIGRATION_LOCK).execute(c)?;
+        diesel::sql_query("SELECT pg_advisory_unlock($1)")
+            .bind::<diesel::sql_types::BigInt, _>(MIGRATION_LOCK)
+            .execute(c)?;
     }
     done
 }
@@ -83,9 +94,13 @@ fn names<DB: diesel::backend::Backend>(source: &EmbeddedMigrations) -> Result<Ve
 where
     EmbeddedMigrations: MigrationSource<DB>,
 {
-    let all: Vec<Box<dyn Migration<DB>>> =
-        source.migrations().map_err(|error| DbError::Migration(error.to_string()))?;
-    Ok(all.iter().map(|migration| migration.name().to_string()).collect())
+    let all: Vec<Box<dyn Migration<DB>>> = source
+        .migrations()
+        .map_err(|error| DbError::Migration(error.to_string()))?;
+    Ok(all
+        .iter()
+        .map(|migration| migration.name().to_string())
+        .collect())
 }
 
 /// `2026-11-23-000001_spine` is recorded as `20261123000001`.

@@ -42,7 +42,10 @@ pub(crate) use on_backend;
 
 /// A `LIKE` pattern for text found anywhere, its own wildcards made harmless.
 pub(crate) fn contains(text: &str) -> String {
-    let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    let escaped = text
+        .replace('\\', "\\\\")
+        .replace('%', "\\%")
+        .replace('_', "\\_");
     format!("%{escaped}%")
 }
 
@@ -56,7 +59,9 @@ pub enum DbError {
     #[error("{0}")]
     Url(String),
     /// No connection could be had.
-    #[error("cannot reach the database ({what}): {source}; check DATABASE_URL and that the server is up")]
+    #[error(
+        "cannot reach the database ({what}): {source}; check DATABASE_URL and that the server is up"
+    )]
     Connect {
         /// Scheme and place, without a password.
         what: String,
@@ -83,19 +88,25 @@ where
 {
     let lift = |error: diesel::result::Error| E::from(DbError::Query(error));
     match conn {
-        Conn::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE").map_err(lift)?,
-        Conn::Postgres(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN").map_err(lift)?,
+        Conn::Sqlite(c) => {
+            AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE").map_err(lift)?
+        }
+        Conn::Postgres(c) => {
+            AnsiTransactionManager::begin_transaction_sql(c, "BEGIN").map_err(lift)?
+        }
     }
     let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(conn)));
     match done {
-        Ok(Ok(value)) => match on_backend!(conn, c => AnsiTransactionManager::commit_transaction(c)) {
-            Ok(()) => Ok(value),
-            Err(error) => {
-                // A failed COMMIT leaves SQLite inside the transaction: end it, or the next one cannot begin.
-                roll_back(conn);
-                Err(lift(error))
+        Ok(Ok(value)) => {
+            match on_backend!(conn, c => AnsiTransactionManager::commit_transaction(c)) {
+                Ok(()) => Ok(value),
+                Err(error) => {
+                    // A failed COMMIT leaves SQLite inside the transaction: end it, or the next one cannot begin.
+                    roll_back(conn);
+                    Err(lift(error))
+                }
             }
-        },
+        }
         Ok(Err(error)) => {
             roll_back(conn);
             Err(error)

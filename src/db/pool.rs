@@ -72,8 +72,15 @@ impl Db {
     }
 
     /// Runs a read on this thread (blocking: call it where blocking is allowed).
-    pub fn read<T, E: From<DbError>>(&self, work: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
-        let mut conn = self.0.pool.get().map_err(|error| DbError::Pool(error.to_string()))?;
+    pub fn read<T, E: From<DbError>>(
+        &self,
+        work: impl FnOnce(&mut Conn) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut conn = self
+            .0
+            .pool
+            .get()
+            .map_err(|error| DbError::Pool(error.to_string()))?;
         work(&mut conn)
     }
 
@@ -89,18 +96,29 @@ impl Db {
                 write(turn.conn()?, work)
             }
             None => {
-                let mut conn = self.0.pool.get().map_err(|error| DbError::Pool(error.to_string()))?;
+                let mut conn = self
+                    .0
+                    .pool
+                    .get()
+                    .map_err(|error| DbError::Pool(error.to_string()))?;
                 write(&mut conn, work)
             }
         }
     }
 
     /// As [`Db::write`] but outside of any transaction: for migrations.
-    pub fn maintain<T, E: From<DbError>>(&self, work: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
+    pub fn maintain<T, E: From<DbError>>(
+        &self,
+        work: impl FnOnce(&mut Conn) -> Result<T, E>,
+    ) -> Result<T, E> {
         match &self.0.writer {
             Some(writer) => work(writer.take_turn(Urgency::Normal).conn()?),
             None => {
-                let mut conn = self.0.pool.get().map_err(|error| DbError::Pool(error.to_string()))?;
+                let mut conn = self
+                    .0
+                    .pool
+                    .get()
+                    .map_err(|error| DbError::Pool(error.to_string()))?;
                 work(&mut conn)
             }
         }
@@ -109,7 +127,10 @@ impl Db {
 
 /// Opens one connection; errors carry the driver's own words.
 fn establish(url: &DatabaseUrl, read_only: bool) -> Result<Conn, DbError> {
-    let failed = |source| DbError::Connect { what: url.place(), source };
+    let failed = |source| DbError::Connect {
+        what: url.place(),
+        source,
+    };
     match url {
         DatabaseUrl::Sqlite(path) => {
             let mut c = SqliteConnection::establish(&path.to_string_lossy()).map_err(failed)?;
@@ -149,7 +170,8 @@ impl r2d2::ManageConnection for Manager {
     }
 
     fn has_broken(&self, conn: &mut Conn) -> bool {
-        std::thread::panicking() || match conn {
+        std::thread::panicking()
+            || match conn {
                 // SQLite's connection is a file handle; only a transaction left open spoils it.
                 Conn::Sqlite(c) => R2D2Connection::is_broken(c),
                 Conn::Postgres(c) => R2D2Connection::is_broken(c),
@@ -191,17 +213,29 @@ impl Line {
             return false;
         }
         let normal_is_due = self.normal_waiting > 0 && self.urgent_streak >= URGENT_STREAK;
-        if urgent { !normal_is_due } else { self.urgent_waiting == 0 || normal_is_due }
+        if urgent {
+            !normal_is_due
+        } else {
+            self.urgent_waiting == 0 || normal_is_due
+        }
     }
 
     fn waiting(&mut self, urgent: bool) -> &mut usize {
-        if urgent { &mut self.urgent_waiting } else { &mut self.normal_waiting }
+        if urgent {
+            &mut self.urgent_waiting
+        } else {
+            &mut self.normal_waiting
+        }
     }
 }
 
 impl Writer {
     fn new(conn: Conn) -> Self {
-        Self { line: Mutex::default(), moved: Condvar::new(), conn: Mutex::new(conn) }
+        Self {
+            line: Mutex::default(),
+            moved: Condvar::new(),
+            conn: Mutex::new(conn),
+        }
     }
 
     fn take_turn(&self, urgency: Urgency) -> Turn<'_> {
@@ -209,13 +243,19 @@ impl Writer {
         let urgent = urgency == Urgency::Intake;
         *line.waiting(urgent) += 1;
         while !line.may_go(urgent) {
-            line = self.moved.wait(line).unwrap_or_else(PoisonError::into_inner);
+            line = self
+                .moved
+                .wait(line)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         *line.waiting(urgent) -= 1;
         line.urgent_streak = if urgent { line.urgent_streak + 1 } else { 0 };
         line.busy = true;
         drop(line);
-        Turn { writer: self, conn: lock(&self.conn) }
+        Turn {
+            writer: self,
+            conn: lock(&self.conn),
+        }
     }
 }
 

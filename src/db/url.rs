@@ -32,7 +32,11 @@ impl DatabaseUrl {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             return Ok(Self::Postgres(url.to_owned()));
         }
-        let scheme = url.split(':').next().filter(|scheme| scheme.len() < 20).unwrap_or("");
+        let scheme = url
+            .split(':')
+            .next()
+            .filter(|scheme| scheme.len() < 20)
+            .unwrap_or("");
         Err(DbError::Url(format!(
             "DATABASE_URL has the unknown scheme {scheme:?}: write sqlite://rollcall.db for an embedded database, \
              or postgres://user:password@host/database; check that the value has no quotes around it"
@@ -45,7 +49,13 @@ impl DatabaseUrl {
             Self::Sqlite(path) => format!("sqlite, {}", path.display()),
             Self::Postgres(url) => {
                 let rest = url.split("://").nth(1).unwrap_or("");
-                let place = rest.rsplit('@').next().unwrap_or("").split('?').next().unwrap_or("");
+                let place = rest
+                    .rsplit('@')
+                    .next()
+                    .unwrap_or("")
+                    .split('?')
+                    .next()
+                    .unwrap_or("");
                 format!("postgres, {place}")
             }
         }
@@ -64,15 +74,30 @@ mod tests {
 
     #[test]
     fn sqlite_and_postgres_urls_are_told_apart() {
-        assert_eq!(DatabaseUrl::parse("sqlite://a.db").ok(), Some(DatabaseUrl::Sqlite("a.db".into())));
-        assert_eq!(DatabaseUrl::parse("sqlite:///v/a.db").ok(), Some(DatabaseUrl::Sqlite("/v/a.db".into())));
-        assert!(matches!(DatabaseUrl::parse("postgresql://x/y"), Ok(DatabaseUrl::Postgres(_))));
+        assert_eq!(
+            DatabaseUrl::parse("sqlite://a.db").ok(),
+            Some(DatabaseUrl::Sqlite("a.db".into()))
+        );
+        assert_eq!(
+            DatabaseUrl::parse("sqlite:///v/a.db").ok(),
+            Some(DatabaseUrl::Sqlite("/v/a.db".into()))
+        );
+        assert!(matches!(
+            DatabaseUrl::parse("postgresql://x/y"),
+            Ok(DatabaseUrl::Postgres(_))
+        ));
     }
 
     #[test]
     fn an_unknown_scheme_is_an_error_that_teaches() {
-        let error = DatabaseUrl::parse("mysql://x").map(|_| ()).unwrap_err().to_string();
-        assert!(error.contains("mysql") && error.contains("sqlite://rollcall.db"), "{error}");
+        let error = DatabaseUrl::parse("mysql://x")
+            .map(|_| ())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("mysql") && error.contains("sqlite://rollcall.db"),
+            "{error}"
+        );
         assert!(DatabaseUrl::parse("sqlite::memory:").is_err());
     }
 
@@ -80,6 +105,9 @@ mod tests {
     fn a_password_never_shows() {
         let url = DatabaseUrl::parse("postgres://bob:secret@db.example/roll?sslmode=require");
         let shown = format!("{url:?}");
-        assert!(!shown.contains("secret") && shown.contains("db.example/roll"), "{shown}");
+        assert!(
+            !shown.contains("secret") && shown.contains("db.example/roll"),
+            "{shown}"
+        );
     }
 }

@@ -61,23 +61,41 @@ pub struct Intake {
 impl Intake {
     /// Starts the committer on a thread of its own; it ends when the last `Intake` is gone and
     /// everything that waited is answered. `bound` is how many may wait.
-    pub fn start(db: Db, wake: Arc<Notify>, bound: usize) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
+    pub fn start(
+        db: Db,
+        wake: Arc<Notify>,
+        bound: usize,
+    ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
         let (queue, waiting) = mpsc::channel(bound.max(1));
         let thread = std::thread::Builder::new()
             .name("rollcall-intake".into())
             .spawn(move || commit_groups(&db, waiting, &wake))?;
-        Ok((Self { queue, bytes: Arc::new(Semaphore::new(WAITING_BYTES)) }, thread))
+        Ok((
+            Self {
+                queue,
+                bytes: Arc::new(Semaphore::new(WAITING_BYTES)),
+            },
+            thread,
+        ))
     }
 
     /// Hands an event over and waits until it is durable.
     pub async fn submit(&self, event: NewEvent) -> Result<Admission, Shed> {
         let size = u32::try_from(event.body.len().max(1)).map_err(|_| Shed::Full)?;
-        let bytes = Arc::clone(&self.bytes).try_acquire_many_owned(size).map_err(|_| Shed::Full)?;
+        let bytes = Arc::clone(&self.bytes)
+            .try_acquire_many_owned(size)
+            .map_err(|_| Shed::Full)?;
         let (answer, answered) = oneshot::channel();
-        self.queue.try_send(Waiting { event, answer, _bytes: bytes }).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => Shed::Full,
-            mpsc::error::TrySendError::Closed(_) => Shed::Stopping,
-        })?;
+        self.queue
+            .try_send(Waiting {
+                event,
+                answer,
+                _bytes: bytes,
+            })
+            .map_err(|refused| match refused {
+                mpsc::error::TrySendError::Full(_) => Shed::Full,
+                mpsc::error::TrySendError::Closed(_) => Shed::Stopping,
+            })?;
         match tokio::time::timeout(LONGEST_WAIT, answered).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(Shed::Stopping),
@@ -115,12 +133,24 @@ fn commit_groups(db: &Db, mut waiting: mpsc::Receiver<Waiting>, wake: &Notify) {
 /// take does not turn its neighbours away.
 fn commit(db: &Db, events: &[NewEvent]) -> Vec<Result<Admission, Shed>> {
     match try_commit(db, events) {
-        Ok(new) => new.into_iter().map(|new| Ok(if new { Admission::Accepted } else { Admission::Duplicate })).collect(),
+        Ok(new) => new
+            .into_iter()
+            .map(|new| {
+                Ok(if new {
+                    Admission::Accepted
+                } else {
+                    Admission::Duplicate
+                })
+            })
+            .collect(),
         Err(error) if events.len() == 1 || !is_about_the_data(&error) => {
             tracing::error!(%error, events = events.len(), "could not store deliveries; WorkOS was told to retry");
             events.iter().map(|_| Err(Shed::Unavailable)).collect()
         }
-        Err(_) => events.iter().flat_map(|one| commit(db, std::slice::from_ref(one))).collect(),
+        Err(_) => events
+            .iter()
+            .flat_map(|one| commit(db, std::slice::from_ref(one)))
+            .collect(),
     }
 }
 
@@ -131,7 +161,9 @@ fn try_commit(db: &Db, events: &[NewEvent]) -> Result<Vec<bool>, DbError> {
 fn is_about_the_data(error: &DbError) -> bool {
     use diesel::result::{DatabaseErrorKind, Error};
     match error {
-        DbError::Query(Error::DatabaseError(kind, _)) => !matches!(kind, DatabaseErrorKind::ClosedConnection),
+        DbError::Query(Error::DatabaseError(kind, _)) => {
+            !matches!(kind, DatabaseErrorKind::ClosedConnection)
+        }
         DbError::Query(Error::SerializationError(_)) => true,
         _ => false,
     }

@@ -82,7 +82,16 @@ pub fn claim(conn: &mut Conn, limit: i64, now: Timestamp, start: i32) -> QueryRe
 }
 
 fn load(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<Claimed>> {
-    type Row = (i64, String, String, i32, i32, Timestamp, Timestamp, Option<String>);
+    type Row = (
+        i64,
+        String,
+        String,
+        i32,
+        i32,
+        Timestamp,
+        Timestamp,
+        Option<String>,
+    );
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -103,16 +112,18 @@ fn load(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<Claimed>> {
         .load(c))?;
     Ok(rows
         .into_iter()
-        .map(|(id, event_id, event_type, lane, attempts, occurred_at, received_at, body)| Claimed {
-            id,
-            event_id,
-            event_type,
-            removal: lane == REMOVAL_LANE,
-            attempts,
-            occurred_at,
-            received_at,
-            body,
-        })
+        .map(
+            |(id, event_id, event_type, lane, attempts, occurred_at, received_at, body)| Claimed {
+                id,
+                event_id,
+                event_type,
+                removal: lane == REMOVAL_LANE,
+                attempts,
+                occurred_at,
+                received_at,
+                body,
+            },
+        )
         .collect())
 }
 

@@ -61,7 +61,10 @@ struct BodyRow<'a> {
 /// Adds events; answers for each whether it was new. Of two copies in one call the first is.
 pub fn enqueue(conn: &mut Conn, events: &[NewEvent]) -> QueryResult<Vec<bool>> {
     let mut seen = HashSet::new();
-    let first: Vec<&NewEvent> = events.iter().filter(|event| seen.insert(event.event_id.as_str())).collect();
+    let first: Vec<&NewEvent> = events
+        .iter()
+        .filter(|event| seen.insert(event.event_id.as_str()))
+        .collect();
     let mut fresh: HashSet<String> = HashSet::new();
     for chunk in first.chunks(ROWS_PER_STATEMENT) {
         let rows: Vec<QueueRow<'_>> = chunk.iter().map(|event| queue_row(event)).collect();
@@ -74,22 +77,37 @@ pub fn enqueue(conn: &mut Conn, events: &[NewEvent]) -> QueryResult<Vec<bool>> {
         let bodies: Vec<BodyRow<'_>> = chunk
             .iter()
             .filter(|event| fresh.contains(&event.event_id))
-            .map(|event| BodyRow { event_id: &event.event_id, body: &event.body, received_at: event.received_at })
+            .map(|event| BodyRow {
+                event_id: &event.event_id,
+                body: &event.body,
+                received_at: event.received_at,
+            })
             .collect();
         on_backend!(conn, c => diesel::insert_into(event_bodies::table).values(&bodies).on_conflict_do_nothing().execute(c))?;
     }
-    Ok(events.iter().map(|event| fresh.remove(&event.event_id)).collect())
+    Ok(events
+        .iter()
+        .map(|event| fresh.remove(&event.event_id))
+        .collect())
 }
 
 fn queue_row(event: &NewEvent) -> QueueRow<'_> {
-    let owner = event.organization_id.as_deref().or(event.directory_id.as_deref()).unwrap_or_default();
+    let owner = event
+        .organization_id
+        .as_deref()
+        .or(event.directory_id.as_deref())
+        .unwrap_or_default();
     QueueRow {
         event_id: &event.event_id,
         event_type: &event.event_type,
         organization_id: event.organization_id.as_deref(),
         directory_id: event.directory_id.as_deref(),
         subject: event.subject.as_deref(),
-        lane: if event.removal { REMOVAL_LANE } else { NORMAL_LANE },
+        lane: if event.removal {
+            REMOVAL_LANE
+        } else {
+            NORMAL_LANE
+        },
         part: part_of(owner),
         state: EventState::Ready.as_str(),
         available_at: event.received_at,

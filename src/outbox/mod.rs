@@ -10,7 +10,6 @@ mod replay;
 mod settle;
 mod stats;
 
-
 pub use browse::{EventFilter, EventRow, attempts_of, body_of, find, list};
 pub use claim::{Claimed, claim, lock_part};
 pub use enqueue::{NewEvent, enqueue};
@@ -36,7 +35,13 @@ pub enum EventState {
 
 impl EventState {
     /// All of them, in the order they are shown.
-    pub const ALL: [Self; 5] = [Self::Ready, Self::Done, Self::Held, Self::Parked, Self::Ignored];
+    pub const ALL: [Self; 5] = [
+        Self::Ready,
+        Self::Done,
+        Self::Held,
+        Self::Parked,
+        Self::Ignored,
+    ];
 
     /// As shown and stored.
     pub fn as_str(self) -> &'static str {
@@ -62,6 +67,8 @@ pub const NORMAL_LANE: i32 = 1;
 pub fn part_of(organization: &str) -> i32 {
     let hash = organization
         .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
     i32::try_from(hash % 64).unwrap_or(0)
 }

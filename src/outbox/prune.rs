@@ -12,7 +12,11 @@ use super::EventState;
 /// Deletes up to `limit` bodies received before `horizon`; those that still wait are kept. Answers
 /// how many went.
 pub fn prune_bodies(conn: &mut Conn, horizon: Timestamp, limit: i64) -> QueryResult<usize> {
-    let open = [EventState::Ready.as_str(), EventState::Held.as_str(), EventState::Parked.as_str()];
+    let open = [
+        EventState::Ready.as_str(),
+        EventState::Held.as_str(),
+        EventState::Parked.as_str(),
+    ];
     let old: Vec<String> = on_backend!(conn, c => event_bodies::table
         .inner_join(outbox::table.on(outbox::event_id.eq(event_bodies::event_id)))
         .filter(event_bodies::received_at.lt(horizon))

@@ -27,12 +27,19 @@ pub enum Refusal {
         advice: &'static str,
     },
     /// The body is gone.
-    #[error("the payload of event {0} was deleted after its retention time: reconcile the directory instead")]
+    #[error(
+        "the payload of event {0} was deleted after its retention time: reconcile the directory instead"
+    )]
     BodyGone(String),
 }
 
 /// Makes a settled event ready again, its attempts counted from zero.
-pub fn replay(conn: &mut Conn, event_id: &str, actor: &str, now: Timestamp) -> QueryResult<Result<(), Refusal>> {
+pub fn replay(
+    conn: &mut Conn,
+    event_id: &str,
+    actor: &str,
+    now: Timestamp,
+) -> QueryResult<Result<(), Refusal>> {
     let Some(event) = find(conn, event_id)? else {
         return Ok(Err(Refusal::NotFound(event_id.to_owned())));
     };

@@ -74,10 +74,38 @@ pub fn settle(conn: &mut Conn, settled: &[Settlement], now: Timestamp) -> QueryR
 
 fn write(conn: &mut Conn, verdict: &Verdict, ids: &[i64], now: Timestamp) -> QueryResult<()> {
     let (state, outcome, reason, error, settled_at, available_at) = match verdict {
-        Verdict::Done { outcome, reason } => (EventState::Done, Some(*outcome), Some(reason), None, Some(now), now),
-        Verdict::Ignored { reason } => (EventState::Ignored, Some("ignored"), Some(reason), None, Some(now), now),
-        Verdict::Retry { at, error } => (EventState::Ready, Some("failed"), None, Some(error), None, *at),
-        Verdict::Park { error } => (EventState::Parked, Some("failed"), Some(error), Some(error), Some(now), now),
+        Verdict::Done { outcome, reason } => (
+            EventState::Done,
+            Some(*outcome),
+            Some(reason),
+            None,
+            Some(now),
+            now,
+        ),
+        Verdict::Ignored { reason } => (
+            EventState::Ignored,
+            Some("ignored"),
+            Some(reason),
+            None,
+            Some(now),
+            now,
+        ),
+        Verdict::Retry { at, error } => (
+            EventState::Ready,
+            Some("failed"),
+            None,
+            Some(error),
+            None,
+            *at,
+        ),
+        Verdict::Park { error } => (
+            EventState::Parked,
+            Some("failed"),
+            Some(error),
+            Some(error),
+            Some(now),
+            now,
+        ),
     };
     on_backend!(conn, c => diesel::update(outbox::table.filter(outbox::id.eq_any(ids)))
         .set((

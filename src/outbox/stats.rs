@@ -44,5 +44,10 @@ pub fn queue_stats(conn: &mut Conn) -> QueryResult<QueueStats> {
          (SELECT min(received_at) FROM (SELECT received_at FROM outbox WHERE state = 'ready' LIMIT {COUNT_CAP}) AS o) AS oldest"
     );
     let row: Row = on_backend!(conn, c => diesel::sql_query(sql).get_result(c))?;
-    Ok(QueueStats { ready: row.ready, parked: row.parked, held: row.held, oldest_ready: row.oldest.map(Timestamp) })
+    Ok(QueueStats {
+        ready: row.ready,
+        parked: row.parked,
+        held: row.held,
+        oldest_ready: row.oldest.map(Timestamp),
+    })
 }

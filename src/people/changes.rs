@@ -30,7 +30,12 @@ pub struct Caused {
 
 impl Caused {
     /// A change that an event made.
-    pub fn by_event(organization_id: &str, change: Change, key: &OrderKey, directory_id: &str) -> Self {
+    pub fn by_event(
+        organization_id: &str,
+        change: Change,
+        key: &OrderKey,
+        directory_id: &str,
+    ) -> Self {
         Self {
             organization_id: organization_id.to_owned(),
             change,

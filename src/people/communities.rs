@@ -27,8 +27,7 @@ pub struct Community {
 
 /// Adds a community; false when the organization has one of that name.
 pub fn create(conn: &mut Conn, one: &Community) -> QueryResult<bool> {
-    let added =
-        on_backend!(conn, c => diesel::insert_into(communities::table).values(one).on_conflict_do_nothing().execute(c))?;
+    let added = on_backend!(conn, c => diesel::insert_into(communities::table).values(one).on_conflict_do_nothing().execute(c))?;
     Ok(added > 0)
 }
 
@@ -107,7 +106,10 @@ impl From<Row> for Membership {
 }
 
 /// All memberships, open and ended, of the given profiles.
-pub fn memberships_of(conn: &mut Conn, profiles: &[String]) -> QueryResult<BTreeMap<String, Vec<Membership>>> {
+pub fn memberships_of(
+    conn: &mut Conn,
+    profiles: &[String],
+) -> QueryResult<BTreeMap<String, Vec<Membership>>> {
     let mut by_profile: BTreeMap<String, Vec<Membership>> = BTreeMap::new();
     for chunk in profiles.chunks(ROWS_PER_STATEMENT) {
         let rows: Vec<Row> = on_backend!(conn, c => memberships::table
@@ -115,7 +117,10 @@ pub fn memberships_of(conn: &mut Conn, profiles: &[String]) -> QueryResult<BTree
             .order((memberships::community_id, memberships::source))
             .load(c))?;
         for row in rows {
-            by_profile.entry(row.profile_id.clone()).or_default().push(row.into());
+            by_profile
+                .entry(row.profile_id.clone())
+                .or_default()
+                .push(row.into());
         }
     }
     Ok(by_profile)
@@ -191,7 +196,10 @@ pub fn members(conn: &mut Conn, community: &str) -> QueryResult<Vec<MemberRow>> 
 }
 
 /// The communities each profile is in now: (id, name, role).
-pub fn of_profiles(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String, Vec<(String, String, String)>>> {
+pub fn of_profiles(
+    conn: &mut Conn,
+    ids: &[String],
+) -> QueryResult<BTreeMap<String, Vec<(String, String, String)>>> {
     let rows: Vec<(String, String, String, String)> = on_backend!(conn, c => memberships::table
         .inner_join(communities::table.on(communities::id.eq(memberships::community_id)))
         .filter(memberships::profile_id.eq_any(ids))

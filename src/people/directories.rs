@@ -7,7 +7,9 @@ use diesel::prelude::*;
 use diesel::upsert::excluded;
 
 use crate::clock::Timestamp;
-use crate::db::schema::{directories, group_edges, groups, link_keys, links, memberships, profiles, statements};
+use crate::db::schema::{
+    directories, group_edges, groups, link_keys, links, memberships, profiles, statements,
+};
 use crate::db::{Conn, on_backend};
 use crate::roll::{DirectoryLife, DirectoryTurn};
 
@@ -47,14 +49,17 @@ struct Row {
 
 impl Row {
     fn read(self) -> QueryResult<Directory> {
-        let turns: Vec<DirectoryTurn> =
-            serde_json::from_str(&self.timeline).map_err(|error| unreadable("timeline", &self.id, &error))?;
+        let turns: Vec<DirectoryTurn> = serde_json::from_str(&self.timeline)
+            .map_err(|error| unreadable("timeline", &self.id, &error))?;
         Ok(Directory {
             id: self.id,
             organization_id: self.organization_id,
             name: self.name,
             state: self.state,
-            life: DirectoryLife { kind: self.directory_type, turns },
+            life: DirectoryLife {
+                kind: self.directory_type,
+                turns,
+            },
             first_seen_at: self.first_seen_at,
             last_event_at: self.last_event_at,
         })
@@ -101,15 +106,22 @@ fn unnamed_organization(directory: &str) -> String {
 
 /// Those of the given ids that exist.
 pub fn load(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String, Directory>> {
-    let rows: Vec<Row> = on_backend!(conn, c => directories::table.filter(directories::id.eq_any(ids)).load(c))?;
-    rows.into_iter().map(|row| row.read().map(|one| (one.id.clone(), one))).collect()
+    let rows: Vec<Row> =
+        on_backend!(conn, c => directories::table.filter(directories::id.eq_any(ids)).load(c))?;
+    rows.into_iter()
+        .map(|row| row.read().map(|one| (one.id.clone(), one)))
+        .collect()
 }
 
 /// All directories of the given organizations.
-pub fn of_organizations(conn: &mut Conn, organizations: &[String]) -> QueryResult<BTreeMap<String, Directory>> {
-    let rows: Vec<Row> =
-        on_backend!(conn, c => directories::table.filter(directories::organization_id.eq_any(organizations)).load(c))?;
-    rows.into_iter().map(|row| row.read().map(|one| (one.id.clone(), one))).collect()
+pub fn of_organizations(
+    conn: &mut Conn,
+    organizations: &[String],
+) -> QueryResult<BTreeMap<String, Directory>> {
+    let rows: Vec<Row> = on_backend!(conn, c => directories::table.filter(directories::organization_id.eq_any(organizations)).load(c))?;
+    rows.into_iter()
+        .map(|row| row.read().map(|one| (one.id.clone(), one)))
+        .collect()
 }
 
 /// Newest first; `only` limits to one organization.
@@ -126,7 +138,10 @@ pub fn list(conn: &mut Conn, only: Option<&str>, limit: i64) -> QueryResult<Vec<
 
 /// Writes directories, new or known.
 pub fn save(conn: &mut Conn, all: &[&Directory]) -> QueryResult<()> {
-    let rows: Vec<Row> = all.iter().map(|one| Row::write(one)).collect::<QueryResult<_>>()?;
+    let rows: Vec<Row> = all
+        .iter()
+        .map(|one| Row::write(one))
+        .collect::<QueryResult<_>>()?;
     on_backend!(conn, c => diesel::insert_into(directories::table)
         .values(&rows)
         .on_conflict(directories::id)

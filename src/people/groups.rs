@@ -33,7 +33,8 @@ pub fn load(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String, Gro
         .load(c))?;
     rows.into_iter()
         .map(|(id, remembered)| {
-            let group = serde_json::from_str(&remembered).map_err(|error| unreadable("group", &id, &error))?;
+            let group = serde_json::from_str(&remembered)
+                .map_err(|error| unreadable("group", &id, &error))?;
             Ok((id, group))
         })
         .collect()
@@ -88,7 +89,11 @@ impl From<EdgeRow> for Edge {
             group_id: row.group_id,
             directory_user_id: row.directory_user_id,
             present: row.present,
-            key: OrderKey { at: row.at, removal: row.removal, event_id: row.event_id },
+            key: OrderKey {
+                at: row.at,
+                removal: row.removal,
+                event_id: row.event_id,
+            },
         }
     }
 }
@@ -133,14 +138,26 @@ pub fn save_edges(conn: &mut Conn, all: &[(String, Edge)], now: Timestamp) -> Qu
 }
 
 /// The groups each directory user is in now: (id, name).
-pub fn of_links(conn: &mut Conn, directory_users: &[String]) -> QueryResult<BTreeMap<String, Vec<(String, String)>>> {
+pub fn of_links(
+    conn: &mut Conn,
+    directory_users: &[String],
+) -> QueryResult<BTreeMap<String, Vec<(String, String)>>> {
     let edges = edges_of_links(conn, directory_users)?;
     let ids: Vec<String> = edges.iter().map(|edge| edge.group_id.clone()).collect();
     let known = load(conn, &ids)?;
     let mut by_link: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
-    for edge in edges.iter().filter(|edge| edge.holds(known.get(&edge.group_id))) {
-        let name = known.get(&edge.group_id).map(|group| group.name.clone()).unwrap_or_default();
-        by_link.entry(edge.directory_user_id.clone()).or_default().push((edge.group_id.clone(), name));
+    for edge in edges
+        .iter()
+        .filter(|edge| edge.holds(known.get(&edge.group_id)))
+    {
+        let name = known
+            .get(&edge.group_id)
+            .map(|group| group.name.clone())
+            .unwrap_or_default();
+        by_link
+            .entry(edge.directory_user_id.clone())
+            .or_default()
+            .push((edge.group_id.clone(), name));
     }
     Ok(by_link)
 }

@@ -31,7 +31,11 @@ pub struct Found {
 }
 
 /// Finds everything that shares a key, over any number of steps, with the seeds.
-pub fn find(conn: &mut Conn, seed_links: &BTreeSet<String>, seed_keys: &BTreeSet<Key>) -> QueryResult<Found> {
+pub fn find(
+    conn: &mut Conn,
+    seed_links: &BTreeSet<String>,
+    seed_keys: &BTreeSet<Key>,
+) -> QueryResult<Found> {
     let mut found = Found::default();
     let mut new_links: BTreeSet<String> = seed_links.clone();
     let mut new_keys: BTreeSet<Key> = seed_keys.clone();
@@ -63,9 +67,11 @@ fn keys_of_links(conn: &mut Conn, of: &BTreeSet<String>) -> QueryResult<Vec<(Key
     let of: Vec<&String> = of.iter().collect();
     let mut all = Vec::new();
     for chunk in of.chunks(ROWS_PER_STATEMENT) {
-        let rows: Vec<(String, String, String)> =
-            on_backend!(conn, c => link_keys::table.filter(link_keys::directory_user_id.eq_any(chunk)).load(c))?;
-        all.extend(rows.into_iter().map(|(organization, key, link)| ((organization, key), link)));
+        let rows: Vec<(String, String, String)> = on_backend!(conn, c => link_keys::table.filter(link_keys::directory_user_id.eq_any(chunk)).load(c))?;
+        all.extend(
+            rows.into_iter()
+                .map(|(organization, key, link)| ((organization, key), link)),
+        );
     }
     Ok(all)
 }
@@ -82,7 +88,10 @@ fn links_of_keys(conn: &mut Conn, of: &BTreeSet<Key>) -> QueryResult<Vec<(Key, S
                 .filter(link_keys::organization_id.eq(organization))
                 .filter(link_keys::key.eq_any(chunk))
                 .load(c))?;
-            all.extend(rows.into_iter().map(|(organization, key, link)| ((organization, key), link)));
+            all.extend(
+                rows.into_iter()
+                    .map(|(organization, key, link)| ((organization, key), link)),
+            );
         }
     }
     Ok(all)
@@ -96,7 +105,8 @@ fn load_links(conn: &mut Conn, ids: &BTreeSet<String>, found: &mut Found) -> Que
             .select((links::directory_user_id, links::organization_id, links::remembered))
             .load(c))?;
         for (id, _, remembered) in rows {
-            let link: Link = serde_json::from_str(&remembered).map_err(|error| unreadable("link", &id, &error))?;
+            let link: Link = serde_json::from_str(&remembered)
+                .map_err(|error| unreadable("link", &id, &error))?;
             found.links.insert(id, link);
         }
     }
@@ -113,7 +123,8 @@ fn load_people(conn: &mut Conn, found: &mut Found) -> QueryResult<()> {
             .select((profiles::id, profiles::remembered, profiles::recorded_at))
             .load(c))?;
         for (id, remembered, recorded_at) in rows {
-            let person: Person = serde_json::from_str(&remembered).map_err(|error| unreadable("profile", &id, &error))?;
+            let person: Person = serde_json::from_str(&remembered)
+                .map_err(|error| unreadable("profile", &id, &error))?;
             found.recorded.insert(id.clone(), recorded_at);
             people.insert(id, person);
         }
@@ -139,7 +150,11 @@ struct LinkRow<'a> {
 
 /// How a link is shown: its state, or that it waits for a decision.
 pub fn shown_state(link: &Link) -> &'static str {
-    if link.contest.is_some() { "conflict" } else { link.state.as_str() }
+    if link.contest.is_some() {
+        "conflict"
+    } else {
+        link.state.as_str()
+    }
 }
 
 /// Writes links, new or known.
@@ -187,7 +202,11 @@ pub fn save_keys(conn: &mut Conn, all: &[(Key, String)]) -> QueryResult<()> {
         let rows: Vec<_> = chunk
             .iter()
             .map(|((organization, key), link)| {
-                (link_keys::organization_id.eq(organization), link_keys::key.eq(key), link_keys::directory_user_id.eq(link))
+                (
+                    link_keys::organization_id.eq(organization),
+                    link_keys::key.eq(key),
+                    link_keys::directory_user_id.eq(link),
+                )
             })
             .collect();
         on_backend!(conn, c => diesel::insert_into(link_keys::table).values(&rows).on_conflict_do_nothing().execute(c))?;

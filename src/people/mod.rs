@@ -21,5 +21,6 @@ pub(crate) fn unreadable(what: &str, id: &str, error: &serde_json::Error) -> die
 
 /// Serializes what we keep as JSON text.
 pub(crate) fn to_json<T: serde::Serialize>(value: &T) -> diesel::QueryResult<String> {
-    serde_json::to_string(value).map_err(|error| diesel::result::Error::SerializationError(error.into()))
+    serde_json::to_string(value)
+        .map_err(|error| diesel::result::Error::SerializationError(error.into()))
 }

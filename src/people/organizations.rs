@@ -30,14 +30,24 @@ pub struct Organization {
 type Row = (String, Option<String>, Option<Timestamp>, String, Timestamp);
 
 fn read((id, name, armed_at, settings, first_seen_at): Row) -> QueryResult<Organization> {
-    let settings = serde_json::from_str(&settings).map_err(|error| unreadable("settings", &id, &error))?;
-    Ok(Organization { id, name, armed_at, settings, first_seen_at })
+    let settings =
+        serde_json::from_str(&settings).map_err(|error| unreadable("settings", &id, &error))?;
+    Ok(Organization {
+        id,
+        name,
+        armed_at,
+        settings,
+        first_seen_at,
+    })
 }
 
 /// Those of the given ids that exist.
 pub fn load(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String, Organization>> {
-    let rows: Vec<Row> = on_backend!(conn, c => organizations::table.filter(organizations::id.eq_any(ids)).load(c))?;
-    rows.into_iter().map(|row| read(row).map(|one| (one.id.clone(), one))).collect()
+    let rows: Vec<Row> =
+        on_backend!(conn, c => organizations::table.filter(organizations::id.eq_any(ids)).load(c))?;
+    rows.into_iter()
+        .map(|row| read(row).map(|one| (one.id.clone(), one)))
+        .collect()
 }
 
 /// One organization.

@@ -101,8 +101,19 @@ pub fn email_key(email: &str) -> String {
 
 fn new_row<'a>(one: &ToSave<'a>) -> QueryResult<NewRow<'a>> {
     let profile = one.profile;
-    let searched = ["display_name", "first_name", "last_name", "email", "title", "department"];
-    let search: Vec<String> = searched.iter().filter_map(|name| profile.field(name)).map(str::to_lowercase).collect();
+    let searched = [
+        "display_name",
+        "first_name",
+        "last_name",
+        "email",
+        "title",
+        "department",
+    ];
+    let search: Vec<String> = searched
+        .iter()
+        .filter_map(|name| profile.field(name))
+        .map(str::to_lowercase)
+        .collect();
     Ok(NewRow {
         id: &profile.id,
         organization_id: one.organization_id,
@@ -256,10 +267,16 @@ pub fn links_of(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String,
 }
 
 /// The profile behind each of the given directory users.
-pub fn profile_of_links(conn: &mut Conn, directory_users: &[String]) -> QueryResult<BTreeMap<String, String>> {
+pub fn profile_of_links(
+    conn: &mut Conn,
+    directory_users: &[String],
+) -> QueryResult<BTreeMap<String, String>> {
     let rows: Vec<(String, Option<String>)> = on_backend!(conn, c => links::table
         .filter(links::directory_user_id.eq_any(directory_users))
         .select((links::directory_user_id, links::profile_id))
         .load(c))?;
-    Ok(rows.into_iter().filter_map(|(link, profile)| Some((link, profile?))).collect())
+    Ok(rows
+        .into_iter()
+        .filter_map(|(link, profile)| Some((link, profile?)))
+        .collect())
 }

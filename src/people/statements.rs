@@ -37,11 +37,18 @@ pub fn known(conn: &mut Conn, event_ids: &[String]) -> QueryResult<BTreeSet<Stri
 pub fn of_links(conn: &mut Conn, directory_users: &[String]) -> QueryResult<Vec<Statement>> {
     let mut all = Vec::new();
     for chunk in directory_users.chunks(ROWS_PER_STATEMENT) {
-        let rows: Vec<Row> =
-            on_backend!(conn, c => statements::table.filter(statements::directory_user_id.eq_any(chunk)).load(c))?;
+        let rows: Vec<Row> = on_backend!(conn, c => statements::table.filter(statements::directory_user_id.eq_any(chunk)).load(c))?;
         for row in rows {
-            let said = serde_json::from_str(&row.said).map_err(|error| unreadable("statement", &row.event_id, &error))?;
-            all.push(Statement { key: OrderKey { at: row.at, removal: row.removal, event_id: row.event_id }, said });
+            let said = serde_json::from_str(&row.said)
+                .map_err(|error| unreadable("statement", &row.event_id, &error))?;
+            all.push(Statement {
+                key: OrderKey {
+                    at: row.at,
+                    removal: row.removal,
+                    event_id: row.event_id,
+                },
+                said,
+            });
         }
     }
     Ok(all)

@@ -15,8 +15,14 @@ use crate::workos::{DirectoryUser, Said};
 pub const LONGEST_TEXT: usize = 4_096;
 
 /// The targets that are profile fields; every other target is `attributes.<name>`.
-pub const STANDARD_TARGETS: [&str; 6] =
-    ["title", "department", "pronouns", "start_date", "manager_email", "employee_number"];
+pub const STANDARD_TARGETS: [&str; 6] = [
+    "title",
+    "department",
+    "pronouns",
+    "start_date",
+    "manager_email",
+    "employee_number",
+];
 
 /// Which source feeds which field.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,7 +76,11 @@ impl Default for Mapping {
         Self {
             rules: vec![
                 rule("title", &["job_title"], ValueKind::Text),
-                rule("department", &["department_name", "department"], ValueKind::Text),
+                rule(
+                    "department",
+                    &["department_name", "department"],
+                    ValueKind::Text,
+                ),
                 rule("pronouns", &["pronouns"], ValueKind::Text),
                 rule("start_date", &["employment_start_date"], ValueKind::Day),
                 rule("manager_email", &["manager_email"], ValueKind::Text),
@@ -92,7 +102,11 @@ impl Values<'_> {
     /// the event that adopts a person by address does not rewrite it (R21).
     pub(super) fn take(&mut self, said: &DirectoryUser, mapping: &Mapping, keep_email: bool) {
         self.warnings.extend(said.warnings.iter().cloned());
-        for (target, word) in [("first_name", &said.first_name), ("last_name", &said.last_name), ("name", &said.name)] {
+        for (target, word) in [
+            ("first_name", &said.first_name),
+            ("last_name", &said.last_name),
+            ("name", &said.name),
+        ] {
             self.take_standard(target, word);
         }
         if !keep_email {
@@ -129,7 +143,8 @@ impl Values<'_> {
             Said::Absent => {}
             Said::Null | Said::Text(_) => {
                 if self.values.contains_key("email") {
-                    self.warnings.push("email: came empty, the last one is kept".to_owned());
+                    self.warnings
+                        .push("email: came empty, the last one is kept".to_owned());
                 }
             }
         }
@@ -137,9 +152,17 @@ impl Values<'_> {
 
     fn take_rule(&mut self, rule: &MappingRule, said: &DirectoryUser) {
         let named = |source: &Map<String, Value>| {
-            rule.from.iter().find_map(|from| look_up(source, from).filter(|value| !is_empty(value)).cloned())
+            rule.from.iter().find_map(|from| {
+                look_up(source, from)
+                    .filter(|value| !is_empty(value))
+                    .cloned()
+            })
         };
-        let value = said.custom.as_ref().and_then(named).or_else(|| named(&said.legacy));
+        let value = said
+            .custom
+            .as_ref()
+            .and_then(named)
+            .or_else(|| named(&said.legacy));
         match value {
             Some(value) => self.put(&rule.target, &value, rule.kind, rule.required),
             None if said.custom.is_some() => self.clear(&rule.target, rule.required),
@@ -148,17 +171,32 @@ impl Values<'_> {
     }
 
     fn take_rest(&mut self, said: &DirectoryUser, mapping: &Mapping) {
-        let claimed: BTreeSet<&str> = mapping.rules.iter().flat_map(|rule| rule.from.iter().map(String::as_str)).collect();
-        let ruled: BTreeSet<&str> = mapping.rules.iter().map(|rule| rule.target.as_str()).collect();
+        let claimed: BTreeSet<&str> = mapping
+            .rules
+            .iter()
+            .flat_map(|rule| rule.from.iter().map(String::as_str))
+            .collect();
+        let ruled: BTreeSet<&str> = mapping
+            .rules
+            .iter()
+            .map(|rule| rule.target.as_str())
+            .collect();
         let empty = Map::new();
         let custom = said.custom.as_ref().unwrap_or(&empty);
-        for (key, value) in custom.iter().filter(|(key, _)| !claimed.contains(key.as_str())) {
+        for (key, value) in custom
+            .iter()
+            .filter(|(key, _)| !claimed.contains(key.as_str()))
+        {
             let target = format!("attributes.{key}");
             if !ruled.contains(target.as_str()) && !is_empty(value) {
                 self.put(&target, value, ValueKind::Any, false);
             }
         }
-        for (key, value) in said.legacy.iter().filter(|(key, _)| !claimed.contains(key.as_str())) {
+        for (key, value) in said
+            .legacy
+            .iter()
+            .filter(|(key, _)| !claimed.contains(key.as_str()))
+        {
             let target = format!("attributes.{key}");
             if !ruled.contains(target.as_str()) && custom.get(key).is_none_or(is_empty) {
                 self.put(&target, value, ValueKind::Any, false);
@@ -166,12 +204,19 @@ impl Values<'_> {
         }
         if said.custom.is_some() {
             let gone = |target: &String| {
-                let Some(key) = target.strip_prefix("attributes.") else { return false };
+                let Some(key) = target.strip_prefix("attributes.") else {
+                    return false;
+                };
                 !ruled.contains(target.as_str())
                     && custom.get(key).is_none_or(is_empty)
                     && said.legacy.get(key).is_none_or(is_empty)
             };
-            let gone: Vec<String> = self.values.keys().filter(|target| gone(target)).cloned().collect();
+            let gone: Vec<String> = self
+                .values
+                .keys()
+                .filter(|target| gone(target))
+                .cloned()
+                .collect();
             for target in gone {
                 self.values.remove(&target);
             }
@@ -182,7 +227,8 @@ impl Values<'_> {
         if !required {
             self.values.remove(target);
         } else if self.values.contains_key(target) {
-            self.warnings.push(format!("{target}: came empty, the last one is kept"));
+            self.warnings
+                .push(format!("{target}: came empty, the last one is kept"));
         }
     }
 
@@ -201,8 +247,12 @@ impl Values<'_> {
 }
 
 fn look_up<'a>(source: &'a Map<String, Value>, from: &str) -> Option<&'a Value> {
-    let Some(pointer) = from.strip_prefix('/') else { return source.get(from) };
-    let (first, rest) = pointer.split_once('/').map_or((pointer, None), |(first, rest)| (first, Some(rest)));
+    let Some(pointer) = from.strip_prefix('/') else {
+        return source.get(from);
+    };
+    let (first, rest) = pointer
+        .split_once('/')
+        .map_or((pointer, None), |(first, rest)| (first, Some(rest)));
     let found = source.get(&first.replace("~1", "/").replace("~0", "~"))?;
     match rest {
         Some(rest) => found.pointer(&format!("/{rest}")),
@@ -227,9 +277,13 @@ fn convert(value: &Value, kind: ValueKind) -> Result<Value, &'static str> {
         return Err("longer than 4,096 characters");
     }
     match (kind, value) {
-        (ValueKind::Any, _) | (ValueKind::Text | ValueKind::Code, Value::String(_)) => Ok(value.clone()),
+        (ValueKind::Any, _) | (ValueKind::Text | ValueKind::Code, Value::String(_)) => {
+            Ok(value.clone())
+        }
         (ValueKind::Code, Value::Number(number)) => Ok(Value::String(number.to_string())),
-        (ValueKind::Day, Value::String(text)) => day_of(text).map(Value::String).ok_or("not a date"),
+        (ValueKind::Day, Value::String(text)) => {
+            day_of(text).map(Value::String).ok_or("not a date")
+        }
         (ValueKind::Text | ValueKind::Code, _) => Err("not a text"),
         (ValueKind::Day, _) => Err("not a date"),
     }

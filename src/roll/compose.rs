@@ -109,11 +109,16 @@ pub fn compose(kin: &Kin, person: &Person, known: &Known<'_>) -> Profile {
 fn by_word(one: &Link, other: &Link, known: &Known<'_>) -> std::cmp::Ordering {
     let rank = |link: &Link| {
         let listed = &known.settings.directory_priority;
-        listed.iter().position(|id| *id == link.directory_id).unwrap_or(listed.len())
+        listed
+            .iter()
+            .position(|id| *id == link.directory_id)
+            .unwrap_or(listed.len())
     };
     other.counts().cmp(&one.counts()).then_with(|| {
         if one.counts() {
-            rank(one).cmp(&rank(other)).then_with(|| one.first.cmp(&other.first))
+            rank(one)
+                .cmp(&rank(other))
+                .then_with(|| one.first.cmp(&other.first))
         } else {
             other.life.cmp(&one.life)
         }
@@ -121,7 +126,11 @@ fn by_word(one: &Link, other: &Link, known: &Known<'_>) -> std::cmp::Ordering {
 }
 
 fn display_name(text: &dyn Fn(&str) -> Option<String>) -> String {
-    let given = [text("first_name"), text("last_name")].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let given = [text("first_name"), text("last_name")]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(" ");
     text("attributes.display_name")
         .or_else(|| text("name"))
         .filter(|name| !name.trim().is_empty())
@@ -131,13 +140,24 @@ fn display_name(text: &dyn Fn(&str) -> Option<String>) -> String {
 }
 
 fn warnings(links: &[&Link]) -> Vec<String> {
-    let mut all: Vec<String> = links.iter().flat_map(|link| link.warnings.iter().cloned()).collect();
+    let mut all: Vec<String> = links
+        .iter()
+        .flat_map(|link| link.warnings.iter().cloned())
+        .collect();
     if links.iter().all(|link| link.email().is_none()) {
         all.push("email: none known".to_owned());
     }
-    if let Some(link) = links.iter().find(|link| link.wanted_email.is_some() || link.contest.is_some()) {
-        let over = link.contest.as_ref().map_or("email", |contest| contest.over.as_str());
-        all.push(format!("{over}: somebody else works under the same one; a person has to decide"));
+    if let Some(link) = links
+        .iter()
+        .find(|link| link.wanted_email.is_some() || link.contest.is_some())
+    {
+        let over = link
+            .contest
+            .as_ref()
+            .map_or("email", |contest| contest.over.as_str());
+        all.push(format!(
+            "{over}: somebody else works under the same one; a person has to decide"
+        ));
     }
     all.sort();
     all.dedup();

@@ -40,7 +40,11 @@ impl DirectoryLife {
 
     /// Whether the directory was linked at that point of the order. Never announced counts as linked (C9).
     pub fn live_at(&self, key: &OrderKey) -> bool {
-        self.turns.iter().take_while(|turn| turn.key <= *key).last().is_none_or(|turn| turn.linked)
+        self.turns
+            .iter()
+            .take_while(|turn| turn.key <= *key)
+            .last()
+            .is_none_or(|turn| turn.linked)
     }
 
     /// Whether it is linked now.

@@ -31,11 +31,15 @@ pub struct Known<'a> {
 
 impl Known<'_> {
     pub(super) fn live_at(&self, directory: &str, key: &OrderKey) -> bool {
-        self.directories.get(directory).is_none_or(|life| life.live_at(key))
+        self.directories
+            .get(directory)
+            .is_none_or(|life| life.live_at(key))
     }
 
     pub(super) fn kind(&self, directory: &str) -> Option<&str> {
-        self.directories.get(directory).and_then(|life| life.kind.as_deref())
+        self.directories
+            .get(directory)
+            .and_then(|life| life.kind.as_deref())
     }
 }
 
@@ -58,7 +62,9 @@ pub fn fold(steps: &[Step], known: &Known<'_>) -> Kin {
     let mut sorted: Vec<&Step> = steps.iter().collect();
     sorted.sort_by(|one, other| one.key().cmp(other.key()));
     sorted.dedup_by(|one, other| one.key() == other.key());
-    sorted.into_iter().fold(Kin::default(), |kin, step| apply(&kin, step, known))
+    sorted
+        .into_iter()
+        .fold(Kin::default(), |kin, step| apply(&kin, step, known))
 }
 
 /// Takes over what a statement says of its own link, and attaches the link to a person.
@@ -80,7 +86,10 @@ fn listen(kin: &mut Kin, statement: &Statement, known: &Known<'_>) {
         link.state = next_state(&link, statement.life());
     }
     if !statement.is_removal() {
-        let mut values = Values { values: &mut link.values, warnings: Vec::new() };
+        let mut values = Values {
+            values: &mut link.values,
+            warnings: Vec::new(),
+        };
         values.take(said, &known.settings.mapping, false);
         link.warnings = values.warnings;
     }
@@ -130,7 +139,10 @@ fn next_state(link: &Link, life: Life) -> LinkState {
 fn is_alone_and_new(kin: &Kin, link: &Link) -> bool {
     !link.ever_active
         && kin.links_of(&link.person).all(|other| other.id == link.id)
-        && kin.people.get(&link.person).is_none_or(|person| !person.ever_active)
+        && kin
+            .people
+            .get(&link.person)
+            .is_none_or(|person| !person.ever_active)
 }
 
 fn attach(kin: &mut Kin, link: &mut Link, key: &OrderKey, known: &Known<'_>) {
@@ -161,14 +173,24 @@ fn attach(kin: &mut Kin, link: &mut Link, key: &OrderKey, known: &Known<'_>) {
 /// The event that adopts a person by e-mail leaves the address as it was written before (R21).
 fn adopt_email(kin: &Kin, link: &mut Link, person: &str) {
     let wanted = link.email().map(fold_case);
-    let written = kin.links_of(person).filter_map(Link::email).find(|email| Some(fold_case(email)) == wanted);
+    let written = kin
+        .links_of(person)
+        .filter_map(Link::email)
+        .find(|email| Some(fold_case(email)) == wanted);
     if let Some(written) = written {
-        link.values.insert("email".to_owned(), Value::String(written.to_owned()));
+        link.values
+            .insert("email".to_owned(), Value::String(written.to_owned()));
     }
 }
 
 /// The link's own person: the one it has, or a new one.
-fn own_person(kin: &mut Kin, former: &str, own: &str, link: &Link, possible_rehire_of: Option<String>) -> String {
+fn own_person(
+    kin: &mut Kin,
+    former: &str,
+    own: &str,
+    link: &Link,
+    possible_rehire_of: Option<String>,
+) -> String {
     let id = if former.is_empty() { own } else { former };
     let person = kin.people.entry(id.to_owned()).or_insert_with(|| Person {
         id: id.to_owned(),
@@ -193,7 +215,10 @@ fn own_id(organization: &str, link: &Link) -> String {
         None => ("user", link.id.clone()),
     };
     let digest = Sha256::digest(format!("{organization}\0{kind}\0{name}"));
-    format!("profile_{}", hex::encode(digest.get(..12).unwrap_or_default()))
+    format!(
+        "profile_{}",
+        hex::encode(digest.get(..12).unwrap_or_default())
+    )
 }
 
 /// R25: nobody takes an address somebody else works under. Who begins to work under it waits
@@ -206,16 +231,23 @@ fn guard_email(
     key: &OrderKey,
     known: &Known<'_>,
 ) {
-    let Some(email) = link.email().map(str::to_owned) else { return };
+    let Some(email) = link.email().map(str::to_owned) else {
+        return;
+    };
     let Some(owner) = owner_of(kin, &email, &link.person, key, known) else {
         link.wanted_email = None;
         return;
     };
     if begins {
-        link.contest = Some(Contest { over: "email".to_owned(), candidates: vec![owner] });
+        link.contest = Some(Contest {
+            over: "email".to_owned(),
+            candidates: vec![owner],
+        });
     } else if former_email.as_deref().map(fold_case) != Some(fold_case(&email)) {
         match former_email {
-            Some(former) => link.values.insert("email".to_owned(), Value::String(former)),
+            Some(former) => link
+                .values
+                .insert("email".to_owned(), Value::String(former)),
             None => link.values.remove("email"),
         };
         link.wanted_email = Some(email);
@@ -232,14 +264,17 @@ fn rejudge(kin: &mut Kin, key: &OrderKey, known: &Known<'_>) {
         .collect();
     waiting.sort();
     for (_, id) in waiting {
-        let Some(mut link) = kin.links.get(&id).cloned() else { continue };
+        let Some(mut link) = kin.links.get(&id).cloned() else {
+            continue;
+        };
         if link.contest.is_some() {
             judge_again(kin, &mut link, key, known);
         }
         if let Some(wanted) = link.wanted_email.clone()
             && owner_of(kin, &wanted, &link.person, key, known).is_none()
         {
-            link.values.insert("email".to_owned(), Value::String(wanted));
+            link.values
+                .insert("email".to_owned(), Value::String(wanted));
             link.wanted_email = None;
         }
         kin.links.insert(id, link);
@@ -253,15 +288,24 @@ fn judge_again(kin: &mut Kin, link: &mut Link, key: &OrderKey, known: &Known<'_>
         kin.links.remove(&link.id);
         attach(kin, link, key, known);
     } else {
-        let owner = link.email().and_then(|email| owner_of(kin, email, &link.person, key, known));
-        link.contest = owner.map(|owner| Contest { over: "email".to_owned(), candidates: vec![owner] });
+        let owner = link
+            .email()
+            .and_then(|email| owner_of(kin, email, &link.person, key, known));
+        link.contest = owner.map(|owner| Contest {
+            over: "email".to_owned(),
+            candidates: vec![owner],
+        });
     }
 }
 
 /// R37: once somebody is spoken for by a linked directory, their links in detached ones no longer count.
 fn retire_moved(kin: &mut Kin, key: &OrderKey, known: &Known<'_>) {
-    let spoken_for: BTreeSet<String> =
-        kin.links.values().filter(|link| is_live(link, key, known)).map(|link| link.person.clone()).collect();
+    let spoken_for: BTreeSet<String> = kin
+        .links
+        .values()
+        .filter(|link| is_live(link, key, known))
+        .map(|link| link.person.clone())
+        .collect();
     for link in kin.links.values_mut() {
         if link.state == LinkState::Active
             && spoken_for.contains(&link.person)
@@ -278,15 +322,22 @@ fn stamp(before: &Kin, after: &mut Kin, key: &OrderKey, known: &Known<'_>) {
     for link in after.links.values_mut() {
         link.ever_active |= link.counts();
     }
-    let first_seen: BTreeMap<String, _> = after.people.keys().map(|id| {
-        let first = after.links_of(id).map(|link| link.first.at).min();
-        (id.clone(), first)
-    }).collect();
+    let first_seen: BTreeMap<String, _> = after
+        .people
+        .keys()
+        .map(|id| {
+            let first = after.links_of(id).map(|link| link.first.at).min();
+            (id.clone(), first)
+        })
+        .collect();
     let changed: Vec<String> = after
         .people
         .values()
         .filter(|person| {
-            let was = before.people.get(&person.id).map(|was| compose(before, was, known));
+            let was = before
+                .people
+                .get(&person.id)
+                .map(|was| compose(before, was, known));
             was.is_none_or(|was| !was.shows_the_same(&compose(after, person, known)))
         })
         .map(|person| person.id.clone())
@@ -312,19 +363,40 @@ pub fn reconcile(old: &Kin, new: Kin) -> Kin {
             .links_of(id)
             .filter_map(|link| old.links.get(&link.id))
             .map(|link| link.person.as_str())
-            .filter(|former| old.people.get(*former).is_some_and(|person| person.ever_active))
+            .filter(|former| {
+                old.people
+                    .get(*former)
+                    .is_some_and(|person| person.ever_active)
+            })
             .collect();
-        let keep = if former.contains(id.as_str()) { Some(id.as_str()) } else { former.first().copied() };
+        let keep = if former.contains(id.as_str()) {
+            Some(id.as_str())
+        } else {
+            former.first().copied()
+        };
         if let Some(keep) = keep.filter(|keep| used.insert((*keep).to_owned())) {
             renamed.insert(id.clone(), keep.to_owned());
         }
     }
-    let orphans = old.people.values().filter(|person| person.ever_active && !used.contains(&person.id));
+    let orphans = old
+        .people
+        .values()
+        .filter(|person| person.ever_active && !used.contains(&person.id));
     for orphan in orphans.map(|person| person.id.clone()).collect::<Vec<_>>() {
-        let addresses: BTreeSet<String> = old.links_of(&orphan).filter_map(Link::email).map(fold_case).collect();
-        let heir = new.people.values().filter(|person| person.ever_active && !renamed.contains_key(&person.id)).find(
-            |person| new.links_of(&person.id).filter_map(Link::email).any(|email| addresses.contains(&fold_case(email))),
-        );
+        let addresses: BTreeSet<String> = old
+            .links_of(&orphan)
+            .filter_map(Link::email)
+            .map(fold_case)
+            .collect();
+        let heir = new
+            .people
+            .values()
+            .filter(|person| person.ever_active && !renamed.contains_key(&person.id))
+            .find(|person| {
+                new.links_of(&person.id)
+                    .filter_map(Link::email)
+                    .any(|email| addresses.contains(&fold_case(email)))
+            });
         if let Some(heir) = heir.map(|person| person.id.clone()) {
             used.insert(orphan.clone());
             renamed.insert(heir, orphan);
@@ -333,7 +405,11 @@ pub fn reconcile(old: &Kin, new: Kin) -> Kin {
     for id in new.people.keys() {
         if !renamed.contains_key(id) {
             // A fresh id that is taken by somebody else's kept profile gets a suffix of its own.
-            let free = if used.insert(id.clone()) { id.clone() } else { format!("{id}x") };
+            let free = if used.insert(id.clone()) {
+                id.clone()
+            } else {
+                format!("{id}x")
+            };
             renamed.insert(id.clone(), free);
         }
     }
@@ -354,5 +430,8 @@ fn rename(kin: Kin, renamed: &BTreeMap<String, String>) -> Kin {
         person.possible_rehire_of = person.possible_rehire_of.map(|id| to(&id));
         (person.id.clone(), person)
     });
-    Kin { links: links.collect(), people: people.collect() }
+    Kin {
+        links: links.collect(),
+        people: people.collect(),
+    }
 }

@@ -94,6 +94,12 @@ impl Edge {
 
     /// Whether the user is in the group, given the group's own life.
     pub fn holds(&self, group: Option<&Group>) -> bool {
-        self.present && group.is_none_or(|group| group.deleted.as_ref().is_none_or(|deleted| self.key > *deleted))
+        self.present
+            && group.is_none_or(|group| {
+                group
+                    .deleted
+                    .as_ref()
+                    .is_none_or(|deleted| self.key > *deleted)
+            })
     }
 }

@@ -32,7 +32,11 @@ pub(super) enum Verdict {
 
 /// The keys by which a link can meet others of its organization: `i:` idp id, `n:` employee number,
 /// `e:` e-mail address in lower case (R22).
-fn keys_of(idp_id: Option<&str>, email: Option<&str>, employee_number: Option<&str>) -> Vec<String> {
+fn keys_of(
+    idp_id: Option<&str>,
+    email: Option<&str>,
+    employee_number: Option<&str>,
+) -> Vec<String> {
     let mut keys = Vec::new();
     if let Some(id) = idp_id {
         keys.push(format!("i:{id}"));
@@ -70,13 +74,17 @@ fn others<'a>(kin: &'a Kin, link: &'a Link) -> impl Iterator<Item = &'a Link> {
 fn same_idp_id(kin: &Kin, link: &Link, key: &OrderKey, known: &Known<'_>) -> Option<String> {
     let idp_id = link.idp_id.as_deref()?;
     let same = |other: &&Link| other.idp_id.as_deref() == Some(idp_id);
-    let at_home = others(kin, link).filter(same).find(|other| other.directory_id == link.directory_id);
+    let at_home = others(kin, link)
+        .filter(same)
+        .find(|other| other.directory_id == link.directory_id);
     let moved = || {
         // A small number may be anybody's in another provider: the address or the provider must agree.
         others(kin, link).filter(same).find(|other| {
             !known.live_at(&other.directory_id, key)
                 && (same_text(other.email(), link.email())
-                    || known.kind(&other.directory_id).is_some_and(|kind| Some(kind) == known.kind(&link.directory_id)))
+                    || known
+                        .kind(&other.directory_id)
+                        .is_some_and(|kind| Some(kind) == known.kind(&link.directory_id)))
         })
     };
     at_home.or_else(moved).map(|other| other.person.clone())
@@ -84,33 +92,48 @@ fn same_idp_id(kin: &Kin, link: &Link, key: &OrderKey, known: &Known<'_>) -> Opt
 
 fn same_number(kin: &Kin, link: &Link, key: &OrderKey, known: &Known<'_>) -> Option<Verdict> {
     let number = number_of(link)?;
-    let same: Vec<&Link> = others(kin, link).filter(|other| number_of(other).as_deref() == Some(&*number)).collect();
+    let same: Vec<&Link> = others(kin, link)
+        .filter(|other| number_of(other).as_deref() == Some(&*number))
+        .collect();
     let people: BTreeSet<&str> = same.iter().map(|other| other.person.as_str()).collect();
     let first = (*people.first()?).to_owned();
     // Two active users of one directory under one number are two people, or a typing error.
     let doubled = link.state == LinkState::Active
-        && same.iter().any(|other| other.directory_id == link.directory_id && is_live(other, key, known));
+        && same
+            .iter()
+            .any(|other| other.directory_id == link.directory_id && is_live(other, key, known));
     if people.len() == 1 && !doubled {
         return Some(Verdict::Known(first));
     }
     let candidates = people.into_iter().map(str::to_owned).collect();
-    Some(Verdict::Contested(Contest { over: "employee_number".to_owned(), candidates }))
+    Some(Verdict::Contested(Contest {
+        over: "employee_number".to_owned(),
+        candidates,
+    }))
 }
 
 fn same_email(kin: &Kin, link: &Link, key: &OrderKey, known: &Known<'_>) -> Verdict {
     let Some(email) = link.email().map(fold_case) else {
-        return Verdict::New { possible_rehire_of: None };
+        return Verdict::New {
+            possible_rehire_of: None,
+        };
     };
     let mut free = BTreeSet::new();
     let mut taken = BTreeSet::new();
     let mut gone = BTreeSet::new();
     for person in kin.people.values() {
-        let mut theirs = kin.links_of(&person.id).filter(|other| other.id != link.id).peekable();
+        let mut theirs = kin
+            .links_of(&person.id)
+            .filter(|other| other.id != link.id)
+            .peekable();
         if theirs.peek().is_none() {
             continue;
         }
         let links: Vec<&Link> = theirs.collect();
-        if !links.iter().any(|other| other.email().map(fold_case).as_deref() == Some(&*email)) {
+        if !links
+            .iter()
+            .any(|other| other.email().map(fold_case).as_deref() == Some(&*email))
+        {
             continue;
         }
         let place = match person.status {
@@ -122,10 +145,14 @@ fn same_email(kin: &Kin, link: &Link, key: &OrderKey, known: &Known<'_>) -> Verd
     }
     if link.state != LinkState::Active {
         // Inactive users may share an address (contract section 6): nothing to decide yet.
-        return Verdict::New { possible_rehire_of: None };
+        return Verdict::New {
+            possible_rehire_of: None,
+        };
     }
     match (taken.len(), free.len()) {
-        (0, 0) => Verdict::New { possible_rehire_of: gone.into_iter().next() },
+        (0, 0) => Verdict::New {
+            possible_rehire_of: gone.into_iter().next(),
+        },
         (0, 1) => Verdict::Adopted(free.into_iter().next().unwrap_or_default()),
         _ => Verdict::Contested(Contest {
             over: "email".to_owned(),
@@ -135,7 +162,13 @@ fn same_email(kin: &Kin, link: &Link, key: &OrderKey, known: &Known<'_>) -> Verd
 }
 
 /// Who else works under this address at that point of the order.
-pub(super) fn owner_of(kin: &Kin, email: &str, person: &str, key: &OrderKey, known: &Known<'_>) -> Option<String> {
+pub(super) fn owner_of(
+    kin: &Kin,
+    email: &str,
+    person: &str,
+    key: &OrderKey,
+    known: &Known<'_>,
+) -> Option<String> {
     let email = fold_case(email);
     kin.links
         .values()
@@ -150,7 +183,10 @@ pub(super) fn is_live(link: &Link, key: &OrderKey, known: &Known<'_>) -> bool {
 }
 
 fn number_of(link: &Link) -> Option<String> {
-    link.values.get("employee_number").and_then(Value::as_str).map(fold_case)
+    link.values
+        .get("employee_number")
+        .and_then(Value::as_str)
+        .map(fold_case)
 }
 
 fn same_text(one: Option<&str>, other: Option<&str>) -> bool {
@@ -160,8 +196,15 @@ fn same_text(one: Option<&str>, other: Option<&str>) -> bool {
 /// The keys a statement says, under the organization's mapping.
 pub fn keys_said(statement: &Statement, settings: &Settings) -> Vec<String> {
     let mut said = std::collections::BTreeMap::new();
-    let mut values = Values { values: &mut said, warnings: Vec::new() };
+    let mut values = Values {
+        values: &mut said,
+        warnings: Vec::new(),
+    };
     values.take(&statement.said.user, &settings.mapping, false);
     let text = |name: &str| said.get(name).and_then(Value::as_str);
-    keys_of(statement.said.user.idp_id.as_deref(), text("email"), text("employee_number"))
+    keys_of(
+        statement.said.user.idp_id.as_deref(),
+        text("email"),
+        text("employee_number"),
+    )
 }

@@ -133,7 +133,9 @@ pub struct Person {
 impl Kin {
     /// The links of one person.
     pub fn links_of<'a>(&'a self, person: &'a str) -> impl Iterator<Item = &'a Link> {
-        self.links.values().filter(move |link| link.person == person)
+        self.links
+            .values()
+            .filter(move |link| link.person == person)
     }
 
     /// The newest key folded in so far.

@@ -39,9 +39,15 @@ impl Status {
 
     /// Reads the stored form.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Pending, Self::Active, Self::OnLeave, Self::Removed, Self::Erased]
-            .into_iter()
-            .find(|status| status.as_str() == text)
+        [
+            Self::Pending,
+            Self::Active,
+            Self::OnLeave,
+            Self::Removed,
+            Self::Erased,
+        ]
+        .into_iter()
+        .find(|status| status.as_str() == text)
     }
 
     /// Whether somebody of this status may come in.
@@ -55,11 +61,17 @@ pub(super) fn settle(kin: &mut Kin, key: &OrderKey) {
     let ids: Vec<String> = kin.people.keys().cloned().collect();
     for id in ids {
         let works = kin.links_of(&id).any(|link| link.counts());
-        let was_active = kin.links_of(&id).any(|link| link.ever_active && link.contest.is_none());
-        let deleted = kin.links_of(&id).any(|link| link.state == LinkState::Deleted);
+        let was_active = kin
+            .links_of(&id)
+            .any(|link| link.ever_active && link.contest.is_none());
+        let deleted = kin
+            .links_of(&id)
+            .any(|link| link.state == LinkState::Deleted);
         let reason = ended_reason(kin, &id);
         let start = newest_start_date(kin, &id);
-        let Some(person) = kin.people.get_mut(&id) else { continue };
+        let Some(person) = kin.people.get_mut(&id) else {
+            continue;
+        };
         if person.status == Status::Erased {
             continue;
         }

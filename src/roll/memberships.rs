@@ -61,7 +61,9 @@ impl Role {
 
     /// Reads the stored form.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Member, Self::Admin].into_iter().find(|role| role.as_str() == text)
+        [Self::Member, Self::Admin]
+            .into_iter()
+            .find(|role| role.as_str() == text)
     }
 }
 
@@ -76,7 +78,9 @@ impl Source {
 
     /// Reads the stored form.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Manual, Self::Rule].into_iter().find(|source| source.as_str() == text)
+        [Self::Manual, Self::Rule]
+            .into_iter()
+            .find(|source| source.as_str() == text)
     }
 }
 

@@ -59,7 +59,13 @@ pub fn diff_profiles(old: Option<&Profile>, new: &Profile) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut push = |what, name: &str, old: Option<String>, new_value: Option<String>| {
         if old != new_value {
-            changes.push(Change { profile_id: new.id.clone(), what, name: name.to_owned(), old, new: new_value });
+            changes.push(Change {
+                profile_id: new.id.clone(),
+                what,
+                name: name.to_owned(),
+                old,
+                new: new_value,
+            });
         }
     };
     let status = |profile: &Profile| profile.status.as_str().to_owned();
@@ -75,34 +81,54 @@ pub fn diff_profiles(old: Option<&Profile>, new: &Profile) -> Vec<Change> {
     let before = old.map_or(&empty, |profile| &profile.attributes);
     let names: BTreeSet<&String> = before.keys().chain(new.attributes.keys()).collect();
     for name in names {
-        push("field", &format!("attributes.{name}"), before.get(name).map(as_text), new.attributes.get(name).map(as_text));
+        push(
+            "field",
+            &format!("attributes.{name}"),
+            before.get(name).map(as_text),
+            new.attributes.get(name).map(as_text),
+        );
     }
     changes
 }
 
 fn as_text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// The sentence for what changed on one profile.
 pub(crate) fn sentence(old: Option<&Profile>, new: &Profile, changes: &[Change]) -> String {
-    let fields: Vec<&str> =
-        changes.iter().filter(|change| change.what == "field").map(|change| change.name.as_str()).collect();
+    let fields: Vec<&str> = changes
+        .iter()
+        .filter(|change| change.what == "field")
+        .map(|change| change.name.as_str())
+        .collect();
     let was = old.map(|profile| profile.status);
     let mut parts = Vec::new();
     match (was, new.status) {
         (None, Status::Active) => parts.push("a new profile, active".to_owned()),
         (None, Status::Pending) => parts.push("known, not active yet: no profile shown".to_owned()),
-        (None, Status::Removed) => parts.push("a removal of somebody not seen before, kept so that they stay out".to_owned()),
+        (None, Status::Removed) => parts
+            .push("a removal of somebody not seen before, kept so that they stay out".to_owned()),
         (Some(Status::Removed), Status::Active) => parts.push("restored: active again".to_owned()),
         (Some(before), Status::Removed) if before != Status::Removed => {
-            parts.push(format!("removed: {}", new.removed_reason.as_deref().unwrap_or("left")));
+            parts.push(format!(
+                "removed: {}",
+                new.removed_reason.as_deref().unwrap_or("left")
+            ));
         }
-        (Some(before), now) if before != now => parts.push(format!("{} is now {}", before.as_str(), now.as_str())),
+        (Some(before), now) if before != now => {
+            parts.push(format!("{} is now {}", before.as_str(), now.as_str()))
+        }
         _ => {}
     }
     if old.is_some() && !fields.is_empty() {
         parts.push(format!("changed {}", fields.join(", ")));
     }
-    if parts.is_empty() { "nothing that is shown changed".to_owned() } else { parts.join("; ") }
+    if parts.is_empty() {
+        "nothing that is shown changed".to_owned()
+    } else {
+        parts.join("; ")
+    }
 }

@@ -52,12 +52,18 @@ impl Event {
 
     /// The event of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, event)| *event)
+        Self::ALL
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, event)| *event)
     }
 
     /// Its name.
     pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(_, event)| *event == self).map_or("", |(name, _)| name)
+        Self::ALL
+            .iter()
+            .find(|(_, event)| *event == self)
+            .map_or("", |(name, _)| name)
     }
 }
 

@@ -66,22 +66,33 @@ impl Outcome {
     }
 
     pub(crate) fn sent(detail: impl Into<String>) -> Self {
-        Self::Sent { detail: detail.into() }
+        Self::Sent {
+            detail: detail.into(),
+        }
     }
 
     pub(crate) fn later(reason: impl Into<String>) -> Self {
-        Self::Later { retry_after: None, reason: reason.into() }
+        Self::Later {
+            retry_after: None,
+            reason: reason.into(),
+        }
     }
 
     pub(crate) fn refused_message(reason: impl Into<String>) -> Self {
-        Self::RefusedMessage { reason: reason.into() }
+        Self::RefusedMessage {
+            reason: reason.into(),
+        }
     }
 
     pub(crate) fn refused_destination(reason: impl Into<String>) -> Self {
-        Self::RefusedDestination { reason: reason.into() }
+        Self::RefusedDestination {
+            reason: reason.into(),
+        }
     }
 
     pub(crate) fn unknown(reason: impl Into<String>) -> Self {
-        Self::Unknown { reason: reason.into() }
+        Self::Unknown {
+            reason: reason.into(),
+        }
     }
 }

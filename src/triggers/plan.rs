@@ -58,7 +58,10 @@ impl Happening {
     /// What this is, in the triggers' terms. Somebody who returns without a new employment period
     /// is not greeted again (R31, R33).
     pub fn events(&self) -> Vec<Event> {
-        let had = self.before.as_ref().is_some_and(|before| before.status.has_access());
+        let had = self
+            .before
+            .as_ref()
+            .is_some_and(|before| before.status.has_access());
         let has = self.after.status.has_access();
         let greeted = self.before.as_ref().is_some_and(|before| {
             before.status == Status::Removed && before.period == self.after.period
@@ -89,37 +92,52 @@ impl Happening {
     fn occasion(&self, on: Event) -> String {
         match on {
             Event::ProfileActivated => self.after.period.clone(),
-            Event::ProfileRemoved | Event::MembershipEnded => {
-                self.after.removed_at.map_or_else(|| self.by_event(), |at| at.micros().to_string())
-            }
+            Event::ProfileRemoved | Event::MembershipEnded => self
+                .after
+                .removed_at
+                .map_or_else(|| self.by_event(), |at| at.micros().to_string()),
             Event::ProfileUpdated | Event::FieldChanged | Event::MembershipBegan => self.by_event(),
         }
     }
 
     fn by_event(&self) -> String {
-        self.event_id.clone().unwrap_or_else(|| self.after.updated.micros().to_string())
+        self.event_id
+            .clone()
+            .unwrap_or_else(|| self.after.updated.micros().to_string())
     }
 }
 
 /// What one published trigger makes due.
-pub fn due(happening: &Happening, trigger: &KeptTrigger, facts: &Facts<'_>, now: Timestamp) -> Vec<Due> {
+pub fn due(
+    happening: &Happening,
+    trigger: &KeptTrigger,
+    facts: &Facts<'_>,
+    now: Timestamp,
+) -> Vec<Due> {
     let definition = &trigger.definition;
     let concerns = definition.status == TriggerStatus::Published
         && definition.organization_id == happening.organization_id
         && happening.events().contains(&definition.on)
-        && definition.when.as_ref().is_none_or(|when| when.matches(facts));
+        && definition
+            .when
+            .as_ref()
+            .is_none_or(|when| when.matches(facts));
     if !concerns {
         return Vec::new();
     }
     let occasion = happening.occasion(definition.on);
-    let steps = definition.steps.iter().enumerate().map(|(place, step)| Due {
-        key: format!("{}:{}:{place}:{occasion}", happening.after.id, trigger.id),
-        on: definition.on,
-        trigger_id: trigger.id.clone(),
-        step: i32::try_from(place).unwrap_or(i32::MAX),
-        channel: step.channel.name(),
-        due_at: due_at(step, now),
-    });
+    let steps = definition
+        .steps
+        .iter()
+        .enumerate()
+        .map(|(place, step)| Due {
+            key: format!("{}:{}:{place}:{occasion}", happening.after.id, trigger.id),
+            on: definition.on,
+            trigger_id: trigger.id.clone(),
+            step: i32::try_from(place).unwrap_or(i32::MAX),
+            channel: step.channel.name(),
+            due_at: due_at(step, now),
+        });
     steps.collect()
 }
 
@@ -134,7 +152,11 @@ fn next(at: LocalTime, earliest: Timestamp) -> Timestamp {
     let of_day = (i64::from(at.hour) * 60 + i64::from(at.minute)) * 60_000_000;
     let midnight = earliest.micros() - earliest.micros().rem_euclid(DAY);
     let today = Timestamp(midnight + of_day);
-    if today >= earliest { today } else { Timestamp(midnight + DAY + of_day) }
+    if today >= earliest {
+        today
+    } else {
+        Timestamp(midnight + DAY + of_day)
+    }
 }
 
 /// The profile as conditions and templates see it: the names of `/v1/profiles`.
@@ -146,7 +168,10 @@ pub fn facts_of(organization_id: &str, profile: &Profile) -> Value {
     for name in FIELDS {
         all.insert(name.into(), json!(profile.field(name)));
     }
-    all.insert("attributes".into(), Value::Object(profile.attributes.clone()));
+    all.insert(
+        "attributes".into(),
+        Value::Object(profile.attributes.clone()),
+    );
     all.insert("removed_at".into(), json!(profile.removed_at));
     all.insert("removed_reason".into(), json!(profile.removed_reason));
     Value::Object(all)

@@ -48,7 +48,12 @@ pub struct Sender {
 impl Sender {
     /// A sender with a lease name of its own.
     pub fn new(db: Db, clock: Clock, channels: Arc<Channels>) -> Self {
-        Self { db, clock, channels, owner: new_id("sender") }
+        Self {
+            db,
+            clock,
+            channels,
+            owner: new_id("sender"),
+        }
     }
 
     /// Sends until `stop` says so; what is in the air is waited for, the rest is given back.
@@ -69,7 +74,13 @@ impl Sender {
             }
         }
         heart.abort();
-        let given_back = self.blocking(|sender| sender.db.write(Urgency::Normal, |conn| Ok(deliveries::give_back(conn, &sender.owner)?))).await;
+        let given_back = self
+            .blocking(|sender| {
+                sender.db.write(Urgency::Normal, |conn| {
+                    Ok(deliveries::give_back(conn, &sender.owner)?)
+                })
+            })
+            .await;
         if let Err(error) = given_back {
             tracing::warn!(%error, "could not give deliveries back; they are free again when their leases end");
         }
@@ -97,7 +108,9 @@ impl Sender {
             match done {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => return Err(error),
-                Err(error) => tracing::error!(%error, "a delivery's task ended; its lease will run out"),
+                Err(error) => {
+                    tracing::error!(%error, "a delivery's task ended; its lease will run out")
+                }
             }
         }
         Ok(count)
@@ -107,7 +120,13 @@ impl Sender {
         loop {
             tokio::time::sleep(HEARTBEAT).await;
             let until = self.clock.now().plus(LEASE);
-            let kept = self.blocking(move |sender| sender.db.write(Urgency::Normal, |conn| Ok(deliveries::extend(conn, &sender.owner, until)?))).await;
+            let kept = self
+                .blocking(move |sender| {
+                    sender.db.write(Urgency::Normal, |conn| {
+                        Ok(deliveries::extend(conn, &sender.owner, until)?)
+                    })
+                })
+                .await;
             if let Err(error) = kept {
                 tracing::warn!(%error, "could not keep leases alive");
             }
@@ -123,15 +142,29 @@ impl Sender {
             Prepared::Send(channel, message) => (channel, *message),
             Prepared::Settled => return Ok(()),
         };
-        let attempt = tokio::time::timeout(LONGEST_ATTEMPT, self.channels.send(channel, &message)).await;
-        let outcome = attempt.unwrap_or_else(|_| Outcome::Unknown { reason: "no answer came in time".to_owned() });
+        let attempt =
+            tokio::time::timeout(LONGEST_ATTEMPT, self.channels.send(channel, &message)).await;
+        let outcome = attempt.unwrap_or_else(|_| Outcome::Unknown {
+            reason: "no answer came in time".to_owned(),
+        });
         metrics::counter!(telemetry::DELIVERIES_DONE, "channel" => channel.name(), "outcome" => outcome.name()).increment(1);
         let now = self.clock.now();
         let settled = settled_as(&outcome, &one, now);
         self.blocking(move |sender| {
-            let ours = sender.db.write(Urgency::Normal, |conn| Ok::<_, DbError>(deliveries::settle(conn, &one.id, one.lease_token, &settled, now)?))?;
+            let ours = sender.db.write(Urgency::Normal, |conn| {
+                Ok::<_, DbError>(deliveries::settle(
+                    conn,
+                    &one.id,
+                    one.lease_token,
+                    &settled,
+                    now,
+                )?)
+            })?;
             if !ours {
-                tracing::warn!(delivery_id = one.id, "a late result changed nothing: the lease had run out");
+                tracing::warn!(
+                    delivery_id = one.id,
+                    "a late result changed nothing: the lease had run out"
+                );
             }
             Ok(())
         })
@@ -147,18 +180,36 @@ impl Sender {
                 Ok(Prepared::Settled)
             };
             let Some(row) = store::find(conn, &one.trigger_id)? else {
-                return end(conn, Settled::Cancelled("its trigger was deleted".to_owned()));
+                return end(
+                    conn,
+                    Settled::Cancelled("its trigger was deleted".to_owned()),
+                );
             };
             let definition = row.read()?;
-            let Some(step) = usize::try_from(one.step).ok().and_then(|place| definition.steps.get(place)) else {
-                return end(conn, Settled::Cancelled("its step is not in the trigger any more".to_owned()));
+            let Some(step) = usize::try_from(one.step)
+                .ok()
+                .and_then(|place| definition.steps.get(place))
+            else {
+                return end(
+                    conn,
+                    Settled::Cancelled("its step is not in the trigger any more".to_owned()),
+                );
             };
             let Some(profile) = profiles::find(conn, &one.profile_id)? else {
-                return end(conn, Settled::Cancelled("the person is not known any more".to_owned()));
+                return end(
+                    conn,
+                    Settled::Cancelled("the person is not known any more".to_owned()),
+                );
             };
-            let of_leaving = matches!(definition.on, Event::ProfileRemoved | Event::MembershipEnded);
+            let of_leaving = matches!(
+                definition.on,
+                Event::ProfileRemoved | Event::MembershipEnded
+            );
             if !of_leaving && !matches!(profile.status.as_str(), "active" | "on_leave") {
-                return end(conn, Settled::Cancelled(format!("the person is {} now", profile.status)));
+                return end(
+                    conn,
+                    Settled::Cancelled(format!("the person is {} now", profile.status)),
+                );
             }
             let vars = variables(&profile);
             let Some(recipient) = recipient_of(&step.to, &vars) else {
@@ -209,9 +260,17 @@ fn wait_for_address(
     end: impl FnOnce(&mut crate::db::Conn, Settled) -> Result<Prepared, DbError>,
 ) -> Result<Prepared, DbError> {
     if now > one.created_at.plus(WAIT_FOR_ADDRESS) {
-        return end(conn, Settled::Cancelled("no e-mail address became known in 14 days".to_owned()));
+        return end(
+            conn,
+            Settled::Cancelled("no e-mail address became known in 14 days".to_owned()),
+        );
     }
-    deliveries::postpone(conn, one, now.plus(LOOK_FOR_ADDRESS), "waits for an e-mail address")?;
+    deliveries::postpone(
+        conn,
+        one,
+        now.plus(LOOK_FOR_ADDRESS),
+        "waits for an e-mail address",
+    )?;
     Ok(Prepared::Settled)
 }
 
@@ -220,11 +279,17 @@ fn settled_as(outcome: &Outcome, one: &Leased, now: Timestamp) -> Settled {
     match outcome {
         Outcome::Sent { detail } => Settled::Sent(detail.clone()),
         Outcome::Later { reason, .. } if attempt >= MAX_ATTEMPTS => Settled::Failed(reason.clone()),
-        Outcome::Later { retry_after, reason } => {
-            let wait = retry::wait_after(attempt, one.lease_token).max(retry_after.unwrap_or_default());
+        Outcome::Later {
+            retry_after,
+            reason,
+        } => {
+            let wait =
+                retry::wait_after(attempt, one.lease_token).max(retry_after.unwrap_or_default());
             Settled::Again(now.plus(wait), reason.clone())
         }
-        Outcome::RefusedMessage { reason } | Outcome::RefusedDestination { reason } => Settled::Failed(reason.clone()),
+        Outcome::RefusedMessage { reason } | Outcome::RefusedDestination { reason } => {
+            Settled::Failed(reason.clone())
+        }
         Outcome::Unknown { reason } => Settled::Unknown(reason.clone()),
     }
 }
@@ -246,7 +311,9 @@ fn recipient_of(to: &Recipient, vars: &Value) -> Option<String> {
     match to {
         Recipient::Person => field("email"),
         Recipient::Manager => field("manager_email"),
-        Recipient::Address(text) | Recipient::Url(text) | Recipient::SlackChannel(text) => Some(text.clone()),
+        Recipient::Address(text) | Recipient::Url(text) | Recipient::SlackChannel(text) => {
+            Some(text.clone())
+        }
     }
 }
 
@@ -255,7 +322,10 @@ fn shown_recipient<'a>(to: &Recipient, recipient: &'a str) -> &'a str {
     match to {
         Recipient::Url(_) => {
             let path = recipient.find("://").map_or(0, |at| at + 3);
-            let end = recipient.get(path..).and_then(|rest| rest.find('/')).map_or(recipient.len(), |at| path + at);
+            let end = recipient
+                .get(path..)
+                .and_then(|rest| rest.find('/'))
+                .map_or(recipient.len(), |at| path + at);
             recipient.get(..end).unwrap_or(recipient)
         }
         _ => recipient,
@@ -274,7 +344,12 @@ fn compose(
         Channel::Slack => Escape::Slack,
         Channel::Email | Channel::Webhook => Escape::PlainText,
     };
-    let fill = |source: &Option<String>, escape| source.as_deref().map(|source| render(source, vars, escape)).transpose();
+    let fill = |source: &Option<String>, escape| {
+        source
+            .as_deref()
+            .map(|source| render(source, vars, escape))
+            .transpose()
+    };
     let payload = (step.channel == Channel::Webhook)
         .then(|| json!({"type": on.name(), "timestamp": now, "data": {"profile": vars, "event_id": one.event_id}}));
     Ok(Message {

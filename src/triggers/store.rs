@@ -27,7 +27,10 @@ pub struct TriggerRow {
 }
 
 /// What was checked when it was saved is not checked against today's settings again.
-const LENIENT: Policy = Policy { allow_private_targets: true, slack_bot: true };
+const LENIENT: Policy = Policy {
+    allow_private_targets: true,
+    slack_bot: true,
+};
 
 impl TriggerRow {
     /// A row for a definition.
@@ -50,9 +53,17 @@ impl TriggerRow {
         let value = serde_json::from_str(&self.definition)
             .map_err(|error| diesel::result::Error::DeserializationError(error.into()))?;
         NewTrigger::parse(&value, LENIENT).map_err(|problems| {
-            let all: Vec<String> = problems.iter().map(|problem| format!("{}: {}", problem.path, problem.message)).collect();
+            let all: Vec<String> = problems
+                .iter()
+                .map(|problem| format!("{}: {}", problem.path, problem.message))
+                .collect();
             diesel::result::Error::DeserializationError(
-                format!("the stored trigger {} is not what this version writes: {}", self.id, all.join("; ")).into(),
+                format!(
+                    "the stored trigger {} is not what this version writes: {}",
+                    self.id,
+                    all.join("; ")
+                )
+                .into(),
             )
         })
     }
@@ -60,8 +71,7 @@ impl TriggerRow {
 
 /// Adds a trigger; false when the organization has one of that name.
 pub fn create(conn: &mut Conn, row: &TriggerRow) -> QueryResult<bool> {
-    let added =
-        on_backend!(conn, c => diesel::insert_into(triggers::table).values(row).on_conflict_do_nothing().execute(c))?;
+    let added = on_backend!(conn, c => diesel::insert_into(triggers::table).values(row).on_conflict_do_nothing().execute(c))?;
     Ok(added > 0)
 }
 
@@ -109,7 +119,10 @@ pub fn list(
 }
 
 /// The published triggers of the given organizations.
-pub fn published(conn: &mut Conn, organizations: &[String]) -> QueryResult<BTreeMap<String, Vec<KeptTrigger>>> {
+pub fn published(
+    conn: &mut Conn,
+    organizations: &[String],
+) -> QueryResult<BTreeMap<String, Vec<KeptTrigger>>> {
     let rows: Vec<TriggerRow> = on_backend!(conn, c => triggers::table
         .filter(triggers::organization_id.eq_any(organizations))
         .filter(triggers::status.eq(Status::Published.name()))
@@ -118,7 +131,12 @@ pub fn published(conn: &mut Conn, organizations: &[String]) -> QueryResult<BTree
     let mut all: BTreeMap<String, Vec<KeptTrigger>> = BTreeMap::new();
     for row in rows {
         let definition = row.read()?;
-        all.entry(row.organization_id.clone()).or_default().push(KeptTrigger { id: row.id, definition });
+        all.entry(row.organization_id.clone())
+            .or_default()
+            .push(KeptTrigger {
+                id: row.id,
+                definition,
+            });
     }
     Ok(all)
 }

@@ -75,13 +75,19 @@ pub enum TemplateError {
     #[error("unknown filter {0}; known are {list}", list = FILTERS.join(", "))]
     UnknownFilter(String),
     /// It uses a statement that is not offered.
-    #[error("{{% {0} %}} is not offered; templates know {{{{ … }}}}, {{% if %}} with elif and else, and {{% for %}}")]
+    #[error(
+        "{{% {0} %}} is not offered; templates know {{{{ … }}}}, {{% if %}} with elif and else, and {{% for %}}"
+    )]
     UnknownStatement(String),
     /// It calls something; nothing can be called.
-    #[error("{0}() is not offered: templates have filters, such as {{{{ {0} | upper }}}}, and no functions")]
+    #[error(
+        "{0}() is not offered: templates have filters, such as {{{{ {0} | upper }}}}, and no functions"
+    )]
     UnknownFunction(String),
     /// It uses `is` with a test that is not offered.
-    #[error("unknown test \"is {0}\"; to ask whether there is a value, write {{% if department %}}")]
+    #[error(
+        "unknown test \"is {0}\"; to ask whether there is a value, write {{% if department %}}"
+    )]
     UnknownTest(String),
     /// It failed on this person's values.
     #[error("line {line}: {kind}")]

@@ -60,8 +60,13 @@ fn seconds(text: &str) -> Option<u64> {
 fn units(mut text: &str, known: &[(char, u64)]) -> Option<u64> {
     let mut total = 0_u64;
     for (letter, length) in known {
-        let Some((digits, rest)) = text.split_once(*letter) else { continue };
-        if digits.is_empty() || digits.len() > 9 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let Some((digits, rest)) = text.split_once(*letter) else {
+            continue;
+        };
+        if digits.is_empty()
+            || digits.len() > 9
+            || !digits.bytes().all(|byte| byte.is_ascii_digit())
+        {
             return None;
         }
         total = total.checked_add(digits.parse::<u64>().ok()?.checked_mul(*length)?)?;
@@ -120,8 +125,13 @@ pub struct LocalTime {
 impl LocalTime {
     /// Reads `HH:MM`; the error says what is accepted.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let two = |digits: &str| (digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse::<u8>().ok());
-        let read = text.split_once(':').and_then(|(hour, minute)| Some((two(hour)??, two(minute)??)));
+        let two = |digits: &str| {
+            (digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+                .then(|| digits.parse::<u8>().ok())
+        };
+        let read = text
+            .split_once(':')
+            .and_then(|(hour, minute)| Some((two(hour)??, two(minute)??)));
         match read {
             Some((hour, minute)) if hour < 24 && minute < 60 => Ok(Self { hour, minute }),
             _ => Err("a time of day HH:MM is wanted, such as 09:00".to_owned()),
@@ -166,24 +176,57 @@ mod tests {
             ("P365D", 365 * 86_400, "P365D"),
         ] {
             let after = After::parse(text);
-            assert_eq!(after.as_ref().map(|after| after.duration().as_secs()), Ok(seconds), "{text}");
+            assert_eq!(
+                after.as_ref().map(|after| after.duration().as_secs()),
+                Ok(seconds),
+                "{text}"
+            );
             assert_eq!(after.map(|after| after.to_string()), Ok(written.to_owned()));
         }
     }
 
     #[test]
     fn what_is_no_offset_is_refused() {
-        for text in ["", "P", "PT", "1D", "P1", "P1Y", "P1M", "P-1D", "-P1D", "P1DT", "P1H", "PT1D", "PT1S1M", "P1D1D", "P1.5D", "p1d",
-                     " P1D", "P366D", "P52W2D", "PT99999999999S", "P٣D"] {
+        for text in [
+            "",
+            "P",
+            "PT",
+            "1D",
+            "P1",
+            "P1Y",
+            "P1M",
+            "P-1D",
+            "-P1D",
+            "P1DT",
+            "P1H",
+            "PT1D",
+            "PT1S1M",
+            "P1D1D",
+            "P1.5D",
+            "p1d",
+            " P1D",
+            "P366D",
+            "P52W2D",
+            "PT99999999999S",
+            "P٣D",
+        ] {
             assert!(After::parse(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_time_of_day_is_two_digits_and_two_digits() {
-        assert_eq!(LocalTime::parse("09:00"), Ok(LocalTime { hour: 9, minute: 0 }));
-        assert_eq!(LocalTime::parse("23:59").map(|time| time.to_string()), Ok("23:59".to_owned()));
-        for text in ["", "9:00", "24:00", "12:60", "12:5", "12:005", "-1:00", "+9:00", "noon", "09:00:00"] {
+        assert_eq!(
+            LocalTime::parse("09:00"),
+            Ok(LocalTime { hour: 9, minute: 0 })
+        );
+        assert_eq!(
+            LocalTime::parse("23:59").map(|time| time.to_string()),
+            Ok("23:59".to_owned())
+        );
+        for text in [
+            "", "9:00", "24:00", "12:60", "12:5", "12:005", "-1:00", "+9:00", "noon", "09:00:00",
+        ] {
             assert!(LocalTime::parse(text).is_err(), "{text}");
         }
     }

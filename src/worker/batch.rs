@@ -74,14 +74,22 @@ pub(super) fn run(
         };
         let directory = item.directory_id.clone().unwrap_or_default();
         for change in &effect.changes {
-            causes.insert(change.change.profile_id.clone(), (item.key.clone(), directory.clone()));
+            causes.insert(
+                change.change.profile_id.clone(),
+                (item.key.clone(), directory.clone()),
+            );
         }
         settled.push(Settlement {
             id: item.claimed.id,
             event_id: item.claimed.event_id.clone(),
             verdict: match effect.outcome {
-                Outcome::Ignored => Verdict::Ignored { reason: effect.reason },
-                outcome => Verdict::Done { outcome: outcome.as_str(), reason: effect.reason },
+                Outcome::Ignored => Verdict::Ignored {
+                    reason: effect.reason,
+                },
+                outcome => Verdict::Done {
+                    outcome: outcome.as_str(),
+                    reason: effect.reason,
+                },
             },
         });
         caused.extend(effect.changes);
@@ -99,37 +107,60 @@ enum Failure {
     Passing(String),
 }
 
-fn judge(conn: &mut Conn, world: &mut World, item: &Item, settings: BatchSettings) -> Result<Effect, Failure> {
+fn judge(
+    conn: &mut Conn,
+    world: &mut World,
+    item: &Item,
+    settings: BatchSettings,
+) -> Result<Effect, Failure> {
     if let Err(unusable) = &item.event {
         return Err(Failure::Unusable(unusable.to_string()));
     }
     if item.claimed.attempts >= i32::try_from(settings.max_attempts).unwrap_or(i32::MAX) {
         return Err(Failure::Unusable(
-            "every attempt ended without a result: the process stopped while it was worked on".to_owned(),
+            "every attempt ended without a result: the process stopped while it was worked on"
+                .to_owned(),
         ));
     }
     match catch_unwind(AssertUnwindSafe(|| fold_item(conn, world, item))) {
         Ok(Ok(effect)) => Ok(effect),
-        Ok(Err(error)) => Err(Failure::Passing(format!("the database could not answer while it was applied: {error}"))),
+        Ok(Err(error)) => Err(Failure::Passing(format!(
+            "the database could not answer while it was applied: {error}"
+        ))),
         Err(panic) => {
             let what = panic
                 .downcast_ref::<String>()
                 .map(String::as_str)
                 .or_else(|| panic.downcast_ref::<&str>().copied())
                 .unwrap_or("no message");
-            tracing::error!(event_id = item.claimed.event_id, "a panic while applying an event; it alone is retried");
-            Err(Failure::Passing(format!("a defect in Rollcall stopped it (panic: {what}); please report it")))
+            tracing::error!(
+                event_id = item.claimed.event_id,
+                "a panic while applying an event; it alone is retried"
+            );
+            Err(Failure::Passing(format!(
+                "a defect in Rollcall stopped it (panic: {what}); please report it"
+            )))
         }
     }
 }
 
 fn fail(item: &Item, settings: BatchSettings, failure: &Failure, now: Timestamp) -> Settlement {
-    let attempt = u32::try_from(item.claimed.attempts).unwrap_or(0).saturating_add(1);
+    let attempt = u32::try_from(item.claimed.attempts)
+        .unwrap_or(0)
+        .saturating_add(1);
     let verdict = match failure {
-        Failure::Unusable(error) => Verdict::Park { error: error.clone() },
-        Failure::Passing(error) => after_failure(item.claimed.id, attempt, settings, error.clone(), now),
+        Failure::Unusable(error) => Verdict::Park {
+            error: error.clone(),
+        },
+        Failure::Passing(error) => {
+            after_failure(item.claimed.id, attempt, settings, error.clone(), now)
+        }
     };
-    Settlement { id: item.claimed.id, event_id: item.claimed.event_id.clone(), verdict }
+    Settlement {
+        id: item.claimed.id,
+        event_id: item.claimed.event_id.clone(),
+        verdict,
+    }
 }
 
 /// Another time, or never again.
@@ -143,7 +174,10 @@ pub(super) fn after_failure(
     if attempt >= settings.max_attempts {
         Verdict::Park { error }
     } else {
-        Verdict::Retry { at: now.plus(retry::wait_after(attempt, id)), error }
+        Verdict::Retry {
+            at: now.plus(retry::wait_after(attempt, id)),
+            error,
+        }
     }
 }
 
@@ -158,5 +192,7 @@ fn report(items: &[Item], settled: &[Settlement]) -> BatchReport {
         removal: item.claimed.removal,
         received_at: item.claimed.received_at,
     });
-    BatchReport { events: events.collect() }
+    BatchReport {
+        events: events.collect(),
+    }
 }

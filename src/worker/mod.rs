@@ -44,7 +44,13 @@ pub struct Worker {
 impl Worker {
     /// A worker that takes up to `batch` events at a time. `careful` is how many are to be taken
     /// singly first (0 after a clean stop).
-    pub fn new(db: Db, clock: Clock, settings: BatchSettings, batch: usize, careful: usize) -> Self {
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        settings: BatchSettings,
+        batch: usize,
+        careful: usize,
+    ) -> Self {
         Self {
             db,
             clock,
@@ -58,7 +64,11 @@ impl Worker {
     /// Works off one batch (blocking); 0 when nothing is due.
     pub fn run_once(&self) -> Result<usize, DbError> {
         let began = Instant::now();
-        let report = if self.careful.load(Ordering::Relaxed) > 0 { self.take_singly()? } else { self.take_batch()? };
+        let report = if self.careful.load(Ordering::Relaxed) > 0 {
+            self.take_singly()?
+        } else {
+            self.take_batch()?
+        };
         let now = self.clock.now();
         record(&report, began.elapsed(), now);
         Ok(report.events.len())
@@ -125,13 +135,20 @@ impl Worker {
     }
 
     fn attempt(&self, limit: usize) -> Result<BatchReport, DbError> {
-        let start = self.start.fetch_add(7, Ordering::Relaxed).rem_euclid(outbox::PARTS);
+        let start = self
+            .start
+            .fetch_add(7, Ordering::Relaxed)
+            .rem_euclid(outbox::PARTS);
         let now = self.clock.now();
         let done = catch_unwind(AssertUnwindSafe(|| {
-            self.db.write(Urgency::Normal, |conn| batch::run(conn, self.settings, limit, start, now))
+            self.db.write(Urgency::Normal, |conn| {
+                batch::run(conn, self.settings, limit, start, now)
+            })
         }));
         done.unwrap_or_else(|_| {
-            Err(DbError::Query(diesel::result::Error::QueryBuilderError("a panic stopped the batch".into())))
+            Err(DbError::Query(diesel::result::Error::QueryBuilderError(
+                "a panic stopped the batch".into(),
+            )))
         })
     }
 
@@ -143,8 +160,17 @@ impl Worker {
                 return Ok(BatchReport::default());
             };
             let attempt = u32::try_from(first.attempts).unwrap_or(0).saturating_add(1);
-            let verdict = batch::after_failure(first.id, attempt, self.settings, error.to_string(), now);
-            outbox::settle(conn, &[Settlement { id: first.id, event_id: first.event_id.clone(), verdict }], now)?;
+            let verdict =
+                batch::after_failure(first.id, attempt, self.settings, error.to_string(), now);
+            outbox::settle(
+                conn,
+                &[Settlement {
+                    id: first.id,
+                    event_id: first.event_id.clone(),
+                    verdict,
+                }],
+                now,
+            )?;
             Ok(BatchReport {
                 events: vec![Worked {
                     event_id: first.event_id,
@@ -159,13 +185,15 @@ impl Worker {
     /// Careful mode: the attempt is on disk before the work begins.
     fn take_singly(&self) -> Result<BatchReport, DbError> {
         let now = self.clock.now();
-        let marked = self.db.write(Urgency::Normal, |conn| -> Result<bool, DbError> {
-            let first = outbox::claim(conn, 1, now, 0)?.into_iter().next();
-            if let Some(first) = &first {
-                outbox::mark_attempt(conn, first.id, self.crash_weight())?;
-            }
-            Ok(first.is_some())
-        })?;
+        let marked = self
+            .db
+            .write(Urgency::Normal, |conn| -> Result<bool, DbError> {
+                let first = outbox::claim(conn, 1, now, 0)?.into_iter().next();
+                if let Some(first) = &first {
+                    outbox::mark_attempt(conn, first.id, self.crash_weight())?;
+                }
+                Ok(first.is_some())
+            })?;
         if !marked {
             self.careful.store(0, Ordering::Relaxed);
             return Ok(BatchReport::default());
@@ -189,11 +217,26 @@ impl Worker {
 fn is_away(error: &DbError) -> bool {
     use diesel::result::{DatabaseErrorKind, Error};
     match error {
-        DbError::Connect { .. } | DbError::Pool(_) | DbError::Url(_) | DbError::Migration(_) => true,
-        DbError::Query(Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _) | Error::BrokenTransactionManager) => true,
+        DbError::Connect { .. } | DbError::Pool(_) | DbError::Url(_) | DbError::Migration(_) => {
+            true
+        }
+        DbError::Query(
+            Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _)
+            | Error::BrokenTransactionManager,
+        ) => true,
         DbError::Query(Error::DatabaseError(_, what)) => {
             let what = what.message();
-            ["disk", "readonly", "locked", "full", "terminat", "shut", "connection"].iter().any(|word| what.contains(word))
+            [
+                "disk",
+                "readonly",
+                "locked",
+                "full",
+                "terminat",
+                "shut",
+                "connection",
+            ]
+            .iter()
+            .any(|word| what.contains(word))
         }
         DbError::Query(_) => false,
     }

@@ -52,19 +52,37 @@ pub(super) struct World {
 
 impl World {
     /// Loads what the items touch; directories and organizations heard of for the first time begin here.
-    pub(super) fn load(conn: &mut Conn, items: &mut [Item], arm_new: bool, now: Timestamp) -> QueryResult<Self> {
-        let mut world = Self { now, ..Self::default() };
+    pub(super) fn load(
+        conn: &mut Conn,
+        items: &mut [Item],
+        arm_new: bool,
+        now: Timestamp,
+    ) -> QueryResult<Self> {
+        let mut world = Self {
+            now,
+            ..Self::default()
+        };
         world.load_directories(conn, items, arm_new)?;
         world.load_groups(conn, items)?;
         world.load_kin_of(conn, items)?;
         Ok(world)
     }
 
-    fn load_directories(&mut self, conn: &mut Conn, items: &mut [Item], arm_new: bool) -> QueryResult<()> {
-        let named: BTreeSet<String> = items.iter().filter_map(|item| item.directory_id.clone()).collect();
+    fn load_directories(
+        &mut self,
+        conn: &mut Conn,
+        items: &mut [Item],
+        arm_new: bool,
+    ) -> QueryResult<()> {
+        let named: BTreeSet<String> = items
+            .iter()
+            .filter_map(|item| item.directory_id.clone())
+            .collect();
         let mut known = directories::load(conn, &named.iter().cloned().collect::<Vec<_>>())?;
         for item in items.iter_mut() {
-            let Some(id) = item.directory_id.clone() else { continue };
+            let Some(id) = item.directory_id.clone() else {
+                continue;
+            };
             let directory = known.entry(id.clone()).or_insert_with(|| {
                 self.changed_directories.insert(id.clone());
                 Directory::new(&id, item.organization_id.as_deref(), self.now)
@@ -84,7 +102,10 @@ impl World {
                 item.organization_id = Some(directory.organization_id.clone());
             }
         }
-        let ids: BTreeSet<String> = known.values().map(|directory| directory.organization_id.clone()).collect();
+        let ids: BTreeSet<String> = known
+            .values()
+            .map(|directory| directory.organization_id.clone())
+            .collect();
         let ids: Vec<String> = ids.into_iter().collect();
         let mut parts: Vec<i32> = ids.iter().map(|id| outbox::part_of(id)).collect();
         parts.sort_unstable();
@@ -93,14 +114,22 @@ impl World {
             outbox::lock_part(conn, part)?;
         }
         self.organizations = organizations::load(conn, &ids)?;
-        let missing: Vec<String> = ids.iter().filter(|id| !self.organizations.contains_key(*id)).cloned().collect();
+        let missing: Vec<String> = ids
+            .iter()
+            .filter(|id| !self.organizations.contains_key(*id))
+            .cloned()
+            .collect();
         if !missing.is_empty() {
             organizations::ensure(conn, &missing, arm_new, self.now)?;
             self.organizations = organizations::load(conn, &ids)?;
         }
         self.directories = directories::of_organizations(conn, &ids)?;
         self.directories.extend(known);
-        self.lives = self.directories.iter().map(|(id, one)| (id.clone(), one.life.clone())).collect();
+        self.lives = self
+            .directories
+            .iter()
+            .map(|(id, one)| (id.clone(), one.life.clone()))
+            .collect();
         Ok(())
     }
 
@@ -109,7 +138,11 @@ impl World {
         let mut users = BTreeSet::new();
         for item in items {
             match item.data() {
-                Some(Data::GroupCreated(group) | Data::GroupUpdated(group) | Data::GroupDeleted(group)) => {
+                Some(
+                    Data::GroupCreated(group)
+                    | Data::GroupUpdated(group)
+                    | Data::GroupDeleted(group),
+                ) => {
                     ids.insert(group.id.clone());
                 }
                 Some(Data::UserAdded(edge) | Data::UserRemoved(edge)) => {
@@ -121,7 +154,10 @@ impl World {
         }
         self.groups = groups::load(conn, &ids.into_iter().collect::<Vec<_>>())?;
         for edge in groups::edges_of_links(conn, &users.into_iter().collect::<Vec<_>>())? {
-            self.edges.insert((edge.group_id.clone(), edge.directory_user_id.clone()), edge);
+            self.edges.insert(
+                (edge.group_id.clone(), edge.directory_user_id.clone()),
+                edge,
+            );
         }
         Ok(())
     }
@@ -131,19 +167,29 @@ impl World {
         let mut keys: BTreeMap<String, BTreeSet<Key>> = BTreeMap::new();
         let mut events = Vec::new();
         for item in items {
-            let Some((organization, statement)) = item.statement() else { continue };
+            let Some((organization, statement)) = item.statement() else {
+                continue;
+            };
             let settings = self.settings(&organization).clone();
             links.insert(statement.said.user.id.clone());
             events.push(statement.key.event_id.clone());
-            let said = keys_said(&statement, &settings).into_iter().map(|key| (organization.clone(), key));
-            keys.entry(statement.said.user.id.clone()).or_default().extend(said);
+            let said = keys_said(&statement, &settings)
+                .into_iter()
+                .map(|key| (organization.clone(), key));
+            keys.entry(statement.said.user.id.clone())
+                .or_default()
+                .extend(said);
         }
         self.said_before = statements::known(conn, &events)?;
         let seeds: BTreeSet<Key> = keys.values().flatten().cloned().collect();
         let mut found = kin::find(conn, &links, &seeds)?;
         for (link, keys) in keys {
             let known = found.keys.entry(link.clone()).or_default();
-            self.new_keys.extend(keys.difference(known).cloned().map(|key| (key, link.clone())));
+            self.new_keys.extend(
+                keys.difference(known)
+                    .cloned()
+                    .map(|key| (key, link.clone())),
+            );
             known.extend(keys);
         }
         let organization_of: BTreeMap<String, String> = items
@@ -170,16 +216,25 @@ impl World {
             let mut relatives = Relatives::default();
             for id in members {
                 self.place.insert(id.clone(), place);
-                let organization = found.keys.get(&id).and_then(|keys| keys.first()).map(|(organization, _)| organization);
+                let organization = found
+                    .keys
+                    .get(&id)
+                    .and_then(|keys| keys.first())
+                    .map(|(organization, _)| organization);
                 if let Some(organization) = organization_of.get(&id).or(organization) {
                     organization.clone_into(&mut relatives.organization_id);
                 }
                 if let Some(link) = found.links.get(&id) {
                     if let Some(directory) = self.directories.get(&link.directory_id) {
-                        relatives.organization_id.clone_from(&directory.organization_id);
+                        relatives
+                            .organization_id
+                            .clone_from(&directory.organization_id);
                     }
                     if let Some(person) = found.people.get(&link.person) {
-                        relatives.kin.people.insert(person.id.clone(), person.clone());
+                        relatives
+                            .kin
+                            .people
+                            .insert(person.id.clone(), person.clone());
                     }
                     relatives.kin.links.insert(id, link.clone());
                 }
@@ -193,7 +248,9 @@ impl World {
     fn load_steps_where_late(&mut self, conn: &mut Conn, items: &[Item]) -> QueryResult<()> {
         let mut late = BTreeSet::new();
         for (_, statement) in items.iter().filter_map(Item::statement) {
-            let Some(&place) = self.place.get(&statement.said.user.id) else { continue };
+            let Some(&place) = self.place.get(&statement.said.user.id) else {
+                continue;
+            };
             let newest = self.relatives.get(place).and_then(|one| one.kin.newest());
             let is_late = newest.is_some_and(|newest| statement.key <= *newest);
             if is_late || self.said_before.contains(&statement.key.event_id) {
@@ -204,9 +261,20 @@ impl World {
     }
 
     /// Loads all steps of the given kin, in one query.
-    pub(super) fn load_steps(&mut self, conn: &mut Conn, places: &BTreeSet<usize>) -> QueryResult<()> {
-        let wanted: Vec<usize> =
-            places.iter().copied().filter(|&place| self.relatives.get(place).is_some_and(|one| one.steps.is_none())).collect();
+    pub(super) fn load_steps(
+        &mut self,
+        conn: &mut Conn,
+        places: &BTreeSet<usize>,
+    ) -> QueryResult<()> {
+        let wanted: Vec<usize> = places
+            .iter()
+            .copied()
+            .filter(|&place| {
+                self.relatives
+                    .get(place)
+                    .is_some_and(|one| one.steps.is_none())
+            })
+            .collect();
         let mut links = Vec::new();
         for &place in &wanted {
             if let Some(one) = self.relatives.get_mut(place) {
@@ -216,7 +284,10 @@ impl World {
         }
         for statement in statements::of_links(conn, &links)? {
             let place = self.place.get(statement.directory_user_id()).copied();
-            if let Some(steps) = place.and_then(|place| self.relatives.get_mut(place)).and_then(|one| one.steps.as_mut()) {
+            if let Some(steps) = place
+                .and_then(|place| self.relatives.get_mut(place))
+                .and_then(|one| one.steps.as_mut())
+            {
                 steps.push(Step::Said(statement));
             }
         }
@@ -224,24 +295,41 @@ impl World {
     }
 
     /// Loads kin that the batch did not name; those in hand already stay as they are.
-    pub(super) fn load_more(&mut self, conn: &mut Conn, links: &BTreeSet<String>) -> QueryResult<BTreeSet<usize>> {
-        let unknown: BTreeSet<String> = links.iter().filter(|link| !self.place.contains_key(*link)).cloned().collect();
+    pub(super) fn load_more(
+        &mut self,
+        conn: &mut Conn,
+        links: &BTreeSet<String>,
+    ) -> QueryResult<BTreeSet<usize>> {
+        let unknown: BTreeSet<String> = links
+            .iter()
+            .filter(|link| !self.place.contains_key(*link))
+            .cloned()
+            .collect();
         if !unknown.is_empty() {
             let found = kin::find(conn, &unknown, &BTreeSet::new())?;
             self.take_in(found, &BTreeMap::new());
         }
-        Ok(links.iter().filter_map(|link| self.place.get(link).copied()).collect())
+        Ok(links
+            .iter()
+            .filter_map(|link| self.place.get(link).copied())
+            .collect())
     }
 
     /// The settings of an organization.
     pub(super) fn settings(&self, organization: &str) -> &Settings {
         static DEFAULT: std::sync::LazyLock<Settings> = std::sync::LazyLock::new(Settings::default);
-        self.organizations.get(organization).map_or(&*DEFAULT, |one| &one.settings)
+        self.organizations
+            .get(organization)
+            .map_or(&*DEFAULT, |one| &one.settings)
     }
 
     /// What the fold of an organization may look at.
     pub(super) fn known<'a>(&'a self, organization: &'a str) -> Known<'a> {
-        Known { organization_id: organization, directories: &self.lives, settings: self.settings(organization) }
+        Known {
+            organization_id: organization,
+            directories: &self.lives,
+            settings: self.settings(organization),
+        }
     }
 }
 

@@ -12,7 +12,9 @@ use crate::people::changes::{self, Caused};
 use crate::people::directories::Directory;
 use crate::people::profiles::{self, ToSave};
 use crate::people::{communities, directories, groups, kin, statements};
-use crate::roll::{Change, Membership, Person, Profile, RestoreAdmin, Status, compose, follow_status};
+use crate::roll::{
+    Change, Membership, Person, Profile, RestoreAdmin, Status, compose, follow_status,
+};
 use crate::triggers::{deliveries, plan};
 use crate::workos::OrderKey;
 
@@ -63,12 +65,19 @@ fn write_directories(conn: &mut Conn, world: &mut World) -> QueryResult<()> {
         .values()
         .filter(|one| one.last_event_at == world.now || world.changed_directories.contains(&one.id))
         .collect();
-    if all.is_empty() { Ok(()) } else { directories::save(conn, &all) }
+    if all.is_empty() {
+        Ok(())
+    } else {
+        directories::save(conn, &all)
+    }
 }
 
 fn write_groups(conn: &mut Conn, world: &World) -> QueryResult<()> {
     let organization_of = |directory: &str| {
-        world.directories.get(directory).map_or(String::new(), |one| one.organization_id.clone())
+        world
+            .directories
+            .get(directory)
+            .map_or(String::new(), |one| one.organization_id.clone())
     };
     let named: Vec<(String, &crate::roll::Group)> = world
         .changed_groups
@@ -77,7 +86,10 @@ fn write_groups(conn: &mut Conn, world: &World) -> QueryResult<()> {
         .map(|group| (organization_of(&group.directory_id), group))
         .collect();
     if !named.is_empty() {
-        let rows: Vec<(&str, &crate::roll::Group)> = named.iter().map(|(id, group)| (id.as_str(), *group)).collect();
+        let rows: Vec<(&str, &crate::roll::Group)> = named
+            .iter()
+            .map(|(id, group)| (id.as_str(), *group))
+            .collect();
         groups::save(conn, &rows)?;
     }
     let edges: Vec<(String, crate::roll::Edge)> = world
@@ -85,7 +97,11 @@ fn write_groups(conn: &mut Conn, world: &World) -> QueryResult<()> {
         .iter()
         .filter_map(|place| world.edges.get(place))
         .map(|edge| {
-            let directory = world.groups.get(&edge.group_id).map(|group| group.directory_id.as_str()).unwrap_or_default();
+            let directory = world
+                .groups
+                .get(&edge.group_id)
+                .map(|group| group.directory_id.as_str())
+                .unwrap_or_default();
             (organization_of(directory), edge.clone())
         })
         .collect();
@@ -139,7 +155,11 @@ fn write_profiles(conn: &mut Conn, world: &World, moved: &[Moved]) -> QueryResul
             organization_id: &one.organization_id,
             profile: &one.after,
             person: &one.person,
-            recorded_at: world.recorded.get(&one.after.id).copied().unwrap_or(world.now),
+            recorded_at: world
+                .recorded
+                .get(&one.after.id)
+                .copied()
+                .unwrap_or(world.now),
         })
         .collect();
     profiles::save(conn, &rows)
@@ -149,7 +169,12 @@ fn write_profiles(conn: &mut Conn, world: &World, moved: &[Moved]) -> QueryResul
 fn merge_gone(conn: &mut Conn, world: &World) -> QueryResult<()> {
     let mut gone = Vec::new();
     for one in touched(world) {
-        for id in one.original.people.keys().filter(|id| !one.kin.people.contains_key(*id)) {
+        for id in one
+            .original
+            .people
+            .keys()
+            .filter(|id| !one.kin.people.contains_key(*id))
+        {
             let heir = one
                 .original
                 .links_of(id)
@@ -176,8 +201,20 @@ fn move_to_heir(conn: &mut Conn, organization: &str, from: &str, heir: &str) -> 
         .get(from)
         .into_iter()
         .flatten()
-        .filter(|row| theirs.iter().all(|own| own.community_id != row.community_id || own.source != row.source))
-        .map(|row| (organization.to_owned(), Membership { profile_id: heir.to_owned(), ..row.clone() }))
+        .filter(|row| {
+            theirs
+                .iter()
+                .all(|own| own.community_id != row.community_id || own.source != row.source)
+        })
+        .map(|row| {
+            (
+                organization.to_owned(),
+                Membership {
+                    profile_id: heir.to_owned(),
+                    ..row.clone()
+                },
+            )
+        })
         .collect();
     communities::save_memberships(conn, &moved)?;
     changes::reassign(conn, from, heir)?;
@@ -193,7 +230,10 @@ fn write_memberships(
 ) -> QueryResult<Vec<Caused>> {
     let concerned: Vec<&Moved> = moved
         .iter()
-        .filter(|one| one.left_changed || one.before.as_ref().map(|before| before.status) != Some(one.after.status))
+        .filter(|one| {
+            one.left_changed
+                || one.before.as_ref().map(|before| before.status) != Some(one.after.status)
+        })
         .filter(|one| one.before.is_some())
         .collect();
     let ids: Vec<String> = concerned.iter().map(|one| one.after.id.clone()).collect();
@@ -201,11 +241,23 @@ fn write_memberships(
     let mut to_save = Vec::new();
     let mut caused = Vec::new();
     for one in concerned {
-        let Some(theirs) = rows.get_mut(&one.after.id) else { continue };
+        let Some(theirs) = rows.get_mut(&one.after.id) else {
+            continue;
+        };
         let before = theirs.clone();
         let policy: RestoreAdmin = world.settings(&one.organization_id).restore_admin;
-        follow_status(theirs, one.after.status, one.person.left.as_ref(), policy, world.now);
-        for (old, new) in before.iter().zip(theirs.iter()).filter(|(old, new)| old != new) {
+        follow_status(
+            theirs,
+            one.after.status,
+            one.person.left.as_ref(),
+            policy,
+            world.now,
+        );
+        for (old, new) in before
+            .iter()
+            .zip(theirs.iter())
+            .filter(|(old, new)| old != new)
+        {
             to_save.push((one.organization_id.clone(), new.clone()));
             caused.extend(membership_change(one, old, new, causes, world.now));
         }
@@ -226,8 +278,13 @@ fn membership_change(
     if was == is {
         return None;
     }
-    let change =
-        Change { profile_id: one.after.id.clone(), what: "membership", name: new.community_id.clone(), old: was, new: is };
+    let change = Change {
+        profile_id: one.after.id.clone(),
+        what: "membership",
+        name: new.community_id.clone(),
+        old: was,
+        new: is,
+    };
     Some(match causes.get(&one.after.id) {
         Some((key, directory)) => Caused::by_event(&one.organization_id, change, key, directory),
         None => Caused::by_operator(&one.organization_id, change, "rollcall", now),
@@ -245,7 +302,9 @@ fn plan_deliveries(
 ) -> QueryResult<()> {
     let left: Vec<String> = moved
         .iter()
-        .filter(|one| matches!(one.after.status, Status::Removed | Status::Erased) && one.before.is_some())
+        .filter(|one| {
+            matches!(one.after.status, Status::Removed | Status::Erased) && one.before.is_some()
+        })
         .map(|one| one.after.id.clone())
         .collect();
     if !left.is_empty() {
@@ -254,7 +313,12 @@ fn plan_deliveries(
     let armed: BTreeSet<&str> = moved
         .iter()
         .map(|one| one.organization_id.as_str())
-        .filter(|id| world.organizations.get(*id).is_some_and(|one| one.armed_at.is_some()))
+        .filter(|id| {
+            world
+                .organizations
+                .get(*id)
+                .is_some_and(|one| one.armed_at.is_some())
+        })
         .collect();
     if armed.is_empty() {
         return Ok(());
@@ -268,7 +332,9 @@ fn plan_deliveries(
             after: one.after.clone(),
             changed_fields: fields_of(caused, &one.after.id),
             ended_communities: fields_of(ended, &one.after.id),
-            event_id: causes.get(&one.after.id).map(|(key, _)| key.event_id.clone()),
+            event_id: causes
+                .get(&one.after.id)
+                .map(|(key, _)| key.event_id.clone()),
         })
         .filter(plan::Happening::matters)
         .collect();

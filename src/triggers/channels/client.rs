@@ -30,13 +30,18 @@ pub(super) struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(5), whole: Duration::from_secs(10) }
+        Self {
+            connect: Duration::from_secs(5),
+            whole: Duration::from_secs(10),
+        }
     }
 }
 
 /// The client could not be made; most often the machine has no CA certificates.
 #[derive(Debug, thiserror::Error)]
-#[error("the HTTP client cannot be set up ({0}); is the ca-certificates package installed, or SSL_CERT_FILE set?")]
+#[error(
+    "the HTTP client cannot be set up ({0}); is the ca-certificates package installed, or SSL_CERT_FILE set?"
+)]
 pub struct ClientError(String);
 
 /// The client for outgoing messages, guarded as said above.
@@ -44,7 +49,10 @@ pub fn http_client(allow_private: bool) -> Result<Client, ClientError> {
     patient_client(allow_private, Patience::default())
 }
 
-pub(super) fn patient_client(allow_private: bool, patience: Patience) -> Result<Client, ClientError> {
+pub(super) fn patient_client(
+    allow_private: bool,
+    patience: Patience,
+) -> Result<Client, ClientError> {
     // Fails only where a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
@@ -80,11 +88,17 @@ impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let allow_private = self.allow_private;
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let found: Vec<SocketAddr> =
+                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
             if found.is_empty() {
-                return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address").into());
+                return Err(
+                    io::Error::new(io::ErrorKind::NotFound, "the name has no address").into(),
+                );
             }
-            let permitted: Vec<SocketAddr> = found.into_iter().filter(|at| may_reach(at.ip(), allow_private)).collect();
+            let permitted: Vec<SocketAddr> = found
+                .into_iter()
+                .filter(|at| may_reach(at.ip(), allow_private))
+                .collect();
             if permitted.is_empty() {
                 return Err(TargetError::Private.into());
             }
@@ -112,7 +126,11 @@ fn failed(error: &reqwest::Error) -> Outcome {
         return Outcome::refused_destination("the request could not be made from this URL");
     }
     if error.is_connect() {
-        let why = if error.is_timeout() { "no connection in time" } else { "no connection (name, network or TLS)" };
+        let why = if error.is_timeout() {
+            "no connection in time"
+        } else {
+            "no connection (name, network or TLS)"
+        };
         return Outcome::later(why);
     }
     Outcome::unknown(if error.is_timeout() {
@@ -137,7 +155,11 @@ pub(super) async fn answer(mut response: Response) -> Option<Vec<u8>> {
 
 /// `Retry-After` (RFC 9110 section 10.2.3): seconds or a date, at most a day.
 pub(super) fn retry_after(response: &Response, now: Timestamp) -> Option<Duration> {
-    let value = response.headers().get(reqwest::header::RETRY_AFTER)?.to_str().ok()?;
+    let value = response
+        .headers()
+        .get(reqwest::header::RETRY_AFTER)?
+        .to_str()
+        .ok()?;
     wait(value, now)
 }
 
@@ -147,7 +169,11 @@ fn wait(value: &str, now: Timestamp) -> Option<Duration> {
         return Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
     }
     let date = chrono::DateTime::parse_from_rfc2822(value).ok()?;
-    Some(Timestamp::from_millis(date.timestamp_millis()).since(now).min(MAX_RETRY_AFTER))
+    Some(
+        Timestamp::from_millis(date.timestamp_millis())
+            .since(now)
+            .min(MAX_RETRY_AFTER),
+    )
 }
 
 #[cfg(test)]
@@ -159,8 +185,14 @@ mod tests {
         let now = Timestamp::parse("2026-11-23T10:00:00Z").unwrap_or_default();
         assert_eq!(wait("30", now), Some(Duration::from_secs(30)));
         assert_eq!(wait(" 0 ", now), Some(Duration::ZERO));
-        assert_eq!(wait("Mon, 23 Nov 2026 10:01:00 GMT", now), Some(Duration::from_secs(60)));
-        assert_eq!(wait("Sun, 22 Nov 2026 10:01:00 GMT", now), Some(Duration::ZERO));
+        assert_eq!(
+            wait("Mon, 23 Nov 2026 10:01:00 GMT", now),
+            Some(Duration::from_secs(60))
+        );
+        assert_eq!(
+            wait("Sun, 22 Nov 2026 10:01:00 GMT", now),
+            Some(Duration::ZERO)
+        );
         assert_eq!(wait("99999999999", now), Some(MAX_RETRY_AFTER));
         assert_eq!(wait("soon", now), None);
         assert_eq!(wait("-1", now), None);
@@ -168,12 +200,19 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_resolves_to_this_machine_is_not_called() {
-        let Ok(listener) = tokio::net::TcpListener::bind("127.0.0.1:0").await else { panic!("no loopback") };
+        let Ok(listener) = tokio::net::TcpListener::bind("127.0.0.1:0").await else {
+            panic!("no loopback")
+        };
         let port = listener.local_addr().map_or(0, |at| at.port());
         let client = http_client(false).unwrap_or_else(|error| panic!("{error}"));
         // `check_url` knows this name; here the resolver is asked alone.
-        let outcome = send(client.get(format!("http://localhost:{port}/"))).await.err();
-        assert!(matches!(outcome, Some(Outcome::RefusedDestination { .. })), "{outcome:?}");
+        let outcome = send(client.get(format!("http://localhost:{port}/")))
+            .await
+            .err();
+        assert!(
+            matches!(outcome, Some(Outcome::RefusedDestination { .. })),
+            "{outcome:?}"
+        );
         let untouched = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
         assert!(untouched.is_err(), "somebody connected");
     }

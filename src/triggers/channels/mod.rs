@@ -97,10 +97,18 @@ struct Live {
 impl Channels {
     /// Checks the settings and makes the clients. Connects to nothing yet.
     pub fn new(settings: ChannelSettings) -> Result<Self, ChannelError> {
-        Self::with_patience(settings, client::Patience::default(), smtp::Patience::default())
+        Self::with_patience(
+            settings,
+            client::Patience::default(),
+            smtp::Patience::default(),
+        )
     }
 
-    fn with_patience(settings: ChannelSettings, http: client::Patience, mail: smtp::Patience) -> Result<Self, ChannelError> {
+    fn with_patience(
+        settings: ChannelSettings,
+        http: client::Patience,
+        mail: smtp::Patience,
+    ) -> Result<Self, ChannelError> {
         if settings.capture {
             return Ok(Self(None));
         }
@@ -108,15 +116,38 @@ impl Channels {
         let client = client::patient_client(allow_private, http)?;
         let api_url = match settings.slack_api_url.trim() {
             "" => "https://slack.com/api".to_owned(),
-            url => target::check_url(url, allow_private).map(|_| url.to_owned()).map_err(ChannelError::SlackApi)?,
+            url => target::check_url(url, allow_private)
+                .map(|_| url.to_owned())
+                .map_err(ChannelError::SlackApi)?,
         };
         let smtp = match &settings.smtp_url {
-            Some(url) => Some(smtp::Smtp::new(url, settings.mail_from.as_deref(), allow_private, mail)?),
+            Some(url) => Some(smtp::Smtp::new(
+                url,
+                settings.mail_from.as_deref(),
+                allow_private,
+                mail,
+            )?),
             None => None,
         };
-        let webhook_key = settings.webhook_secret.as_ref().map(SigningKey::parse).transpose().map_err(ChannelError::WebhookSecret)?;
-        let slack = slack::Slack { client: client.clone(), bot_token: settings.slack_bot_token, api_url, allow_private };
-        Ok(Self(Some(Live { smtp, slack, client, webhook_key, allow_private })))
+        let webhook_key = settings
+            .webhook_secret
+            .as_ref()
+            .map(SigningKey::parse)
+            .transpose()
+            .map_err(ChannelError::WebhookSecret)?;
+        let slack = slack::Slack {
+            client: client.clone(),
+            bot_token: settings.slack_bot_token,
+            api_url,
+            allow_private,
+        };
+        Ok(Self(Some(Live {
+            smtp,
+            slack,
+            client,
+            webhook_key,
+            allow_private,
+        })))
     }
 
     /// One attempt at one message. Takes at most [`LONGEST_ATTEMPT`]. To be awaited to its end: an
@@ -128,10 +159,20 @@ impl Channels {
         match channel {
             Channel::Email => match &live.smtp {
                 Some(smtp) => smtp.send(message).await,
-                None => Outcome::refused_destination("no mail server is configured: set ROLLCALL_SMTP_URL"),
+                None => Outcome::refused_destination(
+                    "no mail server is configured: set ROLLCALL_SMTP_URL",
+                ),
             },
             Channel::Slack => live.slack.send(message).await,
-            Channel::Webhook => webhook::send(&live.client, live.webhook_key.as_ref(), live.allow_private, message).await,
+            Channel::Webhook => {
+                webhook::send(
+                    &live.client,
+                    live.webhook_key.as_ref(),
+                    live.allow_private,
+                    message,
+                )
+                .await
+            }
         }
     }
 }

@@ -25,8 +25,8 @@ use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use secrecy::{ExposeSecret, SecretString};
 
-pub use self::settings::SmtpError;
 use self::compose::Letter;
+pub use self::settings::SmtpError;
 use self::settings::{Server, Tls};
 use super::Message;
 use crate::triggers::Outcome;
@@ -49,7 +49,10 @@ pub(super) struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { before: Duration::from_secs(30), after: Duration::from_secs(60) }
+        Self {
+            before: Duration::from_secs(30),
+            after: Duration::from_secs(60),
+        }
     }
 }
 
@@ -61,9 +64,18 @@ pub(super) struct Smtp {
 }
 
 impl Smtp {
-    pub(super) fn new(url: &SecretString, mail_from: Option<&str>, allow_plain: bool, patience: Patience) -> Result<Self, SmtpError> {
+    pub(super) fn new(
+        url: &SecretString,
+        mail_from: Option<&str>,
+        allow_plain: bool,
+        patience: Patience,
+    ) -> Result<Self, SmtpError> {
         let server = Server::parse(url, mail_from, allow_plain)?;
-        Ok(Self { server, patience, idle: Mutex::new(Vec::new()) })
+        Ok(Self {
+            server,
+            patience,
+            idle: Mutex::new(Vec::new()),
+        })
     }
 
     /// One attempt.
@@ -72,17 +84,25 @@ impl Smtp {
             Ok(letter) => letter,
             Err(reason) => return Outcome::refused_message(reason),
         };
-        let mut connection = match tokio::time::timeout(self.patience.before, self.go_ahead(&letter)).await {
-            Ok(Ok(connection)) => connection,
-            Ok(Err(outcome)) => return outcome,
-            Err(_) => return Outcome::later("the mail server did not answer in time; the text was not handed over"),
-        };
+        let mut connection =
+            match tokio::time::timeout(self.patience.before, self.go_ahead(&letter)).await {
+                Ok(Ok(connection)) => connection,
+                Ok(Err(outcome)) => return outcome,
+                Err(_) => {
+                    return Outcome::later(
+                        "the mail server did not answer in time; the text was not handed over",
+                    );
+                }
+            };
         match tokio::time::timeout(self.patience.after, connection.message(&letter.text)).await {
             Ok(Ok(reply)) if reply.code().is_positive() && !reply.has_code(354) => {
                 self.keep(connection);
                 Outcome::sent(format!("{} at the end of the text", reply.code()))
             }
-            Ok(Ok(reply)) => Outcome::unknown(format!("the mail server answered {} to the text", reply.code())),
+            Ok(Ok(reply)) => Outcome::unknown(format!(
+                "the mail server answered {} to the text",
+                reply.code()
+            )),
             Ok(Err(error)) => self.refused(connection, &error, Phase::Text).await,
             Err(_) => Outcome::unknown("the text was handed over, and no answer came in time"),
         }
@@ -104,27 +124,48 @@ impl Smtp {
     async fn connect(&self) -> Result<AsyncSmtpConnection, Outcome> {
         let server = &self.server;
         let hello = ClientId::default();
-        let implicit = if server.tls == Tls::Implicit { server.parameters.clone() } else { None };
+        let implicit = if server.tls == Tls::Implicit {
+            server.parameters.clone()
+        } else {
+            None
+        };
         let address = (server.host.as_str(), server.port);
-        let mut connection = AsyncSmtpConnection::connect_tokio1(address, Some(self.patience.before), &hello, implicit, None)
-            .await
-            .map_err(|error| unreachable_server(&error))?;
+        let mut connection = AsyncSmtpConnection::connect_tokio1(
+            address,
+            Some(self.patience.before),
+            &hello,
+            implicit,
+            None,
+        )
+        .await
+        .map_err(|error| unreachable_server(&error))?;
         if let Some(parameters) = self.starttls(&connection)? {
-            connection.starttls(parameters, &hello).await.map_err(|error| unreachable_server(&error))?;
+            connection
+                .starttls(parameters, &hello)
+                .await
+                .map_err(|error| unreachable_server(&error))?;
         }
         if let Some(credentials) = &server.credentials {
-            authenticate(&mut connection, &credentials.0, credentials.1.expose_secret()).await?;
+            authenticate(
+                &mut connection,
+                &credentials.0,
+                credentials.1.expose_secret(),
+            )
+            .await?;
         }
         Ok(connection)
     }
 
     /// What to upgrade the connection with. Where TLS is required, a server that does not offer it
     /// gets nothing from us, least of all the password.
-    fn starttls(&self, connection: &AsyncSmtpConnection) -> Result<Option<lettre::transport::smtp::client::TlsParameters>, Outcome> {
+    fn starttls(
+        &self,
+        connection: &AsyncSmtpConnection,
+    ) -> Result<Option<lettre::transport::smtp::client::TlsParameters>, Outcome> {
         match self.server.tls {
-            Tls::Required if !connection.can_starttls() => {
-                Err(Outcome::refused_destination("the mail server offers no STARTTLS; use smtps://, or a server that does"))
-            }
+            Tls::Required if !connection.can_starttls() => Err(Outcome::refused_destination(
+                "the mail server offers no STARTTLS; use smtps://, or a server that does",
+            )),
             Tls::Required => Ok(self.server.parameters.clone()),
             Tls::Offered if connection.can_starttls() => Ok(self.server.parameters.clone()),
             Tls::Offered | Tls::Implicit | Tls::Plain => Ok(None),
@@ -132,10 +173,20 @@ impl Smtp {
     }
 
     /// What a failed command means; where the conversation is in step, it is kept for the next mail.
-    async fn refused(&self, mut connection: AsyncSmtpConnection, error: &Error, phase: Phase) -> Outcome {
+    async fn refused(
+        &self,
+        mut connection: AsyncSmtpConnection,
+        error: &Error,
+        phase: Phase,
+    ) -> Outcome {
         let outcome = judge(error, phase);
         let in_step = error.status().is_some_and(|code| code.to_string() != "421");
-        if in_step && matches!(tokio::time::timeout(ASIDE, connection.command(Rset)).await, Ok(Ok(_))) {
+        if in_step
+            && matches!(
+                tokio::time::timeout(ASIDE, connection.command(Rset)).await,
+                Ok(Ok(_))
+            )
+        {
             self.keep(connection);
         }
         outcome
@@ -198,35 +249,62 @@ enum Stop {
 async fn announce(connection: &mut AsyncSmtpConnection, letter: &Letter) -> Result<(), Stop> {
     let parameters = mail_parameters(connection, letter).map_err(Stop::Said)?;
     let mail = Mail::new(Some(letter.from.clone()), parameters);
-    connection.command(mail).await.map_err(|error| Stop::Reply(error, Phase::From))?;
+    connection
+        .command(mail)
+        .await
+        .map_err(|error| Stop::Reply(error, Phase::From))?;
     let rcpt = Rcpt::new(letter.to.clone(), Vec::new());
-    connection.command(rcpt).await.map_err(|error| Stop::Reply(error, Phase::Recipient))?;
-    let reply = connection.command(Data).await.map_err(|error| Stop::Reply(error, Phase::Data))?;
+    connection
+        .command(rcpt)
+        .await
+        .map_err(|error| Stop::Reply(error, Phase::Recipient))?;
+    let reply = connection
+        .command(Data)
+        .await
+        .map_err(|error| Stop::Reply(error, Phase::Data))?;
     if reply.has_code(354) {
         return Ok(());
     }
-    Err(Stop::Said(Outcome::later(format!("the mail server answered {} to DATA instead of 354", reply.code()))))
+    Err(Stop::Said(Outcome::later(format!(
+        "the mail server answered {} to DATA instead of 354",
+        reply.code()
+    ))))
 }
 
-fn mail_parameters(connection: &AsyncSmtpConnection, letter: &Letter) -> Result<Vec<MailParameter>, Outcome> {
+fn mail_parameters(
+    connection: &AsyncSmtpConnection,
+    letter: &Letter,
+) -> Result<Vec<MailParameter>, Outcome> {
     let offers = |extension| connection.server_info().supports_feature(extension);
     if letter.text.is_ascii() && letter.is_ascii() {
         return Ok(Vec::new());
     }
     if !offers(Extension::SmtpUtfEight) || !offers(Extension::EightBitMime) {
-        return Err(Outcome::refused_message("the mail server takes ASCII addresses only (no SMTPUTF8)"));
+        return Err(Outcome::refused_message(
+            "the mail server takes ASCII addresses only (no SMTPUTF8)",
+        ));
     }
-    Ok(vec![MailParameter::SmtpUtfEight, MailParameter::Body(MailBodyParameter::EightBitMime)])
+    Ok(vec![
+        MailParameter::SmtpUtfEight,
+        MailParameter::Body(MailBodyParameter::EightBitMime),
+    ])
 }
 
-async fn authenticate(connection: &mut AsyncSmtpConnection, user: &str, password: &str) -> Result<(), Outcome> {
+async fn authenticate(
+    connection: &mut AsyncSmtpConnection,
+    user: &str,
+    password: &str,
+) -> Result<(), Outcome> {
     let credentials = Credentials::new(user.to_owned(), password.to_owned());
     match connection.auth(DEFAULT_MECHANISMS, &credentials).await {
         Ok(reply) if reply.has_code(235) => Ok(()),
-        Ok(reply) => Err(Outcome::later(format!("the mail server answered {} to the login instead of 235", reply.code()))),
-        Err(error) if error.is_client() => {
-            Err(Outcome::refused_destination("the mail server offers no login we know (PLAIN, LOGIN), though ROLLCALL_SMTP_URL has a user"))
-        }
+        Ok(reply) => Err(Outcome::later(format!(
+            "the mail server answered {} to the login instead of 235",
+            reply.code()
+        ))),
+        Err(error) if error.is_client() => Err(Outcome::refused_destination(
+            "the mail server offers no login we know (PLAIN, LOGIN), though ROLLCALL_SMTP_URL has a user",
+        )),
         Err(error) => Err(judge(&error, Phase::Auth)),
     }
 }
@@ -235,7 +313,9 @@ async fn authenticate(connection: &mut AsyncSmtpConnection, user: &str, password
 /// persons; a server's greeting is left out.
 fn unreachable_server(error: &Error) -> Outcome {
     match error.status() {
-        Some(code) if error.is_permanent() => Outcome::refused_destination(format!("the mail server greeted with {code}")),
+        Some(code) if error.is_permanent() => {
+            Outcome::refused_destination(format!("the mail server greeted with {code}"))
+        }
         Some(code) => Outcome::later(format!("the mail server greeted with {code}")),
         None => Outcome::later(format!("no conversation with the mail server: {error}")),
     }
@@ -244,8 +324,13 @@ fn unreachable_server(error: &Error) -> Outcome {
 fn judge(error: &Error, phase: Phase) -> Outcome {
     let Some(code) = error.status() else {
         return match phase {
-            Phase::Text => Outcome::unknown("the text was handed over, and the connection was lost before an answer"),
-            _ => Outcome::later(format!("the connection to the mail server was lost {}", phase.words())),
+            Phase::Text => Outcome::unknown(
+                "the text was handed over, and the connection was lost before an answer",
+            ),
+            _ => Outcome::later(format!(
+                "the connection to the mail server was lost {}",
+                phase.words()
+            )),
         };
     };
     let reason = format!("the mail server answered {code} {}", phase.words());

@@ -19,20 +19,28 @@ pub enum TargetError {
     #[error("this is no web address; an https URL is wanted")]
     NotAUrl,
     /// Plain http, or something else.
-    #[error("{0} addresses are not called; use https (http only with ROLLCALL_ALLOW_PRIVATE_TARGETS)")]
+    #[error(
+        "{0} addresses are not called; use https (http only with ROLLCALL_ALLOW_PRIVATE_TARGETS)"
+    )]
     Scheme(String),
     /// `https://user:password@…`.
     #[error("the URL holds a user name or password; put a secret into its path or query instead")]
     UserInfo,
     /// It is, or resolves to, an address that is not public.
-    #[error("the address is not a public one; private and loopback addresses need ROLLCALL_ALLOW_PRIVATE_TARGETS at start-up")]
+    #[error(
+        "the address is not a public one; private and loopback addresses need ROLLCALL_ALLOW_PRIVATE_TARGETS at start-up"
+    )]
     Private,
 }
 
 /// Judges a URL as written: scheme, user info, IP literals and `localhost`. Names are judged again
 /// when they are resolved.
 pub fn check_url(text: &str, allow_private: bool) -> Result<Url, TargetError> {
-    if text.len() > 2_048 || text.chars().any(|letter| letter.is_control() || letter.is_whitespace()) {
+    if text.len() > 2_048
+        || text
+            .chars()
+            .any(|letter| letter.is_control() || letter.is_whitespace())
+    {
         return Err(TargetError::NotAUrl);
     }
     let url = Url::parse(text).map_err(|_| TargetError::NotAUrl)?;
@@ -80,8 +88,13 @@ const fn v6(first: u16, second: u16, third: u16, length: u8) -> Ipv6Net {
 }
 
 /// Networks of one's own: RFC 1918, loopback, and carrier-grade NAT (RFC 6598).
-const PRIVATE_V4: [Ipv4Net; 5] =
-    [v4(127, 0, 0, 0, 8), v4(10, 0, 0, 0, 8), v4(172, 16, 0, 0, 12), v4(192, 168, 0, 0, 16), v4(100, 64, 0, 0, 10)];
+const PRIVATE_V4: [Ipv4Net; 5] = [
+    v4(127, 0, 0, 0, 8),
+    v4(10, 0, 0, 0, 8),
+    v4(172, 16, 0, 0, 12),
+    v4(192, 168, 0, 0, 16),
+    v4(100, 64, 0, 0, 10),
+];
 
 /// The rest of IANA's special-purpose registry: this-network, link-local with the metadata address,
 /// protocol assignments, documentation, 6to4 relays, benchmarks, multicast, reserved, broadcast.
@@ -99,7 +112,8 @@ const NEVER_V4: [Ipv4Net; 10] = [
 ];
 
 fn may_reach_v4(ip: Ipv4Addr, allow_private: bool) -> bool {
-    !NEVER_V4.iter().any(|net| net.contains(&ip)) && (allow_private || !PRIVATE_V4.iter().any(|net| net.contains(&ip)))
+    !NEVER_V4.iter().any(|net| net.contains(&ip))
+        && (allow_private || !PRIVATE_V4.iter().any(|net| net.contains(&ip)))
 }
 
 /// Unique local addresses (RFC 4193).
@@ -107,7 +121,12 @@ const PRIVATE_V6: Ipv6Net = v6(0xfc00, 0, 0, 7);
 /// All that is handed out as global unicast.
 const GLOBAL_V6: Ipv6Net = v6(0x2000, 0, 0, 3);
 /// What in there is not: protocol assignments with Teredo, documentation twice, 6to4.
-const NEVER_V6: [Ipv6Net; 4] = [v6(0x2001, 0, 0, 23), v6(0x2001, 0xdb8, 0, 32), v6(0x3fff, 0, 0, 20), v6(0x2002, 0, 0, 16)];
+const NEVER_V6: [Ipv6Net; 4] = [
+    v6(0x2001, 0, 0, 23),
+    v6(0x2001, 0xdb8, 0, 32),
+    v6(0x3fff, 0, 0, 20),
+    v6(0x2002, 0, 0, 16),
+];
 /// NAT64 (RFC 6052): an IPv4 address in its last 32 bits, judged as such.
 const NAT64: Ipv6Net = v6(0x64, 0xff9b, 0, 96);
 /// The cloud metadata address of AWS, inside the unique local range.
@@ -145,27 +164,101 @@ mod tests {
     #[test]
     fn every_spelling_of_a_private_address_is_refused() {
         for host in [
-            "127.0.0.1", "127.1", "2130706433", "0x7f.0.0.1", "0177.0.0.1", "127.0.0.1.", "１２７.0.0.1", "127.0.0.1:443",
-            "localhost", "LOCALHOST.", "a.localhost", "0.0.0.0", "0", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.0.1",
-            "100.64.0.1", "100.127.255.255", "169.254.169.254", "192.0.0.1", "192.0.2.1", "192.88.99.1", "198.18.0.1",
-            "198.19.255.255", "198.51.100.1", "203.0.113.1", "224.0.0.1", "239.255.255.255", "240.0.0.1", "255.255.255.255",
-            "[::]", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:8.8.8.8]", "[::127.0.0.1]", "[64:ff9b::7f00:1]", "[64:ff9b::a9fe:a9fe]",
-            "[64:ff9b:1::1]", "[fc00::1]", "[fd00:ec2::254]", "[fe80::1]", "[febf::1]", "[fec0::1]", "[ff02::1]", "[2001::1]",
-            "[2001:db8::1]", "[2002:7f00:1::]", "[3fff::1]", "[100::1]", "[5f00::1]", "[4000::1]",
+            "127.0.0.1",
+            "127.1",
+            "2130706433",
+            "0x7f.0.0.1",
+            "0177.0.0.1",
+            "127.0.0.1.",
+            "１２７.0.0.1",
+            "127.0.0.1:443",
+            "localhost",
+            "LOCALHOST.",
+            "a.localhost",
+            "0.0.0.0",
+            "0",
+            "10.1.2.3",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.0.1",
+            "100.64.0.1",
+            "100.127.255.255",
+            "169.254.169.254",
+            "192.0.0.1",
+            "192.0.2.1",
+            "192.88.99.1",
+            "198.18.0.1",
+            "198.19.255.255",
+            "198.51.100.1",
+            "203.0.113.1",
+            "224.0.0.1",
+            "239.255.255.255",
+            "240.0.0.1",
+            "255.255.255.255",
+            "[::]",
+            "[::1]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:8.8.8.8]",
+            "[::127.0.0.1]",
+            "[64:ff9b::7f00:1]",
+            "[64:ff9b::a9fe:a9fe]",
+            "[64:ff9b:1::1]",
+            "[fc00::1]",
+            "[fd00:ec2::254]",
+            "[fe80::1]",
+            "[febf::1]",
+            "[fec0::1]",
+            "[ff02::1]",
+            "[2001::1]",
+            "[2001:db8::1]",
+            "[2002:7f00:1::]",
+            "[3fff::1]",
+            "[100::1]",
+            "[5f00::1]",
+            "[4000::1]",
         ] {
             let url = format!("https://{host}/x");
-            assert!(matches!(check_url(&url, false), Err(TargetError::Private | TargetError::NotAUrl)), "{url}");
+            assert!(
+                matches!(
+                    check_url(&url, false),
+                    Err(TargetError::Private | TargetError::NotAUrl)
+                ),
+                "{url}"
+            );
         }
     }
 
     #[test]
     fn with_private_targets_allowed_metadata_and_multicast_still_are_not() {
-        for host in ["127.0.0.1", "localhost:8080", "10.0.0.1", "192.168.1.1", "100.64.0.1", "[::1]", "[fd12::1]"] {
-            assert!(check_url(&format!("http://{host}/x"), true).is_ok(), "{host}");
+        for host in [
+            "127.0.0.1",
+            "localhost:8080",
+            "10.0.0.1",
+            "192.168.1.1",
+            "100.64.0.1",
+            "[::1]",
+            "[fd12::1]",
+        ] {
+            assert!(
+                check_url(&format!("http://{host}/x"), true).is_ok(),
+                "{host}"
+            );
         }
-        for host in ["169.254.169.254", "[fd00:ec2::254]", "[fe80::1]", "0.0.0.0", "[::]", "224.0.0.1", "255.255.255.255", "[::ffff:127.0.0.1]",
-                     "[64:ff9b::a9fe:a9fe]"] {
-            assert!(check_url(&format!("http://{host}/x"), true).is_err(), "{host}");
+        for host in [
+            "169.254.169.254",
+            "[fd00:ec2::254]",
+            "[fe80::1]",
+            "0.0.0.0",
+            "[::]",
+            "224.0.0.1",
+            "255.255.255.255",
+            "[::ffff:127.0.0.1]",
+            "[64:ff9b::a9fe:a9fe]",
+        ] {
+            assert!(
+                check_url(&format!("http://{host}/x"), true).is_err(),
+                "{host}"
+            );
         }
     }
 
@@ -185,7 +278,13 @@ mod tests {
         ] {
             assert_eq!(check_url(url, false), Err(error), "{url}");
         }
-        assert_eq!(check_url("https://example.com@127.0.0.1/", false), Err(TargetError::UserInfo));
-        assert_eq!(check_url("https:\\\\127.0.0.1/", false), Err(TargetError::Private));
+        assert_eq!(
+            check_url("https://example.com@127.0.0.1/", false),
+            Err(TargetError::UserInfo)
+        );
+        assert_eq!(
+            check_url("https:\\\\127.0.0.1/", false),
+            Err(TargetError::Private)
+        );
     }
 }

@@ -8,13 +8,23 @@ use super::*;
 
 /// Settings that reach the tests' own servers.
 pub(super) fn settings() -> ChannelSettings {
-    ChannelSettings { allow_private_targets: true, mail_from: Some("Rollcall <rollcall@example.com>".into()), ..ChannelSettings::default() }
+    ChannelSettings {
+        allow_private_targets: true,
+        mail_from: Some("Rollcall <rollcall@example.com>".into()),
+        ..ChannelSettings::default()
+    }
 }
 
 /// Channels that lose patience soon enough for a test.
 pub(super) fn channels(settings: ChannelSettings) -> Channels {
-    let http = client::Patience { connect: Duration::from_millis(1_500), whole: Duration::from_secs(2) };
-    let mail = smtp::Patience { before: Duration::from_secs(2), after: Duration::from_secs(1) };
+    let http = client::Patience {
+        connect: Duration::from_millis(1_500),
+        whole: Duration::from_secs(2),
+    };
+    let mail = smtp::Patience {
+        before: Duration::from_secs(2),
+        after: Duration::from_secs(1),
+    };
     Channels::with_patience(settings, http, mail).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -33,16 +43,26 @@ pub(super) fn message(recipient: &str) -> Message {
 
 /// A loopback port on which nobody listens.
 pub(super) fn closed_port() -> u16 {
-    let bound = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    bound.map(|at| at.port()).unwrap_or_else(|error| panic!("{error}"))
+    let bound =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    bound
+        .map(|at| at.port())
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[tokio::test]
 async fn in_development_nothing_leaves_the_house() {
     let sink = http_sink::HttpSink::start();
-    let channels = channels(ChannelSettings { capture: true, smtp_url: Some(SecretString::from("nonsense")), ..settings() });
+    let channels = channels(ChannelSettings {
+        capture: true,
+        smtp_url: Some(SecretString::from("nonsense")),
+        ..settings()
+    });
     for channel in [Channel::Email, Channel::Slack, Channel::Webhook] {
-        assert_eq!(channels.send(channel, &message(&sink.url("/x"))).await, Outcome::sent("captured"));
+        assert_eq!(
+            channels.send(channel, &message(&sink.url("/x"))).await,
+            Outcome::sent("captured")
+        );
     }
     assert_eq!(sink.requests(), []);
 }
@@ -53,20 +73,41 @@ async fn what_is_not_configured_says_what_to_set() {
     for (channel, recipient, wanted) in [
         (Channel::Email, "ada@example.com", "ROLLCALL_SMTP_URL"),
         (Channel::Slack, "#general", "ROLLCALL_SLACK_BOT_TOKEN"),
-        (Channel::Slack, "ada@example.com", "ROLLCALL_SLACK_BOT_TOKEN"),
-        (Channel::Webhook, "http://127.0.0.1:9/x", "ROLLCALL_WEBHOOK_SECRET"),
+        (
+            Channel::Slack,
+            "ada@example.com",
+            "ROLLCALL_SLACK_BOT_TOKEN",
+        ),
+        (
+            Channel::Webhook,
+            "http://127.0.0.1:9/x",
+            "ROLLCALL_WEBHOOK_SECRET",
+        ),
     ] {
         let outcome = channels.send(channel, &message(recipient)).await;
-        assert!(matches!(&outcome, Outcome::RefusedDestination { reason } if reason.contains(wanted)), "{outcome:?}");
+        assert!(
+            matches!(&outcome, Outcome::RefusedDestination { reason } if reason.contains(wanted)),
+            "{outcome:?}"
+        );
     }
 }
 
 #[test]
 fn settings_that_cannot_work_are_told_at_start_up() {
     let wrong = [
-        ChannelSettings { webhook_secret: Some(SecretString::from("whsec_short")), ..settings() },
-        ChannelSettings { slack_api_url: "ftp://slack.com".into(), ..settings() },
-        ChannelSettings { smtp_url: Some(SecretString::from("smtp://localhost")), mail_from: None, ..settings() },
+        ChannelSettings {
+            webhook_secret: Some(SecretString::from("whsec_short")),
+            ..settings()
+        },
+        ChannelSettings {
+            slack_api_url: "ftp://slack.com".into(),
+            ..settings()
+        },
+        ChannelSettings {
+            smtp_url: Some(SecretString::from("smtp://localhost")),
+            mail_from: None,
+            ..settings()
+        },
     ];
     for settings in wrong {
         assert!(Channels::new(settings).is_err());

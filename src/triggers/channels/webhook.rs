@@ -34,7 +34,9 @@ impl SigningKey {
     /// Reads `whsec_` + base64 (the prefix may be missing); 24 to 64 bytes, as the spec asks.
     pub fn parse(secret: &SecretString) -> Result<Self, String> {
         let text = secret.expose_secret().trim();
-        let bytes = STANDARD.decode(text.strip_prefix("whsec_").unwrap_or(text)).unwrap_or_default();
+        let bytes = STANDARD
+            .decode(text.strip_prefix("whsec_").unwrap_or(text))
+            .unwrap_or_default();
         if !(24..=64).contains(&bytes.len()) {
             return Err("the webhook secret must be whsec_ and the base64 of 24 to 64 random bytes; make one with: \
                         echo whsec_$(openssl rand -base64 32)"
@@ -48,18 +50,28 @@ impl SigningKey {
         let mut mac = Hmac::<Sha256>::new_from_slice(self.0.expose_secret()).ok()?;
         mac.update(format!("{id}.{timestamp}.").as_bytes());
         mac.update(body);
-        Some(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
+        Some(format!(
+            "v1,{}",
+            STANDARD.encode(mac.finalize().into_bytes())
+        ))
     }
 }
 
 /// One attempt.
-pub(super) async fn send(client: &Client, key: Option<&SigningKey>, allow_private: bool, message: &Message) -> Outcome {
+pub(super) async fn send(
+    client: &Client,
+    key: Option<&SigningKey>,
+    allow_private: bool,
+    message: &Message,
+) -> Outcome {
     let url = match target::check_url(&message.recipient, allow_private) {
         Ok(url) => url,
         Err(error) => return Outcome::refused_destination(error.to_string()),
     };
     let Some(key) = key else {
-        return Outcome::refused_destination("no webhook secret is configured: set ROLLCALL_WEBHOOK_SECRET");
+        return Outcome::refused_destination(
+            "no webhook secret is configured: set ROLLCALL_WEBHOOK_SECRET",
+        );
     };
     let (body, timestamp) = (body(message), message.at.seconds());
     let Some(signature) = key.sign(&message.delivery_key, timestamp, &body) else {
@@ -73,7 +85,10 @@ pub(super) async fn send(client: &Client, key: Option<&SigningKey>, allow_privat
         .header("webhook-signature", signature)
         .body(body);
     match client::send(request).await {
-        Ok(response) => judge(response.status(), client::retry_after(&response, message.at)),
+        Ok(response) => judge(
+            response.status(),
+            client::retry_after(&response, message.at),
+        ),
         Err(outcome) => outcome,
     }
 }
@@ -94,9 +109,14 @@ fn judge(status: StatusCode, retry_after: Option<std::time::Duration>) -> Outcom
     let reason = format!("the receiver answered {}", status.as_u16());
     match status.as_u16() {
         200..=299 => Outcome::sent(reason),
-        300..=399 => Outcome::refused_destination(format!("{reason}; redirects are not followed, name the final URL")),
+        300..=399 => Outcome::refused_destination(format!(
+            "{reason}; redirects are not followed, name the final URL"
+        )),
         410 => Outcome::refused_destination(format!("{reason}: gone")),
-        408 | 425 | 429 | 500..=599 => Outcome::Later { retry_after, reason },
+        408 | 425 | 429 | 500..=599 => Outcome::Later {
+            retry_after,
+            reason,
+        },
         _ => Outcome::refused_message(reason),
     }
 }

@@ -86,21 +86,32 @@ fn bot_needed(policy: Policy) -> Result<(), String> {
 /// `#name` as Slack allows it (lower case, digits, `-`, `_`, other scripts; at most 80), or an id.
 fn is_slack_channel(text: &str) -> bool {
     if let Some(name) = text.strip_prefix('#') {
-        let fits = |letter: char| letter == '-' || letter == '_' || (letter.is_alphanumeric() && !letter.is_uppercase());
+        let fits = |letter: char| {
+            letter == '-' || letter == '_' || (letter.is_alphanumeric() && !letter.is_uppercase())
+        };
         return (1..=80).contains(&name.chars().count()) && name.chars().all(fits);
     }
     let id = text.strip_prefix(['C', 'G', 'D']).unwrap_or_default();
-    (8..=20).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+    (8..=20).contains(&id.len())
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
 /// Reads a plain `local@domain` strictly: no quotes, no brackets, no spaces, nothing a header or an
 /// SMTP command could be broken with. A domain in other scripts becomes its ASCII form.
 pub fn address(text: &str) -> Option<lettre::Address> {
     let (user, domain) = text.rsplit_once('@')?;
-    let plain = |letter: char| !letter.is_control() && !letter.is_whitespace() && !"\"\\<>()[],;:".contains(letter);
+    let plain = |letter: char| {
+        !letter.is_control() && !letter.is_whitespace() && !"\"\\<>()[],;:".contains(letter)
+    };
     if text.len() > 254 || !user.chars().chain(domain.chars()).all(plain) {
         return None;
     }
-    let domain = if domain.is_ascii() { domain.to_owned() } else { url::Host::parse(domain).ok()?.to_string() };
+    let domain = if domain.is_ascii() {
+        domain.to_owned()
+    } else {
+        url::Host::parse(domain).ok()?.to_string()
+    };
     lettre::Address::new(user, domain).ok()
 }

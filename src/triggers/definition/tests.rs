@@ -4,7 +4,10 @@ use serde_json::json;
 
 use super::*;
 
-const ALL: Policy = Policy { allow_private_targets: false, slack_bot: true };
+const ALL: Policy = Policy {
+    allow_private_targets: false,
+    slack_bot: true,
+};
 
 fn welcome() -> Value {
     json!({
@@ -26,8 +29,12 @@ fn with_step(step: Value) -> Vec<Problem> {
 
 #[test]
 fn the_bodies_of_the_design_are_read() {
-    let trigger = NewTrigger::parse(&welcome(), Policy::default()).unwrap_or_else(|problems| panic!("{problems:?}"));
-    assert_eq!((trigger.on, trigger.status, trigger.steps.len()), (Event::ProfileActivated, Status::Published, 3));
+    let trigger = NewTrigger::parse(&welcome(), Policy::default())
+        .unwrap_or_else(|problems| panic!("{problems:?}"));
+    assert_eq!(
+        (trigger.on, trigger.status, trigger.steps.len()),
+        (Event::ProfileActivated, Status::Published, 3)
+    );
     assert_eq!(trigger.steps[0].to, Recipient::Person);
     assert_eq!(trigger.steps[1].at, Some(LocalTime { hour: 9, minute: 0 }));
     assert_eq!(trigger.steps[2].after, After::default());
@@ -45,9 +52,13 @@ fn a_trigger_is_a_draft_for_everybody_unless_said() {
 
 #[test]
 fn steps_survive_the_way_to_the_database_and_back() {
-    let trigger = NewTrigger::parse(&welcome(), ALL).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let trigger =
+        NewTrigger::parse(&welcome(), ALL).unwrap_or_else(|problems| panic!("{problems:?}"));
     let kept = serde_json::to_string(&trigger.steps).unwrap_or_default();
-    assert_eq!(serde_json::from_str::<Vec<Step>>(&kept).ok(), Some(trigger.steps));
+    assert_eq!(
+        serde_json::from_str::<Vec<Step>>(&kept).ok(),
+        Some(trigger.steps)
+    );
 }
 
 #[test]
@@ -62,13 +73,35 @@ fn all_problems_are_told_at_once_with_their_places() {
         ],
     });
     let problems = NewTrigger::parse(&body, ALL).err().unwrap_or_default();
-    let places: Vec<&str> = problems.iter().map(|problem| problem.path.as_str()).collect();
-    assert_eq!(places, [
-        "owner", "organization_id", "name", "on", "status", "when.field",
-        "steps[0].cc", "steps[0].to", "steps[0].after", "steps[0].at", "steps[0].subject", "steps[0].text",
-        "steps[1].channel", "steps[1].to", "steps[2]",
-    ]);
-    assert!(problems[11].message.contains("firstname") && problems[11].message.contains("first_name"), "{}", problems[11]);
+    let places: Vec<&str> = problems
+        .iter()
+        .map(|problem| problem.path.as_str())
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "owner",
+            "organization_id",
+            "name",
+            "on",
+            "status",
+            "when.field",
+            "steps[0].cc",
+            "steps[0].to",
+            "steps[0].after",
+            "steps[0].at",
+            "steps[0].subject",
+            "steps[0].text",
+            "steps[1].channel",
+            "steps[1].to",
+            "steps[2]",
+        ]
+    );
+    assert!(
+        problems[11].message.contains("firstname") && problems[11].message.contains("first_name"),
+        "{}",
+        problems[11]
+    );
 }
 
 #[test]
@@ -102,7 +135,10 @@ fn each_channel_says_where_it_can_go() {
         }
         let problems = with_step(step);
         assert_eq!(problems.is_empty(), fits, "{channel} {to}: {problems:?}");
-        assert!(problems.iter().all(|problem| problem.path == "steps[0].to"), "{problems:?}");
+        assert!(
+            problems.iter().all(|problem| problem.path == "steps[0].to"),
+            "{problems:?}"
+        );
     }
 }
 
@@ -110,7 +146,12 @@ fn each_channel_says_where_it_can_go() {
 fn slack_people_and_channels_need_a_bot() {
     let mut body = welcome();
     body["steps"] = json!([{"channel": "slack", "to": "#general", "text": "x"}, {"channel": "slack", "to": "person", "text": "x"}]);
-    assert_eq!(NewTrigger::parse(&body, Policy::default()).err().map(|problems| problems.len()), Some(2));
+    assert_eq!(
+        NewTrigger::parse(&body, Policy::default())
+            .err()
+            .map(|problems| problems.len()),
+        Some(2)
+    );
     assert!(NewTrigger::parse(&body, ALL).is_ok());
 }
 
@@ -119,15 +160,36 @@ fn plain_http_is_for_private_targets_only() {
     let mut body = welcome();
     body["steps"] = json!([{"channel": "webhook", "to": "http://127.0.0.1:9/x"}]);
     assert!(NewTrigger::parse(&body, ALL).is_err());
-    assert!(NewTrigger::parse(&body, Policy { allow_private_targets: true, slack_bot: false }).is_ok());
+    assert!(
+        NewTrigger::parse(
+            &body,
+            Policy {
+                allow_private_targets: true,
+                slack_bot: false
+            }
+        )
+        .is_ok()
+    );
 }
 
 #[test]
 fn texts_fit_their_channel() {
-    assert_eq!(with_step(json!({"channel": "slack", "to": "#x", "text": "x", "subject": "x"}))[0].path, "steps[0].subject");
-    assert_eq!(with_step(json!({"channel": "slack", "to": "#x"}))[0].path, "steps[0].text");
-    assert_eq!(with_step(json!({"channel": "email", "to": "person", "subject": " ", "text": "x"}))[0].path, "steps[0].subject");
-    assert_eq!(with_step(json!({"channel": "email", "to": "person", "subject": "x", "text": 5}))[0].path, "steps[0].text");
+    assert_eq!(
+        with_step(json!({"channel": "slack", "to": "#x", "text": "x", "subject": "x"}))[0].path,
+        "steps[0].subject"
+    );
+    assert_eq!(
+        with_step(json!({"channel": "slack", "to": "#x"}))[0].path,
+        "steps[0].text"
+    );
+    assert_eq!(
+        with_step(json!({"channel": "email", "to": "person", "subject": " ", "text": "x"}))[0].path,
+        "steps[0].subject"
+    );
+    assert_eq!(
+        with_step(json!({"channel": "email", "to": "person", "subject": "x", "text": 5}))[0].path,
+        "steps[0].text"
+    );
     assert_eq!(with_step(json!({"channel": "email", "to": "person", "subject": "x", "text": "x", "html": "{% include 'x' %}"}))[0].path, "steps[0].html");
 }
 
@@ -142,8 +204,21 @@ fn a_time_of_day_goes_with_whole_days() {
 #[test]
 fn the_number_of_steps_is_bounded() {
     let mut body = welcome();
-    for steps in [json!([]), json!(null), json!("x"), Value::Array(vec![json!({"channel": "slack", "to": "#x", "text": "x"}); MAX_STEPS + 1])] {
+    for steps in [
+        json!([]),
+        json!(null),
+        json!("x"),
+        Value::Array(vec![
+            json!({"channel": "slack", "to": "#x", "text": "x"});
+            MAX_STEPS + 1
+        ]),
+    ] {
         body["steps"] = steps;
-        assert_eq!(NewTrigger::parse(&body, ALL).err().map(|problems| problems[0].path.clone()), Some("steps".to_owned()));
+        assert_eq!(
+            NewTrigger::parse(&body, ALL)
+                .err()
+                .map(|problems| problems[0].path.clone()),
+            Some("steps".to_owned())
+        );
     }
 }

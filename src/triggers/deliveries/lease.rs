@@ -54,12 +54,20 @@ struct Id {
 }
 
 /// Takes up to `limit` deliveries that are due, for `lease`.
-pub fn claim(conn: &mut Conn, owner: &str, limit: i64, now: Timestamp, lease: Duration) -> QueryResult<Vec<Leased>> {
+pub fn claim(
+    conn: &mut Conn,
+    owner: &str,
+    limit: i64,
+    now: Timestamp,
+    lease: Duration,
+) -> QueryResult<Vec<Leased>> {
     let lock = match conn {
         Conn::Sqlite(_) => "",
         Conn::Postgres(_) => " FOR UPDATE SKIP LOCKED",
     };
-    let sql = format!("SELECT id FROM deliveries WHERE state = 'due' AND due_at <= $1 ORDER BY due_at, id LIMIT $2{lock}");
+    let sql = format!(
+        "SELECT id FROM deliveries WHERE state = 'due' AND due_at <= $1 ORDER BY due_at, id LIMIT $2{lock}"
+    );
     let ids: Vec<Id> = on_backend!(conn, c => diesel::sql_query(sql)
         .bind::<BigInt, _>(now.micros())
         .bind::<BigInt, _>(limit)
@@ -122,7 +130,13 @@ pub fn begin_attempt(
 }
 
 /// Writes how it ended; false when the lease is not ours any more, and then nothing changed.
-pub fn settle(conn: &mut Conn, id: &str, token: i64, settled: &Settled, now: Timestamp) -> QueryResult<bool> {
+pub fn settle(
+    conn: &mut Conn,
+    id: &str,
+    token: i64,
+    settled: &Settled,
+    now: Timestamp,
+) -> QueryResult<bool> {
     let (state, reason, due_at) = match settled {
         Settled::Sent(detail) => (DeliveryState::Sent, detail, None),
         Settled::Again(at, why) => (DeliveryState::Due, why, Some(*at)),
@@ -130,7 +144,10 @@ pub fn settle(conn: &mut Conn, id: &str, token: i64, settled: &Settled, now: Tim
         Settled::Cancelled(why) => (DeliveryState::Cancelled, why, None),
         Settled::Unknown(why) => (DeliveryState::Unknown, why, None),
     };
-    let held = [DeliveryState::Claimed.as_str(), DeliveryState::Attempting.as_str()];
+    let held = [
+        DeliveryState::Claimed.as_str(),
+        DeliveryState::Attempting.as_str(),
+    ];
     let changed = on_backend!(conn, c => diesel::update(deliveries::table
         .filter(deliveries::id.eq(id))
         .filter(deliveries::lease_token.eq(token))
@@ -149,7 +166,11 @@ pub fn settle(conn: &mut Conn, id: &str, token: i64, settled: &Settled, now: Tim
     if let Some(at) = due_at {
         on_backend!(conn, c => diesel::update(deliveries::table.find(id)).set(deliveries::due_at.eq(at)).execute(c))?;
     }
-    let outcome = if due_at.is_some() { "later" } else { state.as_str() };
+    let outcome = if due_at.is_some() {
+        "later"
+    } else {
+        state.as_str()
+    };
     note_attempt(conn, id, outcome, reason, now)?;
     Ok(true)
 }
@@ -173,7 +194,10 @@ pub fn postpone(conn: &mut Conn, one: &Leased, until: Timestamp, why: &str) -> Q
 
 /// Keeps a sender's leases alive while it works.
 pub fn extend(conn: &mut Conn, owner: &str, until: Timestamp) -> QueryResult<usize> {
-    let held = [DeliveryState::Claimed.as_str(), DeliveryState::Attempting.as_str()];
+    let held = [
+        DeliveryState::Claimed.as_str(),
+        DeliveryState::Attempting.as_str(),
+    ];
     on_backend!(conn, c => diesel::update(deliveries::table
         .filter(deliveries::lease_owner.eq(owner))
         .filter(deliveries::state.eq_any(held)))
@@ -223,7 +247,13 @@ pub fn recover(conn: &mut Conn, now: Timestamp) -> QueryResult<(usize, usize)> {
     Ok((unbegun, unknown))
 }
 
-pub(super) fn note_attempt(conn: &mut Conn, id: &str, outcome: &str, detail: &str, now: Timestamp) -> QueryResult<()> {
+pub(super) fn note_attempt(
+    conn: &mut Conn,
+    id: &str,
+    outcome: &str,
+    detail: &str,
+    now: Timestamp,
+) -> QueryResult<()> {
     on_backend!(conn, c => diesel::insert_into(delivery_attempts::table)
         .values((
             delivery_attempts::delivery_id.eq(id),

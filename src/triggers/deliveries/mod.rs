@@ -21,9 +21,12 @@ use super::plan::{Due, Happening, due, facts_of};
 use super::store;
 
 pub use browse::{
-    AttemptRow, DeliveryFilter, DeliveryRow, DeliveryStats, attempts_of, delivery_stats, find, list, of_event, of_profile,
+    AttemptRow, DeliveryFilter, DeliveryRow, DeliveryStats, attempts_of, delivery_stats, find,
+    list, of_event, of_profile,
 };
-pub use lease::{Leased, Rendered, Settled, begin_attempt, claim, extend, give_back, postpone, recover, settle};
+pub use lease::{
+    Leased, Rendered, Settled, begin_attempt, claim, extend, give_back, postpone, recover, settle,
+};
 pub use operate::{Refusal, cancel, retry};
 
 /// The states of a delivery.
@@ -83,7 +86,10 @@ pub fn plan_and_add(conn: &mut Conn, happenings: &[Happening], now: Timestamp) -
     if happenings.is_empty() {
         return Ok(());
     }
-    let organizations: Vec<String> = happenings.iter().map(|one| one.organization_id.clone()).collect();
+    let organizations: Vec<String> = happenings
+        .iter()
+        .map(|one| one.organization_id.clone())
+        .collect();
     let triggers = store::published(conn, &organizations)?;
     if triggers.is_empty() {
         return Ok(());
@@ -93,8 +99,16 @@ pub fn plan_and_add(conn: &mut Conn, happenings: &[Happening], now: Timestamp) -
     for happening in happenings {
         let profile = facts_of(&happening.organization_id, &happening.after);
         let facts = surroundings.facts(&happening.after.id, &profile);
-        for trigger in triggers.get(&happening.organization_id).into_iter().flatten() {
-            all.extend(due(happening, trigger, &facts, now).into_iter().map(|due| (happening, due)));
+        for trigger in triggers
+            .get(&happening.organization_id)
+            .into_iter()
+            .flatten()
+        {
+            all.extend(
+                due(happening, trigger, &facts, now)
+                    .into_iter()
+                    .map(|due| (happening, due)),
+            );
         }
     }
     add(conn, &all, now)
@@ -142,17 +156,31 @@ impl Surroundings {
     /// Loads groups, communities and directories of the given profiles.
     pub fn of(conn: &mut Conn, ids: &[String]) -> QueryResult<Self> {
         let links = profiles::links_of(conn, ids)?;
-        let users: Vec<String> = links.values().flatten().map(|link| link.directory_user_id.clone()).collect();
+        let users: Vec<String> = links
+            .values()
+            .flatten()
+            .map(|link| link.directory_user_id.clone())
+            .collect();
         let in_groups = groups::of_links(conn, &users)?;
         let mut all = Self::default();
         for (profile, links) in &links {
-            let groups = links.iter().filter_map(|link| in_groups.get(&link.directory_user_id)).flatten().cloned();
+            let groups = links
+                .iter()
+                .filter_map(|link| in_groups.get(&link.directory_user_id))
+                .flatten()
+                .cloned();
             all.groups.insert(profile.clone(), groups.collect());
-            let active = links.iter().filter(|link| link.state == "active").map(|link| link.directory_id.clone());
+            let active = links
+                .iter()
+                .filter(|link| link.state == "active")
+                .map(|link| link.directory_id.clone());
             all.directories.insert(profile.clone(), active.collect());
         }
         for (profile, theirs) in communities::of_profiles(conn, ids)? {
-            all.communities.insert(profile, theirs.into_iter().map(|(id, name, _)| (id, name)).collect());
+            all.communities.insert(
+                profile,
+                theirs.into_iter().map(|(id, name, _)| (id, name)).collect(),
+            );
         }
         Ok(all)
     }
@@ -169,7 +197,12 @@ impl Surroundings {
 }
 
 /// Cancels what must not reach people who left. What tells of the leaving itself stays (R64).
-pub fn cancel_for(conn: &mut Conn, profiles: &[String], reason: &str, now: Timestamp) -> QueryResult<()> {
+pub fn cancel_for(
+    conn: &mut Conn,
+    profiles: &[String],
+    reason: &str,
+    now: Timestamp,
+) -> QueryResult<()> {
     let of_leaving = [Event::ProfileRemoved.name(), Event::MembershipEnded.name()];
     for chunk in profiles.chunks(ROWS_PER_STATEMENT) {
         on_backend!(conn, c => diesel::update(deliveries::table
@@ -195,7 +228,9 @@ pub fn reassign(conn: &mut Conn, from: &str, to: &str) -> QueryResult<()> {
         .select((deliveries::id, deliveries::key))
         .load(c))?;
     for (id, key) in rows {
-        let new_key = key.strip_prefix(from).map_or_else(|| key.clone(), |rest| format!("{to}{rest}"));
+        let new_key = key
+            .strip_prefix(from)
+            .map_or_else(|| key.clone(), |rest| format!("{to}{rest}"));
         let taken: i64 = on_backend!(conn, c => deliveries::table.filter(deliveries::key.eq(&new_key)).count().get_result(c))?;
         let key = if taken == 0 { new_key } else { key };
         on_backend!(conn, c => diesel::update(deliveries::table.find(&id))

@@ -30,8 +30,16 @@ pub enum Refusal {
 }
 
 /// Makes a failed or unknown delivery due again.
-pub fn retry(conn: &mut Conn, id: &str, actor: &str, now: Timestamp) -> QueryResult<Result<(), Refusal>> {
-    let from = [DeliveryState::Failed.as_str(), DeliveryState::Unknown.as_str()];
+pub fn retry(
+    conn: &mut Conn,
+    id: &str,
+    actor: &str,
+    now: Timestamp,
+) -> QueryResult<Result<(), Refusal>> {
+    let from = [
+        DeliveryState::Failed.as_str(),
+        DeliveryState::Unknown.as_str(),
+    ];
     let changed = on_backend!(conn, c => diesel::update(deliveries::table
         .filter(deliveries::id.eq(id))
         .filter(deliveries::state.eq_any(from)))
@@ -41,11 +49,24 @@ pub fn retry(conn: &mut Conn, id: &str, actor: &str, now: Timestamp) -> QueryRes
             deliveries::settled_at.eq(None::<Timestamp>),
         ))
         .execute(c))?;
-    finish(conn, changed, id, "retried", actor, "only a failed or unknown one can be sent again", now)
+    finish(
+        conn,
+        changed,
+        id,
+        "retried",
+        actor,
+        "only a failed or unknown one can be sent again",
+        now,
+    )
 }
 
 /// Cancels a delivery that is due.
-pub fn cancel(conn: &mut Conn, id: &str, actor: &str, now: Timestamp) -> QueryResult<Result<(), Refusal>> {
+pub fn cancel(
+    conn: &mut Conn,
+    id: &str,
+    actor: &str,
+    now: Timestamp,
+) -> QueryResult<Result<(), Refusal>> {
     let changed = on_backend!(conn, c => diesel::update(deliveries::table
         .filter(deliveries::id.eq(id))
         .filter(deliveries::state.eq_any([DeliveryState::Due.as_str(), DeliveryState::Claimed.as_str()])))
@@ -56,7 +77,15 @@ pub fn cancel(conn: &mut Conn, id: &str, actor: &str, now: Timestamp) -> QueryRe
             deliveries::lease_until.eq(None::<Timestamp>),
         ))
         .execute(c))?;
-    finish(conn, changed, id, "cancelled", actor, "only one that has not left can be cancelled", now)
+    finish(
+        conn,
+        changed,
+        id,
+        "cancelled",
+        actor,
+        "only one that has not left can be cancelled",
+        now,
+    )
 }
 
 fn finish(
@@ -74,6 +103,10 @@ fn finish(
     }
     Ok(Err(match find(conn, id)? {
         None => Refusal::NotFound(id.to_owned()),
-        Some(row) => Refusal::WrongState { id: id.to_owned(), state: row.state, advice },
+        Some(row) => Refusal::WrongState {
+            id: id.to_owned(),
+            state: row.state,
+            advice,
+        },
     }))
 }

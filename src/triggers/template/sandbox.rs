@@ -3,12 +3,26 @@
 
 use std::io::{self, Write};
 
-use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior, Value, escape_formatter, filters};
+use minijinja::{
+    AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior, Value, escape_formatter,
+    filters,
+};
 
 use super::{Escape, TemplateError, VARIABLES};
 
 /// The filters a template may use, as in Jinja; `default` also covers null and the empty text.
-pub const FILTERS: [&str; 10] = ["capitalize", "default", "first", "join", "last", "length", "lower", "replace", "trim", "upper"];
+pub const FILTERS: [&str; 10] = [
+    "capitalize",
+    "default",
+    "first",
+    "join",
+    "last",
+    "length",
+    "lower",
+    "replace",
+    "trim",
+    "upper",
+];
 
 /// The longest text a template may make, in bytes.
 pub const MAX_RENDERED: usize = 256 * 1024;
@@ -44,7 +58,9 @@ fn environment(escape: Escape) -> Environment<'static> {
 
 /// Unlike Jinja's: null and `""` count as missing too, as everywhere else in Rollcall (R46).
 fn default(value: &Value, fallback: Value) -> Value {
-    let missing = value.is_undefined() || value.is_none() || value.as_str().is_some_and(|text| text.trim().is_empty());
+    let missing = value.is_undefined()
+        || value.is_none()
+        || value.as_str().is_some_and(|text| text.trim().is_empty());
     if missing { fallback } else { value.clone() }
 }
 
@@ -60,7 +76,9 @@ fn format(out: &mut Output, state: &mut State, value: &Value) -> Result<(), mini
 
 /// Slack's three control characters (docs.slack.dev, "formatting message text").
 fn escape_slack(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 pub(super) fn check(source: &str) -> Result<(), TemplateError> {
@@ -88,28 +106,49 @@ fn is_known(name: &str) -> bool {
     }
 }
 
-pub(super) fn render(source: &str, context: Value, escape: Escape) -> Result<String, TemplateError> {
+pub(super) fn render(
+    source: &str,
+    context: Value,
+    escape: Escape,
+) -> Result<String, TemplateError> {
     let environment = environment(escape);
     let template = environment.template_from_str(source).map_err(syntax)?;
     let mut written = Capped(Vec::new());
-    template.render_captured_to(context, &mut written).map_err(|error| match error.kind() {
-        ErrorKind::OutOfFuel | ErrorKind::WriteFailure => TemplateError::TooMuch,
-        // Only the kind: the engine's detail may quote a person's data.
-        kind => TemplateError::Render { line: error.line().unwrap_or(1), kind: kind.to_string() },
-    })?;
+    template
+        .render_captured_to(context, &mut written)
+        .map_err(|error| match error.kind() {
+            ErrorKind::OutOfFuel | ErrorKind::WriteFailure => TemplateError::TooMuch,
+            // Only the kind: the engine's detail may quote a person's data.
+            kind => TemplateError::Render {
+                line: error.line().unwrap_or(1),
+                kind: kind.to_string(),
+            },
+        })?;
     let text = String::from_utf8_lossy(&written.0).into_owned();
-    Ok(if escape == Escape::Header { one_line(&text) } else { text })
+    Ok(if escape == Escape::Header {
+        one_line(&text)
+    } else {
+        text
+    })
 }
 
 /// Line breaks and control characters become single spaces.
 pub(crate) fn one_line(text: &str) -> String {
-    let spaced: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    let spaced: String = text
+        .chars()
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .collect();
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn syntax(error: minijinja::Error) -> TemplateError {
-    let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-    TemplateError::Syntax { line: error.line().unwrap_or(1), detail }
+    let detail = error
+        .detail()
+        .map_or_else(|| error.kind().to_string(), str::to_owned);
+    TemplateError::Syntax {
+        line: error.line().unwrap_or(1),
+        detail,
+    }
 }
 
 /// A writer that stops at [`MAX_RENDERED`].

@@ -44,7 +44,9 @@ fn code<'a>(text: &'a str, close: &str) -> (&'a str, &'a str) {
             Some(_) if letter == '\\' => escaped = true,
             Some(mark) if letter == mark => quote = None,
             Some(_) => {}
-            None if text[at..].starts_with(close) => return (&text[..at], &text[at + close.len()..]),
+            None if text[at..].starts_with(close) => {
+                return (&text[..at], &text[at + close.len()..]);
+            }
             None if matches!(letter, '"' | '\'') => quote = Some(letter),
             None => {}
         }
@@ -57,7 +59,9 @@ fn statement(code: &str) -> Result<(), TemplateError> {
     if STATEMENTS.contains(&name) {
         return Ok(());
     }
-    Err(TemplateError::UnknownStatement(name.chars().take(40).collect()))
+    Err(TemplateError::UnknownStatement(
+        name.chars().take(40).collect(),
+    ))
 }
 
 /// Every name after `|` must be a filter of ours; tests (`is`) and calls are not offered.
@@ -70,7 +74,9 @@ fn expression(code: &str) -> Result<(), TemplateError> {
             '|' => {
                 let name = word(after.trim_start());
                 if !FILTERS.contains(&name) {
-                    return Err(TemplateError::UnknownFilter(name.chars().take(40).collect()));
+                    return Err(TemplateError::UnknownFilter(
+                        name.chars().take(40).collect(),
+                    ));
                 }
                 &after.trim_start()[name.len()..]
             }
@@ -78,10 +84,14 @@ fn expression(code: &str) -> Result<(), TemplateError> {
                 let name = word(rest);
                 let after = &rest[name.len()..];
                 if name == "is" {
-                    return Err(TemplateError::UnknownTest(word(after.trim_start()).chars().take(40).collect()));
+                    return Err(TemplateError::UnknownTest(
+                        word(after.trim_start()).chars().take(40).collect(),
+                    ));
                 }
                 if after.trim_start().starts_with('(') && !KEYWORDS.contains(&name) {
-                    return Err(TemplateError::UnknownFunction(name.chars().take(40).collect()));
+                    return Err(TemplateError::UnknownFunction(
+                        name.chars().take(40).collect(),
+                    ));
                 }
                 after
             }
@@ -106,6 +116,8 @@ fn quoted_end(text: &str, mark: char) -> &str {
 
 /// The name at the start of a text; never empty where the first letter may begin one.
 fn word(text: &str) -> &str {
-    let end = text.find(|letter: char| !(letter.is_alphanumeric() || letter == '_')).unwrap_or(text.len());
+    let end = text
+        .find(|letter: char| !(letter.is_alphanumeric() || letter == '_'))
+        .unwrap_or(text.len());
     &text[..end]
 }

@@ -15,7 +15,9 @@ pub(super) fn context(vars: &Value) -> minijinja::Value {
     for name in VARIABLES {
         let value = vars.get(name).unwrap_or(&Value::Null);
         let value = match name {
-            "first_name" if is_blank(value) => tidy(vars.get("display_name").unwrap_or(&Value::Null)),
+            "first_name" if is_blank(value) => {
+                tidy(vars.get("display_name").unwrap_or(&Value::Null))
+            }
             "attributes" => minijinja::Value::from_object(attributes(value)),
             "communities" if value.is_null() => minijinja::Value::from(Vec::<String>::new()),
             _ => tidy(value),
@@ -30,7 +32,11 @@ fn is_blank(value: &Value) -> bool {
 }
 
 fn attributes(value: &Value) -> Attributes {
-    let all = value.as_object().map(|all| all.iter().map(|(name, value)| (name.clone(), tidy(value))).collect());
+    let all = value.as_object().map(|all| {
+        all.iter()
+            .map(|(name, value)| (name.clone(), tidy(value)))
+            .collect()
+    });
     Attributes(all.unwrap_or_default())
 }
 
@@ -47,7 +53,9 @@ fn tidy(value: &Value) -> minijinja::Value {
 /// Control characters have no business in a name and much mischief in a mail or a terminal; line
 /// breaks and tabs may stand.
 fn printable(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_control() || matches!(letter, '\n' | '\t')).collect()
+    text.chars()
+        .filter(|letter| !letter.is_control() || matches!(letter, '\n' | '\t'))
+        .collect()
 }
 
 /// A map without holes: a key it does not have is the empty text.
@@ -57,7 +65,12 @@ struct Attributes(BTreeMap<String, minijinja::Value>);
 impl Object for Attributes {
     fn get_value(self: &Arc<Self>, key: &minijinja::Value) -> Option<minijinja::Value> {
         let name = key.as_str()?;
-        Some(self.0.get(name).cloned().unwrap_or_else(|| minijinja::Value::from("")))
+        Some(
+            self.0
+                .get(name)
+                .cloned()
+                .unwrap_or_else(|| minijinja::Value::from("")),
+        )
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {

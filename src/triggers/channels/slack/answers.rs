@@ -69,25 +69,48 @@ pub(super) fn webhook(status: StatusCode, code: &str, retry_after: Option<Durati
     let reason = reason(status, code);
     match status.as_u16() {
         200..=299 => Outcome::sent(reason),
-        429 | 503 => Outcome::Later { retry_after, reason },
+        429 | 503 => Outcome::Later {
+            retry_after,
+            reason,
+        },
         500..=599 => Outcome::unknown(reason),
         300..=399 | 401 | 403 | 404 | 410 => Outcome::refused_destination(reason),
-        _ if WORKSPACE.contains(&code) || CHANNEL.contains(&code) => Outcome::refused_destination(reason),
+        _ if WORKSPACE.contains(&code) || CHANNEL.contains(&code) => {
+            Outcome::refused_destination(reason)
+        }
         _ => Outcome::refused_message(reason),
     }
 }
 
 /// The answer of `chat.postMessage`, `ok: true` aside; `code` is its `error`, empty where unreadable.
-pub(super) fn post(status: StatusCode, code: &str, room: Room, retry_after: Option<Duration>) -> Outcome {
+pub(super) fn post(
+    status: StatusCode,
+    code: &str,
+    room: Room,
+    retry_after: Option<Duration>,
+) -> Outcome {
     let reason = reason(status, code);
     match (status.as_u16(), code) {
-        (429 | 503, _) | (_, "ratelimited" | "rate_limited" | "service_unavailable" | "team_added_to_org" | "request_timeout") => {
-            Outcome::Later { retry_after, reason }
+        (429 | 503, _)
+        | (
+            _,
+            "ratelimited"
+            | "rate_limited"
+            | "service_unavailable"
+            | "team_added_to_org"
+            | "request_timeout",
+        ) => Outcome::Later {
+            retry_after,
+            reason,
+        },
+        (500..=599, _) | (_, "fatal_error" | "internal_error") | (200..=299, "") => {
+            Outcome::unknown(reason)
         }
-        (500..=599, _) | (_, "fatal_error" | "internal_error") | (200..=299, "") => Outcome::unknown(reason),
         (300..=399 | 401 | 403 | 404, _) => Outcome::refused_destination(reason),
         (_, code) if WORKSPACE.contains(&code) => Outcome::refused_destination(reason),
-        (_, code) if room == Room::Channel && CHANNEL.contains(&code) => Outcome::refused_destination(reason),
+        (_, code) if room == Room::Channel && CHANNEL.contains(&code) => {
+            Outcome::refused_destination(reason)
+        }
         _ => Outcome::refused_message(reason),
     }
 }
@@ -99,7 +122,10 @@ pub(super) fn lookup(status: StatusCode, code: &str, retry_after: Option<Duratio
     if WORKSPACE.contains(&code) || matches!(status.as_u16(), 300..=399 | 401 | 403 | 404) {
         return Outcome::refused_destination(reason);
     }
-    Outcome::Later { retry_after, reason }
+    Outcome::Later {
+        retry_after,
+        reason,
+    }
 }
 
 fn reason(status: StatusCode, code: &str) -> String {

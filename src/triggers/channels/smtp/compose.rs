@@ -29,7 +29,8 @@ impl Letter {
 
 /// Writes the mail; the error says why this message can never be one.
 pub(super) fn letter(from: &Mailbox, message: &Message) -> Result<Letter, &'static str> {
-    let to = address(&message.recipient).ok_or("the recipient's address is not one mail can be sent to")?;
+    let to = address(&message.recipient)
+        .ok_or("the recipient's address is not one mail can be sent to")?;
     let builder = Mail::builder()
         .from(from.clone())
         .to(Mailbox::new(None, to.clone()))
@@ -37,14 +38,21 @@ pub(super) fn letter(from: &Mailbox, message: &Message) -> Result<Letter, &'stat
         .date(message.at.to_chrono().into())
         .message_id(Some(message_id(&message.delivery_key, from.email.domain())))
         // RFC 3834: no out-of-office answers, please.
-        .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()));
+        .raw_header(HeaderValue::new(
+            HeaderName::new_from_ascii_str("Auto-Submitted"),
+            "auto-generated".to_owned(),
+        ));
     let text = clean(&message.text);
     let mail = match &message.html {
         Some(html) => builder.multipart(MultiPart::alternative_plain_html(text, clean(html))),
         None => builder.singlepart(SinglePart::plain(text)),
     };
     let mail = mail.map_err(|_| "the mail cannot be put together")?;
-    Ok(Letter { from: from.email.clone(), to, text: crlf(&mail.formatted()) })
+    Ok(Letter {
+        from: from.email.clone(),
+        to,
+        text: crlf(&mail.formatted()),
+    })
 }
 
 /// The same on every attempt, so that two accepted copies could at least be told for one mail; a
@@ -57,7 +65,10 @@ fn message_id(delivery_key: &str, domain: &str) -> String {
 /// Line ends become LF, which `lettre` makes CRLF; other control characters go.
 fn clean(text: &str) -> String {
     let lines = text.replace("\r\n", "\n").replace('\r', "\n");
-    lines.chars().filter(|letter| !letter.is_control() || matches!(letter, '\n' | '\t')).collect()
+    lines
+        .chars()
+        .filter(|letter| !letter.is_control() || matches!(letter, '\n' | '\t'))
+        .collect()
 }
 
 /// Every CR, LF or CRLF becomes CRLF. The last word, after all encoding.
@@ -81,7 +92,9 @@ mod tests {
     use crate::clock::Timestamp;
 
     fn from() -> Mailbox {
-        "Rollcall <rollcall@example.com>".parse().unwrap_or_else(|error| panic!("{error}"))
+        "Rollcall <rollcall@example.com>"
+            .parse()
+            .unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn message(recipient: &str, subject: &str, text: &str) -> Message {
@@ -104,12 +117,23 @@ mod tests {
 
     #[test]
     fn every_line_end_becomes_crlf() {
-        assert_eq!(crlf(b"a\rb\nc\r\nd\n\re\r\r\nf\n\n"), b"a\r\nb\r\nc\r\nd\r\n\r\ne\r\n\r\nf\r\n\r\n");
+        assert_eq!(
+            crlf(b"a\rb\nc\r\nd\n\re\r\r\nf\n\n"),
+            b"a\r\nb\r\nc\r\nd\r\n\r\ne\r\n\r\nf\r\n\r\n"
+        );
     }
 
     #[test]
     fn no_lone_cr_or_lf_is_left_in_a_mail() {
-        for text in ["a\n.\nb", "a\r.\rb", "a\r\n.\r\nb", "a\n\r.\n\rb", "a\u{b}.\u{85}b\r", "ä\n.\r\nö", &"x".repeat(3_000)] {
+        for text in [
+            "a\n.\nb",
+            "a\r.\rb",
+            "a\r\n.\r\nb",
+            "a\n\r.\n\rb",
+            "a\u{b}.\u{85}b\r",
+            "ä\n.\r\nö",
+            &"x".repeat(3_000),
+        ] {
             let mut mail = message("ada@example.org", "s", text);
             mail.html = Some(text.to_owned());
             let written = written(&mail);
@@ -132,15 +156,29 @@ mod tests {
         ] {
             assert!(first.contains(header), "{header} not in {first}");
         }
-        let id = first.lines().find(|line| line.starts_with("Message-ID: <")).map(str::to_owned);
-        assert!(id.as_ref().is_some_and(|id| id.ends_with("@example.com>") && !id.contains("p1")), "{id:?}");
+        let id = first
+            .lines()
+            .find(|line| line.starts_with("Message-ID: <"))
+            .map(str::to_owned);
+        assert!(
+            id.as_ref()
+                .is_some_and(|id| id.ends_with("@example.com>") && !id.contains("p1")),
+            "{id:?}"
+        );
         assert!(id.is_some_and(|id| written(&mail).contains(&id)));
     }
 
     #[test]
     fn nothing_can_be_slipped_into_the_headers() {
-        let written = written(&message("ada@example.org", "Hi\r\nBcc: all@example.org\r\n\r\nBody", "x"));
-        assert!(written.contains("Subject: Hi Bcc: all@example.org Body\r\n"), "{written}");
+        let written = written(&message(
+            "ada@example.org",
+            "Hi\r\nBcc: all@example.org\r\n\r\nBody",
+            "x",
+        ));
+        assert!(
+            written.contains("Subject: Hi Bcc: all@example.org Body\r\n"),
+            "{written}"
+        );
         assert!(!written.contains("\r\nBcc:"), "{written}");
     }
 
@@ -162,9 +200,18 @@ mod tests {
             "ada@exa\u{0}mple.org",
             "ada@[127.0.0.1]",
         ] {
-            assert!(letter(&from(), &message(recipient, "s", "t")).is_err(), "{recipient:?}");
+            assert!(
+                letter(&from(), &message(recipient, "s", "t")).is_err(),
+                "{recipient:?}"
+            );
         }
-        assert!(letter(&from(), &message("ada+x.y@exämple.org", "s", "t")).is_ok_and(|letter| letter.is_ascii()));
-        assert!(letter(&from(), &message("ädä@example.org", "s", "t")).is_ok_and(|letter| !letter.is_ascii()));
+        assert!(
+            letter(&from(), &message("ada+x.y@exämple.org", "s", "t"))
+                .is_ok_and(|letter| letter.is_ascii())
+        );
+        assert!(
+            letter(&from(), &message("ädä@example.org", "s", "t"))
+                .is_ok_and(|letter| !letter.is_ascii())
+        );
     }
 }

@@ -20,16 +20,24 @@ use crate::triggers::definition::address;
 #[derive(Debug, thiserror::Error)]
 pub enum SmtpError {
     /// Not `smtps://…` or `smtp://…`.
-    #[error("ROLLCALL_SMTP_URL: {0}; it is written smtps://user:password@host:465 or smtp://user:password@host:587")]
+    #[error(
+        "ROLLCALL_SMTP_URL: {0}; it is written smtps://user:password@host:465 or smtp://user:password@host:587"
+    )]
     Url(&'static str),
     /// No sender.
-    #[error("ROLLCALL_MAIL_FROM is missing: set the sender, such as \"Rollcall <rollcall@example.com>\"")]
+    #[error(
+        "ROLLCALL_MAIL_FROM is missing: set the sender, such as \"Rollcall <rollcall@example.com>\""
+    )]
     NoSender,
     /// Not an address.
-    #[error("ROLLCALL_MAIL_FROM is no e-mail address; it is written \"Rollcall <rollcall@example.com>\"")]
+    #[error(
+        "ROLLCALL_MAIL_FROM is no e-mail address; it is written \"Rollcall <rollcall@example.com>\""
+    )]
     Sender,
     /// No CA certificates, most often.
-    #[error("TLS to the mail server cannot be set up ({0}); is the ca-certificates package installed, or SSL_CERT_FILE set?")]
+    #[error(
+        "TLS to the mail server cannot be set up ({0}); is the ca-certificates package installed, or SSL_CERT_FILE set?"
+    )]
     Tls(String),
 }
 
@@ -57,20 +65,35 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn parse(url: &SecretString, mail_from: Option<&str>, allow_plain: bool) -> Result<Self, SmtpError> {
-        let url = Url::parse(url.expose_secret().trim()).map_err(|_| SmtpError::Url("it is no URL"))?;
+    pub(super) fn parse(
+        url: &SecretString,
+        mail_from: Option<&str>,
+        allow_plain: bool,
+    ) -> Result<Self, SmtpError> {
+        let url =
+            Url::parse(url.expose_secret().trim()).map_err(|_| SmtpError::Url("it is no URL"))?;
         let (host, loopback) = host(&url)?;
         let tls = tls(&url, loopback, allow_plain)?;
         let parameters = match tls {
             Tls::Plain => None,
-            _ => Some(TlsParameters::new(host.clone()).map_err(|error| SmtpError::Tls(error.to_string()))?),
+            _ => Some(
+                TlsParameters::new(host.clone())
+                    .map_err(|error| SmtpError::Tls(error.to_string()))?,
+            ),
         };
         let port = url.port().unwrap_or(match tls {
             Tls::Implicit => 465,
             Tls::Plain => 25,
             Tls::Required | Tls::Offered => 587,
         });
-        Ok(Self { host, port, tls, parameters, credentials: credentials(&url)?, from: sender(mail_from)? })
+        Ok(Self {
+            host,
+            port,
+            tls,
+            parameters,
+            credentials: credentials(&url)?,
+            from: sender(mail_from)?,
+        })
     }
 }
 
@@ -79,7 +102,8 @@ fn host(url: &Url) -> Result<(String, bool), SmtpError> {
     // `smtp` is no scheme the URL standard knows, so that IPv4 addresses come as names.
     match url.host() {
         Some(Host::Domain(name)) if !name.is_empty() => {
-            let loopback = name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+            let loopback = name.eq_ignore_ascii_case("localhost")
+                || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
             Ok((name.to_owned(), loopback))
         }
         Some(Host::Ipv4(ip)) => Ok((ip.to_string(), ip.is_loopback())),
@@ -115,15 +139,26 @@ fn credentials(url: &Url) -> Result<Option<(String, SecretString)>, SmtpError> {
 
 /// Undoes percent-encoding, by the form decoder with its own two special characters put aside.
 fn decoded(text: &str) -> String {
-    let form = text.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
-    url::form_urlencoded::parse(form.as_bytes()).next().map(|(text, _)| text.into_owned()).unwrap_or_default()
+    let form = text
+        .replace('+', "%2B")
+        .replace('&', "%26")
+        .replace('=', "%3D");
+    url::form_urlencoded::parse(form.as_bytes())
+        .next()
+        .map(|(text, _)| text.into_owned())
+        .unwrap_or_default()
 }
 
 fn sender(mail_from: Option<&str>) -> Result<Mailbox, SmtpError> {
-    let text = mail_from.map(str::trim).filter(|text| !text.is_empty()).ok_or(SmtpError::NoSender)?;
+    let text = mail_from
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+        .ok_or(SmtpError::NoSender)?;
     let mailbox: Mailbox = text.parse().map_err(|_| SmtpError::Sender)?;
     let email = address(mailbox.email.as_ref()).ok_or(SmtpError::Sender)?;
-    let name = mailbox.name.filter(|name| !name.chars().any(char::is_control));
+    let name = mailbox
+        .name
+        .filter(|name| !name.chars().any(char::is_control));
     Ok(Mailbox::new(name, email))
 }
 
@@ -132,44 +167,107 @@ mod tests {
     use super::*;
 
     fn server(url: &str, allow_plain: bool) -> Result<Server, SmtpError> {
-        Server::parse(&SecretString::from(url), Some("Rollcall <rollcall@example.com>"), allow_plain)
+        Server::parse(
+            &SecretString::from(url),
+            Some("Rollcall <rollcall@example.com>"),
+            allow_plain,
+        )
     }
 
     fn mode(url: &str, allow_plain: bool) -> Option<(Tls, u16)> {
-        server(url, allow_plain).ok().map(|server| (server.tls, server.port))
+        server(url, allow_plain)
+            .ok()
+            .map(|server| (server.tls, server.port))
     }
 
     #[test]
     fn tls_is_required_but_on_loopback_or_where_private_targets_are_allowed() {
-        assert_eq!(mode("smtps://mail.example.com", false), Some((Tls::Implicit, 465)));
-        assert_eq!(mode("smtp://mail.example.com", false), Some((Tls::Required, 587)));
-        assert_eq!(mode("smtp://mail.example.com:25", true), Some((Tls::Offered, 25)));
-        assert_eq!(mode("smtp://mail.example.com?tls=required", true), Some((Tls::Required, 587)));
+        assert_eq!(
+            mode("smtps://mail.example.com", false),
+            Some((Tls::Implicit, 465))
+        );
+        assert_eq!(
+            mode("smtp://mail.example.com", false),
+            Some((Tls::Required, 587))
+        );
+        assert_eq!(
+            mode("smtp://mail.example.com:25", true),
+            Some((Tls::Offered, 25))
+        );
+        assert_eq!(
+            mode("smtp://mail.example.com?tls=required", true),
+            Some((Tls::Required, 587))
+        );
         assert_eq!(mode("smtp://10.0.0.1", false), Some((Tls::Required, 587)));
-        for loopback in ["smtp://127.0.0.1:2525", "smtp://localhost:2525", "smtp://[::1]:2525"] {
-            assert_eq!(mode(loopback, false), Some((Tls::Plain, 2525)), "{loopback}");
+        for loopback in [
+            "smtp://127.0.0.1:2525",
+            "smtp://localhost:2525",
+            "smtp://[::1]:2525",
+        ] {
+            assert_eq!(
+                mode(loopback, false),
+                Some((Tls::Plain, 2525)),
+                "{loopback}"
+            );
         }
-        assert_eq!(mode("smtp://localhost:2525?tls=required", true), Some((Tls::Required, 2525)));
-        assert_eq!(mode("smtp://127.0.0.1.example.com:25", false), Some((Tls::Required, 25)));
+        assert_eq!(
+            mode("smtp://localhost:2525?tls=required", true),
+            Some((Tls::Required, 2525))
+        );
+        assert_eq!(
+            mode("smtp://127.0.0.1.example.com:25", false),
+            Some((Tls::Required, 25))
+        );
     }
 
     #[test]
     fn user_and_password_are_decoded() {
-        let credentials = server("smtps://a%40b.c:p%3A+%26=%C3%A4@mail.example.com", false).ok().and_then(|server| server.credentials);
-        let Some((user, password)) = credentials else { panic!("no credentials") };
-        assert_eq!((user.as_str(), password.expose_secret()), ("a@b.c", "p:+&=ä"));
+        let credentials = server("smtps://a%40b.c:p%3A+%26=%C3%A4@mail.example.com", false)
+            .ok()
+            .and_then(|server| server.credentials);
+        let Some((user, password)) = credentials else {
+            panic!("no credentials")
+        };
+        assert_eq!(
+            (user.as_str(), password.expose_secret()),
+            ("a@b.c", "p:+&=ä")
+        );
     }
 
     #[test]
     fn settings_that_cannot_work_are_told_without_repeating_them() {
-        for url in ["", "mail.example.com", "http://s3cret@x", "smtps://", "smtps://s3cret@x", "smtps://:s3cret@x", "smtp://u:s3cret@x?tls=no"] {
-            let Err(error) = server(url, true) else { panic!("{url} was taken") };
+        for url in [
+            "",
+            "mail.example.com",
+            "http://s3cret@x",
+            "smtps://",
+            "smtps://s3cret@x",
+            "smtps://:s3cret@x",
+            "smtp://u:s3cret@x?tls=no",
+        ] {
+            let Err(error) = server(url, true) else {
+                panic!("{url} was taken")
+            };
             assert!(!error.to_string().contains("s3cret"), "{error}");
         }
         let url = SecretString::from("smtp://localhost");
-        assert!(matches!(Server::parse(&url, None, false), Err(SmtpError::NoSender)));
-        for from in ["rollcall", "a@b@c", "x <y>", "\"a\r\nb\" <a@example.com>, b@example.com"] {
-            assert!(matches!(Server::parse(&url, Some(from), false), Err(SmtpError::Sender)), "{from}");
+        assert!(matches!(
+            Server::parse(&url, None, false),
+            Err(SmtpError::NoSender)
+        ));
+        for from in [
+            "rollcall",
+            "a@b@c",
+            "x <y>",
+            "\"a\r\nb\" <a@example.com>, b@example.com",
+        ] {
+            assert!(
+                matches!(
+                    Server::parse(&url, Some(from), false),
+                    Err(SmtpError::Sender)
+                ),
+                "{from}"
+            );
         }
     }
 }
