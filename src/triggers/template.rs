@@ -1,0 +1,122 @@
+//! Templates: what a message says, with the profile's fields filled in. A closed sandbox of
+//! minijinja: known variables, filters and statements only, all of it checked when a trigger is
+//! saved; no files, no includes, no functions; bounded work, source and output.
+//!
+//! A field that is null, or an attribute a person does not have, is the empty text; give a fallback
+//! with `{{ department | default("your team") }}`. Values are escaped by channel ([`Escape`]); what
+//! the template itself says is the author's own and stands as written.
+
+mod sandbox;
+mod scan;
+mod values;
+
+use serde_json::Value;
+
+pub(crate) use sandbox::one_line;
+pub use sandbox::{FILTERS, MAX_RENDERED};
+
+/// The variables a template may use: the profile's fields by name, and `community`, the name of the
+/// community a membership trigger speaks of. `first_name` falls back to the display name.
+pub const VARIABLES: [&str; 18] = [
+    "id",
+    "organization_id",
+    "status",
+    "first_name",
+    "last_name",
+    "display_name",
+    "email",
+    "title",
+    "department",
+    "pronouns",
+    "start_date",
+    "manager_email",
+    "employee_number",
+    "attributes",
+    "communities",
+    "community",
+    "removed_at",
+    "removed_reason",
+];
+
+/// The longest template, in bytes.
+pub const MAX_SOURCE: usize = 64 * 1024;
+
+/// How values are made harmless for where they go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Escape {
+    /// As they are, but for control characters.
+    PlainText,
+    /// One line: a subject or any other header; line breaks become spaces.
+    Header,
+    /// `& < > " '` as entities.
+    Html,
+    /// `& < >` as entities, so that a display name `<!channel>` pings nobody.
+    Slack,
+}
+
+/// Why a template cannot be used. Holds words of the template, never a person's data.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// Over [`MAX_SOURCE`].
+    #[error("the template is too long: at most {} KiB", MAX_SOURCE / 1024)]
+    TooLong,
+    /// It does not parse.
+    #[error("line {line}: {detail}")]
+    Syntax {
+        /// Counted from 1.
+        line: usize,
+        /// The parser's words.
+        detail: String,
+    },
+    /// It names what does not exist.
+    #[error("unknown variable {}; known are {}, and attributes.<name>", .0.join(", "), VARIABLES.join(", "))]
+    UnknownVariables(Vec<String>),
+    /// It uses a filter that is not offered.
+    #[error("unknown filter {0}; known are {list}", list = FILTERS.join(", "))]
+    UnknownFilter(String),
+    /// It uses a statement that is not offered.
+    #[error(
+        "{{% {0} %}} is not offered; templates know {{{{ … }}}}, {{% if %}} with elif and else, and {{% for %}}"
+    )]
+    UnknownStatement(String),
+    /// It calls something; nothing can be called.
+    #[error(
+        "{0}() is not offered: templates have filters, such as {{{{ {0} | upper }}}}, and no functions"
+    )]
+    UnknownFunction(String),
+    /// It uses `is` with a test that is not offered.
+    #[error(
+        "unknown test \"is {0}\"; to ask whether there is a value, write {{% if department %}}"
+    )]
+    UnknownTest(String),
+    /// It failed on this person's values.
+    #[error("line {line}: {kind}")]
+    Render {
+        /// Counted from 1.
+        line: usize,
+        /// The kind of failure.
+        kind: String,
+    },
+    /// The result is over [`MAX_RENDERED`], or took too much work.
+    #[error("the template makes too long a text or takes too much work")]
+    TooMuch,
+}
+
+/// Checks a template as it is saved: syntax, and that every variable, filter and statement is known.
+pub fn check(template: &str) -> Result<(), TemplateError> {
+    if template.len() > MAX_SOURCE {
+        return Err(TemplateError::TooLong);
+    }
+    scan::scan(template)?;
+    sandbox::check(template)
+}
+
+/// Fills in a template. `vars` is a JSON object with (some of) [`VARIABLES`]; those not given count
+/// as null, others are not seen.
+pub fn render(template: &str, vars: &Value, escape: Escape) -> Result<String, TemplateError> {
+    check(template)?;
+    sandbox::render(template, values::context(vars), escape)
+}
+
+#[cfg(test)]
+mod tests;
