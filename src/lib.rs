@@ -7,3 +7,5 @@
 //! sends what is due, each under its own lease, outside of any transaction.
 
 pub mod clock;
+pub mod conditions;
+pub mod triggers;

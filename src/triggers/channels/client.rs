@@ -1,0 +1,219 @@
+//! The one HTTP client messages leave by. It resolves names itself and connects only to addresses
+//! `target` permits, follows no redirect, uses no proxy, keeps no connection and repeats nothing by
+//! itself: one call is one attempt, and what is known of a failure is known for certain (R63).
+
+use std::error::Error as StdError;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{Client, RequestBuilder, Response, redirect, retry};
+
+use super::target::{TargetError, may_reach};
+use crate::clock::Timestamp;
+use crate::triggers::Outcome;
+
+/// The most of an answer that is read.
+const MAX_ANSWER: usize = 64 * 1024;
+/// The longest wait a destination may ask for.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long an attempt may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// Name, connection and TLS: nothing has been handed over yet.
+    pub(super) connect: Duration,
+    /// All of it. Longer than `connect`, so that running out always means: it was handed over.
+    pub(super) whole: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            whole: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The client could not be made; most often the machine has no CA certificates.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the HTTP client cannot be set up ({0}); is the ca-certificates package installed, or SSL_CERT_FILE set?"
+)]
+pub struct ClientError(String);
+
+/// The client for outgoing messages, guarded as said above.
+pub fn http_client(allow_private: bool) -> Result<Client, ClientError> {
+    patient_client(allow_private, Patience::default())
+}
+
+pub(super) fn patient_client(
+    allow_private: bool,
+    patience: Patience,
+) -> Result<Client, ClientError> {
+    // Fails only where a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+        .dns_resolver(GuardedResolver { allow_private })
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .retry(retry::never())
+        .http1_only()
+        .pool_max_idle_per_host(0)
+        .connect_timeout(patience.connect)
+        .timeout(patience.whole)
+        .user_agent(concat!("rollcall/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| ClientError(causes(&error)))
+}
+
+fn causes(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}
+
+/// Resolves as the system does, and keeps only what may be reached.
+struct GuardedResolver {
+    allow_private: bool,
+}
+
+impl Resolve for GuardedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let allow_private = self.allow_private;
+        Box::pin(async move {
+            let found: Vec<SocketAddr> =
+                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            if found.is_empty() {
+                return Err(
+                    io::Error::new(io::ErrorKind::NotFound, "the name has no address").into(),
+                );
+            }
+            let permitted: Vec<SocketAddr> = found
+                .into_iter()
+                .filter(|at| may_reach(at.ip(), allow_private))
+                .collect();
+            if permitted.is_empty() {
+                return Err(TargetError::Private.into());
+            }
+            Ok(Box::new(permitted.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Sends; where no answer came, says what that means.
+pub(super) async fn send(request: RequestBuilder) -> Result<Response, Outcome> {
+    request.send().await.map_err(|error| failed(&error))
+}
+
+/// Before a connection stands, nothing was taken; after that, an attempt without an answer may have
+/// been. The error's own text holds the URL, which may be a secret, and is not repeated.
+fn failed(error: &reqwest::Error) -> Outcome {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(inner) = cause {
+        if let Some(target) = inner.downcast_ref::<TargetError>() {
+            return Outcome::refused_destination(target.to_string());
+        }
+        cause = inner.source();
+    }
+    if error.is_builder() {
+        return Outcome::refused_destination("the request could not be made from this URL");
+    }
+    if error.is_connect() {
+        let why = if error.is_timeout() {
+            "no connection in time"
+        } else {
+            "no connection (name, network or TLS)"
+        };
+        return Outcome::later(why);
+    }
+    Outcome::unknown(if error.is_timeout() {
+        "handed over, and no answer in time"
+    } else {
+        "the connection was lost before an answer came"
+    })
+}
+
+/// The first [`MAX_ANSWER`] bytes of the answer; `None` when it broke off before that.
+pub(super) async fn answer(mut response: Response) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.ok()? {
+        let room = MAX_ANSWER - body.len();
+        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if body.len() == MAX_ANSWER {
+            break;
+        }
+    }
+    Some(body)
+}
+
+/// `Retry-After` (RFC 9110 section 10.2.3): seconds or a date, at most a day.
+pub(super) fn retry_after(response: &Response, now: Timestamp) -> Option<Duration> {
+    let value = response
+        .headers()
+        .get(reqwest::header::RETRY_AFTER)?
+        .to_str()
+        .ok()?;
+    wait(value, now)
+}
+
+fn wait(value: &str, now: Timestamp) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse::<u64>() {
+        return Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
+    }
+    let date = chrono::DateTime::parse_from_rfc2822(value).ok()?;
+    Some(
+        Timestamp::from_millis(date.timestamp_millis())
+            .since(now)
+            .min(MAX_RETRY_AFTER),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_read_as_seconds_or_a_date_and_capped() {
+        let now = Timestamp::parse("2026-11-23T10:00:00Z").unwrap_or_default();
+        assert_eq!(wait("30", now), Some(Duration::from_secs(30)));
+        assert_eq!(wait(" 0 ", now), Some(Duration::ZERO));
+        assert_eq!(
+            wait("Mon, 23 Nov 2026 10:01:00 GMT", now),
+            Some(Duration::from_secs(60))
+        );
+        assert_eq!(
+            wait("Sun, 22 Nov 2026 10:01:00 GMT", now),
+            Some(Duration::ZERO)
+        );
+        assert_eq!(wait("99999999999", now), Some(MAX_RETRY_AFTER));
+        assert_eq!(wait("soon", now), None);
+        assert_eq!(wait("-1", now), None);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_resolves_to_this_machine_is_not_called() {
+        let Ok(listener) = tokio::net::TcpListener::bind("127.0.0.1:0").await else {
+            panic!("no loopback")
+        };
+        let port = listener.local_addr().map_or(0, |at| at.port());
+        let client = http_client(false).unwrap_or_else(|error| panic!("{error}"));
+        // `check_url` knows this name; here the resolver is asked alone.
+        let outcome = send(client.get(format!("http://localhost:{port}/")))
+            .await
+            .err();
+        assert!(
+            matches!(outcome, Some(Outcome::RefusedDestination { .. })),
+            "{outcome:?}"
+        );
+        let untouched = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
+        assert!(untouched.is_err(), "somebody connected");
+    }
+}

@@ -1,0 +1,16 @@
+//! Triggers: who hears what, when, over which channel (design section 6, R56-R64).
+//! The parts here touch no database: what a trigger is and how it is checked when saved
+//! (`definition`), how its texts are filled in (`template`), how a message leaves the house
+//! (`channels`) and what may become of it (`outcome`).
+
+pub mod channels;
+pub mod definition;
+pub mod outcome;
+pub mod template;
+pub mod when;
+
+pub use crate::conditions::{Condition, Facts, Problem, Problems};
+pub use channels::{ChannelSettings, Channels, Message};
+pub use definition::{Channel, Event, NewTrigger, Policy, Recipient, Status, Step};
+pub use outcome::Outcome;
+pub use when::{After, LocalTime};
