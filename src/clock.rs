@@ -38,12 +38,18 @@ impl Timestamp {
 
     /// This instant moved forward; saturates.
     pub fn plus(self, by: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// This instant moved back; saturates.
     pub fn minus(self, by: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// How long ago `earlier` was; zero when it lies ahead.
@@ -59,7 +65,11 @@ impl Timestamp {
         if let Ok(at) = DateTime::parse_from_rfc3339(text) {
             return Some(Self(at.timestamp_micros()));
         }
-        for form in ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f %#z"] {
+        for form in [
+            "%Y-%m-%dT%H:%M:%S%.f%#z",
+            "%Y-%m-%d %H:%M:%S%.f%#z",
+            "%Y-%m-%d %H:%M:%S%.f %#z",
+        ] {
             if let Ok(at) = DateTime::parse_from_str(text, form) {
                 return Some(Self(at.timestamp_micros()));
             }
@@ -71,7 +81,12 @@ impl Timestamp {
     }
 
     fn parse_naive(text: &str) -> Option<Self> {
-        for form in ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"] {
+        for form in [
+            "%Y-%m-%d %H:%M:%S%.f",
+            "%Y-%m-%dT%H:%M:%S%.f",
+            "%Y-%m-%dT%H:%M",
+            "%Y-%m-%d %H:%M",
+        ] {
             if let Ok(at) = NaiveDateTime::parse_from_str(text, form) {
                 return Some(Self(at.and_utc().timestamp_micros()));
             }
@@ -88,7 +103,11 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.to_chrono().to_rfc3339_opts(SecondsFormat::Millis, true))
+        out.write_str(
+            &self
+                .to_chrono()
+                .to_rfc3339_opts(SecondsFormat::Millis, true),
+        )
     }
 }
 
@@ -132,7 +151,10 @@ impl Clock {
     /// Moves a fixed clock forward; the system's clock takes no orders.
     pub fn advance(&self, by: Duration) {
         if let Self::Fixed(at) = self {
-            at.store(Timestamp(at.load(Ordering::SeqCst)).plus(by).0, Ordering::SeqCst);
+            at.store(
+                Timestamp(at.load(Ordering::SeqCst)).plus(by).0,
+                Ordering::SeqCst,
+            );
         }
     }
 }
@@ -159,13 +181,19 @@ mod tests {
 
     #[test]
     fn microseconds_survive_and_nonsense_is_refused() {
-        assert_eq!(Timestamp::parse("2020-05-06 04:21:48.649164").map(|at| at.0 % 1_000_000), Some(649_164));
+        assert_eq!(
+            Timestamp::parse("2020-05-06 04:21:48.649164").map(|at| at.0 % 1_000_000),
+            Some(649_164)
+        );
         assert_eq!(Timestamp::parse("yesterday"), None);
         assert_eq!(Timestamp::parse(""), None);
     }
 
     #[test]
     fn a_timestamp_is_shown_with_milliseconds_in_utc() {
-        assert_eq!(Timestamp::from_millis(1_700_000_000_123).to_string(), "2023-11-14T22:13:20.123Z");
+        assert_eq!(
+            Timestamp::from_millis(1_700_000_000_123).to_string(),
+            "2023-11-14T22:13:20.123Z"
+        );
     }
 }

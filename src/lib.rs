@@ -6,6 +6,17 @@
 //! profiles, memberships, audit rows and due deliveries in one transaction; the delivery loop then
 //! sends what is due, each under its own lease, outside of any transaction.
 
+pub mod cli;
 pub mod clock;
 pub mod conditions;
+pub mod config;
+pub mod db;
+pub mod intake;
+pub mod outbox;
+pub mod people;
+pub mod retry;
+pub mod roll;
+pub mod telemetry;
 pub mod triggers;
+pub mod worker;
+pub mod workos;

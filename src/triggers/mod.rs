@@ -5,7 +5,11 @@
 
 pub mod channels;
 pub mod definition;
+pub mod deliveries;
 pub mod outcome;
+pub mod plan;
+pub mod sender;
+pub mod store;
 pub mod template;
 pub mod when;
 

@@ -1,0 +1,97 @@
+//! The command line. One noun a file, each with its `Args` and its `run`; this file holds the tree
+//! and nothing else. Data goes to standard output, talk to standard error, exit codes are those of
+//! [`Exit`]. A new command is a `mod` line, a variant and a match arm.
+
+mod client;
+mod completions;
+mod config;
+mod context;
+mod exit;
+mod healthcheck;
+mod man;
+pub mod output;
+mod secret;
+mod send;
+mod settings;
+mod signature;
+#[cfg(test)]
+mod tests;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+pub use context::{Context, Globals};
+pub use exit::{EXIT_CODES, Exit, Failure};
+pub use settings::ListedSettings;
+
+const SETTINGS_TOO: &str =
+    "Every setting is also a flag of every command: see `rollcall config show --help`.";
+
+/// Keeps the roll of who works there, from WorkOS Directory Sync
+#[derive(Debug, Parser)]
+#[command(name = "rollcall", version, max_term_width = 100)]
+#[command(after_help = SETTINGS_TOO, after_long_help = format!("{SETTINGS_TOO}\n\n{EXIT_CODES}"))]
+struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Send(send::Args),
+    Signature(signature::Args),
+    Config(config::Args),
+    Healthcheck(healthcheck::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+impl Command {
+    async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        match self {
+            Self::Send(args) => send::run(args, context).await,
+            Self::Signature(args) => signature::run(args, context),
+            Self::Config(args) => config::run(args, context),
+            Self::Healthcheck(args) => healthcheck::run(args, context).await,
+            Self::Completions(args) => completions::run(args, context),
+            Self::Man(args) => man::run(args, context),
+        }
+    }
+}
+
+/// Parses the command line and runs the command; clap itself answers `--help` and wrong usage.
+pub fn main() -> Exit {
+    let cli = Cli::parse();
+    let context = Context::new(cli.globals);
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(why) => {
+            return end(
+                &context,
+                Err(Failure::new(
+                    Exit::Unavailable,
+                    format!("no threads to run on: {why}"),
+                )),
+            );
+        }
+    };
+    let done = runtime.block_on(cli.command.run(&context));
+    end(&context, done)
+}
+
+fn end(context: &Context, done: Result<Exit, Failure>) -> Exit {
+    let done = done.and_then(|exit| context.output.finish().map(|()| exit));
+    done.unwrap_or_else(|failure| {
+        context.output.failure(&failure);
+        failure.exit
+    })
+}
+
+/// The whole tree, for completions and manual pages.
+fn tree() -> clap::Command {
+    Cli::command()
+}

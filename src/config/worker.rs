@@ -1,0 +1,62 @@
+//! How events are worked off, how often one is tried, and how long its payload is kept.
+
+use super::reader::{Reader, whole};
+use super::setting::Setting;
+
+/// The worker's measures.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    /// Batches worked on side by side in one process (PostgreSQL; SQLite has one writer).
+    pub workers: usize,
+    /// Events claimed in one transaction.
+    pub batch: usize,
+    /// Attempts before an event is parked or a delivery given up (R10).
+    pub max_attempts: u32,
+    /// Days that a settled event's payload is kept (R72).
+    pub retention_days: u32,
+}
+
+const WORKERS: Setting = Setting::new("ROLLCALL_WORKERS", "workers", "worker.workers")
+    .help("COUNT", "Batches worked on side by side in this process (1-64). SQLite has one writer: more adds nothing there.")
+    .default("2");
+
+const BATCH: Setting = Setting::new("ROLLCALL_BATCH", "batch", "worker.batch")
+    .help(
+        "EVENTS",
+        "Events claimed and settled in one transaction (1-10000).",
+    )
+    .default("200");
+
+const MAX_ATTEMPTS: Setting = Setting::new(
+    "ROLLCALL_MAX_ATTEMPTS",
+    "max-attempts",
+    "worker.max_attempts",
+)
+.help(
+    "COUNT",
+    "Attempts before an event is parked or a delivery has failed (1-100).",
+)
+.default("8");
+
+const RETENTION_DAYS: Setting =
+    Setting::new("ROLLCALL_RETENTION_DAYS", "retention-days", "worker.retention_days")
+        .help(
+            "DAYS",
+            "Days that a settled event's payload is kept; its id stays, so a late duplicate is still known.",
+        )
+        .default("90");
+
+pub(super) const SETTINGS: &[Setting] = &[WORKERS, BATCH, MAX_ATTEMPTS, RETENTION_DAYS];
+
+pub(super) fn read(from: &mut Reader<'_>) -> Option<Worker> {
+    let workers = from.value(&WORKERS, |text| whole(text, 1, 64));
+    let batch = from.value(&BATCH, |text| whole(text, 1, 10_000));
+    let max_attempts = from.value(&MAX_ATTEMPTS, |text| whole(text, 1, 100));
+    let retention_days = from.value(&RETENTION_DAYS, |text| whole(text, 1, 36_500));
+    Some(Worker {
+        workers: usize::try_from(workers?).ok()?,
+        batch: usize::try_from(batch?).ok()?,
+        max_attempts: u32::try_from(max_attempts?).ok()?,
+        retention_days: u32::try_from(retention_days?).ok()?,
+    })
+}

@@ -1,0 +1,133 @@
+//! Looking at events: lists by filter, newest first, with a cursor that stays put while rows are
+//! added; one event with its body and attempts.
+
+use diesel::prelude::*;
+
+use crate::clock::Timestamp;
+use crate::db::schema::{event_attempts, event_bodies, outbox};
+use crate::db::{Conn, contains, on_backend};
+
+/// Which events. Everything given must hold.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// `ready`, `done`, …
+    pub state: Option<String>,
+    /// `applied`, `stale`, …
+    pub outcome: Option<String>,
+    /// `dsync.user.created`, …
+    pub event_type: Option<String>,
+    /// A directory's id.
+    pub directory_id: Option<String>,
+    /// The organization a token is limited to.
+    pub organization_id: Option<String>,
+    /// Directory users, groups or directories spoken of.
+    pub subjects: Option<Vec<String>>,
+    /// Received at or after.
+    pub since: Option<Timestamp>,
+    /// Received before.
+    pub until: Option<Timestamp>,
+    /// Text in the id, the error or the payload.
+    pub q: Option<String>,
+    /// Text in the error.
+    pub error: Option<String>,
+    /// Only rows older than this one (the cursor).
+    pub before: Option<i64>,
+}
+
+/// The queue row of an event, as shown.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = outbox)]
+#[allow(missing_docs, reason = "the columns are described in the migrations")]
+pub struct EventRow {
+    pub id: i64,
+    pub event_id: String,
+    pub event_type: String,
+    pub organization_id: Option<String>,
+    pub directory_id: Option<String>,
+    pub subject: Option<String>,
+    pub state: String,
+    pub outcome: Option<String>,
+    pub reason: Option<String>,
+    pub error: Option<String>,
+    pub attempts: i32,
+    pub occurred_at: Timestamp,
+    pub received_at: Timestamp,
+    pub settled_at: Option<Timestamp>,
+}
+
+/// Events that match, newest first, at most `limit`.
+pub fn list(conn: &mut Conn, filter: &EventFilter, limit: i64) -> QueryResult<Vec<EventRow>> {
+    on_backend!(conn, c => {
+        let mut query = outbox::table.select(EventRow::as_select()).order(outbox::id.desc()).limit(limit).into_boxed();
+        if let Some(state) = &filter.state {
+            query = query.filter(outbox::state.eq(state));
+        }
+        if let Some(outcome) = &filter.outcome {
+            query = query.filter(outbox::outcome.eq(outcome));
+        }
+        if let Some(event_type) = &filter.event_type {
+            query = query.filter(outbox::event_type.eq(event_type));
+        }
+        if let Some(directory) = &filter.directory_id {
+            query = query.filter(outbox::directory_id.eq(directory));
+        }
+        if let Some(organization) = &filter.organization_id {
+            query = query.filter(outbox::organization_id.eq(organization));
+        }
+        if let Some(subjects) = &filter.subjects {
+            query = query.filter(outbox::subject.eq_any(subjects));
+        }
+        if let Some(since) = filter.since {
+            query = query.filter(outbox::received_at.ge(since));
+        }
+        if let Some(until) = filter.until {
+            query = query.filter(outbox::received_at.lt(until));
+        }
+        if let Some(before) = filter.before {
+            query = query.filter(outbox::id.lt(before));
+        }
+        if let Some(text) = &filter.error {
+            query = query.filter(outbox::error.like(contains(text)).escape('\\'));
+        }
+        if let Some(text) = &filter.q {
+            let pattern = contains(text);
+            query = query.filter(
+                outbox::event_id.like(pattern.clone()).escape('\\')
+                    .or(outbox::error.like(pattern.clone()).escape('\\').assume_not_null())
+                    .or(diesel::dsl::exists(
+                        event_bodies::table
+                            .filter(event_bodies::event_id.eq(outbox::event_id))
+                            .filter(event_bodies::body.like(pattern).escape('\\')),
+                    )),
+            );
+        }
+        query.load(c)
+    })
+}
+
+/// One event by WorkOS's id.
+pub fn find(conn: &mut Conn, event_id: &str) -> QueryResult<Option<EventRow>> {
+    on_backend!(conn, c => outbox::table
+        .filter(outbox::event_id.eq(event_id))
+        .select(EventRow::as_select())
+        .first(c)
+        .optional())
+}
+
+/// The body as it came; `None` once the retention has passed.
+pub fn body_of(conn: &mut Conn, event_id: &str) -> QueryResult<Option<String>> {
+    on_backend!(conn, c => event_bodies::table.find(event_id).select(event_bodies::body).first(c).optional())
+}
+
+/// Failures, replays and discards of an event, oldest first: when, what, detail, by whom.
+#[allow(clippy::type_complexity, reason = "a row as selected")]
+pub fn attempts_of(
+    conn: &mut Conn,
+    event_id: &str,
+) -> QueryResult<Vec<(Timestamp, String, Option<String>, Option<String>)>> {
+    on_backend!(conn, c => event_attempts::table
+        .filter(event_attempts::event_id.eq(event_id))
+        .order(event_attempts::id)
+        .select((event_attempts::at, event_attempts::what, event_attempts::detail, event_attempts::actor))
+        .load(c))
+}

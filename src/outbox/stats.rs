@@ -1,0 +1,48 @@
+//! The queue in figures, for health and metrics. Nothing here walks the settled rows: open states
+//! are counted on their partial indexes, capped, because nobody needs to know a million to the last one.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable};
+
+use crate::clock::Timestamp;
+use crate::db::{Conn, on_backend};
+
+/// Counts stop here.
+const COUNT_CAP: i64 = 100_000;
+
+/// The open part of the queue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QueueStats {
+    /// Events waiting for the worker (counted up to 100,000).
+    pub ready: i64,
+    /// Events given up.
+    pub parked: i64,
+    /// Events waiting for an operator.
+    pub held: i64,
+    /// When the oldest event that is due came.
+    pub oldest_ready: Option<Timestamp>,
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = BigInt)]
+    ready: i64,
+    #[diesel(sql_type = BigInt)]
+    parked: i64,
+    #[diesel(sql_type = BigInt)]
+    held: i64,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    oldest: Option<i64>,
+}
+
+/// Counts what is open.
+pub fn queue_stats(conn: &mut Conn) -> QueryResult<QueueStats> {
+    let sql = format!(
+        "SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'ready' LIMIT {COUNT_CAP}) AS r) AS ready, \
+         (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'parked' LIMIT {COUNT_CAP}) AS p) AS parked, \
+         (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'held' LIMIT {COUNT_CAP}) AS h) AS held, \
+         (SELECT min(received_at) FROM (SELECT received_at FROM outbox WHERE state = 'ready' LIMIT {COUNT_CAP}) AS o) AS oldest"
+    );
+    let row: Row = on_backend!(conn, c => diesel::sql_query(sql).get_result(c))?;
+    Ok(QueueStats { ready: row.ready, parked: row.parked, held: row.held, oldest_ready: row.oldest.map(Timestamp) })
+}

@@ -1,0 +1,143 @@
+//! The audit: one row a changed field or membership, append-only (R49), read back as a person's or
+//! an event's chain.
+
+use diesel::prelude::*;
+
+use crate::clock::Timestamp;
+use crate::db::schema::changes;
+use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
+use crate::roll::Change;
+use crate::workos::OrderKey;
+
+/// A change and what caused it.
+#[derive(Debug, Clone)]
+pub struct Caused {
+    /// The organization.
+    pub organization_id: String,
+    /// What changed.
+    pub change: Change,
+    /// The event, if one did it.
+    pub event_id: Option<String>,
+    /// Its directory.
+    pub directory_id: Option<String>,
+    /// `directory`, or the operator's name.
+    pub actor: String,
+    /// The event's place in the order; an operator's act has its own instant.
+    pub at: Timestamp,
+    /// Whether the event was a removal.
+    pub removal: bool,
+}
+
+impl Caused {
+    /// A change that an event made.
+    pub fn by_event(organization_id: &str, change: Change, key: &OrderKey, directory_id: &str) -> Self {
+        Self {
+            organization_id: organization_id.to_owned(),
+            change,
+            event_id: Some(key.event_id.clone()),
+            directory_id: Some(directory_id.to_owned()),
+            actor: "directory".to_owned(),
+            at: key.at,
+            removal: key.removal,
+        }
+    }
+
+    /// A change that an operator made.
+    pub fn by_operator(organization_id: &str, change: Change, actor: &str, at: Timestamp) -> Self {
+        Self {
+            organization_id: organization_id.to_owned(),
+            change,
+            event_id: None,
+            directory_id: None,
+            actor: actor.to_owned(),
+            at,
+            removal: false,
+        }
+    }
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = changes, treat_none_as_default_value = false)]
+struct NewRow<'a> {
+    organization_id: &'a str,
+    profile_id: &'a str,
+    what: &'a str,
+    name: &'a str,
+    old: Option<&'a str>,
+    new: Option<&'a str>,
+    event_id: Option<&'a str>,
+    directory_id: Option<&'a str>,
+    actor: &'a str,
+    at: Timestamp,
+    removal: bool,
+    recorded_at: Timestamp,
+}
+
+/// A change as shown.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = changes)]
+#[allow(missing_docs, reason = "the columns are described in the migrations")]
+pub struct ChangeRow {
+    pub id: i64,
+    pub profile_id: String,
+    pub what: String,
+    pub name: String,
+    pub old: Option<String>,
+    pub new: Option<String>,
+    pub event_id: Option<String>,
+    pub directory_id: Option<String>,
+    pub actor: String,
+    pub at: Timestamp,
+    pub recorded_at: Timestamp,
+}
+
+/// Adds changes.
+pub fn add(conn: &mut Conn, all: &[Caused], now: Timestamp) -> QueryResult<()> {
+    for chunk in all.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<NewRow<'_>> = chunk
+            .iter()
+            .map(|one| NewRow {
+                organization_id: &one.organization_id,
+                profile_id: &one.change.profile_id,
+                what: one.change.what,
+                name: &one.change.name,
+                old: one.change.old.as_deref(),
+                new: one.change.new.as_deref(),
+                event_id: one.event_id.as_deref(),
+                directory_id: one.directory_id.as_deref(),
+                actor: &one.actor,
+                at: one.at,
+                removal: one.removal,
+                recorded_at: now,
+            })
+            .collect();
+        on_backend!(conn, c => diesel::insert_into(changes::table).values(&rows).execute(c))?;
+    }
+    Ok(())
+}
+
+/// The changes of one profile, oldest first.
+pub fn of_profile(conn: &mut Conn, profile: &str) -> QueryResult<Vec<ChangeRow>> {
+    on_backend!(conn, c => changes::table
+        .filter(changes::profile_id.eq(profile))
+        .order(changes::id)
+        .select(ChangeRow::as_select())
+        .load(c))
+}
+
+/// The changes that one event made.
+pub fn of_event(conn: &mut Conn, event: &str) -> QueryResult<Vec<ChangeRow>> {
+    on_backend!(conn, c => changes::table
+        .filter(changes::event_id.eq(event))
+        .order(changes::id)
+        .select(ChangeRow::as_select())
+        .load(c))
+}
+
+/// Moves the changes of a profile that turned out to be another's.
+pub fn reassign(conn: &mut Conn, from: &str, to: &str) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::update(changes::table.filter(changes::profile_id.eq(from)))
+        .set(changes::profile_id.eq(to))
+        .execute(c))?;
+    Ok(())
+}

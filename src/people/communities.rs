@@ -1,0 +1,211 @@
+//! Communities and their memberships as rows. Manual and rule rows stand side by side; ended rows
+//! stay, as the snapshot a return restores.
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+
+use crate::clock::Timestamp;
+use crate::db::schema::{communities, memberships, profiles};
+use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
+use crate::roll::{Membership, Role, Source};
+
+/// A community.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Insertable, Selectable)]
+#[diesel(table_name = communities, treat_none_as_default_value = false)]
+#[allow(missing_docs, reason = "the columns are described in the migrations")]
+pub struct Community {
+    pub id: String,
+    pub organization_id: String,
+    pub name: String,
+    pub rules: String,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub orphaned_at: Option<Timestamp>,
+}
+
+/// Adds a community; false when the organization has one of that name.
+pub fn create(conn: &mut Conn, one: &Community) -> QueryResult<bool> {
+    let added =
+        on_backend!(conn, c => diesel::insert_into(communities::table).values(one).on_conflict_do_nothing().execute(c))?;
+    Ok(added > 0)
+}
+
+/// One community.
+pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<Community>> {
+    on_backend!(conn, c => communities::table.find(id).first(c).optional())
+}
+
+/// Communities, newest first, from a cursor on.
+pub fn list(
+    conn: &mut Conn,
+    organization: Option<&str>,
+    before: Option<(Timestamp, String)>,
+    limit: i64,
+) -> QueryResult<Vec<Community>> {
+    on_backend!(conn, c => {
+        let mut query = communities::table
+            .order((communities::created_at.desc(), communities::id.desc()))
+            .limit(limit)
+            .into_boxed();
+        if let Some(organization) = organization {
+            query = query.filter(communities::organization_id.eq(organization));
+        }
+        if let Some((at, id)) = before {
+            query = query.filter(communities::created_at.lt(at).or(communities::created_at.eq(at).and(communities::id.lt(id))));
+        }
+        query.load(c)
+    })
+}
+
+/// Changes name and rules.
+pub fn update(conn: &mut Conn, one: &Community) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::update(communities::table.find(&one.id))
+        .set((
+            communities::name.eq(&one.name),
+            communities::rules.eq(&one.rules),
+            communities::updated_at.eq(one.updated_at),
+            communities::orphaned_at.eq(one.orphaned_at),
+        ))
+        .execute(c))?;
+    Ok(())
+}
+
+/// Deletes a community with its memberships; false when there was none.
+pub fn delete(conn: &mut Conn, id: &str) -> QueryResult<bool> {
+    Ok(on_backend!(conn, c => diesel::delete(communities::table.find(id)).execute(c))? > 0)
+}
+
+#[derive(Queryable, Insertable)]
+#[diesel(table_name = memberships, treat_none_as_default_value = false)]
+struct Row {
+    community_id: String,
+    profile_id: String,
+    source: String,
+    organization_id: String,
+    role: String,
+    former_role: Option<String>,
+    granted_at: Timestamp,
+    ended_at: Option<Timestamp>,
+    ended_reason: Option<String>,
+}
+
+impl From<Row> for Membership {
+    fn from(row: Row) -> Self {
+        Self {
+            community_id: row.community_id,
+            profile_id: row.profile_id,
+            source: Source::parse(&row.source).unwrap_or(Source::Manual),
+            role: Role::parse(&row.role).unwrap_or(Role::Member),
+            former_role: row.former_role.as_deref().and_then(Role::parse),
+            granted_at: row.granted_at,
+            ended_at: row.ended_at,
+            ended_reason: row.ended_reason,
+        }
+    }
+}
+
+/// All memberships, open and ended, of the given profiles.
+pub fn memberships_of(conn: &mut Conn, profiles: &[String]) -> QueryResult<BTreeMap<String, Vec<Membership>>> {
+    let mut by_profile: BTreeMap<String, Vec<Membership>> = BTreeMap::new();
+    for chunk in profiles.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<Row> = on_backend!(conn, c => memberships::table
+            .filter(memberships::profile_id.eq_any(chunk))
+            .order((memberships::community_id, memberships::source))
+            .load(c))?;
+        for row in rows {
+            by_profile.entry(row.profile_id.clone()).or_default().push(row.into());
+        }
+    }
+    Ok(by_profile)
+}
+
+/// Writes memberships, new or known, each with its organization.
+pub fn save_memberships(conn: &mut Conn, all: &[(String, Membership)]) -> QueryResult<()> {
+    for chunk in all.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<Row> = chunk
+            .iter()
+            .map(|(organization_id, one)| Row {
+                community_id: one.community_id.clone(),
+                profile_id: one.profile_id.clone(),
+                source: one.source.as_str().to_owned(),
+                organization_id: organization_id.clone(),
+                role: one.role.as_str().to_owned(),
+                former_role: one.former_role.map(|role| role.as_str().to_owned()),
+                granted_at: one.granted_at,
+                ended_at: one.ended_at,
+                ended_reason: one.ended_reason.clone(),
+            })
+            .collect();
+        on_backend!(conn, c => diesel::insert_into(memberships::table)
+            .values(&rows)
+            .on_conflict((memberships::community_id, memberships::profile_id, memberships::source))
+            .do_update()
+            .set((
+                memberships::role.eq(excluded(memberships::role)),
+                memberships::former_role.eq(excluded(memberships::former_role)),
+                memberships::granted_at.eq(excluded(memberships::granted_at)),
+                memberships::ended_at.eq(excluded(memberships::ended_at)),
+                memberships::ended_reason.eq(excluded(memberships::ended_reason)),
+            ))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// Deletes all membership rows of the given profiles: they were moved to others.
+pub fn forget(conn: &mut Conn, profiles: &[String]) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::delete(memberships::table.filter(memberships::profile_id.eq_any(profiles))).execute(c))?;
+    Ok(())
+}
+
+/// A member as shown: one row a person, admin before member, manual before rule.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+#[allow(missing_docs, reason = "the columns are described in the migrations")]
+pub struct MemberRow {
+    pub profile_id: String,
+    pub display_name: String,
+    pub email: Option<String>,
+    pub role: String,
+    pub source: String,
+    pub granted_at: Timestamp,
+}
+
+/// The open memberships of a community, by name.
+pub fn members(conn: &mut Conn, community: &str) -> QueryResult<Vec<MemberRow>> {
+    on_backend!(conn, c => memberships::table
+        .inner_join(profiles::table.on(profiles::id.eq(memberships::profile_id)))
+        .filter(memberships::community_id.eq(community))
+        .filter(memberships::ended_at.is_null())
+        .order((profiles::display_name, profiles::id, memberships::source))
+        .select((
+            profiles::id,
+            profiles::display_name,
+            profiles::email,
+            memberships::role,
+            memberships::source,
+            memberships::granted_at,
+        ))
+        .load(c))
+}
+
+/// The communities each profile is in now: (id, name, role).
+pub fn of_profiles(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String, Vec<(String, String, String)>>> {
+    let rows: Vec<(String, String, String, String)> = on_backend!(conn, c => memberships::table
+        .inner_join(communities::table.on(communities::id.eq(memberships::community_id)))
+        .filter(memberships::profile_id.eq_any(ids))
+        .filter(memberships::ended_at.is_null())
+        .order((communities::name, memberships::role))
+        .select((memberships::profile_id, communities::id, communities::name, memberships::role))
+        .load(c))?;
+    let mut by_profile: BTreeMap<String, Vec<(String, String, String)>> = BTreeMap::new();
+    for (profile, id, name, role) in rows {
+        let theirs = by_profile.entry(profile).or_default();
+        // Ordered by role, "admin" comes first: a manual and a rule row show as the stronger one.
+        if theirs.iter().all(|(known, _, _)| *known != id) {
+            theirs.push((id, name, role));
+        }
+    }
+    Ok(by_profile)
+}

@@ -1,0 +1,146 @@
+//! Groups and their edges as rows. An edge may stand before its user or its group is known (R16).
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+
+use crate::clock::Timestamp;
+use crate::db::schema::{group_edges, groups};
+use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
+use crate::roll::{Edge, Group};
+use crate::workos::OrderKey;
+
+use super::{to_json, unreadable};
+
+#[derive(Insertable)]
+#[diesel(table_name = groups, treat_none_as_default_value = false)]
+struct GroupRow<'a> {
+    id: &'a str,
+    organization_id: &'a str,
+    directory_id: &'a str,
+    idp_id: Option<&'a str>,
+    name: &'a str,
+    state: &'static str,
+    remembered: String,
+}
+
+/// Those of the given groups that are known.
+pub fn load(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String, Group>> {
+    let rows: Vec<(String, String)> = on_backend!(conn, c => groups::table
+        .filter(groups::id.eq_any(ids))
+        .select((groups::id, groups::remembered))
+        .load(c))?;
+    rows.into_iter()
+        .map(|(id, remembered)| {
+            let group = serde_json::from_str(&remembered).map_err(|error| unreadable("group", &id, &error))?;
+            Ok((id, group))
+        })
+        .collect()
+}
+
+/// Writes groups, new or known, each with its organization.
+pub fn save(conn: &mut Conn, all: &[(&str, &Group)]) -> QueryResult<()> {
+    let rows: Vec<GroupRow<'_>> = all
+        .iter()
+        .map(|(organization_id, group)| {
+            Ok(GroupRow {
+                id: &group.id,
+                organization_id,
+                directory_id: &group.directory_id,
+                idp_id: group.idp_id.as_deref(),
+                name: &group.name,
+                state: if group.exists() { "active" } else { "deleted" },
+                remembered: to_json(group)?,
+            })
+        })
+        .collect::<QueryResult<_>>()?;
+    on_backend!(conn, c => diesel::insert_into(groups::table)
+        .values(&rows)
+        .on_conflict(groups::id)
+        .do_update()
+        .set((
+            groups::idp_id.eq(excluded(groups::idp_id)),
+            groups::name.eq(excluded(groups::name)),
+            groups::state.eq(excluded(groups::state)),
+            groups::remembered.eq(excluded(groups::remembered)),
+        ))
+        .execute(c))?;
+    Ok(())
+}
+
+#[derive(Queryable, Insertable)]
+#[diesel(table_name = group_edges, treat_none_as_default_value = false)]
+struct EdgeRow {
+    group_id: String,
+    directory_user_id: String,
+    organization_id: String,
+    present: bool,
+    at: Timestamp,
+    removal: bool,
+    event_id: String,
+    recorded_at: Timestamp,
+}
+
+impl From<EdgeRow> for Edge {
+    fn from(row: EdgeRow) -> Self {
+        Self {
+            group_id: row.group_id,
+            directory_user_id: row.directory_user_id,
+            present: row.present,
+            key: OrderKey { at: row.at, removal: row.removal, event_id: row.event_id },
+        }
+    }
+}
+
+/// The edges of the given directory users.
+pub fn edges_of_links(conn: &mut Conn, directory_users: &[String]) -> QueryResult<Vec<Edge>> {
+    let rows: Vec<EdgeRow> = on_backend!(conn, c => group_edges::table
+        .filter(group_edges::directory_user_id.eq_any(directory_users))
+        .load(c))?;
+    Ok(rows.into_iter().map(Edge::from).collect())
+}
+
+/// Writes edges, new or known.
+pub fn save_edges(conn: &mut Conn, all: &[(String, Edge)], now: Timestamp) -> QueryResult<()> {
+    for chunk in all.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<EdgeRow> = chunk
+            .iter()
+            .map(|(organization_id, edge)| EdgeRow {
+                group_id: edge.group_id.clone(),
+                directory_user_id: edge.directory_user_id.clone(),
+                organization_id: organization_id.clone(),
+                present: edge.present,
+                at: edge.key.at,
+                removal: edge.key.removal,
+                event_id: edge.key.event_id.clone(),
+                recorded_at: now,
+            })
+            .collect();
+        on_backend!(conn, c => diesel::insert_into(group_edges::table)
+            .values(&rows)
+            .on_conflict((group_edges::group_id, group_edges::directory_user_id))
+            .do_update()
+            .set((
+                group_edges::present.eq(excluded(group_edges::present)),
+                group_edges::at.eq(excluded(group_edges::at)),
+                group_edges::removal.eq(excluded(group_edges::removal)),
+                group_edges::event_id.eq(excluded(group_edges::event_id)),
+            ))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// The groups each directory user is in now: (id, name).
+pub fn of_links(conn: &mut Conn, directory_users: &[String]) -> QueryResult<BTreeMap<String, Vec<(String, String)>>> {
+    let edges = edges_of_links(conn, directory_users)?;
+    let ids: Vec<String> = edges.iter().map(|edge| edge.group_id.clone()).collect();
+    let known = load(conn, &ids)?;
+    let mut by_link: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    for edge in edges.iter().filter(|edge| edge.holds(known.get(&edge.group_id))) {
+        let name = known.get(&edge.group_id).map(|group| group.name.clone()).unwrap_or_default();
+        by_link.entry(edge.directory_user_id.clone()).or_default().push((edge.group_id.clone(), name));
+    }
+    Ok(by_link)
+}

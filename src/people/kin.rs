@@ -1,0 +1,229 @@
+//! Loading and writing kin: the links that share a key, found by following keys to links and links
+//! to keys until nothing new comes, then links and people in one query each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+
+use crate::clock::Timestamp;
+use crate::db::schema::{link_keys, links, profiles};
+use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
+use crate::roll::{Link, Person};
+use crate::workos::OrderKey;
+
+use super::{to_json, unreadable};
+
+/// A key within its organization.
+pub type Key = (String, String);
+
+/// Kin as it was found: links and people, and the keys of each link.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The organization and keys of each directory user, links that are only known by key included.
+    pub keys: BTreeMap<String, BTreeSet<Key>>,
+    /// Links by directory user id.
+    pub links: BTreeMap<String, Link>,
+    /// People by profile id.
+    pub people: BTreeMap<String, Person>,
+    /// When each profile was first recorded here.
+    pub recorded: BTreeMap<String, Timestamp>,
+}
+
+/// Finds everything that shares a key, over any number of steps, with the seeds.
+pub fn find(conn: &mut Conn, seed_links: &BTreeSet<String>, seed_keys: &BTreeSet<Key>) -> QueryResult<Found> {
+    let mut found = Found::default();
+    let mut new_links: BTreeSet<String> = seed_links.clone();
+    let mut new_keys: BTreeSet<Key> = seed_keys.clone();
+    let mut seen_links = BTreeSet::new();
+    let mut seen_keys = BTreeSet::new();
+    while !new_links.is_empty() || !new_keys.is_empty() {
+        seen_links.extend(new_links.iter().cloned());
+        seen_keys.extend(new_keys.iter().cloned());
+        let mut rows = keys_of_links(conn, &new_links)?;
+        rows.extend(links_of_keys(conn, &new_keys)?);
+        new_links = BTreeSet::new();
+        new_keys = BTreeSet::new();
+        for (key, link) in rows {
+            if !seen_links.contains(&link) {
+                new_links.insert(link.clone());
+            }
+            if !seen_keys.contains(&key) {
+                new_keys.insert(key.clone());
+            }
+            found.keys.entry(link).or_default().insert(key);
+        }
+    }
+    load_links(conn, &seen_links, &mut found)?;
+    load_people(conn, &mut found)?;
+    Ok(found)
+}
+
+fn keys_of_links(conn: &mut Conn, of: &BTreeSet<String>) -> QueryResult<Vec<(Key, String)>> {
+    let of: Vec<&String> = of.iter().collect();
+    let mut all = Vec::new();
+    for chunk in of.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<(String, String, String)> =
+            on_backend!(conn, c => link_keys::table.filter(link_keys::directory_user_id.eq_any(chunk)).load(c))?;
+        all.extend(rows.into_iter().map(|(organization, key, link)| ((organization, key), link)));
+    }
+    Ok(all)
+}
+
+fn links_of_keys(conn: &mut Conn, of: &BTreeSet<Key>) -> QueryResult<Vec<(Key, String)>> {
+    let mut by_organization: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (organization, key) in of {
+        by_organization.entry(organization).or_default().push(key);
+    }
+    let mut all = Vec::new();
+    for (organization, keys) in by_organization {
+        for chunk in keys.chunks(ROWS_PER_STATEMENT) {
+            let rows: Vec<(String, String, String)> = on_backend!(conn, c => link_keys::table
+                .filter(link_keys::organization_id.eq(organization))
+                .filter(link_keys::key.eq_any(chunk))
+                .load(c))?;
+            all.extend(rows.into_iter().map(|(organization, key, link)| ((organization, key), link)));
+        }
+    }
+    Ok(all)
+}
+
+fn load_links(conn: &mut Conn, ids: &BTreeSet<String>, found: &mut Found) -> QueryResult<()> {
+    let ids: Vec<&String> = ids.iter().collect();
+    for chunk in ids.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<(String, String, String)> = on_backend!(conn, c => links::table
+            .filter(links::directory_user_id.eq_any(chunk))
+            .select((links::directory_user_id, links::organization_id, links::remembered))
+            .load(c))?;
+        for (id, _, remembered) in rows {
+            let link: Link = serde_json::from_str(&remembered).map_err(|error| unreadable("link", &id, &error))?;
+            found.links.insert(id, link);
+        }
+    }
+    Ok(())
+}
+
+fn load_people(conn: &mut Conn, found: &mut Found) -> QueryResult<()> {
+    let ids: BTreeSet<&String> = found.links.values().map(|link| &link.person).collect();
+    let ids: Vec<&String> = ids.into_iter().collect();
+    let mut people = BTreeMap::new();
+    for chunk in ids.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<(String, String, Timestamp)> = on_backend!(conn, c => profiles::table
+            .filter(profiles::id.eq_any(chunk))
+            .select((profiles::id, profiles::remembered, profiles::recorded_at))
+            .load(c))?;
+        for (id, remembered, recorded_at) in rows {
+            let person: Person = serde_json::from_str(&remembered).map_err(|error| unreadable("profile", &id, &error))?;
+            found.recorded.insert(id.clone(), recorded_at);
+            people.insert(id, person);
+        }
+    }
+    found.people = people;
+    Ok(())
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = links, treat_none_as_default_value = false)]
+struct LinkRow<'a> {
+    directory_user_id: &'a str,
+    organization_id: &'a str,
+    directory_id: &'a str,
+    idp_id: Option<&'a str>,
+    profile_id: Option<&'a str>,
+    state: &'static str,
+    remembered: String,
+    last_at: Timestamp,
+    last_removal: bool,
+    last_event_id: &'a str,
+}
+
+/// How a link is shown: its state, or that it waits for a decision.
+pub fn shown_state(link: &Link) -> &'static str {
+    if link.contest.is_some() { "conflict" } else { link.state.as_str() }
+}
+
+/// Writes links, new or known.
+pub fn save_links(conn: &mut Conn, all: &[(&str, &Link)]) -> QueryResult<()> {
+    for chunk in all.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<LinkRow<'_>> = chunk
+            .iter()
+            .map(|(organization_id, link)| {
+                Ok(LinkRow {
+                    directory_user_id: &link.id,
+                    organization_id,
+                    directory_id: &link.directory_id,
+                    idp_id: link.idp_id.as_deref(),
+                    profile_id: Some(&link.person),
+                    state: shown_state(link),
+                    remembered: to_json(link)?,
+                    last_at: link.last.at,
+                    last_removal: link.last.removal,
+                    last_event_id: &link.last.event_id,
+                })
+            })
+            .collect::<QueryResult<_>>()?;
+        on_backend!(conn, c => diesel::insert_into(links::table)
+            .values(&rows)
+            .on_conflict(links::directory_user_id)
+            .do_update()
+            .set((
+                links::directory_id.eq(excluded(links::directory_id)),
+                links::idp_id.eq(excluded(links::idp_id)),
+                links::profile_id.eq(excluded(links::profile_id)),
+                links::state.eq(excluded(links::state)),
+                links::remembered.eq(excluded(links::remembered)),
+                links::last_at.eq(excluded(links::last_at)),
+                links::last_removal.eq(excluded(links::last_removal)),
+                links::last_event_id.eq(excluded(links::last_event_id)),
+            ))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// Adds keys of links; known ones stay.
+pub fn save_keys(conn: &mut Conn, all: &[(Key, String)]) -> QueryResult<()> {
+    for chunk in all.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<_> = chunk
+            .iter()
+            .map(|((organization, key), link)| {
+                (link_keys::organization_id.eq(organization), link_keys::key.eq(key), link_keys::directory_user_id.eq(link))
+            })
+            .collect();
+        on_backend!(conn, c => diesel::insert_into(link_keys::table).values(&rows).on_conflict_do_nothing().execute(c))?;
+    }
+    Ok(())
+}
+
+#[derive(QueryableByName)]
+struct LinkId {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    id: String,
+}
+
+/// Links that a turn of a directory may concern: those kin to one of its links with something newer
+/// than the turn, and those of the organization that wait for a decision.
+pub fn concerned_by_turn(
+    conn: &mut Conn,
+    organization: &str,
+    directory: &str,
+    key: &OrderKey,
+) -> QueryResult<BTreeSet<String>> {
+    use diesel::sql_types::{BigInt, Text};
+    let sql = "SELECT DISTINCT l.directory_user_id AS id FROM links l \
+         JOIN link_keys o ON o.directory_user_id = l.directory_user_id \
+         JOIN link_keys k ON k.organization_id = o.organization_id AND k.key = o.key \
+         JOIN links d ON d.directory_user_id = k.directory_user_id \
+         WHERE l.organization_id = $1 AND d.directory_id = $2 AND l.last_at >= $3";
+    let newer: Vec<LinkId> = on_backend!(conn, c => diesel::sql_query(sql)
+        .bind::<Text, _>(organization)
+        .bind::<Text, _>(directory)
+        .bind::<BigInt, _>(key.at.micros())
+        .load(c))?;
+    let waiting: Vec<String> = on_backend!(conn, c => links::table
+        .filter(links::organization_id.eq(organization))
+        .filter(links::state.eq("conflict"))
+        .select(links::directory_user_id)
+        .load(c))?;
+    Ok(newer.into_iter().map(|row| row.id).chain(waiting).collect())
+}

@@ -1,0 +1,25 @@
+//! Rows and set queries for what the roll knows: organizations, directories, profiles, links,
+//! statements, groups, communities, changes. Functions take `conn` first and run in the caller's
+//! transaction; each loads or writes a whole set in one statement.
+
+pub mod changes;
+pub mod communities;
+pub mod directories;
+pub mod groups;
+pub mod kin;
+pub mod organizations;
+pub mod profiles;
+pub mod statements;
+
+/// A JSON column that we wrote ourselves and cannot read: the database was edited by hand, or is
+/// from another version.
+pub(crate) fn unreadable(what: &str, id: &str, error: &serde_json::Error) -> diesel::result::Error {
+    diesel::result::Error::DeserializationError(
+        format!("the stored {what} of {id} is not what this version writes: {error}").into(),
+    )
+}
+
+/// Serializes what we keep as JSON text.
+pub(crate) fn to_json<T: serde::Serialize>(value: &T) -> diesel::QueryResult<String> {
+    serde_json::to_string(value).map_err(|error| diesel::result::Error::SerializationError(error.into()))
+}

@@ -1,0 +1,96 @@
+//! Organizations: WorkOS's id, whether their triggers may fire (armed), and their settings. One is
+//! created at first sight (C9).
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+
+use crate::clock::Timestamp;
+use crate::db::schema::organizations;
+use crate::db::{Conn, on_backend};
+use crate::roll::Settings;
+
+use super::unreadable;
+
+/// An organization.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Organization {
+    /// WorkOS's id.
+    pub id: String,
+    /// Its name, if anybody said one.
+    pub name: Option<String>,
+    /// Since when its triggers may fire (R56).
+    pub armed_at: Option<Timestamp>,
+    /// What its operators set.
+    pub settings: Settings,
+    /// When it was first heard of.
+    pub first_seen_at: Timestamp,
+}
+
+type Row = (String, Option<String>, Option<Timestamp>, String, Timestamp);
+
+fn read((id, name, armed_at, settings, first_seen_at): Row) -> QueryResult<Organization> {
+    let settings = serde_json::from_str(&settings).map_err(|error| unreadable("settings", &id, &error))?;
+    Ok(Organization { id, name, armed_at, settings, first_seen_at })
+}
+
+/// Those of the given ids that exist.
+pub fn load(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String, Organization>> {
+    let rows: Vec<Row> = on_backend!(conn, c => organizations::table.filter(organizations::id.eq_any(ids)).load(c))?;
+    rows.into_iter().map(|row| read(row).map(|one| (one.id.clone(), one))).collect()
+}
+
+/// One organization.
+pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<Organization>> {
+    Ok(load(conn, &[id.to_owned()])?.into_values().next())
+}
+
+/// All of them, newest first, from a cursor on.
+pub fn list(
+    conn: &mut Conn,
+    only: Option<&str>,
+    before: Option<(Timestamp, String)>,
+    limit: i64,
+) -> QueryResult<Vec<Organization>> {
+    let rows: Vec<Row> = on_backend!(conn, c => {
+        let mut query = organizations::table
+            .order((organizations::first_seen_at.desc(), organizations::id.desc()))
+            .limit(limit)
+            .into_boxed();
+        if let Some(only) = only {
+            query = query.filter(organizations::id.eq(only));
+        }
+        if let Some((at, id)) = before {
+            query = query.filter(organizations::first_seen_at.lt(at).or(organizations::first_seen_at.eq(at).and(organizations::id.lt(id))));
+        }
+        query.load(c)
+    })?;
+    rows.into_iter().map(read).collect()
+}
+
+/// Creates those that are not there yet, armed or not.
+pub fn ensure(conn: &mut Conn, ids: &[String], armed: bool, now: Timestamp) -> QueryResult<()> {
+    let rows: Vec<_> = ids
+        .iter()
+        .map(|id| {
+            (
+                organizations::id.eq(id),
+                organizations::armed_at.eq(armed.then_some(now)),
+                organizations::settings.eq("{}"),
+                organizations::first_seen_at.eq(now),
+            )
+        })
+        .collect();
+    for row in rows {
+        on_backend!(conn, c => diesel::insert_into(organizations::table).values(row.clone()).on_conflict_do_nothing().execute(c))?;
+    }
+    Ok(())
+}
+
+/// Arms or disarms; false when there is no such organization.
+pub fn set_armed(conn: &mut Conn, id: &str, armed_at: Option<Timestamp>) -> QueryResult<bool> {
+    let changed = on_backend!(conn, c => diesel::update(organizations::table.find(id))
+        .set(organizations::armed_at.eq(armed_at))
+        .execute(c))?;
+    Ok(changed > 0)
+}

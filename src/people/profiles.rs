@@ -1,0 +1,265 @@
+//! Profiles as rows: written set-wise from what the roll composed, read one by one or as lists.
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+
+use crate::clock::Timestamp;
+use crate::db::schema::{links, profiles};
+use crate::db::{Conn, ROWS_PER_STATEMENT, contains, on_backend};
+use crate::roll::{Person, Profile};
+
+use super::to_json;
+
+/// A profile row as shown.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = profiles)]
+#[allow(missing_docs, reason = "the columns are described in the migrations")]
+pub struct ProfileRow {
+    pub id: String,
+    pub organization_id: String,
+    pub status: String,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub display_name: String,
+    pub email: Option<String>,
+    pub title: Option<String>,
+    pub department: Option<String>,
+    pub pronouns: Option<String>,
+    pub start_date: Option<String>,
+    pub manager_email: Option<String>,
+    pub employee_number: Option<String>,
+    pub attributes: String,
+    pub warnings: String,
+    pub period: String,
+    pub first_seen_at: Timestamp,
+    pub recorded_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub removed_at: Option<Timestamp>,
+    pub removed_reason: Option<String>,
+}
+
+/// A link as shown.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = links)]
+#[allow(missing_docs, reason = "the columns are described in the migrations")]
+pub struct LinkRow {
+    pub directory_user_id: String,
+    pub directory_id: String,
+    pub idp_id: Option<String>,
+    pub profile_id: Option<String>,
+    pub state: String,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = profiles, treat_none_as_default_value = false)]
+struct NewRow<'a> {
+    id: &'a str,
+    organization_id: &'a str,
+    status: &'static str,
+    first_name: Option<&'a str>,
+    last_name: Option<&'a str>,
+    display_name: &'a str,
+    email: Option<&'a str>,
+    email_key: Option<String>,
+    title: Option<&'a str>,
+    department: Option<&'a str>,
+    pronouns: Option<&'a str>,
+    start_date: Option<&'a str>,
+    manager_email: Option<&'a str>,
+    employee_number: Option<&'a str>,
+    attributes: String,
+    warnings: String,
+    remembered: String,
+    period: &'a str,
+    search: String,
+    first_seen_at: Timestamp,
+    recorded_at: Timestamp,
+    updated_at: Timestamp,
+    removed_at: Option<Timestamp>,
+    removed_reason: Option<&'a str>,
+}
+
+/// What a profile's row is made of.
+#[derive(Debug, Clone)]
+pub struct ToSave<'a> {
+    /// The organization.
+    pub organization_id: &'a str,
+    /// What is shown.
+    pub profile: &'a Profile,
+    /// What the roll remembers.
+    pub person: &'a Person,
+    /// When it was first recorded here.
+    pub recorded_at: Timestamp,
+}
+
+/// How addresses are compared (R22).
+pub fn email_key(email: &str) -> String {
+    email.trim().to_lowercase()
+}
+
+fn new_row<'a>(one: &ToSave<'a>) -> QueryResult<NewRow<'a>> {
+    let profile = one.profile;
+    let searched = ["display_name", "first_name", "last_name", "email", "title", "department"];
+    let search: Vec<String> = searched.iter().filter_map(|name| profile.field(name)).map(str::to_lowercase).collect();
+    Ok(NewRow {
+        id: &profile.id,
+        organization_id: one.organization_id,
+        status: profile.status.as_str(),
+        first_name: profile.field("first_name"),
+        last_name: profile.field("last_name"),
+        display_name: profile.field("display_name").unwrap_or_default(),
+        email: profile.field("email"),
+        email_key: profile.field("email").map(email_key),
+        title: profile.field("title"),
+        department: profile.field("department"),
+        pronouns: profile.field("pronouns"),
+        start_date: profile.field("start_date"),
+        manager_email: profile.field("manager_email"),
+        employee_number: profile.field("employee_number"),
+        attributes: to_json(&profile.attributes)?,
+        warnings: to_json(&profile.warnings)?,
+        remembered: to_json(one.person)?,
+        period: &profile.period,
+        search: search.join(" "),
+        first_seen_at: profile.first_seen,
+        recorded_at: one.recorded_at,
+        updated_at: profile.updated,
+        removed_at: profile.removed_at,
+        removed_reason: profile.removed_reason.as_deref(),
+    })
+}
+
+/// Writes profiles, new or known, all columns but the time they were first recorded.
+pub fn save(conn: &mut Conn, all: &[ToSave<'_>]) -> QueryResult<()> {
+    for chunk in all.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<NewRow<'_>> = chunk.iter().map(new_row).collect::<QueryResult<_>>()?;
+        on_backend!(conn, c => diesel::insert_into(profiles::table)
+            .values(&rows)
+            .on_conflict(profiles::id)
+            .do_update()
+            .set((
+                profiles::status.eq(excluded(profiles::status)),
+                profiles::first_name.eq(excluded(profiles::first_name)),
+                profiles::last_name.eq(excluded(profiles::last_name)),
+                profiles::display_name.eq(excluded(profiles::display_name)),
+                profiles::email.eq(excluded(profiles::email)),
+                profiles::email_key.eq(excluded(profiles::email_key)),
+                profiles::title.eq(excluded(profiles::title)),
+                profiles::department.eq(excluded(profiles::department)),
+                profiles::pronouns.eq(excluded(profiles::pronouns)),
+                profiles::start_date.eq(excluded(profiles::start_date)),
+                profiles::manager_email.eq(excluded(profiles::manager_email)),
+                profiles::employee_number.eq(excluded(profiles::employee_number)),
+                profiles::attributes.eq(excluded(profiles::attributes)),
+                profiles::warnings.eq(excluded(profiles::warnings)),
+                profiles::remembered.eq(excluded(profiles::remembered)),
+                profiles::period.eq(excluded(profiles::period)),
+                profiles::search.eq(excluded(profiles::search)),
+                profiles::first_seen_at.eq(excluded(profiles::first_seen_at)),
+                profiles::updated_at.eq(excluded(profiles::updated_at)),
+                profiles::removed_at.eq(excluded(profiles::removed_at)),
+                profiles::removed_reason.eq(excluded(profiles::removed_reason)),
+            ))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// Deletes rows of people who turned out to be somebody else; what hung on them was moved before.
+pub fn delete(conn: &mut Conn, ids: &[String]) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::delete(profiles::table.filter(profiles::id.eq_any(ids))).execute(c))?;
+    Ok(())
+}
+
+/// Which profiles. Everything given must hold.
+#[derive(Debug, Clone, Default)]
+pub struct ProfileFilter {
+    /// One organization.
+    pub organization_id: Option<String>,
+    /// One status; all when not given.
+    pub status: Option<String>,
+    /// Text in name, address, title or department.
+    pub q: Option<String>,
+    /// One department, as written.
+    pub department: Option<String>,
+    /// Only rows after this one in the list (the cursor).
+    pub after: Option<(Timestamp, String)>,
+}
+
+/// Profiles that match, newest first.
+pub fn list(conn: &mut Conn, filter: &ProfileFilter, limit: i64) -> QueryResult<Vec<ProfileRow>> {
+    on_backend!(conn, c => {
+        let mut query = profiles::table
+            .select(ProfileRow::as_select())
+            .order((profiles::first_seen_at.desc(), profiles::id.desc()))
+            .limit(limit)
+            .into_boxed();
+        if let Some(organization) = &filter.organization_id {
+            query = query.filter(profiles::organization_id.eq(organization));
+        }
+        if let Some(status) = &filter.status {
+            query = query.filter(profiles::status.eq(status));
+        }
+        if let Some(department) = &filter.department {
+            query = query.filter(profiles::department.eq(department));
+        }
+        if let Some(q) = &filter.q {
+            query = query.filter(profiles::search.like(contains(&q.to_lowercase())).escape('\\'));
+        }
+        if let Some((at, id)) = &filter.after {
+            query = query.filter(profiles::first_seen_at.lt(*at)
+                .or(profiles::first_seen_at.eq(*at).and(profiles::id.lt(id))));
+        }
+        query.load(c)
+    })
+}
+
+/// Those of the given ids that exist.
+pub fn load(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String, ProfileRow>> {
+    let rows: Vec<ProfileRow> = on_backend!(conn, c => profiles::table
+        .filter(profiles::id.eq_any(ids))
+        .select(ProfileRow::as_select())
+        .load(c))?;
+    Ok(rows.into_iter().map(|row| (row.id.clone(), row)).collect())
+}
+
+/// One profile.
+pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<ProfileRow>> {
+    Ok(load(conn, &[id.to_owned()])?.into_values().next())
+}
+
+/// Everybody of an organization under an address, whatever their status.
+pub fn by_email(conn: &mut Conn, organization: &str, email: &str) -> QueryResult<Vec<ProfileRow>> {
+    on_backend!(conn, c => profiles::table
+        .filter(profiles::organization_id.eq(organization))
+        .filter(profiles::email_key.eq(email_key(email)))
+        .select(ProfileRow::as_select())
+        .load(c))
+}
+
+/// The links of the given profiles, by profile.
+pub fn links_of(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String, Vec<LinkRow>>> {
+    let rows: Vec<LinkRow> = on_backend!(conn, c => links::table
+        .filter(links::profile_id.eq_any(ids))
+        .order(links::directory_user_id)
+        .select(LinkRow::as_select())
+        .load(c))?;
+    let mut by_profile: BTreeMap<String, Vec<LinkRow>> = BTreeMap::new();
+    for row in rows {
+        if let Some(profile) = row.profile_id.clone() {
+            by_profile.entry(profile).or_default().push(row);
+        }
+    }
+    Ok(by_profile)
+}
+
+/// The profile behind each of the given directory users.
+pub fn profile_of_links(conn: &mut Conn, directory_users: &[String]) -> QueryResult<BTreeMap<String, String>> {
+    let rows: Vec<(String, Option<String>)> = on_backend!(conn, c => links::table
+        .filter(links::directory_user_id.eq_any(directory_users))
+        .select((links::directory_user_id, links::profile_id))
+        .load(c))?;
+    Ok(rows.into_iter().filter_map(|(link, profile)| Some((link, profile?))).collect())
+}

@@ -1,0 +1,145 @@
+//! A profile as shown, composed from the links of a person: links that say they work there first,
+//! by the organization's directory priority (R35); once nobody says so, the link that ended last, so
+//! that a removal changes no field (C3).
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::clock::Timestamp;
+
+use super::fold::Known;
+use super::kin::{Kin, Link, Person};
+use super::lifecycle::Status;
+
+/// The person in an organization, as shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Profile {
+    /// Our id.
+    pub id: String,
+    /// Where they stand.
+    pub status: Status,
+    /// Profile fields by name: `first_name`, `last_name`, `display_name`, `email`, `title`, …
+    pub fields: BTreeMap<&'static str, String>,
+    /// Custom fields.
+    pub attributes: Map<String, Value>,
+    /// Sentences about values that could not be taken.
+    pub warnings: Vec<String>,
+    /// The employment period (R33).
+    pub period: String,
+    /// When they were first spoken of.
+    pub first_seen: Timestamp,
+    /// When something shown last changed.
+    pub updated: Timestamp,
+    /// When they left, while they are gone.
+    pub removed_at: Option<Timestamp>,
+    /// Why they left, while they are gone.
+    pub removed_reason: Option<String>,
+}
+
+/// The profile fields that hold one text each, in the order they are shown.
+pub const FIELDS: [&str; 10] = [
+    "first_name",
+    "last_name",
+    "display_name",
+    "email",
+    "title",
+    "department",
+    "pronouns",
+    "start_date",
+    "manager_email",
+    "employee_number",
+];
+
+impl Profile {
+    /// One text field.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.fields.get(name).map(String::as_str)
+    }
+
+    /// Whether two profiles show the same; when they were touched does not count.
+    pub fn shows_the_same(&self, other: &Self) -> bool {
+        self.status == other.status
+            && self.fields == other.fields
+            && self.attributes == other.attributes
+            && self.removed_reason == other.removed_reason
+    }
+}
+
+/// Composes the profile of one person.
+pub fn compose(kin: &Kin, person: &Person, known: &Known<'_>) -> Profile {
+    let mut links: Vec<&Link> = kin.links_of(&person.id).collect();
+    links.sort_by(|one, other| by_word(one, other, known));
+    let value = |target: &str| links.iter().find_map(|link| link.values.get(target));
+    let text = |target: &str| value(target).and_then(Value::as_str).map(str::to_owned);
+
+    let mut fields = BTreeMap::new();
+    for name in FIELDS {
+        if let Some(found) = text(name) {
+            fields.insert(name, found);
+        }
+    }
+    fields.insert("display_name", display_name(&text));
+
+    let mut attributes = Map::new();
+    for link in links.iter().rev() {
+        for (target, value) in &link.values {
+            if let Some(name) = target.strip_prefix("attributes.") {
+                attributes.insert(name.to_owned(), value.clone());
+            }
+        }
+    }
+    let gone = person.status == Status::Removed;
+    Profile {
+        id: person.id.clone(),
+        status: person.status,
+        fields,
+        attributes,
+        warnings: warnings(&links),
+        period: person.period.clone(),
+        first_seen: person.first_seen,
+        updated: person.updated,
+        removed_at: person.left.as_ref().filter(|_| gone).map(|key| key.at),
+        removed_reason: person.left_reason.clone().filter(|_| gone),
+    }
+}
+
+/// Who speaks first: links that count, then by priority, then the oldest directory; among ended
+/// links the one that ended last.
+fn by_word(one: &Link, other: &Link, known: &Known<'_>) -> std::cmp::Ordering {
+    let rank = |link: &Link| {
+        let listed = &known.settings.directory_priority;
+        listed.iter().position(|id| *id == link.directory_id).unwrap_or(listed.len())
+    };
+    other.counts().cmp(&one.counts()).then_with(|| {
+        if one.counts() {
+            rank(one).cmp(&rank(other)).then_with(|| one.first.cmp(&other.first))
+        } else {
+            other.life.cmp(&one.life)
+        }
+    })
+}
+
+fn display_name(text: &dyn Fn(&str) -> Option<String>) -> String {
+    let given = [text("first_name"), text("last_name")].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    text("attributes.display_name")
+        .or_else(|| text("name"))
+        .filter(|name| !name.trim().is_empty())
+        .or_else(|| Some(given).filter(|name| !name.trim().is_empty()))
+        .or_else(|| text("email"))
+        .unwrap_or_else(|| "(no name)".to_owned())
+}
+
+fn warnings(links: &[&Link]) -> Vec<String> {
+    let mut all: Vec<String> = links.iter().flat_map(|link| link.warnings.iter().cloned()).collect();
+    if links.iter().all(|link| link.email().is_none()) {
+        all.push("email: none known".to_owned());
+    }
+    if let Some(link) = links.iter().find(|link| link.wanted_email.is_some() || link.contest.is_some()) {
+        let over = link.contest.as_ref().map_or("email", |contest| contest.over.as_str());
+        all.push(format!("{over}: somebody else works under the same one; a person has to decide"));
+    }
+    all.sort();
+    all.dedup();
+    all
+}

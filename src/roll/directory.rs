@@ -1,0 +1,50 @@
+//! The life of a directory as its events tell it: linked, deactivated, deleted, linked again. The
+//! whole list is kept, because who could be matched with whom depends on what was true at the time.
+//! Nobody's status changes by a turn of their directory alone (R36, R38, C10).
+
+use serde::{Deserialize, Serialize};
+
+use crate::workos::OrderKey;
+
+/// One event about a directory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DirectoryTurn {
+    /// When, in the order of events.
+    pub key: OrderKey,
+    /// The directory.
+    pub directory_id: String,
+    /// Whether it was linked (true), or deleted or deactivated (false).
+    pub linked: bool,
+}
+
+/// What is known of a directory.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DirectoryLife {
+    /// WorkOS's `type`, an open string (contract section 5).
+    pub kind: Option<String>,
+    /// Its turns, sorted by order key.
+    pub turns: Vec<DirectoryTurn>,
+}
+
+impl DirectoryLife {
+    /// Adds a turn at its place; false when it is known already.
+    pub fn learn(&mut self, turn: DirectoryTurn) -> bool {
+        match self.turns.binary_search(&turn) {
+            Ok(_) => false,
+            Err(place) => {
+                self.turns.insert(place, turn);
+                true
+            }
+        }
+    }
+
+    /// Whether the directory was linked at that point of the order. Never announced counts as linked (C9).
+    pub fn live_at(&self, key: &OrderKey) -> bool {
+        self.turns.iter().take_while(|turn| turn.key <= *key).last().is_none_or(|turn| turn.linked)
+    }
+
+    /// Whether it is linked now.
+    pub fn live(&self) -> bool {
+        self.turns.last().is_none_or(|turn| turn.linked)
+    }
+}

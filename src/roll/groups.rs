@@ -1,0 +1,99 @@
+//! Groups and who is in them. Both are registers: the event with the newest order key that spoke of
+//! a group, or of a (group, user) pair, wins (R15); at the same instant the ending one does (C4).
+//! A deleted group ends all its edges without one event for each, and an older late `user_added`
+//! does not reopen them (R17).
+
+use serde::{Deserialize, Serialize};
+
+use crate::workos::OrderKey;
+
+/// A directory's group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// WorkOS's id.
+    pub id: String,
+    /// Its directory.
+    pub directory_id: String,
+    /// The provider's id; Okta's is the display name (contract section 5).
+    pub idp_id: Option<String>,
+    /// Its name as last said.
+    pub name: String,
+    /// The event that last spoke of its name.
+    pub named: Option<OrderKey>,
+    /// The event that deleted it last, kept: older edges stay closed.
+    pub deleted: Option<OrderKey>,
+    /// The event that last said it exists.
+    pub seen: Option<OrderKey>,
+}
+
+impl Group {
+    /// A group nobody has told us about yet.
+    pub fn unnamed(id: &str, directory_id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            directory_id: directory_id.to_owned(),
+            idp_id: None,
+            name: String::new(),
+            named: None,
+            deleted: None,
+            seen: None,
+        }
+    }
+
+    /// Whether it exists: said to, and not deleted since.
+    pub fn exists(&self) -> bool {
+        match (&self.seen, &self.deleted) {
+            (Some(seen), Some(deleted)) => seen > deleted,
+            (_, deleted) => deleted.is_none(),
+        }
+    }
+
+    /// Takes over a created or updated event.
+    pub fn learn(&mut self, key: &OrderKey, name: Option<&str>, idp_id: Option<&str>) {
+        if self.named.as_ref().is_none_or(|named| key > named) {
+            if let Some(name) = name {
+                name.clone_into(&mut self.name);
+                self.named = Some(key.clone());
+            }
+            if let Some(idp_id) = idp_id {
+                self.idp_id = Some(idp_id.to_owned());
+            }
+        }
+        self.seen = self.seen.take().max(Some(key.clone()));
+    }
+
+    /// Takes over a deletion.
+    pub fn end(&mut self, key: &OrderKey) {
+        self.deleted = self.deleted.take().max(Some(key.clone()));
+    }
+}
+
+/// A (group, user) pair and the event that last spoke of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edge {
+    /// The group.
+    pub group_id: String,
+    /// The directory user, known yet or not (R16).
+    pub directory_user_id: String,
+    /// Added, or removed.
+    pub present: bool,
+    /// The event that said so.
+    pub key: OrderKey,
+}
+
+impl Edge {
+    /// Takes over a newer word; false when an equal or newer one is known.
+    pub fn learn(&mut self, key: &OrderKey, present: bool) -> bool {
+        if *key <= self.key {
+            return false;
+        }
+        self.present = present;
+        self.key = key.clone();
+        true
+    }
+
+    /// Whether the user is in the group, given the group's own life.
+    pub fn holds(&self, group: Option<&Group>) -> bool {
+        self.present && group.is_none_or(|group| group.deleted.as_ref().is_none_or(|deleted| self.key > *deleted))
+    }
+}

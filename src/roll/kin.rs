@@ -1,0 +1,143 @@
+//! Kin: the links of one organization that share a key (an idp id, an employee number, an e-mail
+//! address), ever said, and the people they belong to. It is the smallest part of the roll that can
+//! be folded by itself: nobody outside of it can be matched with anybody inside.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::clock::Timestamp;
+use crate::workos::OrderKey;
+
+use super::lifecycle::Status;
+
+/// Links that share keys, and their people by profile id.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Kin {
+    /// By directory user id.
+    pub links: BTreeMap<String, Link>,
+    /// By profile id.
+    pub people: BTreeMap<String, Person>,
+}
+
+/// What the directory last said of the life of a directory user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkState {
+    /// Never said to be active.
+    Pending,
+    /// Works there.
+    Active,
+    /// Was active, is not.
+    Inactive,
+    /// Deleted.
+    Deleted,
+    /// Its directory was detached and another link took its place (R37).
+    Moved,
+}
+
+impl LinkState {
+    /// As shown and stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+            Self::Deleted => "deleted",
+            Self::Moved => "moved",
+        }
+    }
+}
+
+/// One directory user attached to a person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Link {
+    /// WorkOS's directory user id.
+    pub id: String,
+    /// Its directory.
+    pub directory_id: String,
+    /// The provider's id.
+    pub idp_id: Option<String>,
+    /// The profile it belongs to.
+    pub person: String,
+    /// What was last said of its life.
+    pub state: LinkState,
+    /// Whether it was ever said to be active.
+    pub ever_active: bool,
+    /// Somebody else works under the same address or number: a person decides, until then this link
+    /// gives nobody access (R20, R25).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contest: Option<Contest>,
+    /// An address it was given while somebody else works under it; kept aside (R25).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted_email: Option<String>,
+    /// Mapped values by target.
+    pub values: BTreeMap<String, Value>,
+    /// Sentences about values that could not be taken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// The first statement about it.
+    pub first: OrderKey,
+    /// The statement that last spoke of its life.
+    pub life: OrderKey,
+    /// The newest statement about it.
+    pub last: OrderKey,
+}
+
+/// Why a link waits for a person's decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contest {
+    /// `email` or `employee_number`.
+    pub over: String,
+    /// The profiles it might be.
+    pub candidates: Vec<String>,
+}
+
+impl Link {
+    /// Whether the link says that its person works there.
+    pub fn counts(&self) -> bool {
+        self.state == LinkState::Active && self.contest.is_none()
+    }
+
+    /// Its e-mail address as written.
+    pub fn email(&self) -> Option<&str> {
+        self.values.get("email").and_then(Value::as_str)
+    }
+}
+
+/// The person behind one or more links, as the fold remembers them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Person {
+    /// The profile id.
+    pub id: String,
+    /// Where they stand.
+    pub status: Status,
+    /// Whether they ever worked there.
+    pub ever_active: bool,
+    /// The step by which they last left, kept after a return.
+    pub left: Option<OrderKey>,
+    /// Why they left, in a few words.
+    pub left_reason: Option<String>,
+    /// The employment period: `first`, or the start date of a rehire (R33).
+    pub period: String,
+    /// The removed profile they may be, matched by e-mail only (R32).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub possible_rehire_of: Option<String>,
+    /// When they were first spoken of.
+    pub first_seen: Timestamp,
+    /// When something shown last changed.
+    pub updated: Timestamp,
+}
+
+impl Kin {
+    /// The links of one person.
+    pub fn links_of<'a>(&'a self, person: &'a str) -> impl Iterator<Item = &'a Link> {
+        self.links.values().filter(move |link| link.person == person)
+    }
+
+    /// The newest key folded in so far.
+    pub fn newest(&self) -> Option<&OrderKey> {
+        self.links.values().map(|link| &link.last).max()
+    }
+}

@@ -1,0 +1,110 @@
+//! Where a person stands, from what their links say (R27-R39): active while any link is, removed
+//! when the last active one has ended, pending while nobody was ever active (C2).
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::clock::Timestamp;
+use crate::workos::OrderKey;
+
+use super::kin::{Kin, LinkState};
+
+/// The states of a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Known, not yet active.
+    Pending,
+    /// Works there.
+    Active,
+    /// On leave: seats kept.
+    OnLeave,
+    /// Left; can be restored.
+    Removed,
+    /// Erased for good.
+    Erased,
+}
+
+impl Status {
+    /// As shown and stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Active => "active",
+            Self::OnLeave => "on_leave",
+            Self::Removed => "removed",
+            Self::Erased => "erased",
+        }
+    }
+
+    /// Reads the stored form.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Pending, Self::Active, Self::OnLeave, Self::Removed, Self::Erased]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+    }
+
+    /// Whether somebody of this status may come in.
+    pub fn has_access(self) -> bool {
+        matches!(self, Self::Active | Self::OnLeave)
+    }
+}
+
+/// Brings everybody's status up to date after a step.
+pub(super) fn settle(kin: &mut Kin, key: &OrderKey) {
+    let ids: Vec<String> = kin.people.keys().cloned().collect();
+    for id in ids {
+        let works = kin.links_of(&id).any(|link| link.counts());
+        let was_active = kin.links_of(&id).any(|link| link.ever_active && link.contest.is_none());
+        let deleted = kin.links_of(&id).any(|link| link.state == LinkState::Deleted);
+        let reason = ended_reason(kin, &id);
+        let start = newest_start_date(kin, &id);
+        let Some(person) = kin.people.get_mut(&id) else { continue };
+        if person.status == Status::Erased {
+            continue;
+        }
+        person.ever_active |= was_active || works;
+        let next = match (works, person.ever_active, deleted) {
+            (true, _, _) => Status::Active,
+            (false, true, _) | (false, false, true) => Status::Removed,
+            (false, false, false) => Status::Pending,
+        };
+        if next == Status::Removed && person.status != Status::Removed {
+            person.left = Some(key.clone());
+            person.left_reason = Some(reason.to_owned());
+        }
+        if next == Status::Active
+            && person.status == Status::Removed
+            && let Some(begun) = start.filter(|start| begins_after(start, person.left.as_ref()))
+        {
+            person.period = begun;
+        }
+        person.status = next;
+    }
+}
+
+/// Why the person's newest ended link ended.
+fn ended_reason(kin: &Kin, person: &str) -> &'static str {
+    let newest = kin
+        .links_of(person)
+        .filter(|link| matches!(link.state, LinkState::Deleted | LinkState::Inactive))
+        .max_by(|one, other| one.life.cmp(&other.life));
+    match newest.map(|link| link.state) {
+        Some(LinkState::Deleted) => "deleted in the directory",
+        _ => "deactivated in the directory",
+    }
+}
+
+fn newest_start_date(kin: &Kin, person: &str) -> Option<String> {
+    kin.links_of(person)
+        .filter(|link| link.counts())
+        .filter_map(|link| link.values.get("start_date").and_then(Value::as_str))
+        .max()
+        .map(str::to_owned)
+}
+
+/// R33: onboarding may run again only where the new start lies after the removal.
+fn begins_after(start: &str, left: Option<&OrderKey>) -> bool {
+    let Some(left) = left else { return false };
+    Timestamp::parse(start).is_some_and(|start| start > left.at)
+}

@@ -1,0 +1,32 @@
+//! The heart, pure: what an event does is a function of what is known, the event and the settings.
+//! Events are folded in the order of [`OrderKey`](crate::workos::OrderKey) (R66), never in the order
+//! of arrival: an event that comes late is put where it belongs and what follows it is folded again,
+//! so that any order, any duplicates and any batching end in the same roll (R14).
+//! No database, no clock, no network.
+
+mod attributes;
+mod compose;
+mod directory;
+mod fold;
+mod groups;
+mod identity;
+mod kin;
+mod lifecycle;
+mod memberships;
+mod outcome;
+mod settings;
+mod statement;
+
+pub use attributes::{Mapping, MappingRule, ValueKind};
+pub use compose::{FIELDS, Profile, compose};
+pub use directory::{DirectoryLife, DirectoryTurn};
+pub use fold::{Known, apply, fold, reconcile};
+pub use groups::{Edge, Group};
+pub use identity::keys_said;
+pub use kin::{Kin, Link, LinkState, Person};
+pub use lifecycle::Status;
+pub use memberships::{LEFT, Membership, Role, Source, follow_status};
+pub(crate) use outcome::sentence;
+pub use outcome::{Change, Outcome, diff_profiles};
+pub use settings::{RestoreAdmin, Settings};
+pub use statement::{Said, Statement, Step};

@@ -1,0 +1,159 @@
+//! Looking at deliveries: lists by filter, newest first; one with its text and attempts; figures.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable};
+
+use crate::clock::Timestamp;
+use crate::db::schema::{deliveries, delivery_attempts};
+use crate::db::{Conn, contains, on_backend};
+
+/// A delivery as shown.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = deliveries)]
+#[allow(missing_docs, reason = "the columns are described in the migrations")]
+pub struct DeliveryRow {
+    pub id: String,
+    pub key: String,
+    pub organization_id: String,
+    pub profile_id: String,
+    pub trigger_id: String,
+    pub step: i32,
+    pub period: String,
+    pub on_event: String,
+    pub channel: String,
+    pub event_id: Option<String>,
+    pub state: String,
+    pub reason: Option<String>,
+    pub recipient: Option<String>,
+    pub subject: Option<String>,
+    pub body: Option<String>,
+    pub html: Option<String>,
+    pub attempts: i32,
+    pub due_at: Timestamp,
+    pub created_at: Timestamp,
+    pub settled_at: Option<Timestamp>,
+}
+
+/// One line of a delivery's attempts.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = delivery_attempts)]
+#[allow(missing_docs, reason = "the columns are described in the migrations")]
+pub struct AttemptRow {
+    pub at: Timestamp,
+    pub outcome: String,
+    pub detail: Option<String>,
+}
+
+/// Which deliveries. Everything given must hold.
+#[derive(Debug, Clone, Default)]
+pub struct DeliveryFilter {
+    /// One organization.
+    pub organization_id: Option<String>,
+    /// One state.
+    pub state: Option<String>,
+    /// One person.
+    pub profile_id: Option<String>,
+    /// One trigger.
+    pub trigger_id: Option<String>,
+    /// One channel.
+    pub channel: Option<String>,
+    /// Text in recipient, subject or text.
+    pub q: Option<String>,
+    /// Only rows after this one in the list (the cursor).
+    pub after: Option<(Timestamp, String)>,
+}
+
+/// Deliveries that match, newest first.
+pub fn list(conn: &mut Conn, filter: &DeliveryFilter, limit: i64) -> QueryResult<Vec<DeliveryRow>> {
+    on_backend!(conn, c => {
+        let mut query = deliveries::table
+            .select(DeliveryRow::as_select())
+            .order((deliveries::created_at.desc(), deliveries::id.desc()))
+            .limit(limit)
+            .into_boxed();
+        if let Some(organization) = &filter.organization_id {
+            query = query.filter(deliveries::organization_id.eq(organization));
+        }
+        if let Some(state) = &filter.state {
+            query = query.filter(deliveries::state.eq(state));
+        }
+        if let Some(profile) = &filter.profile_id {
+            query = query.filter(deliveries::profile_id.eq(profile));
+        }
+        if let Some(trigger) = &filter.trigger_id {
+            query = query.filter(deliveries::trigger_id.eq(trigger));
+        }
+        if let Some(channel) = &filter.channel {
+            query = query.filter(deliveries::channel.eq(channel));
+        }
+        if let Some(q) = &filter.q {
+            let pattern = contains(q);
+            query = query.filter(deliveries::recipient.like(pattern.clone()).escape('\\')
+                .or(deliveries::subject.like(pattern.clone()).escape('\\'))
+                .or(deliveries::body.like(pattern).escape('\\')));
+        }
+        if let Some((at, id)) = &filter.after {
+            query = query.filter(deliveries::created_at.lt(*at)
+                .or(deliveries::created_at.eq(*at).and(deliveries::id.lt(id))));
+        }
+        query.load(c)
+    })
+}
+
+/// One delivery.
+pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<DeliveryRow>> {
+    on_backend!(conn, c => deliveries::table.find(id).select(DeliveryRow::as_select()).first(c).optional())
+}
+
+/// The deliveries that an event made due.
+pub fn of_event(conn: &mut Conn, event: &str) -> QueryResult<Vec<DeliveryRow>> {
+    on_backend!(conn, c => deliveries::table
+        .filter(deliveries::event_id.eq(event))
+        .order(deliveries::id)
+        .select(DeliveryRow::as_select())
+        .load(c))
+}
+
+/// The deliveries about a person, oldest first.
+pub fn of_profile(conn: &mut Conn, profile: &str) -> QueryResult<Vec<DeliveryRow>> {
+    on_backend!(conn, c => deliveries::table
+        .filter(deliveries::profile_id.eq(profile))
+        .order((deliveries::created_at, deliveries::id))
+        .select(DeliveryRow::as_select())
+        .load(c))
+}
+
+/// A delivery's attempts, oldest first.
+pub fn attempts_of(conn: &mut Conn, id: &str) -> QueryResult<Vec<AttemptRow>> {
+    on_backend!(conn, c => delivery_attempts::table
+        .filter(delivery_attempts::delivery_id.eq(id))
+        .order(delivery_attempts::id)
+        .select(AttemptRow::as_select())
+        .load(c))
+}
+
+/// What is open, in figures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, QueryableByName)]
+pub struct DeliveryStats {
+    /// Waiting for their time or a sender (counted up to 100,000).
+    #[diesel(sql_type = BigInt)]
+    pub due: i64,
+    /// Whether they were taken is not known.
+    #[diesel(sql_type = BigInt)]
+    pub unknown: i64,
+    /// Given up.
+    #[diesel(sql_type = BigInt)]
+    pub failed: i64,
+    /// Since when the oldest has been due (microseconds).
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub oldest_due: Option<i64>,
+}
+
+/// Counts what is open, each on an index and capped.
+pub fn delivery_stats(conn: &mut Conn, now: Timestamp) -> QueryResult<DeliveryStats> {
+    let sql = "SELECT (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'due' LIMIT 100000) AS d) AS due, \
+         (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'unknown' LIMIT 100000) AS u) AS unknown, \
+         (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'failed' LIMIT 100000) AS f) AS failed, \
+         (SELECT min(due_at) FROM deliveries WHERE state = 'due' AND due_at <= $1) AS oldest_due";
+    on_backend!(conn, c => diesel::sql_query(sql).bind::<BigInt, _>(now.micros()).get_result(c))
+}

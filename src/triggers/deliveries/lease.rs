@@ -1,0 +1,236 @@
+//! A sender's right to a delivery: claimed for a time, under a token that grows with each claim.
+//! Every later word names the token, so that a sender who wakes up late changes nothing (R73).
+//! `attempting` is on disk before the call: what a crash leaves behind is told apart into "nothing
+//! left yet" and "it may have been taken" (R63).
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+
+use crate::clock::Timestamp;
+use crate::db::schema::{deliveries, delivery_attempts};
+use crate::db::{Conn, on_backend};
+
+use super::DeliveryState;
+
+/// A delivery in a sender's hand.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = deliveries)]
+#[allow(missing_docs, reason = "the columns are described in the migrations")]
+pub struct Leased {
+    pub id: String,
+    pub key: String,
+    pub organization_id: String,
+    pub profile_id: String,
+    pub trigger_id: String,
+    pub step: i32,
+    pub on_event: String,
+    pub event_id: Option<String>,
+    pub attempts: i32,
+    pub lease_token: i64,
+    pub created_at: Timestamp,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settled {
+    /// Taken.
+    Sent(String),
+    /// Certainly not taken: again at that time.
+    Again(Timestamp, String),
+    /// Certainly not taken, and not to be tried again.
+    Failed(String),
+    /// Not to be sent any more.
+    Cancelled(String),
+    /// It may have been taken.
+    Unknown(String),
+}
+
+#[derive(QueryableByName)]
+struct Id {
+    #[diesel(sql_type = Text)]
+    id: String,
+}
+
+/// Takes up to `limit` deliveries that are due, for `lease`.
+pub fn claim(conn: &mut Conn, owner: &str, limit: i64, now: Timestamp, lease: Duration) -> QueryResult<Vec<Leased>> {
+    let lock = match conn {
+        Conn::Sqlite(_) => "",
+        Conn::Postgres(_) => " FOR UPDATE SKIP LOCKED",
+    };
+    let sql = format!("SELECT id FROM deliveries WHERE state = 'due' AND due_at <= $1 ORDER BY due_at, id LIMIT $2{lock}");
+    let ids: Vec<Id> = on_backend!(conn, c => diesel::sql_query(sql)
+        .bind::<BigInt, _>(now.micros())
+        .bind::<BigInt, _>(limit)
+        .load(c))?;
+    let ids: Vec<String> = ids.into_iter().map(|row| row.id).collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    on_backend!(conn, c => diesel::update(deliveries::table.filter(deliveries::id.eq_any(&ids)))
+        .set((
+            deliveries::state.eq(DeliveryState::Claimed.as_str()),
+            deliveries::lease_owner.eq(owner),
+            deliveries::lease_token.eq(deliveries::lease_token + 1),
+            deliveries::lease_until.eq(now.plus(lease)),
+        ))
+        .execute(c))?;
+    on_backend!(conn, c => deliveries::table
+        .filter(deliveries::id.eq_any(&ids))
+        .order((deliveries::due_at, deliveries::id))
+        .select(Leased::as_select())
+        .load(c))
+}
+
+/// What is about to leave.
+#[derive(Debug, Clone, Copy)]
+pub struct Rendered<'a> {
+    /// To whom or where, as shown to operators.
+    pub recipient: &'a str,
+    /// The subject.
+    pub subject: Option<&'a str>,
+    /// The text.
+    pub body: &'a str,
+    /// The HTML part.
+    pub html: Option<&'a str>,
+}
+
+/// Commits that the call is about to be made; false when the lease is not ours any more.
+pub fn begin_attempt(
+    conn: &mut Conn,
+    one: &Leased,
+    rendered: Rendered<'_>,
+    now: Timestamp,
+    lease: Duration,
+) -> QueryResult<bool> {
+    let begun = on_backend!(conn, c => diesel::update(deliveries::table
+        .filter(deliveries::id.eq(&one.id))
+        .filter(deliveries::lease_token.eq(one.lease_token))
+        .filter(deliveries::state.eq(DeliveryState::Claimed.as_str())))
+        .set((
+            deliveries::state.eq(DeliveryState::Attempting.as_str()),
+            deliveries::attempts.eq(deliveries::attempts + 1),
+            deliveries::lease_until.eq(now.plus(lease)),
+            deliveries::recipient.eq(rendered.recipient),
+            deliveries::subject.eq(rendered.subject),
+            deliveries::body.eq(rendered.body),
+            deliveries::html.eq(rendered.html),
+        ))
+        .execute(c))?;
+    Ok(begun > 0)
+}
+
+/// Writes how it ended; false when the lease is not ours any more, and then nothing changed.
+pub fn settle(conn: &mut Conn, id: &str, token: i64, settled: &Settled, now: Timestamp) -> QueryResult<bool> {
+    let (state, reason, due_at) = match settled {
+        Settled::Sent(detail) => (DeliveryState::Sent, detail, None),
+        Settled::Again(at, why) => (DeliveryState::Due, why, Some(*at)),
+        Settled::Failed(why) => (DeliveryState::Failed, why, None),
+        Settled::Cancelled(why) => (DeliveryState::Cancelled, why, None),
+        Settled::Unknown(why) => (DeliveryState::Unknown, why, None),
+    };
+    let held = [DeliveryState::Claimed.as_str(), DeliveryState::Attempting.as_str()];
+    let changed = on_backend!(conn, c => diesel::update(deliveries::table
+        .filter(deliveries::id.eq(id))
+        .filter(deliveries::lease_token.eq(token))
+        .filter(deliveries::state.eq_any(held)))
+        .set((
+            deliveries::state.eq(state.as_str()),
+            deliveries::reason.eq(reason),
+            deliveries::lease_owner.eq(None::<String>),
+            deliveries::lease_until.eq(None::<Timestamp>),
+            deliveries::settled_at.eq(due_at.is_none().then_some(now)),
+        ))
+        .execute(c))?;
+    if changed == 0 {
+        return Ok(false);
+    }
+    if let Some(at) = due_at {
+        on_backend!(conn, c => diesel::update(deliveries::table.find(id)).set(deliveries::due_at.eq(at)).execute(c))?;
+    }
+    let outcome = if due_at.is_some() { "later" } else { state.as_str() };
+    note_attempt(conn, id, outcome, reason, now)?;
+    Ok(true)
+}
+
+/// Puts a delivery off without an attempt: its recipient is not known yet (R26).
+pub fn postpone(conn: &mut Conn, one: &Leased, until: Timestamp, why: &str) -> QueryResult<bool> {
+    let changed = on_backend!(conn, c => diesel::update(deliveries::table
+        .filter(deliveries::id.eq(&one.id))
+        .filter(deliveries::lease_token.eq(one.lease_token))
+        .filter(deliveries::state.eq(DeliveryState::Claimed.as_str())))
+        .set((
+            deliveries::state.eq(DeliveryState::Due.as_str()),
+            deliveries::due_at.eq(until),
+            deliveries::reason.eq(why),
+            deliveries::lease_owner.eq(None::<String>),
+            deliveries::lease_until.eq(None::<Timestamp>),
+        ))
+        .execute(c))?;
+    Ok(changed > 0)
+}
+
+/// Keeps a sender's leases alive while it works.
+pub fn extend(conn: &mut Conn, owner: &str, until: Timestamp) -> QueryResult<usize> {
+    let held = [DeliveryState::Claimed.as_str(), DeliveryState::Attempting.as_str()];
+    on_backend!(conn, c => diesel::update(deliveries::table
+        .filter(deliveries::lease_owner.eq(owner))
+        .filter(deliveries::state.eq_any(held)))
+        .set(deliveries::lease_until.eq(until))
+        .execute(c))
+}
+
+/// Gives back what a sender holds and has not begun.
+pub fn give_back(conn: &mut Conn, owner: &str) -> QueryResult<usize> {
+    on_backend!(conn, c => diesel::update(deliveries::table
+        .filter(deliveries::lease_owner.eq(owner))
+        .filter(deliveries::state.eq(DeliveryState::Claimed.as_str())))
+        .set((
+            deliveries::state.eq(DeliveryState::Due.as_str()),
+            deliveries::lease_owner.eq(None::<String>),
+            deliveries::lease_until.eq(None::<Timestamp>),
+        ))
+        .execute(c))
+}
+
+/// After a crash: leases that ran out. What had not begun is due again; what had is `unknown`.
+pub fn recover(conn: &mut Conn, now: Timestamp) -> QueryResult<(usize, usize)> {
+    let unbegun = on_backend!(conn, c => diesel::update(deliveries::table
+        .filter(deliveries::state.eq(DeliveryState::Claimed.as_str()))
+        .filter(deliveries::lease_until.lt(now)))
+        .set((deliveries::state.eq(DeliveryState::Due.as_str()), deliveries::lease_until.eq(None::<Timestamp>)))
+        .execute(c))?;
+    let cut: Vec<String> = on_backend!(conn, c => deliveries::table
+        .filter(deliveries::state.eq(DeliveryState::Attempting.as_str()))
+        .filter(deliveries::lease_until.lt(now))
+        .select(deliveries::id)
+        .load(c))?;
+    let why = "the process stopped while it was being sent: it may have been taken; look there before sending it again";
+    let unknown = on_backend!(conn, c => diesel::update(deliveries::table
+        .filter(deliveries::id.eq_any(&cut))
+        .filter(deliveries::state.eq(DeliveryState::Attempting.as_str())))
+        .set((
+            deliveries::state.eq(DeliveryState::Unknown.as_str()),
+            deliveries::reason.eq(why),
+            deliveries::lease_until.eq(None::<Timestamp>),
+            deliveries::settled_at.eq(now),
+        ))
+        .execute(c))?;
+    for id in &cut {
+        note_attempt(conn, id, DeliveryState::Unknown.as_str(), why, now)?;
+    }
+    Ok((unbegun, unknown))
+}
+
+pub(super) fn note_attempt(conn: &mut Conn, id: &str, outcome: &str, detail: &str, now: Timestamp) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::insert_into(delivery_attempts::table)
+        .values((
+            delivery_attempts::delivery_id.eq(id),
+            delivery_attempts::at.eq(now),
+            delivery_attempts::outcome.eq(outcome),
+            delivery_attempts::detail.eq(detail),
+        ))
+        .execute(c))?;
+    Ok(())
+}

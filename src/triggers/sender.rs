@@ -1,0 +1,290 @@
+//! The delivery loop: takes what is due under a lease, looks the person up once more (who left or
+//! has no address gets nothing, R26, R64), fills in the text, commits `attempting`, makes the one
+//! call outside of any transaction, and settles under its token. A heartbeat keeps leases alive;
+//! what a crashed sender held is recovered within seconds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::clock::{Clock, Timestamp};
+use crate::db::{Db, DbError, Urgency, new_id};
+use crate::people::profiles;
+use crate::retry;
+use crate::telemetry;
+
+use super::channels::{Channels, LONGEST_ATTEMPT, Message};
+use super::definition::{Channel, Event, Recipient, Step};
+use super::deliveries::{self, Leased, Rendered, Settled};
+use super::outcome::Outcome;
+use super::store;
+use super::template::{Escape, render};
+
+/// A lease's length; the heartbeat comes three times in it.
+const LEASE: Duration = Duration::from_secs(15);
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How long an idle sender waits before it looks again.
+const IDLE: Duration = Duration::from_millis(500);
+/// Messages in the air at once.
+const AT_ONCE: usize = 8;
+/// Attempts that certainly reached nobody before a message is given up: about a day and a half.
+const MAX_ATTEMPTS: u32 = 150;
+/// How long a message waits for an address (R26), looking once an hour.
+const WAIT_FOR_ADDRESS: Duration = Duration::from_secs(14 * 24 * 3600);
+const LOOK_FOR_ADDRESS: Duration = Duration::from_secs(3600);
+
+/// Sends what is due; cheap to clone.
+#[derive(Clone)]
+pub struct Sender {
+    db: Db,
+    clock: Clock,
+    channels: Arc<Channels>,
+    owner: String,
+}
+
+impl Sender {
+    /// A sender with a lease name of its own.
+    pub fn new(db: Db, clock: Clock, channels: Arc<Channels>) -> Self {
+        Self { db, clock, channels, owner: new_id("sender") }
+    }
+
+    /// Sends until `stop` says so; what is in the air is waited for, the rest is given back.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let heart = tokio::spawn(self.clone().beat());
+        while !*stop.borrow() {
+            let pause = match self.run_once().await {
+                Ok(0) => IDLE,
+                Ok(_) => continue,
+                Err(error) => {
+                    tracing::error!(%error, "could not send deliveries; trying again");
+                    Duration::from_secs(1)
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                _ = stop.changed() => {}
+            }
+        }
+        heart.abort();
+        let given_back = self.blocking(|sender| sender.db.write(Urgency::Normal, |conn| Ok(deliveries::give_back(conn, &sender.owner)?))).await;
+        if let Err(error) = given_back {
+            tracing::warn!(%error, "could not give deliveries back; they are free again when their leases end");
+        }
+    }
+
+    /// Sends one handful; 0 when nothing was due.
+    pub async fn run_once(&self) -> Result<usize, DbError> {
+        let now = self.clock.now();
+        let leased = self
+            .blocking(move |sender| {
+                sender.db.write(Urgency::Normal, |conn| {
+                    deliveries::recover(conn, now)?;
+                    let limit = i64::try_from(AT_ONCE).unwrap_or(i64::MAX);
+                    Ok(deliveries::claim(conn, &sender.owner, limit, now, LEASE)?)
+                })
+            })
+            .await?;
+        let count = leased.len();
+        let mut in_the_air = JoinSet::new();
+        for one in leased {
+            let sender = self.clone();
+            in_the_air.spawn(async move { sender.deliver(one).await });
+        }
+        while let Some(done) = in_the_air.join_next().await {
+            match done {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Err(error),
+                Err(error) => tracing::error!(%error, "a delivery's task ended; its lease will run out"),
+            }
+        }
+        Ok(count)
+    }
+
+    async fn beat(self) {
+        loop {
+            tokio::time::sleep(HEARTBEAT).await;
+            let until = self.clock.now().plus(LEASE);
+            let kept = self.blocking(move |sender| sender.db.write(Urgency::Normal, |conn| Ok(deliveries::extend(conn, &sender.owner, until)?))).await;
+            if let Err(error) = kept {
+                tracing::warn!(%error, "could not keep leases alive");
+            }
+        }
+    }
+
+    async fn deliver(&self, one: Leased) -> Result<(), DbError> {
+        let prepared = self.blocking({
+            let one = one.clone();
+            move |sender| sender.prepare(&one)
+        });
+        let (channel, message) = match prepared.await? {
+            Prepared::Send(channel, message) => (channel, *message),
+            Prepared::Settled => return Ok(()),
+        };
+        let attempt = tokio::time::timeout(LONGEST_ATTEMPT, self.channels.send(channel, &message)).await;
+        let outcome = attempt.unwrap_or_else(|_| Outcome::Unknown { reason: "no answer came in time".to_owned() });
+        metrics::counter!(telemetry::DELIVERIES_DONE, "channel" => channel.name(), "outcome" => outcome.name()).increment(1);
+        let now = self.clock.now();
+        let settled = settled_as(&outcome, &one, now);
+        self.blocking(move |sender| {
+            let ours = sender.db.write(Urgency::Normal, |conn| Ok::<_, DbError>(deliveries::settle(conn, &one.id, one.lease_token, &settled, now)?))?;
+            if !ours {
+                tracing::warn!(delivery_id = one.id, "a late result changed nothing: the lease had run out");
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Looks the person up once more, fills in the text and commits that the call is about to be made.
+    fn prepare(&self, one: &Leased) -> Result<Prepared, DbError> {
+        let now = self.clock.now();
+        self.db.write(Urgency::Normal, |conn| {
+            let end = |conn: &mut crate::db::Conn, settled: Settled| -> Result<Prepared, DbError> {
+                deliveries::settle(conn, &one.id, one.lease_token, &settled, now)?;
+                Ok(Prepared::Settled)
+            };
+            let Some(row) = store::find(conn, &one.trigger_id)? else {
+                return end(conn, Settled::Cancelled("its trigger was deleted".to_owned()));
+            };
+            let definition = row.read()?;
+            let Some(step) = usize::try_from(one.step).ok().and_then(|place| definition.steps.get(place)) else {
+                return end(conn, Settled::Cancelled("its step is not in the trigger any more".to_owned()));
+            };
+            let Some(profile) = profiles::find(conn, &one.profile_id)? else {
+                return end(conn, Settled::Cancelled("the person is not known any more".to_owned()));
+            };
+            let of_leaving = matches!(definition.on, Event::ProfileRemoved | Event::MembershipEnded);
+            if !of_leaving && !matches!(profile.status.as_str(), "active" | "on_leave") {
+                return end(conn, Settled::Cancelled(format!("the person is {} now", profile.status)));
+            }
+            let vars = variables(&profile);
+            let Some(recipient) = recipient_of(&step.to, &vars) else {
+                return wait_for_address(conn, one, now, end);
+            };
+            let message = match compose(one, step, &definition.on, recipient, &vars, now) {
+                Ok(message) => message,
+                Err(error) => return end(conn, Settled::Failed(error.to_string())),
+            };
+            let shown = match &message.payload {
+                Some(payload) => payload.to_string(),
+                None => message.text.clone(),
+            };
+            let rendered = Rendered {
+                recipient: shown_recipient(&step.to, &message.recipient),
+                subject: message.subject.as_deref(),
+                body: &shown,
+                html: message.html.as_deref(),
+            };
+            if deliveries::begin_attempt(conn, one, rendered, now, LEASE)? {
+                Ok(Prepared::Send(step.channel, Box::new(message)))
+            } else {
+                Ok(Prepared::Settled)
+            }
+        })
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, DbError> + Send + 'static,
+    ) -> Result<T, DbError> {
+        let sender = self.clone();
+        tokio::task::spawn_blocking(move || work(&sender))
+            .await
+            .unwrap_or_else(|error| Err(DbError::Pool(format!("a database task ended: {error}"))))
+    }
+}
+
+enum Prepared {
+    Send(Channel, Box<Message>),
+    Settled,
+}
+
+fn wait_for_address(
+    conn: &mut crate::db::Conn,
+    one: &Leased,
+    now: Timestamp,
+    end: impl FnOnce(&mut crate::db::Conn, Settled) -> Result<Prepared, DbError>,
+) -> Result<Prepared, DbError> {
+    if now > one.created_at.plus(WAIT_FOR_ADDRESS) {
+        return end(conn, Settled::Cancelled("no e-mail address became known in 14 days".to_owned()));
+    }
+    deliveries::postpone(conn, one, now.plus(LOOK_FOR_ADDRESS), "waits for an e-mail address")?;
+    Ok(Prepared::Settled)
+}
+
+fn settled_as(outcome: &Outcome, one: &Leased, now: Timestamp) -> Settled {
+    let attempt = u32::try_from(one.attempts).unwrap_or(0).saturating_add(1);
+    match outcome {
+        Outcome::Sent { detail } => Settled::Sent(detail.clone()),
+        Outcome::Later { reason, .. } if attempt >= MAX_ATTEMPTS => Settled::Failed(reason.clone()),
+        Outcome::Later { retry_after, reason } => {
+            let wait = retry::wait_after(attempt, one.lease_token).max(retry_after.unwrap_or_default());
+            Settled::Again(now.plus(wait), reason.clone())
+        }
+        Outcome::RefusedMessage { reason } | Outcome::RefusedDestination { reason } => Settled::Failed(reason.clone()),
+        Outcome::Unknown { reason } => Settled::Unknown(reason.clone()),
+    }
+}
+
+/// The profile's fields by name, as templates and webhook bodies have them.
+fn variables(row: &profiles::ProfileRow) -> Value {
+    let attributes: Value = serde_json::from_str(&row.attributes).unwrap_or_else(|_| json!({}));
+    json!({
+        "id": row.id, "organization_id": row.organization_id, "status": row.status,
+        "first_name": row.first_name, "last_name": row.last_name, "display_name": row.display_name,
+        "email": row.email, "title": row.title, "department": row.department, "pronouns": row.pronouns,
+        "start_date": row.start_date, "manager_email": row.manager_email, "employee_number": row.employee_number,
+        "attributes": attributes, "removed_at": row.removed_at, "removed_reason": row.removed_reason,
+    })
+}
+
+fn recipient_of(to: &Recipient, vars: &Value) -> Option<String> {
+    let field = |name: &str| vars.get(name).and_then(Value::as_str).map(str::to_owned);
+    match to {
+        Recipient::Person => field("email"),
+        Recipient::Manager => field("manager_email"),
+        Recipient::Address(text) | Recipient::Url(text) | Recipient::SlackChannel(text) => Some(text.clone()),
+    }
+}
+
+/// A web address may hold a secret in its path: operators see its host only.
+fn shown_recipient<'a>(to: &Recipient, recipient: &'a str) -> &'a str {
+    match to {
+        Recipient::Url(_) => {
+            let path = recipient.find("://").map_or(0, |at| at + 3);
+            let end = recipient.get(path..).and_then(|rest| rest.find('/')).map_or(recipient.len(), |at| path + at);
+            recipient.get(..end).unwrap_or(recipient)
+        }
+        _ => recipient,
+    }
+}
+
+fn compose(
+    one: &Leased,
+    step: &Step,
+    on: &Event,
+    recipient: String,
+    vars: &Value,
+    now: Timestamp,
+) -> Result<Message, super::template::TemplateError> {
+    let escape = match step.channel {
+        Channel::Slack => Escape::Slack,
+        Channel::Email | Channel::Webhook => Escape::PlainText,
+    };
+    let fill = |source: &Option<String>, escape| source.as_deref().map(|source| render(source, vars, escape)).transpose();
+    let payload = (step.channel == Channel::Webhook)
+        .then(|| json!({"type": on.name(), "timestamp": now, "data": {"profile": vars, "event_id": one.event_id}}));
+    Ok(Message {
+        delivery_key: one.key.clone(),
+        recipient,
+        subject: fill(&step.subject, Escape::Header)?,
+        text: fill(&step.text, escape)?.unwrap_or_default(),
+        html: fill(&step.html, Escape::Html)?,
+        payload,
+        event_type: Some(on.name().to_owned()),
+        at: now,
+    })
+}

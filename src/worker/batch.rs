@@ -1,0 +1,162 @@
+//! One batch in one transaction: claim, load, fold, write, settle. A crash before the commit leaves
+//! everything as it was. An event that fails in the fold, by an error or a panic, has changed
+//! nothing and is retried or parked alone; the rest of the batch goes on.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::clock::Timestamp;
+use crate::db::{Conn, DbError};
+use crate::outbox::{self, Settlement, Verdict};
+use crate::retry;
+use crate::roll::Outcome;
+
+use super::fold::{Effect, fold_item};
+use super::item::Item;
+use super::world::World;
+use super::write::{Cause, write_world};
+
+/// What a batch may do.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchSettings {
+    /// Events parked after so many failed attempts.
+    pub max_attempts: u32,
+    /// Whether organizations heard of for the first time are armed (`serve --dev`).
+    pub arm_new: bool,
+}
+
+/// What a batch did, for metrics and for whoever waits for an empty queue.
+#[derive(Debug, Clone, Default)]
+pub struct BatchReport {
+    /// Each event worked off.
+    pub events: Vec<Worked>,
+}
+
+/// One event worked off.
+#[derive(Debug, Clone)]
+pub struct Worked {
+    /// WorkOS's event id.
+    pub event_id: String,
+    /// What came of it.
+    pub outcome: &'static str,
+    /// Whether it rode in the removals' lane.
+    pub removal: bool,
+    /// When it came.
+    pub received_at: Timestamp,
+}
+
+/// Works off up to `limit` events; `start` says where to begin among the parts.
+pub(super) fn run(
+    conn: &mut Conn,
+    settings: BatchSettings,
+    limit: usize,
+    start: i32,
+    now: Timestamp,
+) -> Result<BatchReport, DbError> {
+    let claimed = outbox::claim(conn, i64::try_from(limit).unwrap_or(i64::MAX), now, start)?;
+    if claimed.is_empty() {
+        return Ok(BatchReport::default());
+    }
+    let mut items: Vec<Item> = claimed.into_iter().map(Item::read).collect();
+    // In the order of events: what arrived together in the wrong order costs nothing.
+    items.sort_by(|one, other| one.key.cmp(&other.key));
+    let mut world = World::load(conn, &mut items, settings.arm_new, now)?;
+    let mut caused = Vec::new();
+    let mut causes: BTreeMap<String, Cause> = BTreeMap::new();
+    let mut settled = Vec::new();
+    for item in &items {
+        let effect = match judge(conn, &mut world, item, settings) {
+            Ok(effect) => effect,
+            Err(error) => {
+                settled.push(fail(item, settings, &error, now));
+                continue;
+            }
+        };
+        let directory = item.directory_id.clone().unwrap_or_default();
+        for change in &effect.changes {
+            causes.insert(change.change.profile_id.clone(), (item.key.clone(), directory.clone()));
+        }
+        settled.push(Settlement {
+            id: item.claimed.id,
+            event_id: item.claimed.event_id.clone(),
+            verdict: match effect.outcome {
+                Outcome::Ignored => Verdict::Ignored { reason: effect.reason },
+                outcome => Verdict::Done { outcome: outcome.as_str(), reason: effect.reason },
+            },
+        });
+        caused.extend(effect.changes);
+    }
+    write_world(conn, &mut world, caused, &causes)?;
+    outbox::settle(conn, &settled, now)?;
+    Ok(report(&items, &settled))
+}
+
+/// Why an event was not folded.
+enum Failure {
+    /// It can never be: no retry.
+    Unusable(String),
+    /// It may go another time.
+    Passing(String),
+}
+
+fn judge(conn: &mut Conn, world: &mut World, item: &Item, settings: BatchSettings) -> Result<Effect, Failure> {
+    if let Err(unusable) = &item.event {
+        return Err(Failure::Unusable(unusable.to_string()));
+    }
+    if item.claimed.attempts >= i32::try_from(settings.max_attempts).unwrap_or(i32::MAX) {
+        return Err(Failure::Unusable(
+            "every attempt ended without a result: the process stopped while it was worked on".to_owned(),
+        ));
+    }
+    match catch_unwind(AssertUnwindSafe(|| fold_item(conn, world, item))) {
+        Ok(Ok(effect)) => Ok(effect),
+        Ok(Err(error)) => Err(Failure::Passing(format!("the database could not answer while it was applied: {error}"))),
+        Err(panic) => {
+            let what = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("no message");
+            tracing::error!(event_id = item.claimed.event_id, "a panic while applying an event; it alone is retried");
+            Err(Failure::Passing(format!("a defect in Rollcall stopped it (panic: {what}); please report it")))
+        }
+    }
+}
+
+fn fail(item: &Item, settings: BatchSettings, failure: &Failure, now: Timestamp) -> Settlement {
+    let attempt = u32::try_from(item.claimed.attempts).unwrap_or(0).saturating_add(1);
+    let verdict = match failure {
+        Failure::Unusable(error) => Verdict::Park { error: error.clone() },
+        Failure::Passing(error) => after_failure(item.claimed.id, attempt, settings, error.clone(), now),
+    };
+    Settlement { id: item.claimed.id, event_id: item.claimed.event_id.clone(), verdict }
+}
+
+/// Another time, or never again.
+pub(super) fn after_failure(
+    id: i64,
+    attempt: u32,
+    settings: BatchSettings,
+    error: String,
+    now: Timestamp,
+) -> Verdict {
+    if attempt >= settings.max_attempts {
+        Verdict::Park { error }
+    } else {
+        Verdict::Retry { at: now.plus(retry::wait_after(attempt, id)), error }
+    }
+}
+
+fn report(items: &[Item], settled: &[Settlement]) -> BatchReport {
+    let events = items.iter().zip(settled).map(|(item, settlement)| Worked {
+        event_id: item.claimed.event_id.clone(),
+        outcome: match &settlement.verdict {
+            Verdict::Done { outcome, .. } => outcome,
+            Verdict::Ignored { .. } => "ignored",
+            Verdict::Retry { .. } | Verdict::Park { .. } => "failed",
+        },
+        removal: item.claimed.removal,
+        received_at: item.claimed.received_at,
+    });
+    BatchReport { events: events.collect() }
+}

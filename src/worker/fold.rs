@@ -1,0 +1,294 @@
+//! Folding one event into the world in hand: which part of it changes, what came of it in a
+//! sentence, and the audited changes. Nothing is written here.
+
+use std::collections::BTreeSet;
+
+use diesel::QueryResult;
+
+use crate::db::Conn;
+use crate::people::changes::Caused;
+use crate::people::kin::concerned_by_turn;
+use crate::roll::{
+    DirectoryTurn, Edge, Group, Kin, Known, Outcome, Profile, Statement, Step, apply, compose, diff_profiles, fold,
+    reconcile, sentence,
+};
+use crate::workos::{Data, Directory, Membership, OrderKey};
+
+use super::item::Item;
+use super::world::World;
+
+/// What came of an event.
+#[derive(Debug)]
+pub(super) struct Effect {
+    pub outcome: Outcome,
+    pub reason: String,
+    pub changes: Vec<Caused>,
+}
+
+impl Effect {
+    fn new(outcome: Outcome, reason: impl Into<String>) -> Self {
+        Self { outcome, reason: reason.into(), changes: Vec::new() }
+    }
+}
+
+/// Folds one event. Only a turn of a directory may read more from the database.
+pub(super) fn fold_item(conn: &mut Conn, world: &mut World, item: &Item) -> QueryResult<Effect> {
+    if let Some((organization, statement)) = item.statement() {
+        return Ok(hear(world, &organization, statement));
+    }
+    let organization = item.organization_id.clone().unwrap_or_default();
+    Ok(match item.data() {
+        Some(Data::DirectoryActivated(said)) => return turn(conn, world, item, said, Some(true)),
+        Some(Data::DirectoryDeleted(said)) => return turn(conn, world, item, said, Some(false)),
+        Some(Data::DirectoryDeactivated(said)) => return turn(conn, world, item, said, Some(false)),
+        Some(Data::GroupCreated(said) | Data::GroupUpdated(said)) => {
+            let known = world.groups.entry(said.id.clone()).or_insert_with(|| Group::unnamed(&said.id, &said.directory_id));
+            let before = known.clone();
+            known.learn(&item.key, said.name.as_deref(), said.idp_id.as_deref());
+            let after = known.clone();
+            note_group(world, &before, &after)
+        }
+        Some(Data::GroupDeleted(said)) => {
+            let known = world.groups.entry(said.id.clone()).or_insert_with(|| Group::unnamed(&said.id, &said.directory_id));
+            let before = known.clone();
+            known.end(&item.key);
+            let after = known.clone();
+            note_group(world, &before, &after)
+        }
+        Some(Data::UserAdded(said)) => connect(world, &organization, said, &item.key, true),
+        Some(Data::UserRemoved(said)) => connect(world, &organization, said, &item.key, false),
+        Some(Data::Ignored { reason }) => Effect::new(Outcome::Ignored, reason.clone()),
+        _ => Effect::new(Outcome::Unchanged, "nothing to do"),
+    })
+}
+
+/// Takes in what was said of a directory user.
+fn hear(world: &mut World, organization: &str, statement: Statement) -> Effect {
+    let Some(&place) = world.place.get(statement.directory_user_id()) else {
+        return Effect::new(Outcome::Unchanged, "nobody it speaks of is in hand");
+    };
+    let directory = statement.said.user.directory_id.clone();
+    let key = statement.key.clone();
+    let step = Step::Said(statement.clone());
+    let repeated = world.said_before.contains(&key.event_id);
+    let (before, late, after) = {
+        let Some(relatives) = world.relatives.get(place) else {
+            return Effect::new(Outcome::Unchanged, "nobody it speaks of is in hand");
+        };
+        let before = relatives.kin.clone();
+        let late = repeated || before.newest().is_some_and(|newest| key <= *newest);
+        let known = world.known(organization);
+        let after = match &relatives.steps {
+            Some(steps) if late => refold(&before, steps, Some(&step), world, &known),
+            _ => apply(&before, &step, &known),
+        };
+        (before, late, after)
+    };
+    if !repeated {
+        world.new_statements.push((organization.to_owned(), statement.clone()));
+        world.said_before.insert(key.event_id.clone());
+    }
+    let known = world.known(organization);
+    let mut effect = compare(&before, &after, &known, organization, &key, &directory);
+    if effect.changes.is_empty() {
+        effect = quiet(&after, &step, &known, late, effect);
+    }
+    if let Some(relatives) = world.relatives.get_mut(place) {
+        if let Some(steps) = relatives.steps.as_mut().filter(|_| !repeated) {
+            steps.push(step);
+        }
+        organization.clone_into(&mut relatives.organization_id);
+        relatives.kin = after;
+        relatives.touched = true;
+    }
+    effect
+}
+
+/// An event that changed nothing: had newer ones spoken, or was it known all along?
+fn quiet(after: &Kin, step: &Step, known: &Known<'_>, late: bool, effect: Effect) -> Effect {
+    if !late {
+        return Effect { outcome: Outcome::Unchanged, ..effect };
+    }
+    // Were it the newest, would it change what is shown? Then newer events stand in its way.
+    let as_newest = apply(after, step, known);
+    let would_change = as_newest.people.values().any(|person| {
+        let now = after.people.get(&person.id).map(|now| compose(after, now, known));
+        now.is_none_or(|now| !now.shows_the_same(&compose(&as_newest, person, known)))
+    });
+    if would_change {
+        Effect::new(Outcome::Stale, "newer events already spoke of everything it says, so nothing changed")
+    } else {
+        Effect::new(Outcome::Unchanged, "it says nothing that is not known already")
+    }
+}
+
+/// Folds a kin again from everything that was said of it and its directories.
+fn refold(before: &Kin, steps: &[Step], new: Option<&Step>, world: &World, known: &Known<'_>) -> Kin {
+    let mut all: Vec<Step> = steps.to_vec();
+    all.extend(new.cloned());
+    let directories: BTreeSet<&str> = all
+        .iter()
+        .filter_map(|step| match step {
+            Step::Said(statement) => Some(statement.said.user.directory_id.as_str()),
+            Step::Turned(_) => None,
+        })
+        .collect();
+    let turns = directories.iter().filter_map(|id| world.lives.get(*id)).flat_map(|life| life.turns.iter());
+    let turns: Vec<Step> = turns.cloned().map(Step::Turned).collect();
+    all.extend(turns);
+    reconcile(before, fold(&all, known))
+}
+
+/// The changes between two states of a kin, and the sentence that tells them.
+fn compare(
+    before: &Kin,
+    after: &Kin,
+    known: &Known<'_>,
+    organization: &str,
+    key: &OrderKey,
+    directory: &str,
+) -> Effect {
+    let shown = |kin: &Kin, id: &str| -> Option<Profile> { kin.people.get(id).map(|person| compose(kin, person, known)) };
+    let mut changes = Vec::new();
+    let mut sentences = Vec::new();
+    for id in after.people.keys() {
+        let old = shown(before, id);
+        let Some(new) = shown(after, id) else { continue };
+        let found = diff_profiles(old.as_ref(), &new);
+        if !found.is_empty() {
+            sentences.push(sentence(old.as_ref(), &new, &found));
+        }
+        changes.extend(found.into_iter().map(|change| Caused::by_event(organization, change, key, directory)));
+    }
+    let contested = |kin: &Kin| kin.links.values().filter(|link| link.contest.is_some() || link.wanted_email.is_some()).count();
+    if contested(after) > contested(before) {
+        sentences.push("it waits for a person to decide: somebody else works under the same address or number".to_owned());
+    }
+    let outcome = if sentences.is_empty() { Outcome::Unchanged } else { Outcome::Applied };
+    let reason =
+        if sentences.is_empty() { "nothing that we keep differs".to_owned() } else { sentences.join("; ") };
+    Effect { outcome, reason, changes }
+}
+
+/// A directory was linked, deactivated or deleted. Nobody's status changes by that alone (C10);
+/// who may be matched with whom does, also for what came in before this event.
+fn turn(conn: &mut Conn, world: &mut World, item: &Item, said: &Directory, linked: Option<bool>) -> QueryResult<Effect> {
+    let Some(organization) = item.organization_id.clone() else {
+        return Ok(Effect::new(Outcome::Unchanged, "nothing to do"));
+    };
+    let Some(directory) = world.directories.get_mut(&said.id) else {
+        return Ok(Effect::new(Outcome::Unchanged, "nothing to do"));
+    };
+    world.changed_directories.insert(said.id.clone());
+    if said.name.is_some() {
+        directory.name.clone_from(&said.name);
+    }
+    let life = world.lives.entry(said.id.clone()).or_default();
+    if said.kind.is_some() {
+        life.kind.clone_from(&said.kind);
+    }
+    let Some(linked) = linked else {
+        return Ok(Effect::new(Outcome::Applied, "the directory's details are noted"));
+    };
+    let was_live = life.live();
+    let fresh = life.learn(DirectoryTurn { key: item.key.clone(), directory_id: said.id.clone(), linked });
+    let is_live = life.live();
+    directory.life = life.clone();
+    let deactivated = matches!(item.data(), Some(Data::DirectoryDeactivated(_)));
+    if life.turns.last().is_some_and(|last| last.key == item.key) {
+        directory.state = match (is_live, deactivated) {
+            (true, _) => "active",
+            (false, true) => "inactive",
+            (false, false) => "detached",
+        }
+        .to_owned();
+    }
+    if !fresh {
+        return Ok(Effect::new(Outcome::Unchanged, "it says nothing that is not known already"));
+    }
+    let concerned = concerned_by_turn(conn, &organization, &said.id, &item.key)?;
+    let places = world.load_more(conn, &concerned)?;
+    world.load_steps(conn, &places)?;
+    let mut changes = Vec::new();
+    for place in places {
+        changes.extend(fold_again(world, &organization, place, &item.key, &said.id));
+    }
+    let reason = match (linked, was_live == is_live && !changes.is_empty()) {
+        (true, _) => "the directory is linked; its people follow in events of their own",
+        (false, _) if deactivated => "the directory was deactivated; nobody is removed by that alone",
+        (false, _) => "the directory is detached; nobody is removed by that alone, an operator decides",
+    };
+    Ok(Effect { outcome: Outcome::Applied, reason: reason.to_owned(), changes })
+}
+
+fn fold_again(world: &mut World, organization: &str, place: usize, key: &OrderKey, directory: &str) -> Vec<Caused> {
+    let Some((before, after)) = world.relatives.get(place).and_then(|relatives| {
+        let steps = relatives.steps.as_ref()?;
+        let before = relatives.kin.clone();
+        let after = refold(&before, steps, None, world, &world.known(organization));
+        Some((before, after))
+    }) else {
+        return Vec::new();
+    };
+    let effect = compare(&before, &after, &world.known(organization), organization, key, directory);
+    if let Some(relatives) = world.relatives.get_mut(place) {
+        relatives.kin = after;
+        relatives.touched = true;
+    }
+    effect.changes
+}
+
+fn note_group(world: &mut World, before: &Group, after: &Group) -> Effect {
+    if before == after {
+        return Effect::new(Outcome::Stale, "newer events already spoke of this group, so nothing changed");
+    }
+    world.changed_groups.insert(after.id.clone());
+    let shown = before.name != after.name || before.exists() != after.exists() || before.seen.is_none();
+    match (shown, after.exists()) {
+        (true, false) => Effect::new(Outcome::Applied, "the group is deleted, and with it every place in it"),
+        (true, true) if before.seen.is_some() && before.name != after.name => Effect::new(Outcome::Applied, "the group has a new name"),
+        (true, true) => Effect::new(Outcome::Applied, "the group is known now"),
+        (false, _) if after.named == before.named && after.deleted == before.deleted => {
+            Effect::new(Outcome::Unchanged, "nothing that we keep differs")
+        }
+        (false, _) => Effect::new(Outcome::Unchanged, "nothing that we keep differs"),
+    }
+}
+
+/// A user joins or leaves a group. The payload's user may be partial: nothing is taken from it (R76).
+fn connect(world: &mut World, organization: &str, said: &Membership, key: &OrderKey, present: bool) -> Effect {
+    let group = world.groups.entry(said.group.id.clone()).or_insert_with(|| {
+        world.changed_groups.insert(said.group.id.clone());
+        Group::unnamed(&said.group.id, &said.directory_id)
+    });
+    let group = group.clone();
+    let place = (said.group.id.clone(), said.user_id.clone());
+    let known = world.edges.get(&place).cloned();
+    let held = known.as_ref().is_some_and(|edge| edge.holds(Some(&group)));
+    let edge = match known {
+        Some(mut edge) => {
+            if !edge.learn(key, present) {
+                let same = edge.key == *key;
+                return if same {
+                    Effect::new(Outcome::Unchanged, "it says nothing that is not known already")
+                } else {
+                    Effect::new(Outcome::Stale, "a newer event already spoke of this user and group, so nothing changed")
+                };
+            }
+            edge
+        }
+        None => Edge { group_id: place.0.clone(), directory_user_id: place.1.clone(), present, key: key.clone() },
+    };
+    let holds = edge.holds(Some(&group));
+    world.edges.insert(place.clone(), edge);
+    world.changed_edges.insert(place);
+    let _ = organization;
+    let waits = !world.place.contains_key(&said.user_id) && group.seen.is_none();
+    match (held, holds) {
+        (false, true) if waits => Effect::new(Outcome::Applied, "in the group; it waits for the group's own event"),
+        (false, true) => Effect::new(Outcome::Applied, "in the group now"),
+        (true, false) => Effect::new(Outcome::Applied, "out of the group now"),
+        (false, false) if present => Effect::new(Outcome::Stale, "the group was deleted after this, so nothing changed"),
+        _ => Effect::new(Outcome::Unchanged, "nothing that we keep differs"),
+    }
+}

@@ -1,0 +1,217 @@
+//! The worker: works off the outbox until told to stop, batch by batch, each in one transaction.
+//! A batch that the database refuses is halved until the culprit stands alone. After an unclean
+//! stop the first events go singly, each attempt committed before the work, so that an event that
+//! kills the process is parked in the end.
+
+mod batch;
+mod fold;
+mod item;
+mod world;
+mod write;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, watch};
+
+use crate::clock::{Clock, Timestamp};
+use crate::db::{Db, DbError, Urgency};
+use crate::outbox::{self, Settlement};
+use crate::telemetry;
+
+pub use batch::{BatchReport, BatchSettings, Worked};
+
+/// How long an idle worker waits before it looks again; a wake-up from the intake comes first.
+/// Other processes' events and retries that fall due are found by looking.
+const IDLE: Duration = Duration::from_millis(250);
+/// How long to leave a database alone that is away.
+const AWAY: Duration = Duration::from_secs(1);
+
+/// Works off the outbox; cheap to clone.
+#[derive(Clone)]
+pub struct Worker {
+    db: Db,
+    clock: Clock,
+    settings: BatchSettings,
+    batch: usize,
+    start: Arc<AtomicI32>,
+    /// Events still to be taken singly after an unclean stop.
+    careful: Arc<AtomicUsize>,
+}
+
+impl Worker {
+    /// A worker that takes up to `batch` events at a time. `careful` is how many are to be taken
+    /// singly first (0 after a clean stop).
+    pub fn new(db: Db, clock: Clock, settings: BatchSettings, batch: usize, careful: usize) -> Self {
+        Self {
+            db,
+            clock,
+            settings,
+            batch: batch.max(1),
+            start: Arc::new(AtomicI32::new(0)),
+            careful: Arc::new(AtomicUsize::new(careful)),
+        }
+    }
+
+    /// Works off one batch (blocking); 0 when nothing is due.
+    pub fn run_once(&self) -> Result<usize, DbError> {
+        let began = Instant::now();
+        let report = if self.careful.load(Ordering::Relaxed) > 0 { self.take_singly()? } else { self.take_batch()? };
+        let now = self.clock.now();
+        record(&report, began.elapsed(), now);
+        Ok(report.events.len())
+    }
+
+    /// Works off everything that is due (blocking). For `work --once` and tests.
+    pub fn drain(&self) -> Result<usize, DbError> {
+        let mut total = 0;
+        loop {
+            match self.run_once()? {
+                0 => return Ok(total),
+                done => total += done,
+            }
+        }
+    }
+
+    /// Works until `stop` says so; what is in hand is finished.
+    pub async fn run(self, wake: Arc<Notify>, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            // Registered before looking: an event that comes in between is not missed.
+            let woken = wake.notified();
+            let worker = self.clone();
+            let done = tokio::task::spawn_blocking(move || worker.run_once()).await;
+            #[allow(clippy::cast_precision_loss, reason = "seconds since the epoch fit")]
+            metrics::gauge!(telemetry::WORKER_HEARTBEAT).set(self.clock.now().seconds() as f64);
+            let pause = match done {
+                Ok(Ok(0)) => IDLE,
+                Ok(Ok(_)) => continue,
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "could not work off events; trying again");
+                    AWAY
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a worker's task ended; trying again");
+                    AWAY
+                }
+            };
+            tokio::select! {
+                () = woken => {}
+                () = tokio::time::sleep(pause) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    fn take_batch(&self) -> Result<BatchReport, DbError> {
+        let mut limit = self.batch;
+        loop {
+            let error = match self.attempt(limit) {
+                Ok(report) => return Ok(report),
+                Err(error) if is_away(&error) => return Err(error),
+                Err(error) => error,
+            };
+            if limit > 1 {
+                tracing::warn!(%error, limit, "the database refused a batch; halving it");
+                limit = limit.div_ceil(2);
+                if limit == self.batch {
+                    limit -= 1;
+                }
+            } else {
+                return self.fail_first(&error);
+            }
+        }
+    }
+
+    fn attempt(&self, limit: usize) -> Result<BatchReport, DbError> {
+        let start = self.start.fetch_add(7, Ordering::Relaxed).rem_euclid(outbox::PARTS);
+        let now = self.clock.now();
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            self.db.write(Urgency::Normal, |conn| batch::run(conn, self.settings, limit, start, now))
+        }));
+        done.unwrap_or_else(|_| {
+            Err(DbError::Query(diesel::result::Error::QueryBuilderError("a panic stopped the batch".into())))
+        })
+    }
+
+    /// The first event alone fails: it is retried or parked, and the others go on.
+    fn fail_first(&self, error: &DbError) -> Result<BatchReport, DbError> {
+        let now = self.clock.now();
+        self.db.write(Urgency::Normal, |conn| {
+            let Some(first) = outbox::claim(conn, 1, now, 0)?.into_iter().next() else {
+                return Ok(BatchReport::default());
+            };
+            let attempt = u32::try_from(first.attempts).unwrap_or(0).saturating_add(1);
+            let verdict = batch::after_failure(first.id, attempt, self.settings, error.to_string(), now);
+            outbox::settle(conn, &[Settlement { id: first.id, event_id: first.event_id.clone(), verdict }], now)?;
+            Ok(BatchReport {
+                events: vec![Worked {
+                    event_id: first.event_id,
+                    outcome: "failed",
+                    removal: first.removal,
+                    received_at: first.received_at,
+                }],
+            })
+        })
+    }
+
+    /// Careful mode: the attempt is on disk before the work begins.
+    fn take_singly(&self) -> Result<BatchReport, DbError> {
+        let now = self.clock.now();
+        let marked = self.db.write(Urgency::Normal, |conn| -> Result<bool, DbError> {
+            let first = outbox::claim(conn, 1, now, 0)?.into_iter().next();
+            if let Some(first) = &first {
+                outbox::mark_attempt(conn, first.id, self.crash_weight())?;
+            }
+            Ok(first.is_some())
+        })?;
+        if !marked {
+            self.careful.store(0, Ordering::Relaxed);
+            return Ok(BatchReport::default());
+        }
+        let report = match self.attempt(1) {
+            Ok(report) => report,
+            Err(error) if is_away(&error) => return Err(error),
+            Err(error) => self.fail_first(&error)?,
+        };
+        self.careful.fetch_sub(1, Ordering::Relaxed);
+        Ok(report)
+    }
+
+    /// A crash costs more than a failure: the third one parks.
+    fn crash_weight(&self) -> i32 {
+        i32::try_from(self.settings.max_attempts.div_ceil(2)).unwrap_or(i32::MAX)
+    }
+}
+
+/// Whether the database is away, rather than refusing what we asked.
+fn is_away(error: &DbError) -> bool {
+    use diesel::result::{DatabaseErrorKind, Error};
+    match error {
+        DbError::Connect { .. } | DbError::Pool(_) | DbError::Url(_) | DbError::Migration(_) => true,
+        DbError::Query(Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _) | Error::BrokenTransactionManager) => true,
+        DbError::Query(Error::DatabaseError(_, what)) => {
+            let what = what.message();
+            ["disk", "readonly", "locked", "full", "terminat", "shut", "connection"].iter().any(|word| what.contains(word))
+        }
+        DbError::Query(_) => false,
+    }
+}
+
+fn record(report: &BatchReport, took: Duration, now: Timestamp) {
+    if report.events.is_empty() {
+        return;
+    }
+    #[allow(clippy::cast_precision_loss, reason = "a batch is small")]
+    metrics::histogram!(telemetry::BATCH_SIZE).record(report.events.len() as f64);
+    metrics::histogram!(telemetry::BATCH_SECONDS).record(took);
+    for event in &report.events {
+        let age = now.since(event.received_at);
+        metrics::counter!(telemetry::EVENTS, "outcome" => event.outcome).increment(1);
+        metrics::histogram!(telemetry::APPLY_SECONDS).record(age);
+        if event.removal && event.outcome == "applied" {
+            metrics::histogram!(telemetry::TIME_TO_REVOKE_SECONDS).record(age);
+        }
+    }
+}

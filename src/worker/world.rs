@@ -1,0 +1,300 @@
+//! What a batch needs to know, loaded with a handful of set queries before the fold and written
+//! after it: organizations, directories, kin, groups, edges. The fold itself asks no database,
+//! except when a turn of a directory concerns people the batch did not name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diesel::QueryResult;
+
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::outbox;
+use crate::people::directories::{self, Directory};
+use crate::people::kin::{self, Found, Key};
+use crate::people::organizations::{self, Organization};
+use crate::people::{groups, statements};
+use crate::roll::{DirectoryLife, Edge, Group, Kin, Known, Settings, Statement, Step, keys_said};
+use crate::workos::Data;
+
+use super::item::Item;
+
+/// Kin in hand: as it was found and as it is now.
+#[derive(Debug, Default)]
+pub(super) struct Relatives {
+    pub organization_id: String,
+    pub original: Kin,
+    pub kin: Kin,
+    /// Everything ever said of these links; loaded only where an older event has to be put in.
+    pub steps: Option<Vec<Step>>,
+    pub touched: bool,
+}
+
+/// Everything a batch knows.
+#[derive(Debug, Default)]
+pub(super) struct World {
+    pub now: Timestamp,
+    pub organizations: BTreeMap<String, Organization>,
+    pub directories: BTreeMap<String, Directory>,
+    pub lives: BTreeMap<String, DirectoryLife>,
+    pub changed_directories: BTreeSet<String>,
+    pub relatives: Vec<Relatives>,
+    pub place: BTreeMap<String, usize>,
+    pub recorded: BTreeMap<String, Timestamp>,
+    pub groups: BTreeMap<String, Group>,
+    pub changed_groups: BTreeSet<String>,
+    pub edges: BTreeMap<(String, String), Edge>,
+    pub changed_edges: BTreeSet<(String, String)>,
+    /// Events that have left a statement before: replays and copies by another road.
+    pub said_before: BTreeSet<String>,
+    pub new_statements: Vec<(String, Statement)>,
+    pub new_keys: BTreeSet<(Key, String)>,
+}
+
+impl World {
+    /// Loads what the items touch; directories and organizations heard of for the first time begin here.
+    pub(super) fn load(conn: &mut Conn, items: &mut [Item], arm_new: bool, now: Timestamp) -> QueryResult<Self> {
+        let mut world = Self { now, ..Self::default() };
+        world.load_directories(conn, items, arm_new)?;
+        world.load_groups(conn, items)?;
+        world.load_kin_of(conn, items)?;
+        Ok(world)
+    }
+
+    fn load_directories(&mut self, conn: &mut Conn, items: &mut [Item], arm_new: bool) -> QueryResult<()> {
+        let named: BTreeSet<String> = items.iter().filter_map(|item| item.directory_id.clone()).collect();
+        let mut known = directories::load(conn, &named.iter().cloned().collect::<Vec<_>>())?;
+        for item in items.iter_mut() {
+            let Some(id) = item.directory_id.clone() else { continue };
+            let directory = known.entry(id.clone()).or_insert_with(|| {
+                self.changed_directories.insert(id.clone());
+                Directory::new(&id, item.organization_id.as_deref(), self.now)
+            });
+            if let Some(organization) = item.organization_id.as_deref()
+                && directory.is_homeless()
+            {
+                directories::relocate(conn, &directory.organization_id, organization)?;
+                organization.clone_into(&mut directory.organization_id);
+                self.changed_directories.insert(id.clone());
+            }
+            directory.last_event_at = self.now;
+        }
+        // A later event of the batch may have named the organization: settle it before anything is keyed by it.
+        for item in items.iter_mut() {
+            if let Some(directory) = item.directory_id.as_ref().and_then(|id| known.get(id)) {
+                item.organization_id = Some(directory.organization_id.clone());
+            }
+        }
+        let ids: BTreeSet<String> = known.values().map(|directory| directory.organization_id.clone()).collect();
+        let ids: Vec<String> = ids.into_iter().collect();
+        let mut parts: Vec<i32> = ids.iter().map(|id| outbox::part_of(id)).collect();
+        parts.sort_unstable();
+        parts.dedup();
+        for part in parts {
+            outbox::lock_part(conn, part)?;
+        }
+        self.organizations = organizations::load(conn, &ids)?;
+        let missing: Vec<String> = ids.iter().filter(|id| !self.organizations.contains_key(*id)).cloned().collect();
+        if !missing.is_empty() {
+            organizations::ensure(conn, &missing, arm_new, self.now)?;
+            self.organizations = organizations::load(conn, &ids)?;
+        }
+        self.directories = directories::of_organizations(conn, &ids)?;
+        self.directories.extend(known);
+        self.lives = self.directories.iter().map(|(id, one)| (id.clone(), one.life.clone())).collect();
+        Ok(())
+    }
+
+    fn load_groups(&mut self, conn: &mut Conn, items: &[Item]) -> QueryResult<()> {
+        let mut ids = BTreeSet::new();
+        let mut users = BTreeSet::new();
+        for item in items {
+            match item.data() {
+                Some(Data::GroupCreated(group) | Data::GroupUpdated(group) | Data::GroupDeleted(group)) => {
+                    ids.insert(group.id.clone());
+                }
+                Some(Data::UserAdded(edge) | Data::UserRemoved(edge)) => {
+                    ids.insert(edge.group.id.clone());
+                    users.insert(edge.user_id.clone());
+                }
+                _ => {}
+            }
+        }
+        self.groups = groups::load(conn, &ids.into_iter().collect::<Vec<_>>())?;
+        for edge in groups::edges_of_links(conn, &users.into_iter().collect::<Vec<_>>())? {
+            self.edges.insert((edge.group_id.clone(), edge.directory_user_id.clone()), edge);
+        }
+        Ok(())
+    }
+
+    fn load_kin_of(&mut self, conn: &mut Conn, items: &[Item]) -> QueryResult<()> {
+        let mut links = BTreeSet::new();
+        let mut keys: BTreeMap<String, BTreeSet<Key>> = BTreeMap::new();
+        let mut events = Vec::new();
+        for item in items {
+            let Some((organization, statement)) = item.statement() else { continue };
+            let settings = self.settings(&organization).clone();
+            links.insert(statement.said.user.id.clone());
+            events.push(statement.key.event_id.clone());
+            let said = keys_said(&statement, &settings).into_iter().map(|key| (organization.clone(), key));
+            keys.entry(statement.said.user.id.clone()).or_default().extend(said);
+        }
+        self.said_before = statements::known(conn, &events)?;
+        let seeds: BTreeSet<Key> = keys.values().flatten().cloned().collect();
+        let mut found = kin::find(conn, &links, &seeds)?;
+        for (link, keys) in keys {
+            let known = found.keys.entry(link.clone()).or_default();
+            self.new_keys.extend(keys.difference(known).cloned().map(|key| (key, link.clone())));
+            known.extend(keys);
+        }
+        let organization_of: BTreeMap<String, String> = items
+            .iter()
+            .filter_map(Item::statement)
+            .map(|(organization, statement)| (statement.said.user.id, organization))
+            .collect();
+        self.take_in(found, &organization_of);
+        self.load_steps_where_late(conn, items)
+    }
+
+    /// Sorts what was found into kin: links that share a key belong together.
+    fn take_in(&mut self, found: Found, organization_of: &BTreeMap<String, String>) {
+        let mut family = Families::default();
+        for (link, keys) in &found.keys {
+            family.join(link, keys);
+        }
+        for link in found.links.keys().chain(organization_of.keys()) {
+            family.join(link, &BTreeSet::new());
+        }
+        self.recorded.extend(found.recorded);
+        for members in family.groups() {
+            let place = self.relatives.len();
+            let mut relatives = Relatives::default();
+            for id in members {
+                self.place.insert(id.clone(), place);
+                let organization = found.keys.get(&id).and_then(|keys| keys.first()).map(|(organization, _)| organization);
+                if let Some(organization) = organization_of.get(&id).or(organization) {
+                    organization.clone_into(&mut relatives.organization_id);
+                }
+                if let Some(link) = found.links.get(&id) {
+                    if let Some(directory) = self.directories.get(&link.directory_id) {
+                        relatives.organization_id.clone_from(&directory.organization_id);
+                    }
+                    if let Some(person) = found.people.get(&link.person) {
+                        relatives.kin.people.insert(person.id.clone(), person.clone());
+                    }
+                    relatives.kin.links.insert(id, link.clone());
+                }
+            }
+            relatives.original = relatives.kin.clone();
+            self.relatives.push(relatives);
+        }
+    }
+
+    /// Everything said of the kin that an item of this batch has to be put into.
+    fn load_steps_where_late(&mut self, conn: &mut Conn, items: &[Item]) -> QueryResult<()> {
+        let mut late = BTreeSet::new();
+        for (_, statement) in items.iter().filter_map(Item::statement) {
+            let Some(&place) = self.place.get(&statement.said.user.id) else { continue };
+            let newest = self.relatives.get(place).and_then(|one| one.kin.newest());
+            let is_late = newest.is_some_and(|newest| statement.key <= *newest);
+            if is_late || self.said_before.contains(&statement.key.event_id) {
+                late.insert(place);
+            }
+        }
+        self.load_steps(conn, &late)
+    }
+
+    /// Loads all steps of the given kin, in one query.
+    pub(super) fn load_steps(&mut self, conn: &mut Conn, places: &BTreeSet<usize>) -> QueryResult<()> {
+        let wanted: Vec<usize> =
+            places.iter().copied().filter(|&place| self.relatives.get(place).is_some_and(|one| one.steps.is_none())).collect();
+        let mut links = Vec::new();
+        for &place in &wanted {
+            if let Some(one) = self.relatives.get_mut(place) {
+                one.steps = Some(Vec::new());
+                links.extend(one.kin.links.keys().cloned());
+            }
+        }
+        for statement in statements::of_links(conn, &links)? {
+            let place = self.place.get(statement.directory_user_id()).copied();
+            if let Some(steps) = place.and_then(|place| self.relatives.get_mut(place)).and_then(|one| one.steps.as_mut()) {
+                steps.push(Step::Said(statement));
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads kin that the batch did not name; those in hand already stay as they are.
+    pub(super) fn load_more(&mut self, conn: &mut Conn, links: &BTreeSet<String>) -> QueryResult<BTreeSet<usize>> {
+        let unknown: BTreeSet<String> = links.iter().filter(|link| !self.place.contains_key(*link)).cloned().collect();
+        if !unknown.is_empty() {
+            let found = kin::find(conn, &unknown, &BTreeSet::new())?;
+            self.take_in(found, &BTreeMap::new());
+        }
+        Ok(links.iter().filter_map(|link| self.place.get(link).copied()).collect())
+    }
+
+    /// The settings of an organization.
+    pub(super) fn settings(&self, organization: &str) -> &Settings {
+        static DEFAULT: std::sync::LazyLock<Settings> = std::sync::LazyLock::new(Settings::default);
+        self.organizations.get(organization).map_or(&*DEFAULT, |one| &one.settings)
+    }
+
+    /// What the fold of an organization may look at.
+    pub(super) fn known<'a>(&'a self, organization: &'a str) -> Known<'a> {
+        Known { organization_id: organization, directories: &self.lives, settings: self.settings(organization) }
+    }
+}
+
+/// Sets that grow together: which links belong to one kin.
+#[derive(Default)]
+struct Families {
+    of_link: BTreeMap<String, usize>,
+    of_key: BTreeMap<Key, usize>,
+    parent: Vec<usize>,
+}
+
+impl Families {
+    fn join(&mut self, link: &str, keys: &BTreeSet<Key>) {
+        let own = match self.of_link.get(link) {
+            Some(&own) => own,
+            None => self.begin(link),
+        };
+        for key in keys {
+            match self.of_key.get(key).copied() {
+                Some(other) => self.unite(own, other),
+                None => {
+                    self.of_key.insert(key.clone(), own);
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, link: &str) -> usize {
+        let own = self.parent.len();
+        self.parent.push(own);
+        self.of_link.insert(link.to_owned(), own);
+        own
+    }
+
+    fn root(&self, mut at: usize) -> usize {
+        while let Some(&parent) = self.parent.get(at).filter(|&&parent| parent != at) {
+            at = parent;
+        }
+        at
+    }
+
+    fn unite(&mut self, one: usize, other: usize) {
+        let (one, other) = (self.root(one), self.root(other));
+        if let Some(parent) = self.parent.get_mut(one.max(other)) {
+            *parent = one.min(other);
+        }
+    }
+
+    fn groups(&self) -> Vec<Vec<String>> {
+        let mut groups: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+        for (link, &own) in &self.of_link {
+            groups.entry(self.root(own)).or_default().push(link.clone());
+        }
+        groups.into_values().collect()
+    }
+}

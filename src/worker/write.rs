@@ -1,0 +1,284 @@
+//! Writing what a batch changed, set-wise, in the transaction that claimed it: people and links,
+//! what becomes of their memberships, statements and keys, groups and edges, the audit, and the
+//! deliveries that fall due or are cancelled.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diesel::QueryResult;
+
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::people::changes::{self, Caused};
+use crate::people::directories::Directory;
+use crate::people::profiles::{self, ToSave};
+use crate::people::{communities, directories, groups, kin, statements};
+use crate::roll::{Change, Membership, Person, Profile, RestoreAdmin, Status, compose, follow_status};
+use crate::triggers::{deliveries, plan};
+use crate::workos::OrderKey;
+
+use super::world::{Relatives, World};
+
+/// A person before and after the batch.
+#[derive(Debug)]
+pub(super) struct Moved {
+    pub organization_id: String,
+    pub before: Option<Profile>,
+    pub after: Profile,
+    pub person: Person,
+    left_changed: bool,
+}
+
+/// Who caused what last happened to a person in this batch.
+pub(super) type Cause = (OrderKey, String);
+
+/// Writes everything but the settlement.
+pub(super) fn write_world(
+    conn: &mut Conn,
+    world: &mut World,
+    mut caused: Vec<Caused>,
+    causes: &BTreeMap<String, Cause>,
+) -> QueryResult<()> {
+    write_directories(conn, world)?;
+    write_groups(conn, world)?;
+    statements::add(conn, &world.new_statements)?;
+    kin::save_keys(conn, &world.new_keys.iter().cloned().collect::<Vec<_>>())?;
+    write_links(conn, world)?;
+    let moved = moved_people(world);
+    write_profiles(conn, world, &moved)?;
+    merge_gone(conn, world)?;
+    let ended = write_memberships(conn, world, &moved, causes)?;
+    caused.extend(ended.iter().cloned());
+    changes::add(conn, &caused, world.now)?;
+    plan_deliveries(conn, world, &moved, &ended, &caused, causes)
+}
+
+fn write_directories(conn: &mut Conn, world: &mut World) -> QueryResult<()> {
+    for (id, life) in &world.lives {
+        if let Some(directory) = world.directories.get_mut(id) {
+            directory.life = life.clone();
+        }
+    }
+    let all: Vec<&Directory> = world
+        .directories
+        .values()
+        .filter(|one| one.last_event_at == world.now || world.changed_directories.contains(&one.id))
+        .collect();
+    if all.is_empty() { Ok(()) } else { directories::save(conn, &all) }
+}
+
+fn write_groups(conn: &mut Conn, world: &World) -> QueryResult<()> {
+    let organization_of = |directory: &str| {
+        world.directories.get(directory).map_or(String::new(), |one| one.organization_id.clone())
+    };
+    let named: Vec<(String, &crate::roll::Group)> = world
+        .changed_groups
+        .iter()
+        .filter_map(|id| world.groups.get(id))
+        .map(|group| (organization_of(&group.directory_id), group))
+        .collect();
+    if !named.is_empty() {
+        let rows: Vec<(&str, &crate::roll::Group)> = named.iter().map(|(id, group)| (id.as_str(), *group)).collect();
+        groups::save(conn, &rows)?;
+    }
+    let edges: Vec<(String, crate::roll::Edge)> = world
+        .changed_edges
+        .iter()
+        .filter_map(|place| world.edges.get(place))
+        .map(|edge| {
+            let directory = world.groups.get(&edge.group_id).map(|group| group.directory_id.as_str()).unwrap_or_default();
+            (organization_of(directory), edge.clone())
+        })
+        .collect();
+    groups::save_edges(conn, &edges, world.now)
+}
+
+fn touched(world: &World) -> impl Iterator<Item = &Relatives> {
+    world.relatives.iter().filter(|one| one.touched)
+}
+
+fn write_links(conn: &mut Conn, world: &World) -> QueryResult<()> {
+    let changed: Vec<(&str, &crate::roll::Link)> = touched(world)
+        .flat_map(|one| {
+            one.kin
+                .links
+                .values()
+                .filter(|link| one.original.links.get(&link.id) != Some(*link))
+                .map(|link| (one.organization_id.as_str(), link))
+        })
+        .collect();
+    kin::save_links(conn, &changed)
+}
+
+fn moved_people(world: &World) -> Vec<Moved> {
+    let mut all = Vec::new();
+    for one in touched(world) {
+        let known = world.known(&one.organization_id);
+        for (id, person) in &one.kin.people {
+            let was = one.original.people.get(id);
+            let before = was.map(|was| compose(&one.original, was, &known));
+            let after = compose(&one.kin, person, &known);
+            if was != Some(person) || before.as_ref() != Some(&after) {
+                let left_changed = was.and_then(|was| was.left.clone()) != person.left;
+                all.push(Moved {
+                    organization_id: one.organization_id.clone(),
+                    before,
+                    after,
+                    person: person.clone(),
+                    left_changed,
+                });
+            }
+        }
+    }
+    all
+}
+
+fn write_profiles(conn: &mut Conn, world: &World, moved: &[Moved]) -> QueryResult<()> {
+    let rows: Vec<ToSave<'_>> = moved
+        .iter()
+        .map(|one| ToSave {
+            organization_id: &one.organization_id,
+            profile: &one.after,
+            person: &one.person,
+            recorded_at: world.recorded.get(&one.after.id).copied().unwrap_or(world.now),
+        })
+        .collect();
+    profiles::save(conn, &rows)
+}
+
+/// People who turned out to be somebody else: what hung on them moves, and the row goes.
+fn merge_gone(conn: &mut Conn, world: &World) -> QueryResult<()> {
+    let mut gone = Vec::new();
+    for one in touched(world) {
+        for id in one.original.people.keys().filter(|id| !one.kin.people.contains_key(*id)) {
+            let heir = one
+                .original
+                .links_of(id)
+                .filter_map(|link| one.kin.links.get(&link.id))
+                .map(|link| link.person.clone())
+                .next();
+            if let Some(heir) = heir {
+                move_to_heir(conn, &one.organization_id, id, &heir)?;
+            }
+            gone.push(id.clone());
+        }
+    }
+    if gone.is_empty() {
+        return Ok(());
+    }
+    communities::forget(conn, &gone)?;
+    profiles::delete(conn, &gone)
+}
+
+fn move_to_heir(conn: &mut Conn, organization: &str, from: &str, heir: &str) -> QueryResult<()> {
+    let rows = communities::memberships_of(conn, &[from.to_owned(), heir.to_owned()])?;
+    let theirs = rows.get(heir).cloned().unwrap_or_default();
+    let moved: Vec<(String, Membership)> = rows
+        .get(from)
+        .into_iter()
+        .flatten()
+        .filter(|row| theirs.iter().all(|own| own.community_id != row.community_id || own.source != row.source))
+        .map(|row| (organization.to_owned(), Membership { profile_id: heir.to_owned(), ..row.clone() }))
+        .collect();
+    communities::save_memberships(conn, &moved)?;
+    changes::reassign(conn, from, heir)?;
+    deliveries::reassign(conn, from, heir)
+}
+
+/// Memberships follow their person's status in the same transaction (R29). Answers the changes.
+fn write_memberships(
+    conn: &mut Conn,
+    world: &World,
+    moved: &[Moved],
+    causes: &BTreeMap<String, Cause>,
+) -> QueryResult<Vec<Caused>> {
+    let concerned: Vec<&Moved> = moved
+        .iter()
+        .filter(|one| one.left_changed || one.before.as_ref().map(|before| before.status) != Some(one.after.status))
+        .filter(|one| one.before.is_some())
+        .collect();
+    let ids: Vec<String> = concerned.iter().map(|one| one.after.id.clone()).collect();
+    let mut rows = communities::memberships_of(conn, &ids)?;
+    let mut to_save = Vec::new();
+    let mut caused = Vec::new();
+    for one in concerned {
+        let Some(theirs) = rows.get_mut(&one.after.id) else { continue };
+        let before = theirs.clone();
+        let policy: RestoreAdmin = world.settings(&one.organization_id).restore_admin;
+        follow_status(theirs, one.after.status, one.person.left.as_ref(), policy, world.now);
+        for (old, new) in before.iter().zip(theirs.iter()).filter(|(old, new)| old != new) {
+            to_save.push((one.organization_id.clone(), new.clone()));
+            caused.extend(membership_change(one, old, new, causes, world.now));
+        }
+    }
+    communities::save_memberships(conn, &to_save)?;
+    Ok(caused)
+}
+
+fn membership_change(
+    one: &Moved,
+    old: &Membership,
+    new: &Membership,
+    causes: &BTreeMap<String, Cause>,
+    now: Timestamp,
+) -> Option<Caused> {
+    let role = |row: &Membership| row.ended_at.is_none().then(|| row.role.as_str().to_owned());
+    let (was, is) = (role(old), role(new));
+    if was == is {
+        return None;
+    }
+    let change =
+        Change { profile_id: one.after.id.clone(), what: "membership", name: new.community_id.clone(), old: was, new: is };
+    Some(match causes.get(&one.after.id) {
+        Some((key, directory)) => Caused::by_event(&one.organization_id, change, key, directory),
+        None => Caused::by_operator(&one.organization_id, change, "rollcall", now),
+    })
+}
+
+/// Messages that fall due because of what happened, and those that must not go out any more.
+fn plan_deliveries(
+    conn: &mut Conn,
+    world: &World,
+    moved: &[Moved],
+    ended: &[Caused],
+    caused: &[Caused],
+    causes: &BTreeMap<String, Cause>,
+) -> QueryResult<()> {
+    let left: Vec<String> = moved
+        .iter()
+        .filter(|one| matches!(one.after.status, Status::Removed | Status::Erased) && one.before.is_some())
+        .map(|one| one.after.id.clone())
+        .collect();
+    if !left.is_empty() {
+        deliveries::cancel_for(conn, &left, "the person left", world.now)?;
+    }
+    let armed: BTreeSet<&str> = moved
+        .iter()
+        .map(|one| one.organization_id.as_str())
+        .filter(|id| world.organizations.get(*id).is_some_and(|one| one.armed_at.is_some()))
+        .collect();
+    if armed.is_empty() {
+        return Ok(());
+    }
+    let happenings: Vec<plan::Happening> = moved
+        .iter()
+        .filter(|one| armed.contains(one.organization_id.as_str()))
+        .map(|one| plan::Happening {
+            organization_id: one.organization_id.clone(),
+            before: one.before.clone(),
+            after: one.after.clone(),
+            changed_fields: fields_of(caused, &one.after.id),
+            ended_communities: fields_of(ended, &one.after.id),
+            event_id: causes.get(&one.after.id).map(|(key, _)| key.event_id.clone()),
+        })
+        .filter(plan::Happening::matters)
+        .collect();
+    deliveries::plan_and_add(conn, &happenings, world.now)
+}
+
+fn fields_of(caused: &[Caused], profile: &str) -> Vec<String> {
+    caused
+        .iter()
+        .filter(|one| one.change.profile_id == profile && one.change.what != "status")
+        .map(|one| one.change.name.clone())
+        .collect()
+}

@@ -1,0 +1,234 @@
+//! A directory user as one event describes it, in the words of today's payload, with what older
+//! payloads put elsewhere kept apart in `legacy` (C3). Nothing here decides what a profile becomes:
+//! "not said", "said to be nothing" and "said to be this" stay three different things.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use super::email;
+use super::event::Unusable;
+use super::json::{Object, as_value};
+use super::legacy;
+use super::text::{MAX_ID, MAX_TEXT};
+
+/// A directory user. Its stored form is JSON that leaves out whatever was not said.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub struct DirectoryUser {
+    /// WorkOS's id, or the customer's own on imported directories.
+    pub id: String,
+    /// The directory it belongs to.
+    pub directory_id: String,
+    /// The organization, where the payload says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization_id: Option<String>,
+    /// The identity provider's id; an empty one counts as absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idp_id: Option<String>,
+    /// Active or not; `None` when the payload does not say (R13).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<UserState>,
+    /// The address, by the resolution order of contract 3.2. `Null` only where the top-level
+    /// `email` is null or empty and nothing else says one.
+    #[serde(default, skip_serializing_if = "Said::is_absent")]
+    pub email: Said,
+    /// The given name.
+    #[serde(default, skip_serializing_if = "Said::is_absent")]
+    pub first_name: Said,
+    /// The family name.
+    #[serde(default, skip_serializing_if = "Said::is_absent")]
+    pub last_name: Said,
+    /// The full name, in newer payloads.
+    #[serde(default, skip_serializing_if = "Said::is_absent")]
+    pub name: Said,
+    /// The slug of the role that group-to-role mapping gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// `custom_attributes`; `None` when absent or not an object, which clears nothing (C3, C8).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom: Option<Map<String, Value>>,
+    /// What deprecated fields still say, under the predefined names of contract section 4; never
+    /// null or empty, so it can only add (R47).
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub legacy: Map<String, Value>,
+    /// What was skipped and why, in sentences that name fields and show no value (R51).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// What a payload says about a text field.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum Said {
+    /// The key is not there, or its value cannot be used.
+    #[default]
+    Absent,
+    /// The key is there and null or blank.
+    Null,
+    /// The value, as written.
+    Text(String),
+}
+
+/// Whether the directory counts somebody in. Stored as WorkOS's word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserState {
+    /// `active`.
+    Active,
+    /// Any other word: `inactive`, the older `suspended`, or one yet to come (contract 3.2).
+    Inactive(String),
+}
+
+impl DirectoryUser {
+    /// Reads `data` of a user event. Only the two ids are indispensable (R6).
+    pub(super) fn read(kind: &str, data: &Object<'_>) -> Result<Self, Unusable> {
+        let id = Unusable::unless(data.id("id"), kind, "user", "data.id")?;
+        let directory_id = Unusable::unless(
+            data.id("directory_id"),
+            kind,
+            "directory",
+            "data.directory_id",
+        )?;
+        let mut warnings = Vec::new();
+        let custom = read_custom(data, &mut warnings);
+        Ok(Self {
+            id,
+            directory_id,
+            organization_id: data.id("organization_id"),
+            idp_id: read_idp_id(data, &mut warnings),
+            state: read_state(data, &mut warnings),
+            email: email::resolve(data, custom.as_ref(), &mut warnings),
+            first_name: Said::read(data, "first_name", &mut warnings),
+            last_name: Said::read(data, "last_name", &mut warnings),
+            name: Said::read(data, "name", &mut warnings),
+            role: read_role(data),
+            legacy: legacy::collect(data),
+            custom,
+            warnings,
+        })
+    }
+}
+
+fn read_custom(data: &Object<'_>, warnings: &mut Vec<String>) -> Option<Map<String, Value>> {
+    data.raw("custom_attributes")?;
+    let Some(custom) = data.object("custom_attributes") else {
+        warnings.push("`custom_attributes` is not an object and was not used.".to_owned());
+        return None;
+    };
+    let members = custom.members();
+    Some(
+        members
+            .map(|(key, value)| (key.to_owned(), as_value(value)))
+            .collect(),
+    )
+}
+
+fn read_idp_id(data: &Object<'_>, warnings: &mut Vec<String>) -> Option<String> {
+    match Said::read(data, "idp_id", warnings) {
+        Said::Text(id) if id.chars().count() > MAX_ID => {
+            warnings.push(format!(
+                "`idp_id` is longer than {MAX_ID} characters and was not used."
+            ));
+            None
+        }
+        Said::Text(id) => Some(id),
+        Said::Absent | Said::Null => None,
+    }
+}
+
+fn read_state(data: &Object<'_>, warnings: &mut Vec<String>) -> Option<UserState> {
+    match Said::read(data, "state", warnings) {
+        Said::Text(word) => UserState::read(&word),
+        Said::Absent | Said::Null => None,
+    }
+}
+
+/// `role.slug`, else the first of `roles`, which environments with several roles send.
+fn read_role(data: &Object<'_>) -> Option<String> {
+    let slug_of = |role: &Value| role.get("slug").and_then(Value::as_str).map(str::to_owned);
+    let role = data.value("role").as_ref().and_then(slug_of);
+    role.or_else(|| slug_of(data.value("roles")?.get(0)?))
+        .filter(|slug| !slug.is_empty())
+}
+
+impl Said {
+    /// Reads one text field; a wrong type and an over-long text are skipped with a warning (R51).
+    pub(super) fn read(data: &Object<'_>, key: &str, warnings: &mut Vec<String>) -> Self {
+        let Some(raw) = data.raw(key) else {
+            return Self::Absent;
+        };
+        match data.text(key) {
+            Some(text) if text.trim().is_empty() => Self::Null,
+            Some(text) if text.chars().count() > MAX_TEXT => {
+                warnings.push(format!(
+                    "`{key}` is longer than {MAX_TEXT} characters and was not used."
+                ));
+                Self::Absent
+            }
+            Some(text) => Self::Text(text.into_owned()),
+            None if raw.get() == "null" => Self::Null,
+            None => {
+                warnings.push(format!("`{key}` is not a text and was not used."));
+                Self::Absent
+            }
+        }
+    }
+
+    /// Whether nothing was said.
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
+
+    /// The text, where there is one.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Absent | Self::Null => None,
+        }
+    }
+}
+
+impl UserState {
+    /// Reads WorkOS's word; a blank one says nothing, so that no glitch removes anybody.
+    pub fn read(word: &str) -> Option<Self> {
+        match word.trim() {
+            "" => None,
+            word if word.eq_ignore_ascii_case("active") => Some(Self::Active),
+            word => Some(Self::Inactive(word.to_owned())),
+        }
+    }
+
+    /// WorkOS's word.
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Active => "active",
+            Self::Inactive(word) => word,
+        }
+    }
+}
+
+impl Serialize for Said {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.text().serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Said {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(from)?.map_or(Self::Null, Self::Text))
+    }
+}
+
+impl Serialize for UserState {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.word())
+    }
+}
+
+impl<'de> Deserialize<'de> for UserState {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(from)?;
+        Self::read(&word).ok_or_else(|| serde::de::Error::custom("a blank user state"))
+    }
+}
+
+#[cfg(test)]
+#[path = "user_tests.rs"]
+mod tests;

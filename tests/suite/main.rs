@@ -1,0 +1,10 @@
+//! The suite: one test binary, one file per promise or surface, every behaviour on both databases.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "in a test, a step that fails is the test that fails"
+)]
+
+mod layers;
+mod support;
