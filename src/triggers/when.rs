@@ -39,7 +39,10 @@ impl After {
 
     /// The offset in whole days, where it is one.
     pub fn whole_days(self) -> Option<u64> {
-        (self.0.as_secs().is_multiple_of(DAY)).then(|| self.0.as_secs() / DAY)
+        self.0
+            .as_secs()
+            .is_multiple_of(DAY)
+            .then_some(self.0.as_secs() / DAY)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::http_sink::{HttpAct, HttpSink};
-use super::super::tests::{channels, closed_port, message, settings};
+use super::super::tests::{channels, closed_port, hasty_channels, message, settings};
 use super::super::{ChannelSettings, Channels};
 use super::*;
 use crate::triggers::Channel;
@@ -11,13 +11,17 @@ use crate::triggers::Channel;
 const POST: &str = "/api/chat.postMessage";
 const LOOKUP: &str = "/api/users.lookupByEmail";
 
-fn with_bot(sink: &HttpSink) -> Channels {
-    let bot = Some(SecretString::from("xoxb-s3cret"));
-    channels(ChannelSettings {
-        slack_bot_token: bot,
+fn bot(sink: &HttpSink) -> ChannelSettings {
+    let token = Some(SecretString::from("xoxb-s3cret"));
+    ChannelSettings {
+        slack_bot_token: token,
         slack_api_url: sink.url("/api/"),
         ..settings()
-    })
+    }
+}
+
+fn with_bot(sink: &HttpSink) -> Channels {
+    channels(bot(sink))
 }
 
 async fn said(channels: &Channels, recipient: &str) -> Outcome {
@@ -82,7 +86,7 @@ async fn slacks_retry_after_is_heard() {
 #[tokio::test]
 async fn r63_a_post_without_an_answer_is_unknown_and_one_without_a_connection_later() {
     let sink = HttpSink::start();
-    let channels = with_bot(&sink);
+    let channels = hasty_channels(bot(&sink));
     for (act, outcome) in [
         (HttpAct::Stall, "unknown"),
         (HttpAct::Drop, "unknown"),
@@ -147,7 +151,7 @@ async fn a_bot_finds_a_person_by_address() {
 #[tokio::test]
 async fn a_person_not_in_slack_yet_is_later_and_nothing_is_posted() {
     let sink = HttpSink::start();
-    let channels = with_bot(&sink);
+    let channels = hasty_channels(bot(&sink));
     for (act, outcome) in [
         (
             HttpAct::answer(200, r#"{"ok":false,"error":"users_not_found"}"#),

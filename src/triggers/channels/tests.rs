@@ -15,14 +15,18 @@ pub(super) fn settings() -> ChannelSettings {
     }
 }
 
-/// Channels that lose patience soon enough for a test.
 pub(super) fn channels(settings: ChannelSettings) -> Channels {
+    Channels::new(settings).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Channels that lose patience soon, for servers that never answer.
+pub(super) fn hasty_channels(settings: ChannelSettings) -> Channels {
     let http = client::Patience {
-        connect: Duration::from_millis(1_500),
-        whole: Duration::from_secs(2),
+        connect: Duration::from_millis(800),
+        whole: Duration::from_secs(1),
     };
     let mail = smtp::Patience {
-        before: Duration::from_secs(2),
+        before: Duration::from_secs(1),
         after: Duration::from_secs(1),
     };
     Channels::with_patience(settings, http, mail).unwrap_or_else(|error| panic!("{error}"))

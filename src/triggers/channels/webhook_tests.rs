@@ -6,18 +6,22 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::super::http_sink::{HttpAct, HttpSink, TakenRequest};
-use super::super::tests::{channels, closed_port, message, settings};
+use super::super::tests::{channels, closed_port, hasty_channels, message, settings};
 use super::super::{ChannelSettings, Channels};
 use super::*;
 use crate::triggers::Channel;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-fn signed() -> Channels {
-    channels(ChannelSettings {
+fn secret() -> ChannelSettings {
+    ChannelSettings {
         webhook_secret: Some(SecretString::from(SECRET)),
         ..settings()
-    })
+    }
+}
+
+fn signed() -> Channels {
+    channels(secret())
 }
 
 fn now() -> Timestamp {
@@ -136,7 +140,7 @@ async fn the_receivers_retry_after_is_heard() {
 
 #[tokio::test]
 async fn r63_silence_before_the_connection_is_later_and_after_it_unknown() {
-    let channels = signed();
+    let channels = hasty_channels(secret());
     let nobody = message(&format!("http://127.0.0.1:{}/", closed_port()));
     assert_eq!(
         channels.send(Channel::Webhook, &nobody).await.name(),

@@ -88,6 +88,10 @@ fn expression(code: &str) -> Result<(), TemplateError> {
                         word(after.trim_start()).chars().take(40).collect(),
                     ));
                 }
+                // The engine's own name for the template; it would pass for a variable.
+                if name == "self" {
+                    return Err(TemplateError::UnknownVariables(vec![name.to_owned()]));
+                }
                 if after.trim_start().starts_with('(') && !KEYWORDS.contains(&name) {
                     return Err(TemplateError::UnknownFunction(
                         name.chars().take(40).collect(),

@@ -46,8 +46,10 @@ pub enum SmtpAct {
     Reply(&'static str),
     /// Never answers; the connection stays open until the client goes.
     Stall,
-    /// Hangs up.
+    /// Hangs up without a word.
     Drop,
+    /// Does what a good server does, and hangs up.
+    AcceptThenDrop,
 }
 
 /// A mail that was taken.
@@ -95,6 +97,7 @@ struct State {
     acts: HashMap<SmtpStep, VecDeque<SmtpAct>>,
     commands: Vec<String>,
     connections: usize,
+    /// Wanted, where set.
     login: Option<(String, String)>,
     any_line_end: bool,
     stopped: bool,
@@ -117,8 +120,7 @@ impl SmtpSink {
                 }
                 let serving = Arc::clone(&serving);
                 std::thread::spawn(move || {
-                    // An error is the client's hanging up.
-                    let _ = stream.and_then(|stream| Conversation::new(stream, &serving)?.hold());
+                                let _ = stream.and_then(|stream| Conversation::new(stream, &serving)?.hold());
                 });
             }
         });
@@ -199,8 +201,10 @@ struct Conversation<'a> {
     shared: &'a Shared,
     reader: BufReader<TcpStream>,
     writer: TcpStream,
+    logged_in: bool,
 }
 
+/// Whether the conversation goes on.
 type Going = std::io::Result<bool>;
 
 impl<'a> Conversation<'a> {
@@ -210,6 +214,7 @@ impl<'a> Conversation<'a> {
             shared,
             writer: stream.try_clone()?,
             reader: BufReader::new(stream),
+            logged_in: false,
         })
     }
 
@@ -236,7 +241,7 @@ impl<'a> Conversation<'a> {
                 self.auth(&login)?
             } else if upper.starts_with("MAIL FROM:") {
                 (from, to) = (bracketed(&command), Vec::new());
-                self.act(SmtpStep::From, "250 2.1.0 ok")?
+                self.from()?
             } else if upper.starts_with("RCPT TO:") {
                 to.push(bracketed(&command));
                 self.act(SmtpStep::Recipient, "250 2.1.5 ok")?
@@ -279,15 +284,15 @@ impl<'a> Conversation<'a> {
             .login
             .clone()
             .map(|(user, password)| format!("\0{user}\0{password}"));
-        let right = wanted.is_some_and(|wanted| wanted.as_bytes() == given);
-        self.act(
-            SmtpStep::Auth,
-            if right {
-                "235 2.7.0 welcome"
-            } else {
-                "535 5.7.8 wrong"
-            },
-        )
+        self.logged_in = wanted.is_some_and(|wanted| wanted.as_bytes() == given);
+        let usual = ["535 5.7.8 wrong", "235 2.7.0 welcome"][usize::from(self.logged_in)];
+        self.act(SmtpStep::Auth, usual)
+    }
+
+    fn from(&mut self) -> Going {
+        let welcome = self.logged_in || self.shared.state().login.is_none();
+        let usual = ["530 5.7.0 log in first", "250 2.1.0 ok"][usize::from(welcome)];
+        self.act(SmtpStep::From, usual)
     }
 
     fn data(&mut self, from: &str, to: &[String]) -> Going {
@@ -298,18 +303,7 @@ impl<'a> Conversation<'a> {
         let Some(text) = self.text()? else {
             return Ok(false);
         };
-        let (login, act) = (
-            self.shared.state().login.is_some(),
-            self.peek(SmtpStep::Text),
-        );
-        let known = !login
-            || self
-                .shared
-                .state()
-                .commands
-                .iter()
-                .any(|line| line.starts_with("AUTH"));
-        if !matches!(act, SmtpAct::Reply(_)) && known {
+        if !matches!(self.peek(SmtpStep::Text), SmtpAct::Reply(_)) {
             let mail = TakenMail {
                 from: from.to_owned(),
                 to: to.to_vec(),
@@ -323,31 +317,37 @@ impl<'a> Conversation<'a> {
     /// Reads to the lone dot; `None` when the client went away before it.
     fn text(&mut self) -> std::io::Result<Option<String>> {
         let any_line_end = self.shared.state().any_line_end;
-        let (mut text, mut line) = (Vec::new(), Vec::new());
-        let mut byte = [0_u8];
-        loop {
-            if self.reader.read(&mut byte)? == 0 {
-                return Ok(None);
-            }
-            line.push(byte[0]);
-            let ended =
-                line.ends_with(b"\r\n") || (any_line_end && matches!(byte[0], b'\r' | b'\n'));
-            if !ended {
-                continue;
-            }
-            let content = line
-                .strip_suffix(b"\r\n")
-                .unwrap_or(&line[..line.len() - 1]);
-            if content == b"." {
+        let mut text = Vec::new();
+        while let Some(line) = self.text_line(any_line_end)? {
+            if line == b"." {
                 return Ok(Some(String::from_utf8_lossy(&text).into_owned()));
             }
-            text.extend_from_slice(content.strip_prefix(b".").unwrap_or(content));
-            // With lone line ends taken, CR and LF of one CRLF come as two lines.
-            if !any_line_end || byte[0] == b'\r' {
-                text.extend_from_slice(b"\r\n");
-            }
-            line.clear();
+            text.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
+            text.extend_from_slice(b"\r\n");
         }
+        Ok(None)
+    }
+
+    /// One line without its end: CRLF, or any lone CR or LF too.
+    fn text_line(&mut self, any_line_end: bool) -> std::io::Result<Option<Vec<u8>>> {
+        let mut line = Vec::new();
+        let mut byte = [0_u8];
+        while self.reader.read(&mut byte)? == 1 {
+            line.push(byte[0]);
+            if any_line_end && byte[0] == b'\r' && self.reader.fill_buf()?.first() == Some(&b'\n') {
+                self.reader.consume(1);
+            }
+            let ended = if any_line_end {
+                matches!(byte[0], b'\r' | b'\n')
+            } else {
+                line.ends_with(b"\r\n")
+            };
+            if ended {
+                line.truncate(line.len() - if any_line_end { 1 } else { 2 });
+                return Ok(Some(line));
+            }
+        }
+        Ok(None)
     }
 
     fn peek(&self, step: SmtpStep) -> SmtpAct {
@@ -375,6 +375,7 @@ impl<'a> Conversation<'a> {
             SmtpAct::Accept => self.say(usual)?,
             SmtpAct::Reply(line) => self.say(line)?,
             SmtpAct::Drop => false,
+            SmtpAct::AcceptThenDrop => self.say(usual).map(|_| false)?,
             SmtpAct::Stall => {
                 std::io::copy(&mut self.reader, &mut std::io::sink())?;
                 false
