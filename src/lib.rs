@@ -11,6 +11,7 @@ pub mod clock;
 pub mod conditions;
 pub mod config;
 pub mod db;
+pub mod desk;
 pub mod intake;
 pub mod outbox;
 pub mod people;
