@@ -88,7 +88,8 @@ pub fn parse(rules: &[Value]) -> Result<Vec<Rule>, Vec<Problem>> {
     }
 }
 
-/// Brings the rule rows of the given profiles up to date and writes them; answers what turned.
+/// Brings the rule rows of the given profiles up to date in all communities of their organization,
+/// and writes them; answers what turned.
 pub fn apply(
     conn: &mut Conn,
     organization: &str,
@@ -96,6 +97,16 @@ pub fn apply(
     now: Timestamp,
 ) -> QueryResult<Vec<Turned>> {
     let all = communities::with_rules(conn, organization)?;
+    apply_in(conn, all, ids, now)
+}
+
+/// The same in the given communities only.
+pub fn apply_in(
+    conn: &mut Conn,
+    all: Vec<Community>,
+    ids: &[String],
+    now: Timestamp,
+) -> QueryResult<Vec<Turned>> {
     if all.is_empty() || ids.is_empty() {
         return Ok(Vec::new());
     }

@@ -2,7 +2,10 @@
 //! what is judged at the desk.
 
 mod auth;
+mod communities;
 mod events;
+mod organizations;
+mod profiles;
 
 pub use auth::Caller;
 
@@ -27,7 +30,10 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         )
         .app_data(web::QueryConfig::default().error_handler(bad_query))
         .app_data(web::PathConfig::default().error_handler(bad_path))
-        .configure(events::routes);
+        .configure(events::routes)
+        .configure(profiles::routes)
+        .configure(communities::routes)
+        .configure(organizations::routes);
 }
 
 fn bad_json(error: JsonPayloadError, _: &HttpRequest) -> actix_web::Error {
