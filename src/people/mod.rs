@@ -7,6 +7,7 @@ pub mod changes;
 pub mod communities;
 pub mod directories;
 pub mod groups;
+pub mod holds;
 pub mod kin;
 pub mod organizations;
 pub mod processes;

@@ -48,6 +48,7 @@ pub(super) fn write_world(
     let moved = moved_people(world);
     write_profiles(conn, world, &moved)?;
     merge_gone(conn, world)?;
+    world.guards.write(conn, world.now)?;
     let mut ended = write_memberships(conn, world, &moved, causes)?;
     ended.extend(follow_rules(conn, world, &moved, causes)?);
     caused.extend(ended.iter().cloned());
@@ -376,7 +377,7 @@ fn plan_deliveries(
         .map(|one| one.after.id.clone())
         .collect();
     if !left.is_empty() {
-        deliveries::cancel_for(conn, &left, "the person left", world.now)?;
+        deliveries::cancel_for(conn, &left, deliveries::PERSON_LEFT, world.now)?;
     }
     let armed: BTreeSet<&str> = moved
         .iter()

@@ -4,6 +4,7 @@
 mod auth;
 mod communities;
 mod events;
+mod holds;
 mod organizations;
 mod profiles;
 
@@ -33,7 +34,8 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .configure(events::routes)
         .configure(profiles::routes)
         .configure(communities::routes)
-        .configure(organizations::routes);
+        .configure(organizations::routes)
+        .configure(holds::routes);
 }
 
 fn bad_json(error: JsonPayloadError, _: &HttpRequest) -> actix_web::Error {

@@ -137,6 +137,9 @@ fn add(conn: &mut Conn, all: &[(&Happening, Due)], now: Timestamp) -> QueryResul
     Ok(())
 }
 
+/// Why a removal cancels.
+pub const PERSON_LEFT: &str = "the person left";
+
 /// Cancels what must not reach people who left. What tells of the leaving itself stays (R64).
 pub fn cancel_for(
     conn: &mut Conn,
@@ -155,6 +158,23 @@ pub fn cancel_for(
                 deliveries::reason.eq(reason),
                 deliveries::settled_at.eq(now),
                 deliveries::lease_until.eq(None::<Timestamp>),
+            ))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// Brings back what a removal cancelled, because the removal was undone (R41).
+pub fn revive_for(conn: &mut Conn, profiles: &[String], reason: &str) -> QueryResult<()> {
+    for chunk in profiles.chunks(ROWS_PER_STATEMENT) {
+        on_backend!(conn, c => diesel::update(deliveries::table
+            .filter(deliveries::profile_id.eq_any(chunk))
+            .filter(deliveries::state.eq(DeliveryState::Cancelled.as_str()))
+            .filter(deliveries::reason.eq(reason)))
+            .set((
+                deliveries::state.eq(DeliveryState::Due.as_str()),
+                deliveries::reason.eq(None::<String>),
+                deliveries::settled_at.eq(None::<Timestamp>),
             ))
             .execute(c))?;
     }
