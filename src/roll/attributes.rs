@@ -14,16 +14,6 @@ use crate::workos::{DirectoryUser, Said};
 /// The longest text a field holds, in characters (C8).
 pub const LONGEST_TEXT: usize = 4_096;
 
-/// The targets that are profile fields; every other target is `attributes.<name>`.
-pub const STANDARD_TARGETS: [&str; 6] = [
-    "title",
-    "department",
-    "pronouns",
-    "start_date",
-    "manager_email",
-    "employee_number",
-];
-
 /// Which source feeds which field.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
