@@ -57,7 +57,7 @@ pub(super) fn rejudge(kin: &mut Kin, key: &OrderKey, known: &Known<'_>) {
         if link.contest.is_some() {
             judge_again(kin, &mut link, key, known);
         }
-        if let Some(wanted) = link.wanted_email.clone()
+        if let Some(wanted) = link.wanted_email.clone().filter(|_| link.counts())
             && owner_of(kin, &wanted, &link.person, key, known).is_none()
         {
             link.values

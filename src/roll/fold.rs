@@ -103,7 +103,7 @@ fn listen(kin: &mut Kin, statement: &Statement, known: &Known<'_>) {
             values: &mut link.values,
             warnings: Vec::new(),
         };
-        values.take(said, &known.settings.mapping, false);
+        values.take(said, &known.settings.mapping);
         link.warnings = values.warnings;
         if said.email.text().is_some() {
             // The newer word about the address replaces the one that was kept aside.
@@ -136,6 +136,7 @@ fn new_link(statement: &Statement) -> Link {
         warnings: Vec::new(),
         first: statement.key.clone(),
         life: statement.key.clone(),
+        ended: None,
         last: statement.key.clone(),
     }
 }
@@ -278,6 +279,9 @@ fn retire_moved(kin: &mut Kin, key: &OrderKey, known: &Known<'_>) {
 fn stamp(before: &Kin, after: &mut Kin, key: &OrderKey, known: &Known<'_>) {
     for link in after.links.values_mut() {
         link.ever_active |= link.counts();
+        if !link.counts() && before.links.get(&link.id).is_some_and(Link::counts) {
+            link.ended = Some(key.clone());
+        }
     }
     let first_seen: BTreeMap<String, _> = after
         .people

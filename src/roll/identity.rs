@@ -219,7 +219,7 @@ pub fn keys_said(statement: &Statement, settings: &Settings) -> Vec<String> {
         values: &mut said,
         warnings: Vec::new(),
     };
-    values.take(&statement.said.user, &settings.mapping, false);
+    values.take(&statement.said.user, &settings.mapping);
     let text = |name: &str| said.get(name).and_then(Value::as_str);
     keys_of(
         statement.said.user.idp_id.as_deref(),

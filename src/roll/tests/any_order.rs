@@ -1,14 +1,15 @@
 //! R14: any order, any duplicates, any batching end in the roll that in-order delivery gives.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use proptest::prop_assert;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use proptest::{prop_assert, prop_assert_eq};
 
 use serde_json::Value;
 
 use super::desk::Desk;
-use super::story::{History, histories};
+use super::story::{History, Told, histories};
+use crate::roll::Status;
 
 /// `ROLLCALL_HISTORIES` says how many; a long run takes a million.
 fn cases() -> u32 {
@@ -29,11 +30,15 @@ fn for_all(check: impl Fn(&History) -> Result<(), TestCaseError>) {
     }
 }
 
-fn in_order(history: &History) -> Desk {
+fn sorted(history: &History) -> Vec<Told> {
     let mut events = history.events();
     events.sort_by(|one, other| one.key().cmp(other.key()));
+    events
+}
+
+fn in_order(history: &History) -> Desk {
     let mut desk = Desk::default();
-    for told in events {
+    for told in sorted(history) {
         desk.take(vec![told]);
     }
     desk
@@ -90,4 +95,52 @@ fn parts(whole: &Option<&Value>) -> BTreeSet<String> {
         .into_iter()
         .flat_map(|members| members.keys().cloned())
         .collect()
+}
+
+#[test]
+fn c3_a_removal_changes_no_field_of_whom_it_removes() {
+    for_all(|history| {
+        let mut desk = Desk::default();
+        for told in sorted(history) {
+            let before = desk.clone();
+            desk.take(vec![told.clone()]);
+            if !matches!(&told, Told::User(statement) if statement.is_removal()) {
+                continue;
+            }
+            let (was, is) = (before.profiles(), desk.profiles());
+            let removed = is
+                .values()
+                .filter(|profile| profile.status == Status::Removed);
+            // Where a link finds its person only now, the person shows what that link said.
+            for after in removed.filter(|one| before.links_of(&one.id) == desk.links_of(&one.id)) {
+                let Some(before) = was.get(&after.id) else {
+                    continue;
+                };
+                prop_assert_eq!(&before.fields, &after.fields);
+                prop_assert_eq!(&before.attributes, &after.attributes);
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn r25_no_two_people_work_under_one_address() {
+    for_all(|history| {
+        if history.has_turns() {
+            return Ok(());
+        }
+        let desk = as_it_came(history);
+        let mut owners = BTreeMap::new();
+        for kin in &desk.kin {
+            for link in kin.links.values().filter(|link| link.counts()) {
+                let Some(email) = link.email().map(str::to_lowercase) else {
+                    continue;
+                };
+                let owner = owners.entry(email).or_insert(&link.person);
+                prop_assert_eq!(*owner, &link.person);
+            }
+        }
+        Ok(())
+    });
 }

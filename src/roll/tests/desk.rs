@@ -7,9 +7,8 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::roll::{
-    DirectoryLife, Edge, Families, Group, Kin, Known, Membership, Person, Profile, Role, Settings,
-    Source, Statement, Step, apply, comes_late, compose, follow_status, keys_said, refold,
-    turn_concerns,
+    DirectoryLife, Edge, Families, Group, Kin, Known, Membership, Profile, Role, Settings, Source,
+    Statement, Step, apply, comes_late, compose, follow_status, keys_said, refold, turn_concerns,
 };
 
 use super::story::Told;
@@ -190,14 +189,24 @@ impl Desk {
         }
     }
 
-    pub fn person_of(&self, link: &str) -> Option<(&Kin, &Person)> {
-        let kin = self.kin.iter().find(|kin| kin.links.contains_key(link))?;
-        Some((kin, kin.people.get(&kin.links.get(link)?.person)?))
+    /// Everybody's profile, by profile id.
+    pub fn profiles(&self) -> BTreeMap<String, Profile> {
+        let known = self.known();
+        let all = self
+            .kin
+            .iter()
+            .flat_map(|kin| kin.people.values().map(move |person| (kin, person)));
+        all.map(|(kin, person)| (person.id.clone(), compose(kin, person, &known)))
+            .collect()
     }
 
-    pub fn profile_of(&self, link: &str) -> Option<Profile> {
-        let (kin, person) = self.person_of(link)?;
-        Some(compose(kin, person, &self.known()))
+    /// The directory users of one person.
+    pub fn links_of(&self, person: &str) -> BTreeSet<String> {
+        self.kin
+            .iter()
+            .flat_map(|kin| kin.links_of(person))
+            .map(|link| link.id.clone())
+            .collect()
     }
 
     /// All that is shown, with people named by the first of their links instead of by profile id.
