@@ -12,10 +12,12 @@ mod man;
 pub mod output;
 mod secret;
 mod send;
+mod serve;
 mod settings;
 mod signature;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -39,6 +41,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(serve::Args),
+    Work(work::Args),
     Send(send::Args),
     Signature(signature::Args),
     Config(config::Args),
@@ -50,6 +54,8 @@ enum Command {
 impl Command {
     async fn run(self, context: &Context) -> Result<Exit, Failure> {
         match self {
+            Self::Serve(args) => serve::run(args, context).await,
+            Self::Work(args) => work::run(args, context).await,
             Self::Send(args) => send::run(args, context).await,
             Self::Signature(args) => signature::run(args, context),
             Self::Config(args) => config::run(args, context),

@@ -2,14 +2,19 @@
 //! statements, groups, communities, changes. Functions take `conn` first and run in the caller's
 //! transaction; each loads or writes a whole set in one statement.
 
+pub mod acts;
 pub mod changes;
 pub mod communities;
 pub mod directories;
 pub mod groups;
 pub mod kin;
 pub mod organizations;
+pub mod processes;
 pub mod profiles;
+pub mod rules;
 pub mod statements;
+pub mod surroundings;
+pub mod tokens;
 
 /// A JSON column that we wrote ourselves and cannot read: the database was edited by hand, or is
 /// from another version.

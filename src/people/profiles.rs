@@ -241,6 +241,16 @@ pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<ProfileRow>> {
     Ok(load(conn, &[id.to_owned()])?.into_values().next())
 }
 
+/// The ids of everybody of an organization who has access.
+pub fn ids_with_access(conn: &mut Conn, organization: &str) -> QueryResult<Vec<String>> {
+    on_backend!(conn, c => profiles::table
+        .filter(profiles::organization_id.eq(organization))
+        .filter(profiles::status.eq_any(["active", "on_leave"]))
+        .order(profiles::id)
+        .select(profiles::id)
+        .load(c))
+}
+
 /// Everybody of an organization under an address, whatever their status.
 pub fn by_email(conn: &mut Conn, organization: &str, email: &str) -> QueryResult<Vec<ProfileRow>> {
     on_backend!(conn, c => profiles::table
@@ -279,4 +289,38 @@ pub fn profile_of_links(
         .into_iter()
         .filter_map(|(link, profile)| Some((link, profile?)))
         .collect())
+}
+
+/// How many people of each organization have each status.
+pub fn counts_of_organizations(
+    conn: &mut Conn,
+    organizations: &[String],
+) -> QueryResult<BTreeMap<String, BTreeMap<String, i64>>> {
+    let rows: Vec<(String, String, i64)> = on_backend!(conn, c => profiles::table
+        .filter(profiles::organization_id.eq_any(organizations))
+        .group_by((profiles::organization_id, profiles::status))
+        .select((profiles::organization_id, profiles::status, diesel::dsl::count_star()))
+        .load(c))?;
+    Ok(nested(rows))
+}
+
+/// How many directory users of each directory are in each state.
+pub fn link_counts_of_directories(
+    conn: &mut Conn,
+    directories: &[String],
+) -> QueryResult<BTreeMap<String, BTreeMap<String, i64>>> {
+    let rows: Vec<(String, String, i64)> = on_backend!(conn, c => links::table
+        .filter(links::directory_id.eq_any(directories))
+        .group_by((links::directory_id, links::state))
+        .select((links::directory_id, links::state, diesel::dsl::count_star()))
+        .load(c))?;
+    Ok(nested(rows))
+}
+
+fn nested(rows: Vec<(String, String, i64)>) -> BTreeMap<String, BTreeMap<String, i64>> {
+    let mut all: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
+    for (owner, word, count) in rows {
+        all.entry(owner).or_default().insert(word, count);
+    }
+    all
 }

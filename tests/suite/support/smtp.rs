@@ -120,7 +120,7 @@ impl SmtpSink {
                 }
                 let serving = Arc::clone(&serving);
                 std::thread::spawn(move || {
-                                let _ = stream.and_then(|stream| Conversation::new(stream, &serving)?.hold());
+                    let _ = stream.and_then(|stream| Conversation::new(stream, &serving)?.hold());
                 });
             }
         });

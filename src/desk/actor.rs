@@ -1,0 +1,102 @@
+//! Who acts: a name for the audit, a role, and perhaps one organization they are limited to.
+
+use super::DeskError;
+
+/// What somebody may do; each role may do what the ones before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Look.
+    Viewer,
+    /// Look, replay, retry, decide, change communities and triggers.
+    Operator,
+    /// Everything, tokens and erasure included.
+    Admin,
+}
+
+impl Role {
+    /// As shown and stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// Reads the stored form.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Viewer, Self::Operator, Self::Admin]
+            .into_iter()
+            .find(|role| role.as_str() == text)
+    }
+}
+
+/// Who acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// The token's name, `cli`, or `bootstrap`.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// The one organization they may see, if they are limited to one.
+    pub organization_id: Option<String>,
+}
+
+impl Actor {
+    /// Whoever runs the binary beside the database may do everything; the audit names the user.
+    pub fn cli() -> Self {
+        let user = std::env::var("USER").unwrap_or_default();
+        let name = if user.is_empty() {
+            "cli".to_owned()
+        } else {
+            format!("cli:{user}")
+        };
+        Self {
+            name,
+            role: Role::Admin,
+            organization_id: None,
+        }
+    }
+
+    /// Refuses those of a lesser role.
+    pub fn require(&self, role: Role) -> Result<(), DeskError> {
+        if self.role >= role {
+            return Ok(());
+        }
+        Err(DeskError::Forbidden(format!(
+            "this needs the role {}, and the token {:?} has the role {}",
+            role.as_str(),
+            self.name,
+            self.role.as_str()
+        )))
+    }
+
+    /// Refuses those who are limited to one organization: for what belongs to all of them.
+    pub fn require_unlimited(&self) -> Result<(), DeskError> {
+        match &self.organization_id {
+            None => Ok(()),
+            Some(_) => Err(DeskError::Forbidden(
+                "this token is limited to one organization".to_owned(),
+            )),
+        }
+    }
+
+    /// The organization a list is limited to: the actor's own, or the one asked for. Asking for
+    /// another one finds nothing, as if it did not exist.
+    pub fn scope(&self, asked: Option<&str>) -> Result<Option<String>, DeskError> {
+        match (&self.organization_id, asked) {
+            (Some(own), Some(asked)) if own != asked => {
+                Err(DeskError::not_found("organization", asked))
+            }
+            (Some(own), _) => Ok(Some(own.clone())),
+            (None, asked) => Ok(asked.map(str::to_owned)),
+        }
+    }
+
+    /// Whether something of that organization may be seen.
+    pub fn may_see(&self, organization: Option<&str>) -> bool {
+        self.organization_id
+            .as_deref()
+            .is_none_or(|own| organization == Some(own))
+    }
+}

@@ -1,0 +1,328 @@
+//! Events at the desk: lists, one with everything about it, replay and discard.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::outbox::{self, EventFilter, EventRow, EventState, Refusal};
+use crate::people::{changes, profiles};
+use crate::triggers::deliveries;
+
+use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
+
+/// Which events; the query of `GET /v1/events` and the flags of `rollcall events list`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the parameters of the API")]
+pub struct EventQuery {
+    pub state: Option<String>,
+    pub outcome: Option<String>,
+    #[serde(rename = "type")]
+    pub event_type: Option<String>,
+    pub organization_id: Option<String>,
+    pub directory_id: Option<String>,
+    pub profile_id: Option<String>,
+    pub since: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    pub q: Option<String>,
+    pub limit: Option<i64>,
+    pub cursor: Option<String>,
+}
+
+/// An event as shown in lists.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct EventView {
+    pub id: String,
+    #[serde(rename = "type")]
+    pub event_type: String,
+    pub organization_id: Option<String>,
+    pub directory_id: Option<String>,
+    pub profile_id: Option<String>,
+    pub state: String,
+    pub outcome: Option<String>,
+    pub reason: Option<String>,
+    pub attempts: i32,
+    pub error: Option<String>,
+    pub occurred_at: Timestamp,
+    pub received_at: Timestamp,
+    pub settled_at: Option<Timestamp>,
+}
+
+/// One event and everything about it.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct EventDetail {
+    #[serde(flatten)]
+    pub event: EventView,
+    /// As it came; null once the retention has passed.
+    pub payload: Option<Box<RawValue>>,
+    pub attempt_log: Vec<AttemptView>,
+    pub changes: Vec<ChangeView>,
+    pub deliveries: Vec<DeliveryRef>,
+}
+
+/// A failure, a replay or a discard.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct AttemptView {
+    pub at: Timestamp,
+    pub what: String,
+    pub detail: Option<String>,
+    pub actor: Option<String>,
+}
+
+/// A change as shown.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct ChangeView {
+    pub profile_id: String,
+    pub what: String,
+    pub name: String,
+    pub old: Option<String>,
+    pub new: Option<String>,
+    pub event_id: Option<String>,
+    pub actor: String,
+    pub at: Timestamp,
+    pub recorded_at: Timestamp,
+}
+
+/// A delivery that an event made due.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct DeliveryRef {
+    pub id: String,
+    pub channel: String,
+    pub state: String,
+    pub reason: Option<String>,
+}
+
+impl From<changes::ChangeRow> for ChangeView {
+    fn from(row: changes::ChangeRow) -> Self {
+        Self {
+            profile_id: row.profile_id,
+            what: row.what,
+            name: row.name,
+            old: row.old,
+            new: row.new,
+            event_id: row.event_id,
+            actor: row.actor,
+            at: row.at,
+            recorded_at: row.recorded_at,
+        }
+    }
+}
+
+/// A page of events, newest first.
+pub fn list(
+    conn: &mut Conn,
+    actor: &Actor,
+    query: &EventQuery,
+) -> Result<Page<EventView>, DeskError> {
+    actor.require(Role::Viewer)?;
+    let limit = limit_of(query.limit)?;
+    let filter = filter_of(conn, actor, query)?;
+    let rows = outbox::list(conn, &filter, limit + 1)?;
+    let page = Page::cut(rows, limit, |row| Cursor {
+        at: row.received_at,
+        id: row.id.to_string(),
+    });
+    let people = people_of(conn, &page.data)?;
+    Ok(page.map(|row| view(row, &people)))
+}
+
+fn filter_of(conn: &mut Conn, actor: &Actor, query: &EventQuery) -> Result<EventFilter, DeskError> {
+    if let Some(state) = &query.state {
+        one_of("state", state, &EventState::ALL.map(EventState::as_str))?;
+    }
+    if let Some(outcome) = &query.outcome {
+        one_of(
+            "outcome",
+            outcome,
+            &["applied", "unchanged", "stale", "ignored", "held", "failed"],
+        )?;
+    }
+    let before =
+        match &query.cursor {
+            Some(cursor) => {
+                let cursor = Cursor::parse(cursor)?;
+                Some(cursor.id.parse().map_err(|_| {
+                    DeskError::Invalid("the cursor is not one of this list".to_owned())
+                })?)
+            }
+            None => None,
+        };
+    let subjects = match &query.profile_id {
+        Some(profile) => {
+            let links = profiles::links_of(conn, std::slice::from_ref(profile))?;
+            Some(
+                links
+                    .into_values()
+                    .flatten()
+                    .map(|link| link.directory_user_id)
+                    .collect(),
+            )
+        }
+        None => None,
+    };
+    Ok(EventFilter {
+        state: query.state.clone(),
+        outcome: query.outcome.clone(),
+        event_type: query.event_type.clone(),
+        directory_id: query.directory_id.clone(),
+        organization_id: actor.scope(query.organization_id.as_deref())?,
+        subjects,
+        since: query.since,
+        until: query.until,
+        q: query.q.clone(),
+        error: None,
+        before,
+    })
+}
+
+/// Refuses a word that is not on the list, and says the list.
+pub(super) fn one_of(name: &str, word: &str, known: &[&str]) -> Result<(), DeskError> {
+    if known.contains(&word) {
+        return Ok(());
+    }
+    Err(DeskError::Invalid(format!(
+        "{name} is {word:?}; it may be {}",
+        known.join(", ")
+    )))
+}
+
+fn people_of(conn: &mut Conn, rows: &[EventRow]) -> Result<BTreeMap<String, String>, DeskError> {
+    let subjects: Vec<String> = rows.iter().filter_map(|row| row.subject.clone()).collect();
+    Ok(profiles::profile_of_links(conn, &subjects)?)
+}
+
+fn view(row: EventRow, people: &BTreeMap<String, String>) -> EventView {
+    let profile = row
+        .subject
+        .as_ref()
+        .and_then(|subject| people.get(subject))
+        .cloned();
+    event_view(row, profile)
+}
+
+/// A queue row as shown, about that person.
+pub(super) fn event_view(row: EventRow, profile_id: Option<String>) -> EventView {
+    EventView {
+        profile_id,
+        id: row.event_id,
+        event_type: row.event_type,
+        organization_id: row.organization_id,
+        directory_id: row.directory_id,
+        state: row.state,
+        outcome: row.outcome,
+        reason: row.reason,
+        attempts: row.attempts,
+        error: row.error,
+        occurred_at: row.occurred_at,
+        received_at: row.received_at,
+        settled_at: row.settled_at,
+    }
+}
+
+fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<EventRow, DeskError> {
+    outbox::find(conn, id)?
+        .filter(|row| actor.may_see(row.organization_id.as_deref()))
+        .ok_or_else(|| DeskError::not_found("event", id))
+}
+
+/// One event with payload, attempts, changes and deliveries.
+pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<EventDetail, DeskError> {
+    actor.require(Role::Viewer)?;
+    let row = seen(conn, actor, id)?;
+    let people = people_of(conn, std::slice::from_ref(&row))?;
+    let payload = outbox::body_of(conn, id)?.and_then(|body| RawValue::from_string(body).ok());
+    let attempt_log = outbox::attempts_of(conn, id)?;
+    let deliveries = deliveries::of_event(conn, id)?;
+    Ok(EventDetail {
+        payload,
+        attempt_log: attempt_log
+            .into_iter()
+            .map(|(at, what, detail, actor)| AttemptView {
+                at,
+                what,
+                detail,
+                actor,
+            })
+            .collect(),
+        changes: changes::of_event(conn, id)?
+            .into_iter()
+            .map(ChangeView::from)
+            .collect(),
+        deliveries: deliveries
+            .into_iter()
+            .map(|row| DeliveryRef {
+                id: row.id,
+                channel: row.channel,
+                state: row.state,
+                reason: row.reason,
+            })
+            .collect(),
+        event: view(row, &people),
+    })
+}
+
+/// Makes a settled event ready again.
+pub fn replay(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    now: Timestamp,
+) -> Result<EventView, DeskError> {
+    actor.require(Role::Operator)?;
+    let row = seen(conn, actor, id)?;
+    outbox::replay(conn, id, &actor.name, now)?.map_err(refused)?;
+    audit(
+        conn,
+        actor,
+        "event.replayed",
+        id,
+        row.organization_id.as_deref(),
+        None,
+        now,
+    )?;
+    Ok(show(conn, actor, id)?.event)
+}
+
+/// Ends a parked event with a reason.
+pub fn discard(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    reason: &str,
+    now: Timestamp,
+) -> Result<EventView, DeskError> {
+    actor.require(Role::Operator)?;
+    let row = seen(conn, actor, id)?;
+    let reason = reason.trim();
+    if reason.is_empty() || reason.chars().count() > 500 {
+        return Err(DeskError::Invalid(
+            "say in 1 to 500 characters why the event is discarded".to_owned(),
+        ));
+    }
+    outbox::discard(conn, id, reason, &actor.name, now)?.map_err(refused)?;
+    audit(
+        conn,
+        actor,
+        "event.discarded",
+        id,
+        row.organization_id.as_deref(),
+        Some(reason),
+        now,
+    )?;
+    Ok(show(conn, actor, id)?.event)
+}
+
+fn refused(refusal: Refusal) -> DeskError {
+    match refusal {
+        Refusal::NotFound(id) => DeskError::not_found("event", &id),
+        other => DeskError::Conflict(other.to_string()),
+    }
+}

@@ -1,0 +1,47 @@
+//! What operators see and do, once: the command line, the API and the console all call these
+//! functions, and none of them holds a query. Each takes the [`Actor`] first; roles and the one
+//! organization a token may be limited to are judged here, every act is audited under its name.
+
+mod actor;
+mod error;
+mod history;
+mod members;
+mod page;
+mod story;
+
+pub mod access;
+pub mod communities;
+pub mod directories;
+pub mod events;
+pub mod organizations;
+pub mod profiles;
+pub mod tokens;
+
+pub use actor::{Actor, Role};
+pub use error::DeskError;
+pub use page::{Cursor, MAX_LIMIT, Page, limit_of};
+
+use crate::clock::Timestamp;
+use crate::db::{Conn, DbError};
+use crate::people::acts::{self, NewAct};
+
+/// Audits an act in the transaction that makes it.
+pub(crate) fn audit(
+    conn: &mut Conn,
+    actor: &Actor,
+    act: &str,
+    target: &str,
+    organization: Option<&str>,
+    detail: Option<&str>,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let row = NewAct {
+        at: now,
+        actor: &actor.name,
+        act,
+        target,
+        organization_id: organization,
+        detail,
+    };
+    Ok(acts::add(conn, &row)?)
+}

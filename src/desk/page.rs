@@ -1,0 +1,94 @@
+//! Lists in pages: `{"data":[…],"next_cursor":null|"…"}`, newest first. A cursor names the last row
+//! shown, so that rows that are added meanwhile move nothing.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+
+use crate::clock::Timestamp;
+
+use super::DeskError;
+
+/// The most rows a page has.
+pub const MAX_LIMIT: i64 = 200;
+
+/// One page of a list.
+#[derive(Debug, Clone, Serialize)]
+pub struct Page<T> {
+    /// The rows.
+    pub data: Vec<T>,
+    /// Where the next page begins; `None` at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// The rows of a page: 1 to 200, 50 when nothing is said.
+pub fn limit_of(asked: Option<i64>) -> Result<i64, DeskError> {
+    match asked {
+        None => Ok(50),
+        Some(limit) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
+        Some(limit) => Err(DeskError::Invalid(format!(
+            "limit is {limit}; it may be 1 to {MAX_LIMIT}"
+        ))),
+    }
+}
+
+/// The last row of a page: its place in time and its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// The sort column.
+    pub at: Timestamp,
+    /// What tells rows of one instant apart.
+    pub id: String,
+}
+
+impl Cursor {
+    /// Reads a cursor that we gave out.
+    pub fn parse(text: &str) -> Result<Self, DeskError> {
+        let read = || {
+            let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+            let text = String::from_utf8(bytes).ok()?;
+            let (at, id) = text.split_once(' ')?;
+            Some(Self {
+                at: Timestamp(at.parse().ok()?),
+                id: id.to_owned(),
+            })
+        };
+        read().ok_or_else(|| {
+            DeskError::Invalid(
+                "the cursor is not one of ours: pass next_cursor as it came, or leave it out"
+                    .to_owned(),
+            )
+        })
+    }
+
+    /// As given out.
+    pub fn encode(&self) -> String {
+        URL_SAFE_NO_PAD.encode(format!("{} {}", self.at.micros(), self.id))
+    }
+}
+
+impl<T> Page<T> {
+    /// A page from `limit + 1` rows: the surplus one says that there are more.
+    pub fn cut(mut rows: Vec<T>, limit: i64, cursor: impl Fn(&T) -> Cursor) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next_cursor = if more {
+            rows.last().map(|row| cursor(row).encode())
+        } else {
+            None
+        };
+        Self {
+            data: rows,
+            next_cursor,
+        }
+    }
+
+    /// The same page of something else.
+    pub fn map<U>(self, into: impl FnMut(T) -> U) -> Page<U> {
+        Page {
+            data: self.data.into_iter().map(into).collect(),
+            next_cursor: self.next_cursor,
+        }
+    }
+}

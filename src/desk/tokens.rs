@@ -1,0 +1,141 @@
+//! Tokens: made once, shown once, revoked by name. A bearer token is looked up by its SHA-256.
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::clock::Timestamp;
+use crate::db::{Conn, new_id};
+use crate::people::tokens::{self, TokenRow};
+
+use super::{Actor, DeskError, Role, audit};
+
+/// A token as shown: never the token itself.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct TokenView {
+    pub id: String,
+    pub name: String,
+    pub role: String,
+    pub organization_id: Option<String>,
+    pub created_at: Timestamp,
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// A new token, shown this once.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct NewToken {
+    pub token: String,
+    pub id: String,
+    pub name: String,
+    pub role: String,
+    pub organization_id: Option<String>,
+}
+
+/// How a token is found again.
+pub fn digest(token: &str) -> String {
+    hex::encode(Sha256::digest(token.as_bytes()))
+}
+
+/// Thirty-two random bytes under a prefix that secret scanners can be taught.
+pub fn random_token() -> Result<String, DeskError> {
+    let mut bytes = [0_u8; 32];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| DeskError::Invalid(format!("the system gave no random bytes: {error}")))?;
+    Ok(format!("rollcall_{}", hex::encode(bytes)))
+}
+
+/// Makes a token.
+pub fn create(
+    conn: &mut Conn,
+    actor: &Actor,
+    name: &str,
+    role: Role,
+    organization: Option<&str>,
+    now: Timestamp,
+) -> Result<NewToken, DeskError> {
+    actor.require(Role::Admin)?;
+    actor.require_unlimited()?;
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > 100 {
+        return Err(DeskError::Invalid(
+            "a token's name has 1 to 100 characters: it is what the audit shows".to_owned(),
+        ));
+    }
+    let token = random_token()?;
+    let row = TokenRow {
+        id: new_id("token"),
+        name: name.to_owned(),
+        role: role.as_str().to_owned(),
+        organization_id: organization.map(str::to_owned),
+        digest: digest(&token),
+        created_at: now,
+        revoked_at: None,
+    };
+    if !tokens::create(conn, &row)? {
+        return Err(DeskError::Conflict(format!(
+            "there is a token named {name:?} already; choose another name"
+        )));
+    }
+    audit(
+        conn,
+        actor,
+        "token.created",
+        &row.id,
+        organization,
+        Some(&format!("{name} ({})", row.role)),
+        now,
+    )?;
+    Ok(NewToken {
+        token,
+        id: row.id,
+        name: row.name,
+        role: row.role,
+        organization_id: row.organization_id,
+    })
+}
+
+/// All tokens, revoked ones included.
+pub fn list(conn: &mut Conn, actor: &Actor) -> Result<Vec<TokenView>, DeskError> {
+    actor.require(Role::Admin)?;
+    actor.require_unlimited()?;
+    let rows = tokens::list(conn)?;
+    Ok(rows
+        .into_iter()
+        .map(|row| TokenView {
+            id: row.id,
+            name: row.name,
+            role: row.role,
+            organization_id: row.organization_id,
+            created_at: row.created_at,
+            revoked_at: row.revoked_at,
+        })
+        .collect())
+}
+
+/// Ends a token by id or name.
+pub fn revoke(
+    conn: &mut Conn,
+    actor: &Actor,
+    id_or_name: &str,
+    now: Timestamp,
+) -> Result<(), DeskError> {
+    actor.require(Role::Admin)?;
+    actor.require_unlimited()?;
+    if !tokens::revoke(conn, id_or_name, now)? {
+        return Err(DeskError::not_found("live token", id_or_name));
+    }
+    audit(conn, actor, "token.revoked", id_or_name, None, None, now).map_err(DeskError::from)
+}
+
+/// Who a bearer token stands for; `None` when it is nobody's or revoked.
+pub fn authenticate(conn: &mut Conn, token: &str) -> Result<Option<Actor>, DeskError> {
+    let Some(row) = tokens::by_digest(conn, &digest(token))? else {
+        return Ok(None);
+    };
+    Ok(Role::parse(&row.role).map(|role| Actor {
+        name: row.name,
+        role,
+        organization_id: row.organization_id,
+    }))
+}
