@@ -5,6 +5,7 @@
 
 mod batch;
 mod fold;
+mod fold_groups;
 mod item;
 mod world;
 mod write;
