@@ -6,6 +6,7 @@ mod client;
 mod completions;
 mod config;
 mod context;
+mod demo;
 mod exit;
 mod healthcheck;
 mod man;
@@ -43,6 +44,7 @@ struct Cli {
 enum Command {
     Serve(serve::Args),
     Work(work::Args),
+    Demo(demo::Args),
     Send(send::Args),
     Signature(signature::Args),
     Config(config::Args),
@@ -56,6 +58,7 @@ impl Command {
         match self {
             Self::Serve(args) => serve::run(args, context).await,
             Self::Work(args) => work::run(args, context).await,
+            Self::Demo(args) => demo::run(args, context).await,
             Self::Send(args) => send::run(args, context).await,
             Self::Signature(args) => signature::run(args, context),
             Self::Config(args) => config::run(args, context),
