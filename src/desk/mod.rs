@@ -13,6 +13,7 @@ pub mod access;
 pub mod communities;
 pub mod directories;
 pub mod events;
+pub mod holds;
 pub mod organizations;
 pub mod profiles;
 pub mod tokens;
