@@ -152,6 +152,7 @@ impl Act {
             } => Told::Turn(DirectoryTurn {
                 key,
                 directory_id: format!("d{directory}"),
+                removes: false,
                 linked: *linked,
                 kind: kind.map(str::to_owned),
             }),
