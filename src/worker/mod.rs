@@ -9,6 +9,7 @@ mod fold;
 mod fold_groups;
 mod guard;
 mod item;
+mod members;
 mod world;
 mod write;
 
@@ -123,7 +124,7 @@ impl Worker {
         loop {
             let error = match self.attempt(limit) {
                 Ok(report) => return Ok(report),
-                Err(error) if is_away(&error) => return Err(error),
+                Err(error) if error.is_away() => return Err(error),
                 Err(error) => error,
             };
             if limit > 1 {
@@ -204,7 +205,7 @@ impl Worker {
         }
         let report = match self.attempt(1) {
             Ok(report) => report,
-            Err(error) if is_away(&error) => return Err(error),
+            Err(error) if error.is_away() => return Err(error),
             Err(error) => self.fail_first(&error)?,
         };
         self.careful.fetch_sub(1, Ordering::Relaxed);
@@ -214,35 +215,6 @@ impl Worker {
     /// A crash costs more than a failure: the third one parks.
     fn crash_weight(&self) -> i32 {
         i32::try_from(self.settings.max_attempts.div_ceil(2)).unwrap_or(i32::MAX)
-    }
-}
-
-/// Whether the database is away, rather than refusing what we asked.
-fn is_away(error: &DbError) -> bool {
-    use diesel::result::{DatabaseErrorKind, Error};
-    match error {
-        DbError::Connect { .. } | DbError::Pool(_) | DbError::Url(_) | DbError::Migration(_) => {
-            true
-        }
-        DbError::Query(
-            Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _)
-            | Error::BrokenTransactionManager,
-        ) => true,
-        DbError::Query(Error::DatabaseError(_, what)) => {
-            let what = what.message();
-            [
-                "disk",
-                "readonly",
-                "locked",
-                "full",
-                "terminat",
-                "shut",
-                "connection",
-            ]
-            .iter()
-            .any(|word| what.contains(word))
-        }
-        DbError::Query(_) => false,
     }
 }
 

@@ -14,11 +14,11 @@ const MAY_USE: &[(&str, &str)] = &[
     // the desk's, for all three of its doors.
     (
         "cli",
-        "app desk db config telemetry clock workos roll conditions retry",
+        "app desk triggers db config telemetry clock workos roll conditions retry",
     ),
     (
         "app",
-        "http console worker intake triggers people outbox db config telemetry clock workos retry",
+        "http console desk worker intake triggers people outbox db config telemetry clock workos retry",
     ),
     (
         "http",
@@ -34,7 +34,7 @@ const MAY_USE: &[(&str, &str)] = &[
     ),
     (
         "desk",
-        "triggers people outbox db telemetry clock workos roll conditions",
+        "worker triggers people outbox db telemetry clock workos roll conditions",
     ),
     ("intake", "outbox db telemetry clock"),
     (
