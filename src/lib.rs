@@ -6,12 +6,14 @@
 //! profiles, memberships, audit rows and due deliveries in one transaction; the delivery loop then
 //! sends what is due, each under its own lease, outside of any transaction.
 
+pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod conditions;
 pub mod config;
 pub mod db;
 pub mod desk;
+pub mod http;
 pub mod intake;
 pub mod outbox;
 pub mod people;

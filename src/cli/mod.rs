@@ -21,6 +21,7 @@ pub mod output;
 mod profiles;
 mod secret;
 mod send;
+mod serve;
 mod settings;
 mod shown;
 mod signature;
@@ -28,6 +29,7 @@ mod signature;
 mod tests;
 mod tokens;
 mod triggers;
+mod work;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -51,6 +53,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(serve::Args),
+    Work(work::Args),
     Send(send::Args),
     Profiles(profiles::Args),
     Events(events::Args),
@@ -72,6 +76,8 @@ enum Command {
 impl Command {
     async fn run(self, context: &Context) -> Result<Exit, Failure> {
         match self {
+            Self::Serve(args) => serve::run(args, context).await,
+            Self::Work(args) => work::run(args, context).await,
             Self::Send(args) => send::run(args, context).await,
             Self::Profiles(args) => profiles::run(args, context),
             Self::Events(args) => events::run(args, context),

@@ -15,6 +15,7 @@ pub mod deliveries;
 pub mod directories;
 pub mod doctor;
 pub mod events;
+pub mod holds;
 pub mod organizations;
 pub mod profiles;
 pub mod tokens;

@@ -8,9 +8,10 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError, new_id};
 use crate::people::profiles::ProfileRow;
+use crate::people::surroundings::Surroundings;
 use crate::triggers::channels::Message;
 use crate::triggers::definition::{NewTrigger, Policy, Recipient, Step};
-use crate::triggers::deliveries::Surroundings;
+
 use crate::triggers::sender::{compose, recipient_of, shown_recipient, variables};
 use crate::triggers::store::{self, TriggerRow};
 

@@ -246,3 +246,20 @@ pub fn concerned_by_turn(
         .load(c))?;
     Ok(newer.into_iter().map(|row| row.id).chain(waiting).collect())
 }
+
+/// The directory users of a directory that are active, by id, after a given one.
+pub fn active_in(
+    conn: &mut Conn,
+    directory: &str,
+    after: &str,
+    limit: i64,
+) -> QueryResult<Vec<String>> {
+    on_backend!(conn, c => links::table
+        .filter(links::directory_id.eq(directory))
+        .filter(links::state.eq("active"))
+        .filter(links::directory_user_id.gt(after))
+        .order(links::directory_user_id)
+        .limit(limit)
+        .select(links::directory_user_id)
+        .load(c))
+}

@@ -15,6 +15,9 @@ pub struct DirectoryTurn {
     pub directory_id: String,
     /// Whether it was linked (true), or deleted or deactivated (false).
     pub linked: bool,
+    /// An operator decided that its people are removed (R36).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removes: bool,
 }
 
 /// What is known of a directory.

@@ -11,7 +11,7 @@ use crate::workos::OrderKey;
 
 use super::attributes::Values;
 use super::compose::compose;
-use super::directory::DirectoryLife;
+use super::directory::{DirectoryLife, DirectoryTurn};
 use super::identity::{Verdict, fold_case, is_live, judge, owner_of};
 use super::kin::{Contest, Kin, Link, LinkState, Person};
 use super::lifecycle::{Status, settle};
@@ -46,8 +46,10 @@ impl Known<'_> {
 /// Takes one step. The caller sees to it that it is the newest of this kin; otherwise [`fold`].
 pub fn apply(kin: &Kin, step: &Step, known: &Known<'_>) -> Kin {
     let mut next = kin.clone();
-    if let Step::Said(statement) = step {
-        listen(&mut next, statement, known);
+    match step {
+        Step::Said(statement) => listen(&mut next, statement, known),
+        Step::Turned(turn) if turn.removes => end_links(&mut next, turn),
+        Step::Turned(_) => {}
     }
     let key = step.key();
     rejudge(&mut next, key, known);
@@ -65,6 +67,16 @@ pub fn fold(steps: &[Step], known: &Known<'_>) -> Kin {
     sorted
         .into_iter()
         .fold(Kin::default(), |kin, step| apply(&kin, step, known))
+}
+
+/// An operator's decision ends every link of a directory (R36).
+fn end_links(kin: &mut Kin, turn: &DirectoryTurn) {
+    for link in kin.links.values_mut() {
+        if link.directory_id == turn.directory_id && link.state == LinkState::Active {
+            link.state = LinkState::Deleted;
+            link.life = turn.key.clone();
+        }
+    }
 }
 
 /// Takes over what a statement says of its own link, and attaches the link to a person.

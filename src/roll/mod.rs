@@ -9,6 +9,7 @@ mod compose;
 mod directory;
 mod fold;
 mod groups;
+pub mod guard;
 mod identity;
 mod kin;
 mod lifecycle;

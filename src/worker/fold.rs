@@ -14,6 +14,7 @@ use crate::roll::{
 };
 use crate::workos::{Data, Directory, Membership, OrderKey};
 
+use super::guard::Detached;
 use super::item::Item;
 use super::world::World;
 
@@ -38,7 +39,7 @@ impl Effect {
 /// Folds one event. Only a turn of a directory may read more from the database.
 pub(super) fn fold_item(conn: &mut Conn, world: &mut World, item: &Item) -> QueryResult<Effect> {
     if let Some((organization, statement)) = item.statement() {
-        return Ok(hear(world, &organization, statement));
+        return Ok(hear(world, item, &organization, statement));
     }
     let organization = item.organization_id.clone().unwrap_or_default();
     Ok(match item.data() {
@@ -75,7 +76,7 @@ pub(super) fn fold_item(conn: &mut Conn, world: &mut World, item: &Item) -> Quer
 }
 
 /// Takes in what was said of a directory user.
-fn hear(world: &mut World, organization: &str, statement: Statement) -> Effect {
+fn hear(world: &mut World, item: &Item, organization: &str, statement: Statement) -> Effect {
     let Some(&place) = world.place.get(statement.directory_user_id()) else {
         return Effect::new(Outcome::Unchanged, "nobody it speaks of is in hand");
     };
@@ -96,16 +97,30 @@ fn hear(world: &mut World, organization: &str, statement: Statement) -> Effect {
         };
         (before, late, after)
     };
+    let known = world.known(organization);
+    let mut effect = compare(&before, &after, &known, organization, &key, &directory);
+    if effect.changes.is_empty() {
+        effect = quiet(&after, &step, &known, late, effect);
+    }
+    let guard = world.settings(organization).removal_guard;
+    let leavers = leavers(&before, &after);
+    if !world.guards.pass(
+        organization,
+        guard,
+        &key.event_id,
+        item.claimed.received_at,
+        &leavers,
+    ) {
+        return Effect::new(
+            Outcome::Held,
+            "more people are being removed at once than the guard lets pass; it waits for an operator",
+        );
+    }
     if !repeated {
         world
             .new_statements
             .push((organization.to_owned(), statement.clone()));
         world.said_before.insert(key.event_id.clone());
-    }
-    let known = world.known(organization);
-    let mut effect = compare(&before, &after, &known, organization, &key, &directory);
-    if effect.changes.is_empty() {
-        effect = quiet(&after, &step, &known, late, effect);
     }
     if let Some(relatives) = world.relatives.get_mut(place) {
         if let Some(steps) = relatives.steps.as_mut().filter(|_| !repeated) {
@@ -116,6 +131,18 @@ fn hear(world: &mut World, organization: &str, statement: Statement) -> Effect {
         relatives.touched = true;
     }
     effect
+}
+
+/// Who loses access between two states of a kin.
+fn leavers(before: &Kin, after: &Kin) -> Vec<String> {
+    let left = after.people.values().filter(|person| {
+        !person.status.has_access()
+            && before
+                .people
+                .get(&person.id)
+                .is_some_and(|was| was.status.has_access())
+    });
+    left.map(|person| person.id.clone()).collect()
 }
 
 /// An event that changed nothing: had newer ones spoken, or was it known all along?
@@ -149,7 +176,7 @@ fn quiet(after: &Kin, step: &Step, known: &Known<'_>, late: bool, effect: Effect
 }
 
 /// Folds a kin again from everything that was said of it and its directories.
-fn refold(
+pub(super) fn refold(
     before: &Kin,
     steps: &[Step],
     new: Option<&Step>,
@@ -175,7 +202,7 @@ fn refold(
 }
 
 /// The changes between two states of a kin, and the sentence that tells them.
-fn compare(
+pub(super) fn compare(
     before: &Kin,
     after: &Kin,
     known: &Known<'_>,
@@ -266,6 +293,7 @@ fn turn(
         key: item.key.clone(),
         directory_id: said.id.clone(),
         linked,
+        removes: false,
     });
     let is_live = life.live();
     directory.life = life.clone();
@@ -283,6 +311,13 @@ fn turn(
             Outcome::Unchanged,
             "it says nothing that is not known already",
         ));
+    }
+    if !linked && !is_live && !deactivated {
+        world.guards.detached.push(Detached {
+            organization_id: organization.clone(),
+            directory_id: said.id.clone(),
+            event_id: item.key.event_id.clone(),
+        });
     }
     let concerned = concerned_by_turn(conn, &organization, &said.id, &item.key)?;
     let places = world.load_more(conn, &concerned)?;

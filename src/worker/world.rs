@@ -16,6 +16,7 @@ use crate::people::{groups, statements};
 use crate::roll::{DirectoryLife, Edge, Group, Kin, Known, Settings, Statement, Step, keys_said};
 use crate::workos::Data;
 
+use super::guard::Guards;
 use super::item::Item;
 
 /// Kin in hand: as it was found and as it is now.
@@ -48,6 +49,7 @@ pub(super) struct World {
     pub said_before: BTreeSet<String>,
     pub new_statements: Vec<(String, Statement)>,
     pub new_keys: BTreeSet<(Key, String)>,
+    pub guards: Guards,
 }
 
 impl World {
@@ -65,6 +67,7 @@ impl World {
         world.load_directories(conn, items, arm_new)?;
         world.load_groups(conn, items)?;
         world.load_kin_of(conn, items)?;
+        world.guards = Guards::load(conn, items)?;
         Ok(world)
     }
 

@@ -1,0 +1,371 @@
+//! The service put together: database, intake, workers, sender, HTTP, and one order of shutting
+//! down. Binding comes first, so that port 0 works and a taken port is told before anything starts;
+//! the listener and the word to stop are handed in.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App as ActixApp, HttpServer, middleware::from_fn, web};
+use anyhow::Context as _;
+use secrecy::ExposeSecret;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::{Db, DbError, Urgency, migrate, migration_state, new_id};
+use crate::http::{self, HttpState, Wanted};
+use crate::intake::Intake;
+use crate::outbox;
+use crate::people::processes;
+use crate::telemetry;
+use crate::triggers::sender::Sender;
+use crate::triggers::{ChannelSettings, Channels, Policy};
+use crate::worker::{BatchSettings, Worker};
+use crate::workos::Secrets;
+
+/// Connections beside SQLite's writer, or to PostgreSQL.
+const CONNECTIONS: u32 = 16;
+const HEARTBEAT: Duration = Duration::from_secs(5);
+const JANITOR: Duration = Duration::from_secs(600);
+const PRUNED_AT_ONCE: i64 = 1_000;
+
+/// How the service is to be put together.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// `serve --dev`: new organizations are armed, deliveries are captured instead of sent.
+    pub dev: bool,
+    /// `serve --no-worker`: webhooks are stored, somebody else works them off.
+    pub no_worker: bool,
+    /// `--no-migrate`: refuse to start on pending migrations instead of running them.
+    pub no_migrate: bool,
+}
+
+/// The parts that every role needs.
+pub struct App {
+    /// The database.
+    pub db: Db,
+    /// The clock.
+    pub clock: Clock,
+    /// Settings.
+    pub config: Config,
+    /// How it is put together.
+    pub options: Options,
+    /// Told when something new is in the outbox.
+    pub wake: Arc<Notify>,
+    channels: Arc<Channels>,
+    process_id: String,
+}
+
+impl App {
+    /// Opens and migrates the database and checks every setting that can be checked before the start.
+    pub fn open(config: Config, clock: Clock, options: Options) -> anyhow::Result<Self> {
+        let db = Db::open(&config.database.url, CONNECTIONS)?;
+        db.maintain(|conn| {
+            let state = migration_state(conn)?;
+            if options.no_migrate && !state.pending.is_empty() {
+                return Err(DbError::Migration(format!(
+                    "migrations are pending ({}): run `rollcall migrate`, or start without --no-migrate",
+                    state.pending.join(", ")
+                )));
+            }
+            migrate(conn)
+        })?;
+        let channels = Channels::new(ChannelSettings {
+            smtp_url: config.mail.smtp_url.clone(),
+            mail_from: config.mail.from.clone(),
+            slack_bot_token: config.slack.bot_token.clone(),
+            slack_api_url: config.slack.api_url.clone(),
+            webhook_secret: config.triggers.webhook_secret.clone(),
+            allow_private_targets: config.triggers.allow_private_targets,
+            capture: options.dev,
+        })?;
+        let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+        let process_id = format!(
+            "{}:{}:{}",
+            host.trim(),
+            std::process::id(),
+            new_id("process")
+        );
+        Ok(Self {
+            db,
+            clock,
+            config,
+            options,
+            wake: Arc::new(Notify::new()),
+            channels: Arc::new(channels),
+            process_id,
+        })
+    }
+
+    /// A worker; `careful` events are taken singly first.
+    pub fn worker(&self, careful: usize) -> Worker {
+        let settings = BatchSettings {
+            max_attempts: self.config.worker.max_attempts,
+            arm_new: self.options.dev,
+        };
+        Worker::new(
+            self.db.clone(),
+            self.clock.clone(),
+            settings,
+            self.config.worker.batch,
+            careful,
+        )
+    }
+
+    /// A sender of due deliveries.
+    pub fn sender(&self) -> Sender {
+        Sender::new(
+            self.db.clone(),
+            self.clock.clone(),
+            Arc::clone(&self.channels),
+        )
+    }
+
+    /// Serves on `listener` until `stop` says so: stops accepting, finishes what is in hand, gives
+    /// leases back. Answers within the configured shutdown time.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        stop: watch::Receiver<bool>,
+    ) -> anyhow::Result<()> {
+        let role = if self.options.no_worker {
+            "serve --no-worker"
+        } else {
+            "serve"
+        };
+        let careful = self.begin(role)?;
+        let (intake, committer) = Intake::start(
+            self.db.clone(),
+            Arc::clone(&self.wake),
+            self.config.intake.queue,
+        )
+        .context("could not start the intake's thread")?;
+        let state = web::Data::new(self.http_state(intake)?);
+        let server = start_http(listener, state)?;
+        let handle = server.handle();
+        let mut tasks = JoinSet::new();
+        let http = tokio::spawn(server);
+        if !self.options.no_worker {
+            self.spawn_work(&mut tasks, careful, &stop);
+        }
+        self.spawn_housekeeping(&mut tasks, &stop);
+        wait_for(stop.clone()).await;
+        self.shut_down(handle, http, tasks, Some(committer)).await;
+        Ok(())
+    }
+
+    /// Works off the outbox and sends deliveries until `stop` says so (`rollcall work`).
+    pub async fn work(self, stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+        let careful = self.begin("work")?;
+        let mut tasks = JoinSet::new();
+        self.spawn_work(&mut tasks, careful, &stop);
+        self.spawn_housekeeping(&mut tasks, &stop);
+        wait_for(stop).await;
+        self.finish(tasks).await;
+        Ok(())
+    }
+
+    /// Works off everything that is due, sends everything that is due, and ends (`work --once`, C11).
+    pub async fn work_once(self) -> anyhow::Result<usize> {
+        let worker = self.worker(self.begin("work")?);
+        let done = tokio::task::spawn_blocking(move || worker.drain()).await??;
+        let sender = self.sender();
+        while sender.run_once().await? > 0 {}
+        self.end();
+        Ok(done)
+    }
+
+    fn http_state(&self, intake: Intake) -> anyhow::Result<HttpState> {
+        let secrets = match &self.config.webhook.secrets {
+            Some(secrets) => Secrets::parse(secrets.expose_secret())?,
+            None => Secrets::default(),
+        };
+        Ok(HttpState {
+            db: self.db.clone(),
+            clock: self.clock.clone(),
+            intake,
+            secrets,
+            tolerance: self.config.webhook.tolerance,
+            body_limit: self.config.http.body_limit,
+            allowed_sources: self.config.http.allowed_sources.clone(),
+            trusted_proxies: self.config.http.trusted_proxies.clone(),
+            admin_token: self.config.access.admin_token.clone(),
+            policy: Policy {
+                allow_private_targets: self.config.triggers.allow_private_targets,
+                slack_bot: self.config.slack.bot_token.is_some(),
+            },
+            metrics: telemetry::install_metrics()?,
+            wanted: Wanted {
+                worker: !self.options.no_worker,
+            },
+        })
+    }
+
+    /// Announces the process; answers how many events to take singly, because somebody stopped
+    /// without saying so and one of the first events may be why.
+    fn begin(&self, role: &str) -> anyhow::Result<usize> {
+        let now = self.clock.now();
+        let unclean = self.db.write(Urgency::Normal, |conn| {
+            let unclean = processes::sweep(conn, now, &is_gone)?;
+            processes::begin(conn, &self.process_id, role, now)?;
+            Ok::<_, DbError>(unclean)
+        })?;
+        if unclean > 0 {
+            tracing::warn!(
+                processes = unclean,
+                "an earlier process stopped uncleanly; the first events are taken singly"
+            );
+        }
+        Ok(if unclean > 0 {
+            self.config.worker.batch
+        } else {
+            0
+        })
+    }
+
+    fn end(&self) {
+        let done = self.db.write(Urgency::Normal, |conn| {
+            Ok::<_, DbError>(processes::end(conn, &self.process_id)?)
+        });
+        if let Err(error) = done {
+            tracing::warn!(%error, "could not sign off; the next start takes the first events singly");
+        }
+    }
+
+    fn spawn_work(&self, tasks: &mut JoinSet<()>, careful: usize, stop: &watch::Receiver<bool>) {
+        let worker = self.worker(careful);
+        // One writer on SQLite: a second worker would only wait for the first.
+        let workers = match self.db.backend() {
+            crate::db::Backend::Sqlite => 1,
+            crate::db::Backend::Postgres => self.config.worker.workers.max(1),
+        };
+        for _ in 0..workers {
+            tasks.spawn(worker.clone().run(Arc::clone(&self.wake), stop.clone()));
+        }
+        tasks.spawn(self.sender().run(stop.clone()));
+    }
+
+    fn spawn_housekeeping(&self, tasks: &mut JoinSet<()>, stop: &watch::Receiver<bool>) {
+        let (db, clock, id) = (self.db.clone(), self.clock.clone(), self.process_id.clone());
+        tasks.spawn(every(HEARTBEAT, stop.clone(), move || {
+            let now = clock.now();
+            db.write(Urgency::Normal, |conn| Ok(processes::beat(conn, &id, now)?))
+        }));
+        let (db, clock) = (self.db.clone(), self.clock.clone());
+        let retention = Duration::from_secs(u64::from(self.config.worker.retention_days) * 86_400);
+        tasks.spawn(every(JANITOR, stop.clone(), move || {
+            let horizon = clock.now().minus(retention);
+            while db.write(Urgency::Normal, |conn| {
+                Ok::<_, DbError>(outbox::prune_bodies(conn, horizon, PRUNED_AT_ONCE)?)
+            })? > 0
+            {}
+            Ok(())
+        }));
+    }
+
+    /// First no new requests, then the committer's last group, then workers and sender.
+    async fn shut_down(
+        self,
+        handle: ServerHandle,
+        http: tokio::task::JoinHandle<std::io::Result<()>>,
+        tasks: JoinSet<()>,
+        committer: Option<std::thread::JoinHandle<()>>,
+    ) {
+        tracing::info!("stopping: finishing what is in hand");
+        let limit = self.config.http.shutdown;
+        let in_time = tokio::time::timeout(limit, async {
+            handle.stop(true).await;
+            // Its end drops the last handle on the intake, and with that the committer ends.
+            let _ = http.await;
+            if let Some(committer) = committer {
+                let _ = tokio::task::spawn_blocking(move || committer.join()).await;
+            }
+        })
+        .await;
+        if in_time.is_err() {
+            tracing::warn!(
+                "some requests did not end in time and were dropped; WorkOS will deliver them again"
+            );
+        }
+        self.finish(tasks).await;
+    }
+
+    async fn finish(self, mut tasks: JoinSet<()>) {
+        let ended = tokio::time::timeout(self.config.http.shutdown, async {
+            while tasks.join_next().await.is_some() {}
+        })
+        .await;
+        if ended.is_err() {
+            tracing::warn!(
+                "some work did not end in time; it was rolled back or its lease will run out"
+            );
+            tasks.abort_all();
+        }
+        self.end();
+        tracing::info!("stopped");
+    }
+}
+
+/// Binds the address, so that a taken port is told before anything starts.
+pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .with_context(|| format!("could not listen on {address}: is another Rollcall running? Choose another with --listen"))
+}
+
+fn start_http(
+    listener: TcpListener,
+    state: web::Data<HttpState>,
+) -> anyhow::Result<actix_web::dev::Server> {
+    let server = HttpServer::new(move || {
+        ActixApp::new()
+            .app_data(state.clone())
+            .wrap(from_fn(http::observe))
+            .configure(http::routes)
+    })
+    .disable_signals()
+    .shutdown_timeout(10)
+    .listen(listener)
+    .context("could not serve on the listener")?;
+    Ok(server.run())
+}
+
+async fn wait_for(mut stop: watch::Receiver<bool>) {
+    // An error means that whoever could say stop is gone: stop.
+    let _ = stop.wait_for(|stopped| *stopped).await;
+}
+
+async fn every(
+    pause: Duration,
+    mut stop: watch::Receiver<bool>,
+    work: impl Fn() -> Result<(), DbError> + Send + Sync + 'static,
+) {
+    let work = Arc::new(work);
+    while !*stop.borrow() {
+        let work = Arc::clone(&work);
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || work()).await {
+            tracing::warn!(%error, "housekeeping failed; trying again");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// Whether this machine knows that the process of that id (`host:pid:…`) does not live any more.
+fn is_gone(id: &str) -> bool {
+    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let mut parts = id.split(':');
+    let (Some(theirs), Some(pid)) = (parts.next(), parts.next()) else {
+        return false;
+    };
+    // Where there is no /proc to ask, only a silent heartbeat tells.
+    if theirs != host.trim() || !std::path::Path::new("/proc/self").exists() {
+        return false;
+    }
+    // The same number as ours can only be an earlier process: this one has just begun.
+    pid == std::process::id().to_string() || !std::path::Path::new("/proc").join(pid).exists()
+}

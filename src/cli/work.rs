@@ -1,0 +1,40 @@
+//! `rollcall work`: works off the outbox and sends deliveries, without taking webhooks.
+
+use super::serve::{not_started, stop_signal};
+use super::{Context, Exit, Failure, ListedSettings};
+use crate::app::{App, Options};
+use crate::clock::Clock;
+
+/// Work off events and send messages, without listening
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Several may run at once on PostgreSQL, and one beside `serve` on a SQLite file.
+
+Examples:
+  rollcall work
+  rollcall work --once"
+)]
+pub struct Args {
+    /// Work off everything that is due, then end
+    #[arg(long)]
+    once: bool,
+    #[command(flatten)]
+    _settings: ListedSettings,
+}
+
+/// Works until SIGTERM or Ctrl-C, or until nothing is due.
+pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+    let config = context.service_config()?;
+    let app =
+        App::open(config, Clock::System, Options::default()).map_err(|why| not_started(&why))?;
+    if args.once {
+        let done = app.work_once().await.map_err(|why| not_started(&why))?;
+        context.output.note(&format!("worked off {done} events"));
+        return Ok(Exit::Done);
+    }
+    context.output.note("working; stop with Ctrl-C");
+    app.work(stop_signal())
+        .await
+        .map_err(|why| not_started(&why))?;
+    Ok(Exit::Done)
+}

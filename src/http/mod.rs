@@ -1,0 +1,36 @@
+//! The HTTP side: every route in one list. It writes nothing but through the intake and the desk.
+//! Errors are problem+json (RFC 9457) and name what to do; nothing internal leaves.
+
+mod health;
+mod middleware;
+mod problem;
+mod source;
+mod state;
+pub mod v1;
+mod webhook;
+
+pub use problem::Problem;
+pub use state::{HttpState, Wanted};
+
+use actix_web::web;
+
+/// Every route.
+pub fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(
+            web::resource("/webhooks/workos")
+                .route(web::post().to(webhook::receive))
+                .default_service(web::to(webhook::not_post)),
+        )
+        .route("/health/live", web::get().to(health::live))
+        .route("/health/ready", web::get().to(health::ready))
+        .route("/metrics", web::get().to(health::metrics))
+        .service(
+            web::scope("/v1")
+                .configure(v1::routes)
+                .default_service(web::to(problem::no_such_route)),
+        )
+        .default_service(web::to(problem::no_such_route));
+}
+
+pub use middleware::observe;

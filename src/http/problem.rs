@@ -1,0 +1,131 @@
+//! RFC 9457 `application/problem+json`: type, title, status, detail (what to do), request id. The
+//! cause of our own faults goes to the log with the same request id, never to the caller.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use serde_json::json;
+
+use crate::db::DbError;
+use crate::desk::DeskError;
+
+/// An error as the caller sees it.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// A short stable word, the last part of `type`.
+    pub kind: &'static str,
+    /// What happened and what to do.
+    pub detail: String,
+    /// Seconds after which to try again.
+    pub retry_after: Option<u32>,
+}
+
+impl Problem {
+    /// A problem with a sentence.
+    pub fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            kind,
+            detail: detail.into(),
+            retry_after: None,
+        }
+    }
+
+    /// Something temporary on our side.
+    pub fn unavailable(detail: impl Into<String>, retry_after: u32) -> Self {
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail);
+        Self {
+            retry_after: Some(retry_after),
+            ..problem
+        }
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}: {}", self.kind, self.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut answer = HttpResponse::build(self.status);
+        if let Some(seconds) = self.retry_after {
+            answer.insert_header((header::RETRY_AFTER, seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            answer.insert_header((
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"rollcall\""),
+            ));
+        }
+        let body = json!({
+            "type": format!("urn:rollcall:problem:{}", self.kind),
+            "title": self.status.canonical_reason().unwrap_or("Error"),
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+            "request_id": super::middleware::current_request_id(),
+        });
+        answer
+            .content_type("application/problem+json")
+            .body(body.to_string())
+    }
+}
+
+impl From<DeskError> for Problem {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::NotFound { .. } => {
+                Self::new(StatusCode::NOT_FOUND, "not-found", error.to_string())
+            }
+            DeskError::Invalid(detail) => Self::new(StatusCode::BAD_REQUEST, "invalid", detail),
+            DeskError::Problems(_) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid",
+                error.to_string(),
+            ),
+            DeskError::Conflict(detail) => Self::new(StatusCode::CONFLICT, "conflict", detail),
+            DeskError::Forbidden(detail) => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
+            DeskError::Database(error) => Self::from(error),
+        }
+    }
+}
+
+impl From<DbError> for Problem {
+    fn from(error: DbError) -> Self {
+        tracing::error!(%error, request_id = super::middleware::current_request_id(), "the database could not answer");
+        match error {
+            DbError::Pool(_) | DbError::Connect { .. } => Self::unavailable(
+                "the database cannot be reached just now; try again in a few seconds",
+                5,
+            ),
+            _ => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "something went wrong on our side; the log has it under this request id",
+            ),
+        }
+    }
+}
+
+/// The answer to a path or method that is not ours.
+pub(super) async fn no_such_route(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    if request.match_pattern().is_some() && request.resource_map().has_resource(request.path()) {
+        return Err(Problem::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            "this path does not take that method; /openapi.json lists what it takes",
+        ));
+    }
+    Err(Problem::new(
+        StatusCode::NOT_FOUND,
+        "not-found",
+        "there is nothing at this path; /openapi.json lists what there is",
+    ))
+}

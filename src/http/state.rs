@@ -1,0 +1,79 @@
+//! What the handlers share.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+use metrics_exporter_prometheus::PrometheusHandle;
+use secrecy::SecretString;
+
+use crate::clock::Clock;
+use crate::db::{Conn, Db, DbError, Urgency};
+use crate::desk::DeskError;
+use crate::intake::Intake;
+use crate::triggers::Policy;
+use crate::workos::Secrets;
+
+/// What the handlers share; one for each server.
+pub struct HttpState {
+    /// The database.
+    pub db: Db,
+    /// The clock.
+    pub clock: Clock,
+    /// The door to the committer.
+    pub intake: Intake,
+    /// The webhook secrets.
+    pub secrets: Secrets,
+    /// How far a delivery's `t` may be from now.
+    pub tolerance: Duration,
+    /// The largest body.
+    pub body_limit: usize,
+    /// Networks that webhooks may come from; empty means any.
+    pub allowed_sources: Vec<IpNet>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The bootstrap token.
+    pub admin_token: Option<SecretString>,
+    /// What triggers may name.
+    pub policy: Policy,
+    /// Renders `/metrics`.
+    pub metrics: PrometheusHandle,
+    /// What readiness asks for.
+    pub wanted: Wanted,
+}
+
+/// What readiness asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// A worker's heartbeat; not under `--no-worker` (C11).
+    pub worker: bool,
+}
+
+impl HttpState {
+    /// Runs a read where blocking is allowed.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Conn) -> Result<T, DeskError> + Send + 'static,
+    ) -> Result<T, DeskError> {
+        let db = self.db.clone();
+        off_the_loop(move || db.read(work)).await
+    }
+
+    /// Runs a write transaction where blocking is allowed.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Conn) -> Result<T, DeskError> + Send + 'static,
+    ) -> Result<T, DeskError> {
+        let db = self.db.clone();
+        off_the_loop(move || db.write(Urgency::Normal, work)).await
+    }
+}
+
+async fn off_the_loop<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, DeskError> + Send + 'static,
+) -> Result<T, DeskError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(
+            |error| Err(DbError::Pool(format!("a database task ended: {error}")).into()),
+        )
+}

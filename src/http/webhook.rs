@@ -1,0 +1,196 @@
+//! `POST /webhooks/workos`: the size first, then the signature over the raw bytes, then the few
+//! fields the outbox indexes; 200 only after the commit. Whatever is refused leaves a counter by
+//! reason and nothing else: no body, no header, no name in the log.
+
+use std::time::Instant;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, CONTENT_LENGTH};
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::StreamExt;
+use serde_json::json;
+
+use crate::intake::{Admission, Shed};
+use crate::outbox::NewEvent;
+use crate::telemetry;
+use crate::workos::{Rejection, read_envelope, verify};
+
+use super::source;
+use super::{HttpState, Problem};
+
+/// The header WorkOS signs with (contract section 1).
+const SIGNATURE: &str = "workos-signature";
+
+/// Takes one delivery.
+pub(super) async fn receive(
+    request: HttpRequest,
+    payload: web::Payload,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    let began = Instant::now();
+    let done = admit(&request, payload, &state).await;
+    metrics::histogram!(telemetry::WEBHOOK_SECONDS).record(began.elapsed());
+    match done {
+        Ok(admission) => {
+            let status = match admission {
+                Admission::Accepted => "accepted",
+                Admission::Duplicate => "duplicate",
+            };
+            metrics::counter!(telemetry::WEBHOOK_REQUESTS, "outcome" => status, "reason" => "")
+                .increment(1);
+            Ok(HttpResponse::Ok().json(json!({ "status": status })))
+        }
+        Err((reason, problem)) => {
+            metrics::counter!(telemetry::WEBHOOK_REQUESTS, "outcome" => "rejected", "reason" => reason).increment(1);
+            tracing::info!(
+                reason,
+                status = problem.status.as_u16(),
+                request_id = super::middleware::current_request_id(),
+                "refused a delivery"
+            );
+            Err(problem)
+        }
+    }
+}
+
+/// Any method but POST.
+pub(super) async fn not_post() -> HttpResponse {
+    use actix_web::ResponseError;
+    metrics::counter!(telemetry::WEBHOOK_REQUESTS, "outcome" => "rejected", "reason" => "method")
+        .increment(1);
+    let problem = Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method-not-allowed",
+        "deliveries are sent with POST; give this address to WorkOS as the webhook endpoint",
+    );
+    let mut answer = problem.error_response();
+    answer.headers_mut().insert(
+        ALLOW,
+        actix_web::http::header::HeaderValue::from_static("POST"),
+    );
+    answer
+}
+
+type Refused = (&'static str, Problem);
+
+async fn admit(
+    request: &HttpRequest,
+    payload: web::Payload,
+    state: &HttpState,
+) -> Result<Admission, Refused> {
+    if !source::is_allowed(
+        source::of(request, &state.trusted_proxies),
+        &state.allowed_sources,
+    ) {
+        let detail = "this source address may not deliver webhooks; see ROLLCALL_ALLOWED_SOURCES";
+        return Err((
+            "source",
+            Problem::new(StatusCode::FORBIDDEN, "source-not-allowed", detail),
+        ));
+    }
+    let body = read_body(request, payload, state.body_limit).await?;
+    let headers: Vec<&[u8]> = request
+        .headers()
+        .get_all(SIGNATURE)
+        .map(|value| value.as_bytes())
+        .collect();
+    let now = state.clock.now();
+    let verified = verify(&headers, &body, &state.secrets, state.tolerance, now)
+        .map_err(|rejection| refuse(&rejection))?;
+    metrics::counter!(telemetry::WEBHOOK_SECRET_MATCHES, "label" => verified.label).increment(1);
+    let bad = |reason, detail: String| {
+        (
+            reason,
+            Problem::new(StatusCode::BAD_REQUEST, "bad-envelope", detail),
+        )
+    };
+    let envelope = read_envelope(&body).map_err(|error| bad(error.code(), error.to_string()))?;
+    let body =
+        String::from_utf8(body).map_err(|_| bad("not_utf8", "the body is not UTF-8".to_owned()))?;
+    let event = NewEvent {
+        event_id: envelope.id,
+        event_type: envelope.event,
+        organization_id: envelope.organization_id,
+        directory_id: envelope.directory_id,
+        subject: envelope.subject,
+        removal: envelope.removal,
+        occurred_at: envelope.occurred_at.unwrap_or(now),
+        received_at: now,
+        body,
+    };
+    state.intake.submit(event).await.map_err(shed)
+}
+
+/// Reads the body piece by piece and stops at the limit: a sender that says less than it sends gets
+/// no more memory than one that is honest.
+async fn read_body(
+    request: &HttpRequest,
+    mut payload: web::Payload,
+    limit: usize,
+) -> Result<Vec<u8>, Refused> {
+    let too_large = || {
+        let detail = format!("the body is larger than {limit} bytes (ROLLCALL_BODY_LIMIT)");
+        (
+            "too_large",
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail),
+        )
+    };
+    let said = request
+        .headers()
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.parse::<usize>().ok());
+    if said.is_some_and(|said| said > limit) {
+        return Err(too_large());
+    }
+    let mut body = Vec::with_capacity(said.unwrap_or(2_048).min(limit));
+    while let Some(piece) = payload.next().await {
+        let piece = piece.map_err(|_| {
+            (
+                "cut_off",
+                Problem::new(
+                    StatusCode::BAD_REQUEST,
+                    "cut-off",
+                    "the body ended before it was whole; send it again",
+                ),
+            )
+        })?;
+        if body.len() + piece.len() > limit {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(body)
+}
+
+/// C7: a missing, wrong or stale signature is 401, a malformed or repeated header 400.
+fn refuse(rejection: &Rejection) -> Refused {
+    let (status, kind) = match rejection {
+        Rejection::Malformed | Rejection::Repeated => {
+            (StatusCode::BAD_REQUEST, "bad-signature-header")
+        }
+        Rejection::Missing | Rejection::Mismatch | Rejection::Stale => {
+            (StatusCode::UNAUTHORIZED, "bad-signature")
+        }
+    };
+    (
+        rejection.code(),
+        Problem::new(status, kind, rejection.to_string()),
+    )
+}
+
+fn shed(shed: Shed) -> Refused {
+    let (reason, seconds) = match shed {
+        Shed::Full => ("full", 2),
+        Shed::Unavailable => ("unavailable", 10),
+        Shed::TooSlow => ("too_slow", 5),
+        Shed::Stopping => ("stopping", 2),
+    };
+    (
+        reason,
+        Problem::unavailable(
+            format!("{shed}; it was not acknowledged, deliver it again"),
+            seconds,
+        ),
+    )
+}
