@@ -9,6 +9,7 @@ mod config;
 mod context;
 mod database;
 mod deliveries;
+mod demo;
 mod directories;
 mod doctor;
 mod events;
@@ -55,6 +56,7 @@ struct Cli {
 enum Command {
     Serve(serve::Args),
     Work(work::Args),
+    Demo(demo::Args),
     Send(send::Args),
     Profiles(profiles::Args),
     Events(events::Args),
@@ -78,6 +80,7 @@ impl Command {
         match self {
             Self::Serve(args) => serve::run(args, context).await,
             Self::Work(args) => work::run(args, context).await,
+            Self::Demo(args) => demo::run(args, context).await,
             Self::Send(args) => send::run(args, context).await,
             Self::Profiles(args) => profiles::run(args, context),
             Self::Events(args) => events::run(args, context),

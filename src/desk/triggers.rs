@@ -11,7 +11,6 @@ use crate::people::profiles::ProfileRow;
 use crate::people::surroundings::Surroundings;
 use crate::triggers::channels::Message;
 use crate::triggers::definition::{NewTrigger, Policy, Recipient, Step};
-
 use crate::triggers::sender::{compose, recipient_of, shown_recipient, variables};
 use crate::triggers::store::{self, TriggerRow};
 
