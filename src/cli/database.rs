@@ -172,15 +172,10 @@ impl<T> From<DbError> for Ended<T> {
 
 impl From<DbError> for Failure {
     fn from(error: DbError) -> Self {
-        use diesel::result::{DatabaseErrorKind, Error};
         let exit = match &error {
             DbError::Url(_) => Exit::Configuration,
-            DbError::Connect { .. }
-            | DbError::Pool(_)
-            | DbError::Query(Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _)) => {
-                Exit::Unavailable
-            }
-            DbError::Query(_) | DbError::Migration(_) => Exit::SomeFailed,
+            error if error.is_unreachable() => Exit::Unavailable,
+            _ => Exit::SomeFailed,
         };
         Self::new(exit, error.to_string())
     }
