@@ -32,7 +32,7 @@ const DEV_DATABASE: &str = ".rollcall/rollcall.db";
 
 /// The configured database; where nothing was configured and there is none, but `serve --dev` has
 /// made one, that one.
-fn url_of(config: &Config) -> Result<String, Failure> {
+pub(super) fn url_of(config: &Config) -> Result<String, Failure> {
     let url = &config.database.url;
     let missing = matches!(DatabaseUrl::parse(url)?, DatabaseUrl::Sqlite(path) if !path.exists());
     let use_dev = missing && url == UNSAID && Path::new(DEV_DATABASE).exists();
