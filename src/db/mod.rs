@@ -106,6 +106,18 @@ impl DbError {
             Self::Query(_) => false,
         }
     }
+
+    /// Whether there is no database to talk to, as against one that said no.
+    pub fn is_unreachable(&self) -> bool {
+        use diesel::result::{DatabaseErrorKind, Error};
+        match self {
+            Self::Connect { .. } | Self::Pool(_) => true,
+            Self::Query(Error::DatabaseError(kind, _)) => {
+                matches!(kind, DatabaseErrorKind::ClosedConnection)
+            }
+            Self::Query(_) | Self::Url(_) | Self::Migration(_) => false,
+        }
+    }
 }
 
 /// Runs `work` in one write transaction: `BEGIN IMMEDIATE` on SQLite (a transaction that reads first

@@ -8,6 +8,8 @@ mod history;
 mod members;
 mod page;
 mod story;
+#[cfg(test)]
+mod tests;
 
 pub mod access;
 pub mod communities;
