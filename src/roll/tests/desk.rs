@@ -227,10 +227,13 @@ impl Desk {
                     contest.candidates = contest.candidates.iter().map(|id| name(id)).collect();
                     contest.candidates.sort();
                 }
-                shown.insert(
-                    format!("link {}", link.id),
-                    serde_json::to_value(&link).unwrap(),
-                );
+                let mut value = serde_json::to_value(&link).unwrap();
+                value["waits"] = link
+                    .contest
+                    .as_ref()
+                    .map(|contest| contest.over.clone())
+                    .into();
+                shown.insert(format!("link {}", link.id), value);
             }
             for person in kin.people.values() {
                 let profile = compose(kin, person, &self.known());

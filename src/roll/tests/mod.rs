@@ -2,4 +2,5 @@
 
 mod any_order;
 mod desk;
+mod reference;
 mod story;
