@@ -111,7 +111,7 @@ fn c3_a_removal_changes_no_field_of_whom_it_removes() {
         for told in sorted(history) {
             let before = desk.clone();
             desk.take(vec![told.clone()]);
-            if !matches!(&told, Told::User(statement) if statement.is_removal()) {
+            if !before.removes(&told) {
                 continue;
             }
             let (was, is) = (before.profiles(), desk.profiles());

@@ -105,6 +105,7 @@ impl Model {
             user.idp.clone_from(&said.user.idp_id);
         }
         let active = said.user.state == Some(UserState::Active) && !said.deleted;
+        let pending = user.state == "pending" && !said.deleted;
         let silent = said.user.state.is_none() && !said.deleted;
         if !silent {
             user.spoke_of_life = self.time;
@@ -116,8 +117,8 @@ impl Model {
                 _ => "pending",
             };
         }
-        // C3: a removal changes no field.
-        if active || silent {
+        // C3: a removal changes no field; who was never active is not removed by being inactive.
+        if active || silent || pending {
             fields::take(&mut user.fields, &said.user);
             if let Word::Text(email) = &said.user.email {
                 user.email = Some(email.clone());
