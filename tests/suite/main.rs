@@ -7,6 +7,9 @@
     reason = "in a test, a step that fails is the test that fails"
 )]
 
+mod durability;
 mod layers;
 mod spine;
 mod support;
+mod webhook_contract;
+mod webhook_door;
