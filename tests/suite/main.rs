@@ -8,8 +8,10 @@
 )]
 
 mod durability;
+mod intake;
 mod layers;
 mod spine;
 mod support;
 mod webhook_contract;
 mod webhook_door;
+mod worker;
