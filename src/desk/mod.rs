@@ -11,12 +11,15 @@ mod story;
 
 pub mod access;
 pub mod communities;
+pub mod deliveries;
 pub mod directories;
+pub mod doctor;
 pub mod events;
 pub mod holds;
 pub mod organizations;
 pub mod profiles;
 pub mod tokens;
+pub mod triggers;
 
 pub use actor::{Actor, Role};
 pub use error::DeskError;

@@ -8,11 +8,11 @@ use crate::db::{Conn, DbError};
 use crate::outbox;
 use crate::people::changes::Caused;
 use crate::people::{directories, kin, organizations, statements};
-use crate::roll::DirectoryTurn;
+use crate::roll::{DirectoryTurn, refold};
 use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
-use super::fold::{compare, refold};
+use super::fold::compare;
 use super::world::World;
 use super::write::write_world;
 
@@ -58,6 +58,7 @@ pub fn end_directory(
         key,
         directory_id: directory_id.to_owned(),
         linked: false,
+        kind: None,
         removes: true,
     });
     directories::save(conn, &[&directory])?;
@@ -125,13 +126,7 @@ fn fold_place(
 ) -> Vec<Caused> {
     let Some((before, after)) = world.relatives.get(place).and_then(|relatives| {
         let steps = relatives.steps.as_ref()?;
-        let after = refold(
-            &relatives.kin,
-            steps,
-            None,
-            world,
-            &world.known(organization),
-        );
+        let after = refold(&relatives.kin, steps, &world.known(organization));
         Some((relatives.kin.clone(), after))
     }) else {
         return Vec::new();

@@ -6,6 +6,7 @@
 mod batch;
 mod decide;
 mod fold;
+mod fold_groups;
 mod guard;
 mod item;
 mod world;
