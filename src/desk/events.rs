@@ -200,12 +200,18 @@ fn people_of(conn: &mut Conn, rows: &[EventRow]) -> Result<BTreeMap<String, Stri
 }
 
 fn view(row: EventRow, people: &BTreeMap<String, String>) -> EventView {
+    let profile = row
+        .subject
+        .as_ref()
+        .and_then(|subject| people.get(subject))
+        .cloned();
+    event_view(row, profile)
+}
+
+/// A queue row as shown, about that person.
+pub(super) fn event_view(row: EventRow, profile_id: Option<String>) -> EventView {
     EventView {
-        profile_id: row
-            .subject
-            .as_ref()
-            .and_then(|subject| people.get(subject))
-            .cloned(),
+        profile_id,
         id: row.event_id,
         event_type: row.event_type,
         organization_id: row.organization_id,

@@ -4,9 +4,17 @@
 
 mod actor;
 mod error;
+mod history;
+mod members;
 mod page;
+mod story;
 
+pub mod access;
+pub mod communities;
+pub mod directories;
 pub mod events;
+pub mod organizations;
+pub mod profiles;
 pub mod tokens;
 
 pub use actor::{Actor, Role};

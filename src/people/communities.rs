@@ -36,6 +36,32 @@ pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<Community>> {
     on_backend!(conn, c => communities::table.find(id).first(c).optional())
 }
 
+/// The names of those that exist.
+pub fn names(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String, String>> {
+    let rows: Vec<(String, String)> = on_backend!(conn, c => communities::table
+        .filter(communities::id.eq_any(ids))
+        .select((communities::id, communities::name))
+        .load(c))?;
+    Ok(rows.into_iter().collect())
+}
+
+/// How many open memberships each of the given communities has: by (community, role).
+pub fn head_counts(
+    conn: &mut Conn,
+    ids: &[String],
+) -> QueryResult<BTreeMap<(String, String), i64>> {
+    let rows: Vec<(String, String, i64)> = on_backend!(conn, c => memberships::table
+        .filter(memberships::community_id.eq_any(ids))
+        .filter(memberships::ended_at.is_null())
+        .group_by((memberships::community_id, memberships::role))
+        .select((memberships::community_id, memberships::role, diesel::dsl::count_star()))
+        .load(c))?;
+    Ok(rows
+        .into_iter()
+        .map(|(community, role, count)| ((community, role), count))
+        .collect())
+}
+
 /// Communities, newest first, from a cursor on.
 pub fn list(
     conn: &mut Conn,

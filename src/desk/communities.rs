@@ -1,0 +1,268 @@
+//! Communities at the desk: created, renamed, deleted, with everybody in them. Writes take the
+//! organization's part first, so that no worker moves the same people meanwhile (R73).
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::clock::Timestamp;
+use crate::db::{Conn, DbError, new_id};
+use crate::outbox::{lock_part, part_of};
+use crate::people::changes::{self, Caused};
+use crate::people::communities::{self, Community};
+use crate::people::unreadable;
+use crate::roll::Role as Seat;
+
+use super::members::change;
+use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
+
+pub use super::members::{MemberView, members, parse_seat, put_member, remove_member};
+
+const LONGEST_NAME: usize = 200;
+
+/// Which communities.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the parameters of the API")]
+pub struct CommunityQuery {
+    pub organization_id: Option<String>,
+    pub limit: Option<i64>,
+    pub cursor: Option<String>,
+}
+
+/// The body of `POST /v1/communities`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct NewCommunity {
+    pub organization_id: String,
+    pub name: String,
+    #[serde(default)]
+    pub rules: Vec<Value>,
+}
+
+/// The body of `PATCH /v1/communities/{id}`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct CommunityUpdate {
+    pub name: Option<String>,
+    pub rules: Option<Vec<Value>>,
+}
+
+/// A community as shown.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct CommunityView {
+    pub id: String,
+    pub organization_id: String,
+    pub name: String,
+    pub rules: Vec<Value>,
+    /// How many plain members, and how many admins.
+    pub members: i64,
+    pub admins: i64,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// Since when nobody runs it, where somebody did.
+    pub orphaned_at: Option<Timestamp>,
+}
+
+/// A page of communities, newest first.
+pub fn list(
+    conn: &mut Conn,
+    actor: &Actor,
+    query: &CommunityQuery,
+) -> Result<Page<CommunityView>, DeskError> {
+    actor.require(Role::Viewer)?;
+    let limit = limit_of(query.limit)?;
+    let organization = actor.scope(query.organization_id.as_deref())?;
+    let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
+    let before = cursor.map(|cursor| (cursor.at, cursor.id));
+    let rows = communities::list(conn, organization.as_deref(), before, limit + 1)?;
+    let page = Page::cut(rows, limit, |row| Cursor {
+        at: row.created_at,
+        id: row.id.clone(),
+    });
+    let next_cursor = page.next_cursor;
+    let data = views(conn, page.data)?;
+    Ok(Page { data, next_cursor })
+}
+
+fn views(conn: &mut Conn, rows: Vec<Community>) -> Result<Vec<CommunityView>, DeskError> {
+    let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
+    let counts = communities::head_counts(conn, &ids)?;
+    rows.into_iter()
+        .map(|row| {
+            let count = |seat: Seat| {
+                let key = (row.id.clone(), seat.as_str().to_owned());
+                counts.get(&key).copied().unwrap_or_default()
+            };
+            Ok(CommunityView {
+                members: count(Seat::Member),
+                admins: count(Seat::Admin),
+                rules: serde_json::from_str(&row.rules)
+                    .map_err(|error| unreadable("rules", &row.id, &error))?,
+                id: row.id,
+                organization_id: row.organization_id,
+                name: row.name,
+                created_at: row.created_at,
+                updated_at: row.updated_at,
+                orphaned_at: row.orphaned_at,
+            })
+        })
+        .collect()
+}
+
+pub(super) fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Community, DeskError> {
+    communities::find(conn, id)?
+        .filter(|row| actor.may_see(Some(&row.organization_id)))
+        .ok_or_else(|| DeskError::not_found("community", id))
+}
+
+/// As [`seen`], with the organization's people to ourselves until the transaction ends.
+pub(super) fn held(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Community, DeskError> {
+    actor.require(Role::Operator)?;
+    let community = seen(conn, actor, id)?;
+    lock_part(conn, part_of(&community.organization_id))?;
+    Ok(community)
+}
+
+/// One community.
+pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<CommunityView, DeskError> {
+    actor.require(Role::Viewer)?;
+    let row = seen(conn, actor, id)?;
+    views(conn, vec![row])?
+        .pop()
+        .ok_or_else(|| DeskError::not_found("community", id))
+}
+
+/// Creates a community.
+pub fn create(
+    conn: &mut Conn,
+    actor: &Actor,
+    new: &NewCommunity,
+    now: Timestamp,
+) -> Result<CommunityView, DeskError> {
+    actor.require(Role::Operator)?;
+    let organization = new.organization_id.trim();
+    if organization.is_empty() || organization.chars().count() > LONGEST_NAME {
+        return Err(DeskError::Invalid(
+            "organization_id is WorkOS's id of the organization, such as org_01…".to_owned(),
+        ));
+    }
+    actor.scope(Some(organization))?;
+    no_rules(&new.rules)?;
+    let row = Community {
+        id: new_id("community"),
+        organization_id: organization.to_owned(),
+        name: good_name(&new.name)?,
+        rules: "[]".to_owned(),
+        created_at: now,
+        updated_at: now,
+        orphaned_at: None,
+    };
+    if !communities::create(conn, &row)? {
+        return Err(taken(&row.name));
+    }
+    note(conn, actor, "community.created", &row, Some(&row.name), now)?;
+    show(conn, actor, &row.id)
+}
+
+/// Renames a community.
+pub fn update(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    update: &CommunityUpdate,
+    now: Timestamp,
+) -> Result<CommunityView, DeskError> {
+    let mut row = held(conn, actor, id)?;
+    if let Some(rules) = &update.rules {
+        no_rules(rules)?;
+    }
+    if let Some(name) = &update.name {
+        let old = std::mem::replace(&mut row.name, good_name(name)?);
+        if old != row.name {
+            row.updated_at = now;
+            communities::update(conn, &row).map_err(|error| taken_or(error, &row.name))?;
+            let detail = format!("{old} -> {}", row.name);
+            note(conn, actor, "community.renamed", &row, Some(&detail), now)?;
+        }
+    }
+    show(conn, actor, id)
+}
+
+/// Deletes a community; everybody in it leaves it. Answers it as it was.
+pub fn delete(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    now: Timestamp,
+) -> Result<CommunityView, DeskError> {
+    let row = held(conn, actor, id)?;
+    let shown = show(conn, actor, id)?;
+    let left: Vec<Caused> = communities::members(conn, id)?
+        .into_iter()
+        .map(|member| {
+            change(
+                actor,
+                &row,
+                &member.profile_id,
+                Some(member.role),
+                None,
+                now,
+            )
+        })
+        .collect();
+    changes::add(conn, &left, now)?;
+    communities::delete(conn, id)?;
+    note(conn, actor, "community.deleted", &row, Some(&row.name), now)?;
+    Ok(shown)
+}
+
+pub(super) fn note(
+    conn: &mut Conn,
+    actor: &Actor,
+    act: &str,
+    community: &Community,
+    detail: Option<&str>,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let organization = Some(community.organization_id.as_str());
+    audit(conn, actor, act, &community.id, organization, detail, now)
+}
+
+fn no_rules(rules: &[Value]) -> Result<(), DeskError> {
+    if rules.is_empty() {
+        return Ok(());
+    }
+    Err(DeskError::Invalid(
+        "rules are not available in this version: leave them out, and put members in with \
+         PUT /v1/communities/{id}/members/{profile_id} or `rollcall communities add`"
+            .to_owned(),
+    ))
+}
+
+fn good_name(name: &str) -> Result<String, DeskError> {
+    let name = name.trim();
+    let length = name.chars().count();
+    if !(1..=LONGEST_NAME).contains(&length) || name.chars().any(char::is_control) {
+        return Err(DeskError::Invalid(format!(
+            "a community's name has 1 to {LONGEST_NAME} characters and no line breaks"
+        )));
+    }
+    Ok(name.to_owned())
+}
+
+fn taken(name: &str) -> DeskError {
+    DeskError::Conflict(format!(
+        "the organization has a community named {name:?} already; choose another name"
+    ))
+}
+
+fn taken_or(error: diesel::result::Error, name: &str) -> DeskError {
+    use diesel::result::{DatabaseErrorKind, Error};
+    match error {
+        Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => taken(name),
+        other => other.into(),
+    }
+}

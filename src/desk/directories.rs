@@ -1,0 +1,85 @@
+//! Directories at the desk: their state, what they brought, and when they were last heard from.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::people::directories::{self, Directory};
+use crate::people::profiles;
+
+use super::{Actor, DeskError, Page, Role, limit_of};
+
+/// Which directories.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the parameters of the API")]
+pub struct DirectoryQuery {
+    pub organization_id: Option<String>,
+    pub limit: Option<i64>,
+}
+
+/// A directory as shown.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct DirectoryView {
+    pub id: String,
+    pub organization_id: String,
+    pub name: Option<String>,
+    /// WorkOS's type, such as `okta scim v2.0`.
+    #[serde(rename = "type")]
+    pub directory_type: Option<String>,
+    pub state: String,
+    /// Whether its users count: linked, or never said not to be.
+    pub linked: bool,
+    /// How many directory users are in each state.
+    pub users: BTreeMap<String, i64>,
+    pub first_seen_at: Timestamp,
+    pub last_event_at: Timestamp,
+}
+
+/// Directories, newest first; at most 200.
+pub fn list(
+    conn: &mut Conn,
+    actor: &Actor,
+    query: &DirectoryQuery,
+) -> Result<Page<DirectoryView>, DeskError> {
+    actor.require(Role::Viewer)?;
+    let limit = limit_of(query.limit.or(Some(super::MAX_LIMIT)))?;
+    let organization = actor.scope(query.organization_id.as_deref())?;
+    let rows = directories::list(conn, organization.as_deref(), limit)?;
+    Ok(Page {
+        data: views(conn, rows)?,
+        next_cursor: None,
+    })
+}
+
+/// One directory.
+pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<DirectoryView, DeskError> {
+    actor.require(Role::Viewer)?;
+    let found = directories::load(conn, &[id.to_owned()])?
+        .into_values()
+        .filter(|row| actor.may_see(Some(&row.organization_id)))
+        .collect();
+    views(conn, found)?
+        .pop()
+        .ok_or_else(|| DeskError::not_found("directory", id))
+}
+
+fn views(conn: &mut Conn, rows: Vec<Directory>) -> Result<Vec<DirectoryView>, DeskError> {
+    let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
+    let mut users = profiles::link_counts_of_directories(conn, &ids)?;
+    let views = rows.into_iter().map(|row| DirectoryView {
+        users: users.remove(&row.id).unwrap_or_default(),
+        linked: row.life.live(),
+        id: row.id,
+        organization_id: row.organization_id,
+        name: row.name,
+        directory_type: row.life.kind,
+        state: row.state,
+        first_seen_at: row.first_seen_at,
+        last_event_at: row.last_event_at,
+    });
+    Ok(views.collect())
+}

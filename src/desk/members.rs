@@ -1,0 +1,190 @@
+//! Who is in a community: put in and taken out by hand. Every membership that begins or ends is
+//! audited as a change of the person, in the same transaction.
+
+use serde::Serialize;
+
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::people::changes::{self, Caused};
+use crate::people::communities::{self, Community, MemberRow};
+use crate::people::profiles;
+use crate::roll::{Change, Membership, Role as Seat, Source};
+
+use super::communities::{held, note, seen};
+use super::profiles::has_access;
+use super::{Actor, DeskError, Page, Role};
+
+/// One membership: somebody with a manual and a rule row has two.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct MemberView {
+    pub profile_id: String,
+    pub display_name: String,
+    pub email: Option<String>,
+    /// `member` or `admin`.
+    pub role: String,
+    /// `manual` or `rule`.
+    pub source: String,
+    pub granted_at: Timestamp,
+}
+
+impl From<MemberRow> for MemberView {
+    fn from(row: MemberRow) -> Self {
+        Self {
+            profile_id: row.profile_id,
+            display_name: row.display_name,
+            email: row.email,
+            role: row.role,
+            source: row.source,
+            granted_at: row.granted_at,
+        }
+    }
+}
+
+/// Everybody in a community, by name.
+pub fn members(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Page<MemberView>, DeskError> {
+    actor.require(Role::Viewer)?;
+    seen(conn, actor, id)?;
+    let data = communities::members(conn, id)?
+        .into_iter()
+        .map(MemberView::from)
+        .collect();
+    Ok(Page {
+        data,
+        next_cursor: None,
+    })
+}
+
+/// Reads `member` or `admin`.
+pub fn parse_seat(text: &str) -> Result<Seat, DeskError> {
+    Seat::parse(text)
+        .ok_or_else(|| DeskError::Invalid(format!("role is {text:?}; it may be member, admin")))
+}
+
+/// Puts somebody in by hand, or changes their role. Doing it twice changes nothing.
+pub fn put_member(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    profile_id: &str,
+    seat: Seat,
+    now: Timestamp,
+) -> Result<MemberView, DeskError> {
+    let community = held(conn, actor, id)?;
+    may_join(conn, actor, &community, profile_id)?;
+    let known = manual_row(conn, id, profile_id)?;
+    let open = known.as_ref().filter(|row| row.ended_at.is_none());
+    let was = open.map(|row| row.role);
+    let settled = open.is_some_and(|row| row.role == seat && row.former_role.is_none());
+    if !settled {
+        let row = Membership {
+            community_id: id.to_owned(),
+            profile_id: profile_id.to_owned(),
+            source: Source::Manual,
+            role: seat,
+            former_role: None,
+            granted_at: now,
+            ended_at: None,
+            ended_reason: None,
+        };
+        communities::save_memberships(conn, &[(community.organization_id.clone(), row)])?;
+    }
+    if was != Some(seat) {
+        let (old, new) = (was.map(word), Some(word(seat)));
+        let caused = change(actor, &community, profile_id, old, new, now);
+        changes::add(conn, &[caused], now)?;
+        let detail = format!("{profile_id} as {}", seat.as_str());
+        note(
+            conn,
+            actor,
+            "community.member_put",
+            &community,
+            Some(&detail),
+            now,
+        )?;
+    }
+    communities::members(conn, id)?
+        .into_iter()
+        .find(|row| row.profile_id == profile_id && row.source == Source::Manual.as_str())
+        .map(MemberView::from)
+        .ok_or_else(|| DeskError::not_found("member", profile_id))
+}
+
+/// Takes somebody out who was put in by hand.
+pub fn remove_member(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    profile_id: &str,
+    now: Timestamp,
+) -> Result<(), DeskError> {
+    let community = held(conn, actor, id)?;
+    let Some(mut row) = manual_row(conn, id, profile_id)?.filter(|row| row.ended_at.is_none())
+    else {
+        return Err(DeskError::not_found("member", profile_id));
+    };
+    row.ended_at = Some(now);
+    row.ended_reason = Some("removed by operator".to_owned());
+    let old = Some(word(row.role));
+    communities::save_memberships(conn, &[(community.organization_id.clone(), row)])?;
+    let caused = change(actor, &community, profile_id, old, None, now);
+    changes::add(conn, &[caused], now)?;
+    let act = "community.member_removed";
+    Ok(note(conn, actor, act, &community, Some(profile_id), now)?)
+}
+
+/// Only people of the organization who may come in can be members.
+fn may_join(
+    conn: &mut Conn,
+    actor: &Actor,
+    community: &Community,
+    profile_id: &str,
+) -> Result<(), DeskError> {
+    let profile = profiles::find(conn, profile_id)?
+        .filter(|row| actor.may_see(Some(&row.organization_id)))
+        .ok_or_else(|| DeskError::not_found("profile", profile_id))?;
+    if profile.organization_id != community.organization_id {
+        return Err(DeskError::Conflict(format!(
+            "profile {profile_id} belongs to organization {}, the community to {}: choose somebody of its own organization",
+            profile.organization_id, community.organization_id
+        )));
+    }
+    if !has_access(&profile.status) {
+        return Err(DeskError::Conflict(format!(
+            "profile {profile_id} is {}: only people who are active or on leave can be members; `rollcall profiles history {profile_id}` says what happened",
+            profile.status
+        )));
+    }
+    Ok(())
+}
+
+fn manual_row(conn: &mut Conn, id: &str, profile: &str) -> Result<Option<Membership>, DeskError> {
+    let mut rows = communities::memberships_of(conn, &[profile.to_owned()])?;
+    Ok(rows
+        .remove(profile)
+        .unwrap_or_default()
+        .into_iter()
+        .find(|row| row.community_id == id && row.source == Source::Manual))
+}
+
+fn word(seat: Seat) -> String {
+    seat.as_str().to_owned()
+}
+
+pub(super) fn change(
+    actor: &Actor,
+    community: &Community,
+    profile: &str,
+    old: Option<String>,
+    new: Option<String>,
+    now: Timestamp,
+) -> Caused {
+    let change = Change {
+        profile_id: profile.to_owned(),
+        what: "membership",
+        name: community.id.clone(),
+        old,
+        new,
+    };
+    Caused::by_operator(&community.organization_id, change, &actor.name, now)
+}

@@ -1,0 +1,150 @@
+//! Organizations at the desk: who is in them, and whether their triggers may fire. Arming says how
+//! many people are there already, and that none of them is messaged by it (R56).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::outbox::{lock_part, part_of};
+use crate::people::organizations::{self, Organization};
+use crate::people::profiles;
+
+use super::profiles::has_access;
+use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
+
+/// Which organizations.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the parameters of the API")]
+pub struct OrganizationQuery {
+    pub limit: Option<i64>,
+    pub cursor: Option<String>,
+}
+
+/// An organization as shown.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct OrganizationView {
+    pub id: String,
+    pub name: Option<String>,
+    /// Whether its triggers may fire, and since when.
+    pub armed: bool,
+    pub armed_at: Option<Timestamp>,
+    /// How many people have each status.
+    pub profiles: BTreeMap<String, i64>,
+    pub settings: serde_json::Value,
+    pub first_seen_at: Timestamp,
+}
+
+/// What arming means.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct ArmView {
+    #[serde(flatten)]
+    pub organization: OrganizationView,
+    /// People who are there already.
+    pub people: i64,
+    /// How many of them are messaged because of it: nobody (R56).
+    pub messages_due: i64,
+}
+
+/// A page of organizations, newest first.
+pub fn list(
+    conn: &mut Conn,
+    actor: &Actor,
+    query: &OrganizationQuery,
+) -> Result<Page<OrganizationView>, DeskError> {
+    actor.require(Role::Viewer)?;
+    let limit = limit_of(query.limit)?;
+    let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
+    let before = cursor.map(|cursor| (cursor.at, cursor.id));
+    let only = actor.organization_id.as_deref();
+    let rows = organizations::list(conn, only, before, limit + 1)?;
+    let page = Page::cut(rows, limit, |row| Cursor {
+        at: row.first_seen_at,
+        id: row.id.clone(),
+    });
+    let next_cursor = page.next_cursor;
+    let data = views(conn, page.data)?;
+    Ok(Page { data, next_cursor })
+}
+
+/// One organization.
+pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<OrganizationView, DeskError> {
+    actor.require(Role::Viewer)?;
+    actor.scope(Some(id))?;
+    let row =
+        organizations::find(conn, id)?.ok_or_else(|| DeskError::not_found("organization", id))?;
+    views(conn, vec![row])?
+        .pop()
+        .ok_or_else(|| DeskError::not_found("organization", id))
+}
+
+fn views(conn: &mut Conn, rows: Vec<Organization>) -> Result<Vec<OrganizationView>, DeskError> {
+    let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
+    let mut counts = profiles::counts_of_organizations(conn, &ids)?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(OrganizationView {
+                profiles: counts.remove(&row.id).unwrap_or_default(),
+                armed: row.armed_at.is_some(),
+                armed_at: row.armed_at,
+                settings: serde_json::to_value(&row.settings)
+                    .map_err(|error| diesel::result::Error::SerializationError(error.into()))?,
+                id: row.id,
+                name: row.name,
+                first_seen_at: row.first_seen_at,
+            })
+        })
+        .collect()
+}
+
+/// Lets an organization's triggers fire from now on. Arming twice keeps the first time.
+pub fn arm(conn: &mut Conn, actor: &Actor, id: &str, now: Timestamp) -> Result<ArmView, DeskError> {
+    switch(conn, actor, id, Some(now), now)
+}
+
+/// Stops an organization's triggers from firing. What is due already still goes out.
+pub fn disarm(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    now: Timestamp,
+) -> Result<ArmView, DeskError> {
+    switch(conn, actor, id, None, now)
+}
+
+fn switch(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    to: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<ArmView, DeskError> {
+    actor.require(Role::Operator)?;
+    lock_part(conn, part_of(id))?;
+    let before = show(conn, actor, id)?;
+    if before.armed != to.is_some() {
+        organizations::set_armed(conn, id, to)?;
+        let act = if to.is_some() {
+            "organization.armed"
+        } else {
+            "organization.disarmed"
+        };
+        audit(conn, actor, act, id, Some(id), None, now)?;
+    }
+    let organization = show(conn, actor, id)?;
+    let people = organization
+        .profiles
+        .iter()
+        .filter(|(status, _)| has_access(status))
+        .map(|(_, count)| count)
+        .sum();
+    Ok(ArmView {
+        organization,
+        people,
+        messages_due: 0,
+    })
+}

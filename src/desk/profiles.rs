@@ -1,0 +1,214 @@
+//! Profiles at the desk: lists and single people, exactly as `/v1/profiles` shows them (design
+//! section 6). Links and communities of a page are loaded as sets. The whole chain of what happened
+//! to a person is told by [`super::history`].
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::people::profiles::{self, LinkRow, ProfileFilter, ProfileRow};
+use crate::people::{communities, unreadable};
+use crate::roll::Status;
+
+use super::events::one_of;
+use super::{Actor, Cursor, DeskError, Page, Role, limit_of};
+
+pub use super::history::{ActView, DeliveryEntry, Entry, EntryKind, HistoryView, history};
+
+/// Which people; the query of `GET /v1/profiles` and the flags of `rollcall profiles list`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the parameters of the API")]
+pub struct ProfileQuery {
+    pub organization_id: Option<String>,
+    /// `active` when nothing is said; `all` for everybody.
+    pub status: Option<String>,
+    pub q: Option<String>,
+    pub department: Option<String>,
+    pub limit: Option<i64>,
+    pub cursor: Option<String>,
+}
+
+/// A person as shown.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct ProfileView {
+    pub id: String,
+    pub organization_id: String,
+    pub status: String,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub display_name: String,
+    pub email: Option<String>,
+    pub title: Option<String>,
+    pub department: Option<String>,
+    pub pronouns: Option<String>,
+    pub start_date: Option<String>,
+    pub manager_email: Option<String>,
+    pub employee_number: Option<String>,
+    pub attributes: Map<String, Value>,
+    pub links: Vec<LinkView>,
+    pub communities: Vec<InCommunity>,
+    /// Whether they may come in.
+    pub access: bool,
+    /// Sentences about values that could not be taken.
+    pub warnings: Vec<String>,
+    /// The employment period (R33).
+    pub period: String,
+    pub first_seen_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub removed_at: Option<Timestamp>,
+    pub removed_reason: Option<String>,
+}
+
+/// A directory user attached to a person (C9).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct LinkView {
+    pub directory_id: String,
+    pub idp_id: Option<String>,
+    pub directory_user_id: String,
+    /// `pending`, `active`, `inactive`, `deleted`, `moved` or `conflict`.
+    pub state: String,
+}
+
+/// A community somebody is in now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct InCommunity {
+    pub id: String,
+    pub name: String,
+    pub role: String,
+}
+
+impl From<LinkRow> for LinkView {
+    fn from(row: LinkRow) -> Self {
+        Self {
+            directory_id: row.directory_id,
+            idp_id: row.idp_id,
+            directory_user_id: row.directory_user_id,
+            state: row.state,
+        }
+    }
+}
+
+/// A page of people, those first seen last on top.
+pub fn list(
+    conn: &mut Conn,
+    actor: &Actor,
+    query: &ProfileQuery,
+) -> Result<Page<ProfileView>, DeskError> {
+    actor.require(Role::Viewer)?;
+    let limit = limit_of(query.limit)?;
+    let filter = filter_of(actor, query)?;
+    let rows = profiles::list(conn, &filter, limit + 1)?;
+    let page = Page::cut(rows, limit, |row| Cursor {
+        at: row.first_seen_at,
+        id: row.id.clone(),
+    });
+    let next_cursor = page.next_cursor;
+    let data = views(conn, page.data)?;
+    Ok(Page { data, next_cursor })
+}
+
+fn filter_of(actor: &Actor, query: &ProfileQuery) -> Result<ProfileFilter, DeskError> {
+    let status = query.status.as_deref().unwrap_or("active");
+    one_of(
+        "status",
+        status,
+        &["active", "on_leave", "pending", "removed", "erased", "all"],
+    )?;
+    let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
+    Ok(ProfileFilter {
+        organization_id: actor.scope(query.organization_id.as_deref())?,
+        status: (status != "all").then(|| status.to_owned()),
+        q: query.q.clone().filter(|q| !q.is_empty()),
+        department: query.department.clone(),
+        after: cursor.map(|cursor| (cursor.at, cursor.id)),
+    })
+}
+
+/// One person.
+pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<ProfileView, DeskError> {
+    actor.require(Role::Viewer)?;
+    let row = seen(conn, actor, id)?;
+    views(conn, vec![row])?
+        .pop()
+        .ok_or_else(|| DeskError::not_found("profile", id))
+}
+
+/// A row this actor may see.
+pub(super) fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<ProfileRow, DeskError> {
+    profiles::find(conn, id)?
+        .filter(|row| actor.may_see(Some(&row.organization_id)))
+        .ok_or_else(|| DeskError::not_found("profile", id))
+}
+
+/// Rows with their links and communities: two queries, however many rows.
+pub(super) fn views(conn: &mut Conn, rows: Vec<ProfileRow>) -> Result<Vec<ProfileView>, DeskError> {
+    let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
+    let mut links = profiles::links_of(conn, &ids)?;
+    let mut seats = communities::of_profiles(conn, &ids)?;
+    rows.into_iter()
+        .map(|row| {
+            let (theirs, seats) = taken(&mut links, &mut seats, &row.id);
+            view(row, theirs, seats)
+        })
+        .collect()
+}
+
+type Seats = Vec<(String, String, String)>;
+
+fn taken(
+    links: &mut BTreeMap<String, Vec<LinkRow>>,
+    seats: &mut BTreeMap<String, Seats>,
+    id: &str,
+) -> (Vec<LinkRow>, Seats) {
+    (
+        links.remove(id).unwrap_or_default(),
+        seats.remove(id).unwrap_or_default(),
+    )
+}
+
+fn view(row: ProfileRow, links: Vec<LinkRow>, seats: Seats) -> Result<ProfileView, DeskError> {
+    let attributes = serde_json::from_str(&row.attributes)
+        .map_err(|error| unreadable("attributes", &row.id, &error))?;
+    let warnings = serde_json::from_str(&row.warnings)
+        .map_err(|error| unreadable("warnings", &row.id, &error))?;
+    Ok(ProfileView {
+        access: has_access(&row.status),
+        attributes,
+        warnings,
+        links: links.into_iter().map(LinkView::from).collect(),
+        communities: seats
+            .into_iter()
+            .map(|(id, name, role)| InCommunity { id, name, role })
+            .collect(),
+        id: row.id,
+        organization_id: row.organization_id,
+        status: row.status,
+        first_name: row.first_name,
+        last_name: row.last_name,
+        display_name: row.display_name,
+        email: row.email,
+        title: row.title,
+        department: row.department,
+        pronouns: row.pronouns,
+        start_date: row.start_date,
+        manager_email: row.manager_email,
+        employee_number: row.employee_number,
+        period: row.period,
+        first_seen_at: row.first_seen_at,
+        updated_at: row.updated_at,
+        removed_at: row.removed_at,
+        removed_reason: row.removed_reason,
+    })
+}
+
+/// Whether somebody of that stored status may come in.
+pub(super) fn has_access(status: &str) -> bool {
+    Status::parse(status).is_some_and(Status::has_access)
+}
