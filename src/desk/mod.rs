@@ -13,7 +13,9 @@ pub mod access;
 pub mod communities;
 pub mod directories;
 pub mod events;
+pub mod names;
 pub mod organizations;
+pub mod overview;
 pub mod profiles;
 pub mod tokens;
 

@@ -1,0 +1,94 @@
+//! Is all well? What waits, what was given up, what hangs, in figures that are read on indexes and
+//! capped. An actor limited to one organization gets that organization's, counted up to 200.
+
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::outbox::{self, EventFilter, EventState, queue_stats};
+use crate::people::processes;
+use crate::triggers::deliveries::{self, DeliveryFilter, delivery_stats};
+
+use super::{Actor, DeskError, MAX_LIMIT, Role};
+
+/// The figures.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overview {
+    /// Events that wait for the worker.
+    pub ready: i64,
+    /// Events that were given up.
+    pub parked: i64,
+    /// Events that wait for a decision.
+    pub held: i64,
+    /// When the oldest waiting event came; not told to those limited to one organization.
+    pub oldest_ready: Option<Timestamp>,
+    /// Messages that wait for their time.
+    pub due: i64,
+    /// Messages that may or may not have gone.
+    pub unknown: i64,
+    /// Messages that could not be sent.
+    pub failed: i64,
+    /// When a worker was last heard of.
+    pub worker_seen: Option<Timestamp>,
+}
+
+/// The figures for this actor.
+pub fn overview(conn: &mut Conn, actor: &Actor, now: Timestamp) -> Result<Overview, DeskError> {
+    actor.require(Role::Viewer)?;
+    let worker_seen = processes::last_worker_heartbeat(conn)?;
+    if let Some(organization) = &actor.organization_id {
+        return of_one(conn, organization, worker_seen);
+    }
+    let queue = queue_stats(conn)?;
+    let messages = delivery_stats(conn, now)?;
+    Ok(Overview {
+        ready: queue.ready,
+        parked: queue.parked,
+        held: queue.held,
+        oldest_ready: queue.oldest_ready,
+        due: messages.due,
+        unknown: messages.unknown,
+        failed: messages.failed,
+        worker_seen,
+    })
+}
+
+fn of_one(
+    conn: &mut Conn,
+    organization: &str,
+    worker_seen: Option<Timestamp>,
+) -> Result<Overview, DeskError> {
+    let mut events = |state: EventState| {
+        let filter = EventFilter {
+            state: Some(state.as_str().to_owned()),
+            organization_id: Some(organization.to_owned()),
+            ..EventFilter::default()
+        };
+        outbox::list(conn, &filter, MAX_LIMIT).map(|rows| count(&rows))
+    };
+    let (ready, parked, held) = (
+        events(EventState::Ready)?,
+        events(EventState::Parked)?,
+        events(EventState::Held)?,
+    );
+    let mut messages = |state: &str| {
+        let filter = DeliveryFilter {
+            state: Some(state.to_owned()),
+            organization_id: Some(organization.to_owned()),
+            ..DeliveryFilter::default()
+        };
+        deliveries::list(conn, &filter, MAX_LIMIT).map(|rows| count(&rows))
+    };
+    Ok(Overview {
+        ready,
+        parked,
+        held,
+        oldest_ready: None,
+        due: messages("due")?,
+        unknown: messages("unknown")?,
+        failed: messages("failed")?,
+        worker_seen,
+    })
+}
+
+fn count<T>(rows: &[T]) -> i64 {
+    i64::try_from(rows.len()).unwrap_or(i64::MAX)
+}
