@@ -208,7 +208,10 @@ impl App {
 
     /// Every process of an installation has these secrets, and nobody else has them all.
     fn session_key(&self) -> SessionKey {
-        let secrets = [&self.config.webhook.secrets, &self.config.access.admin_token];
+        let secrets = [
+            &self.config.webhook.secrets,
+            &self.config.access.admin_token,
+        ];
         let secrets = secrets.into_iter().flatten();
         SessionKey::derive(secrets.map(ExposeSecret::expose_secret))
     }

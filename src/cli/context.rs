@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::settings::SettingFlags;
 use crate::config::{self, Config, Loaded, LogFormat, Origin};
@@ -70,12 +70,7 @@ impl Context {
     /// As [`Context::loaded`].
     pub fn config(&self) -> Result<Config, Failure> {
         let mut loaded = self.loaded()?;
-        let silent = |row: &config::ShownSetting| {
-            row.name == "ROLLCALL_LOG" && row.origin == Origin::Default
-        };
-        if loaded.rows.iter().any(silent) {
-            loaded.config.log.filter = "warn".to_owned();
-        }
+        quieten(&mut loaded);
         self.start_log(&loaded.config);
         Ok(loaded.config)
     }
@@ -90,6 +85,36 @@ impl Context {
         Ok(config)
     }
 
+    /// The configuration of a command that is the same everywhere: no file, and of flags and
+    /// environment only the settings of these names. Only warnings are logged unless a filter was said.
+    ///
+    /// # Errors
+    /// As [`Context::loaded`]; another setting's flag is wrong usage.
+    pub fn loaded_alone(&self, heard: &[&str]) -> Result<Loaded, Failure> {
+        let flags = &self.globals.settings.0;
+        let deaf = config::settings()
+            .into_iter()
+            .filter(|setting| !heard.contains(&setting.env))
+            .find(|setting| flags.contains_key(setting.flag));
+        if let Some(setting) = deaf {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!(
+                    "--{} has no meaning here: this command brings its own",
+                    setting.flag
+                ),
+            ));
+        }
+        let env = |name: &str| {
+            let said = heard.contains(&name).then(|| std::env::var_os(name))??;
+            Some(said.to_string_lossy().into_owned())
+        };
+        let mut loaded = config::load(flags, &env, None)?;
+        quieten(&mut loaded);
+        self.start_log(&loaded.config);
+        Ok(loaded)
+    }
+
     fn start_log(&self, config: &Config) {
         let plain = self.globals.no_color
             || std::env::var_os("NO_COLOR").is_some_and(|said| !said.is_empty());
@@ -102,5 +127,14 @@ impl Context {
         if config.log.otel_endpoint.is_some() {
             tracing::warn!("OTEL_EXPORTER_OTLP_ENDPOINT is set, but this build exports no traces");
         }
+    }
+}
+
+/// Only warnings, unless a filter was said.
+fn quieten(loaded: &mut Loaded) {
+    let silent =
+        |row: &config::ShownSetting| row.name == "ROLLCALL_LOG" && row.origin == Origin::Default;
+    if loaded.rows.iter().any(silent) {
+        loaded.config.log.filter = "warn".to_owned();
     }
 }

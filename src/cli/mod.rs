@@ -3,20 +3,33 @@
 //! [`Exit`]. A new command is a `mod` line, a variant and a match arm.
 
 mod client;
+mod communities;
 mod completions;
 mod config;
 mod context;
+mod database;
+mod deliveries;
+mod demo;
+mod directories;
+mod doctor;
+mod events;
 mod exit;
 mod healthcheck;
 mod man;
+mod migrate;
+mod organizations;
 pub mod output;
+mod profiles;
 mod secret;
 mod send;
 mod serve;
 mod settings;
+mod shown;
 mod signature;
 #[cfg(test)]
 mod tests;
+mod tokens;
+mod triggers;
 mod work;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -43,7 +56,18 @@ struct Cli {
 enum Command {
     Serve(serve::Args),
     Work(work::Args),
+    Demo(demo::Args),
     Send(send::Args),
+    Profiles(profiles::Args),
+    Events(events::Args),
+    Communities(communities::Args),
+    Triggers(triggers::Args),
+    Deliveries(deliveries::Args),
+    Organizations(organizations::Args),
+    Directories(directories::Args),
+    Tokens(tokens::Args),
+    Doctor(doctor::Args),
+    Migrate(migrate::Args),
     Signature(signature::Args),
     Config(config::Args),
     Healthcheck(healthcheck::Args),
@@ -56,7 +80,18 @@ impl Command {
         match self {
             Self::Serve(args) => serve::run(args, context).await,
             Self::Work(args) => work::run(args, context).await,
+            Self::Demo(args) => demo::run(args, context).await,
             Self::Send(args) => send::run(args, context).await,
+            Self::Profiles(args) => profiles::run(args, context),
+            Self::Events(args) => events::run(args, context),
+            Self::Communities(args) => communities::run(args, context),
+            Self::Triggers(args) => triggers::run(args, context),
+            Self::Deliveries(args) => deliveries::run(args, context),
+            Self::Organizations(args) => organizations::run(args, context),
+            Self::Directories(args) => directories::run(args, context),
+            Self::Tokens(args) => tokens::run(args, context),
+            Self::Doctor(args) => doctor::run(&args, context),
+            Self::Migrate(args) => migrate::run(&args, context),
             Self::Signature(args) => signature::run(args, context),
             Self::Config(args) => config::run(args, context),
             Self::Healthcheck(args) => healthcheck::run(args, context).await,

@@ -18,7 +18,7 @@ use crate::desk::tokens::random_token;
 
 /// Where `--dev` keeps what it made up.
 const DEV_FOLDER: &str = ".rollcall";
-const DEV_TOKEN_FILE: &str = ".rollcall/admin-token";
+pub(super) const DEV_TOKEN_FILE: &str = ".rollcall/admin-token";
 
 /// Take webhooks, keep the roll, send messages
 #[derive(Debug, clap::Args)]

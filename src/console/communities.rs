@@ -25,7 +25,10 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/communities", web::post().to(create))
         .route("/communities/{id}", web::get().to(community::show))
         .route("/communities/{id}/members", web::post().to(community::put))
-        .route("/communities/{id}/leave", web::post().to(community::take_out));
+        .route(
+            "/communities/{id}/leave",
+            web::post().to(community::take_out),
+        );
 }
 
 #[derive(Template)]

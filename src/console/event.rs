@@ -126,7 +126,10 @@ fn verdict(event: &EventView) -> (String, &'static str) {
     };
     match (event.state.as_str(), event.outcome.as_deref()) {
         ("ready", _) if event.error.is_some() => (
-            why(&format!("Failed {} times and will be tried again", event.attempts), &event.error),
+            why(
+                &format!("Failed {} times and will be tried again", event.attempts),
+                &event.error,
+            ),
             "warn",
         ),
         ("ready", _) => ("Waits for the worker.".to_owned(), "info"),
@@ -158,7 +161,10 @@ pub(super) async fn replay(
     let one = state
         .write(move |conn| events::replay(conn, &actor, &id, now))
         .await?;
-    Ok(go(&format!("/console/events/{}?done=replayed", encoded(&one.id))))
+    Ok(go(&format!(
+        "/console/events/{}?done=replayed",
+        encoded(&one.id)
+    )))
 }
 
 /// Why an event is discarded.
@@ -176,7 +182,10 @@ pub(super) async fn discard(
     let one = state
         .write(move |conn| events::discard(conn, &actor, &id, &reason, now))
         .await?;
-    Ok(go(&format!("/console/events/{}?done=discarded", encoded(&one.id))))
+    Ok(go(&format!(
+        "/console/events/{}?done=discarded",
+        encoded(&one.id)
+    )))
 }
 
 #[cfg(test)]

@@ -45,9 +45,9 @@ impl Gate {
 fn network_of(source: IpAddr) -> IpAddr {
     match source {
         IpAddr::V4(_) => source,
-        IpAddr::V6(address) => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
-        }
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(
+            address.to_bits() & !u128::from(u64::MAX),
+        )),
     }
 }
 

@@ -5,6 +5,8 @@
 mod assets;
 mod communities;
 mod community;
+mod deliveries;
+mod delivery;
 mod event;
 mod events;
 mod frame;
@@ -65,12 +67,9 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 .error_handler(|error, _| Refusal::unreadable(error).into()),
         )
         .app_data(
-            web::QueryConfig::default()
-                .error_handler(|error, _| Refusal::unreadable(error).into()),
+            web::QueryConfig::default().error_handler(|error, _| Refusal::unreadable(error).into()),
         )
-        .app_data(
-            web::PathConfig::default().error_handler(|_, _| Refusal::nothing_here().into()),
-        )
+        .app_data(web::PathConfig::default().error_handler(|_, _| Refusal::nothing_here().into()))
         .route("/style.css", web::get().to(assets::style))
         .route("/icon.svg", web::get().to(assets::icon))
         .route("/sign-in", web::get().to(sign_in::show))
@@ -82,6 +81,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .route("/people/{id}", web::get().to(person::show))
         .configure(events::routes)
         .configure(communities::routes)
+        .configure(deliveries::routes)
         .default_service(web::to(nothing_here));
     config.service(scope);
 }
@@ -105,7 +105,10 @@ async fn guard(
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
     ];
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));

@@ -57,20 +57,37 @@ mod tests {
     #[test]
     fn a_form_from_another_site_is_refused() {
         assert!(judged(&[("sec-fetch-site", "same-origin")]));
-        assert!(judged(&[("host", "a.example"), ("origin", "https://a.example")]));
+        assert!(judged(&[
+            ("host", "a.example"),
+            ("origin", "https://a.example")
+        ]));
         assert!(judged(&[("host", "a.example"), ("origin", "null")]));
         assert!(judged(&[]));
         assert!(!judged(&[("sec-fetch-site", "cross-site")]));
         assert!(!judged(&[("sec-fetch-site", "same-site")]));
-        assert!(!judged(&[("host", "a.example"), ("origin", "https://b.example")]));
+        assert!(!judged(&[
+            ("host", "a.example"),
+            ("origin", "https://b.example")
+        ]));
     }
 
     #[test]
     fn only_this_machine_may_do_without_https() {
-        for host in ["localhost", "localhost:8080", "127.0.0.1:8080", "[::1]:8080"] {
+        for host in [
+            "localhost",
+            "localhost:8080",
+            "127.0.0.1:8080",
+            "[::1]:8080",
+        ] {
             assert!(is_local(host), "{host}");
         }
-        for host in ["rollcall.example", "localhost.example:80", "10.0.0.1", "", "[::2]:1"] {
+        for host in [
+            "rollcall.example",
+            "localhost.example:80",
+            "10.0.0.1",
+            "",
+            "[::2]:1",
+        ] {
             assert!(!is_local(host), "{host}");
         }
     }

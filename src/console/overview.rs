@@ -8,7 +8,6 @@ use crate::desk::organizations::{self, OrganizationQuery};
 use crate::desk::overview::{Overview, overview};
 use crate::desk::{communities, communities::CommunityQuery};
 use crate::http::HttpState;
-use crate::people::processes::SILENT_AFTER;
 
 use super::frame::{Frame, Section, page};
 use super::refusal::Refusal;
@@ -87,10 +86,7 @@ pub(super) async fn show(
         frame: visitor.frame("Overview", Section::Overview),
         oldest: figures.oldest_ready.map(|at| When::new(at, now)),
         todo,
-        organizations: organizations
-            .into_iter()
-            .map(|one| row(one, now))
-            .collect(),
+        organizations: organizations.into_iter().map(|one| row(one, now)).collect(),
         figures,
     })
 }
@@ -115,10 +111,7 @@ fn row(one: organizations::OrganizationView, now: Timestamp) -> OrganizationRow 
 
 fn todo_of(figures: &Overview, now: Timestamp, worker: bool) -> Vec<Todo> {
     let mut todo = Vec::new();
-    let silent = figures
-        .worker_seen
-        .is_none_or(|at| now.since(at) >= SILENT_AFTER);
-    if worker && silent {
+    if worker && figures.silent {
         todo.push(Todo {
             what: "No worker is running".to_owned(),
             why: "Events are stored and nothing is applied. Look at the log of `rollcall serve` or `rollcall work`.",
@@ -138,10 +131,34 @@ fn todo_of(figures: &Overview, now: Timestamp, worker: bool) -> Vec<Todo> {
         });
     }
     let counted = [
-        (figures.held, "event", "held for a decision", "Nothing of it is applied until somebody decides.", "/console/events?state=held"),
-        (figures.parked, "event", "given up", "Each says why. Mend the cause and replay it, or discard it.", "/console/events?state=parked"),
-        (figures.unknown, "message", "may or may not have gone", "Ask whom it was meant for, then send it again or leave it.", "/console/deliveries?state=unknown"),
-        (figures.failed, "message", "not sent", "Each says why. Mend the cause and send it again.", "/console/deliveries?state=failed"),
+        (
+            figures.held,
+            "event",
+            "held for a decision",
+            "Nothing of it is applied until somebody decides.",
+            "/console/events?state=held",
+        ),
+        (
+            figures.parked,
+            "event",
+            "given up",
+            "Each says why. Mend the cause and replay it, or discard it.",
+            "/console/events?state=parked",
+        ),
+        (
+            figures.unknown,
+            "message",
+            "may or may not have gone",
+            "Ask whom it was meant for, then send it again or leave it.",
+            "/console/deliveries?state=unknown",
+        ),
+        (
+            figures.failed,
+            "message",
+            "not sent",
+            "Each says why. Mend the cause and send it again.",
+            "/console/deliveries?state=failed",
+        ),
     ];
     for (count, noun, became, why, href) in counted {
         if count > 0 {
@@ -168,7 +185,6 @@ mod tests {
         let figures = Overview {
             ready: 3,
             oldest_ready: Some(NOW),
-            worker_seen: Some(NOW),
             ..Overview::default()
         };
         assert!(todo_of(&figures, NOW, true).is_empty());
@@ -178,6 +194,7 @@ mod tests {
     fn what_needs_a_person_is_listed_with_what_to_do() {
         let figures = Overview {
             parked: 1,
+            silent: true,
             failed: 2,
             ..Overview::default()
         };
@@ -185,7 +202,11 @@ mod tests {
         let said: Vec<&str> = todo.iter().map(|one| one.what.as_str()).collect();
         assert_eq!(
             said,
-            ["No worker is running", "1 event given up", "2 messages not sent"]
+            [
+                "No worker is running",
+                "1 event given up",
+                "2 messages not sent"
+            ]
         );
         assert!(todo_of(&figures, NOW, false).iter().all(|one| !one.urgent));
     }

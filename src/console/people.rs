@@ -108,7 +108,10 @@ pub(super) async fn list(
     let names: BTreeMap<String, String> = organizations.iter().cloned().collect();
     let rows = found.data.into_iter().map(|one| {
         let department = one.department.clone().map(|name| {
-            let to = [("status", filters.status.as_deref()), ("department", Some(name.as_str()))];
+            let to = [
+                ("status", filters.status.as_deref()),
+                ("department", Some(name.as_str())),
+            ];
             let href = link(PATH, &to);
             (name, href)
         });
@@ -188,7 +191,10 @@ mod tests {
                 name: hostile.to_owned(),
                 email: Some(hostile.to_owned()),
                 title: Some(hostile.to_owned()),
-                department: Some((hostile.to_owned(), link(PATH, &[("department", Some(hostile))]))),
+                department: Some((
+                    hostile.to_owned(),
+                    link(PATH, &[("department", Some(hostile))]),
+                )),
                 status: hostile.to_owned(),
                 organization: Some(hostile.to_owned()),
                 communities: 1,
@@ -199,7 +205,10 @@ mod tests {
         .render()
         .unwrap();
         assert!(!shown.contains("<script"), "{shown}");
-        assert!(shown.contains("&#60;script&#62;alert(1)&#60;/script&#62;"), "{shown}");
+        assert!(
+            shown.contains("&#60;script&#62;alert(1)&#60;/script&#62;"),
+            "{shown}"
+        );
     }
 
     #[test]

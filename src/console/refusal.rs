@@ -97,8 +97,7 @@ impl ResponseError for Refusal {
             detail,
             request_id: current_request_id(),
         };
-        let mut answer =
-            page_with(status, &template).unwrap_or_else(|_| HttpResponse::new(status));
+        let mut answer = page_with(status, &template).unwrap_or_else(|_| HttpResponse::new(status));
         if status == StatusCode::SERVICE_UNAVAILABLE {
             answer.headers_mut().insert(
                 RETRY_AFTER,

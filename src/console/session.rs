@@ -148,7 +148,10 @@ mod tests {
             let forged = String::from_utf8(bytes).unwrap();
             // The last character of an encoded part has spare bits: some changes are no change.
             let opened = Session::open(&forged, &key(), NOW);
-            assert!(opened.is_none() || opened == Some(session.clone()), "{place}");
+            assert!(
+                opened.is_none() || opened == Some(session.clone()),
+                "{place}"
+            );
         }
         let other = SessionKey::derive(["whsec_1token"]);
         assert_eq!(Session::open(&value, &other, NOW), None);

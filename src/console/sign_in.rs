@@ -89,9 +89,10 @@ pub(super) async fn begin(
             StatusCode::TOO_MANY_REQUESTS,
             &form(&request, next, problem),
         )?;
-        answer
-            .headers_mut()
-            .insert(RETRY_AFTER, actix_web::http::header::HeaderValue::from(seconds));
+        answer.headers_mut().insert(
+            RETRY_AFTER,
+            actix_web::http::header::HeaderValue::from(seconds),
+        );
         return Ok(answer);
     }
     let session = Session::begin(token.trim(), now).ok_or(Refusal::Internal)?;
@@ -118,9 +119,7 @@ fn cookie(value: &str, seconds: u64, request: &HttpRequest) -> String {
     } else {
         "; Secure"
     };
-    format!(
-        "{COOKIE}={value}; Path=/console; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
-    )
+    format!("{COOKIE}={value}; Path=/console; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
 }
 
 /// Who the token of that digest stands for; the bootstrap token is compared in constant time.
@@ -146,7 +145,13 @@ mod tests {
     #[test]
     fn signing_in_leads_to_our_own_pages_only() {
         assert_eq!(own_page(Some("/console/people?q=a")), "/console/people?q=a");
-        for trap in ["//evil.example", "https://evil.example", "/console\\@evil", "/consolex", ""] {
+        for trap in [
+            "//evil.example",
+            "https://evil.example",
+            "/console\\@evil",
+            "/consolex",
+            "",
+        ] {
             assert_eq!(own_page(Some(trap)), "/console", "{trap}");
         }
         assert_eq!(own_page(None), "/console");

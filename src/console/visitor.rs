@@ -15,13 +15,13 @@ use crate::clock::Timestamp;
 use crate::desk::{Actor, Role};
 use crate::http::HttpState;
 
+use super::Console;
 use super::frame::{Frame, Section};
 use super::link::link;
 use super::origin;
 use super::refusal::Refusal;
 use super::session::{COOKIE, Session};
 use super::sign_in::actor_of;
-use super::Console;
 
 /// Somebody signed in.
 #[derive(Debug, Clone)]

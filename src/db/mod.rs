@@ -4,6 +4,7 @@
 //! disk (promise 1). On SQLite one connection writes, intake before everything else.
 
 mod conn;
+pub mod health;
 mod migrations;
 mod pool;
 pub mod schema;
@@ -77,6 +78,20 @@ pub enum DbError {
     /// A migration failed, or the schema is from a newer version.
     #[error("{0}")]
     Migration(String),
+}
+
+impl DbError {
+    /// Whether there is no database to talk to, as against one that said no.
+    pub fn is_unreachable(&self) -> bool {
+        use diesel::result::{DatabaseErrorKind, Error};
+        match self {
+            Self::Connect { .. } | Self::Pool(_) => true,
+            Self::Query(Error::DatabaseError(kind, _)) => {
+                matches!(kind, DatabaseErrorKind::ClosedConnection)
+            }
+            Self::Query(_) | Self::Url(_) | Self::Migration(_) => false,
+        }
+    }
 }
 
 /// Runs `work` in one write transaction: `BEGIN IMMEDIATE` on SQLite (a transaction that reads first

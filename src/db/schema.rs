@@ -158,6 +158,31 @@ diesel::table! {
 }
 
 diesel::table! {
+    holds (id) {
+        id -> Text,
+        organization_id -> Text,
+        kind -> Text,
+        directory_id -> Nullable<Text>,
+        state -> Text,
+        reason -> Text,
+        opened_at -> BigInt,
+        last_at -> BigInt,
+        decided_at -> Nullable<BigInt>,
+        decided_by -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    hold_items (hold_id, event_id, profile_id) {
+        hold_id -> Text,
+        event_id -> Text,
+        profile_id -> Text,
+        applied -> Bool,
+        held_at -> BigInt,
+    }
+}
+
+diesel::table! {
     outbox (id) {
         id -> BigInt,
         event_id -> Text,
@@ -296,6 +321,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     communities,
     memberships,
     changes,
+    holds,
+    hold_items,
     outbox,
     event_bodies,
     event_attempts,

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::clock::Timestamp;
-use crate::db::{Conn, DbError, new_id};
+use crate::db::{Conn, DbError, ROWS_PER_STATEMENT, new_id};
 use crate::outbox::{lock_part, part_of};
 use crate::people::changes::{self, Caused};
 use crate::people::communities::{self, Community};
-use crate::people::unreadable;
-use crate::roll::Role as Seat;
+use crate::people::{profiles, rules, to_json, unreadable};
+use crate::roll::{Membership, Role as Seat};
 
 use super::members::change;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
@@ -150,12 +150,12 @@ pub fn create(
         ));
     }
     actor.scope(Some(organization))?;
-    no_rules(&new.rules)?;
+    let kept = kept_rules(&new.rules)?;
     let row = Community {
         id: new_id("community"),
         organization_id: organization.to_owned(),
         name: good_name(&new.name)?,
-        rules: "[]".to_owned(),
+        rules: kept,
         created_at: now,
         updated_at: now,
         orphaned_at: None,
@@ -164,6 +164,10 @@ pub fn create(
         return Err(taken(&row.name));
     }
     note(conn, actor, "community.created", &row, Some(&row.name), now)?;
+    if !new.rules.is_empty() {
+        lock_part(conn, part_of(&row.organization_id))?;
+        apply_rules(conn, actor, &row, now)?;
+    }
     show(conn, actor, &row.id)
 }
 
@@ -176,9 +180,6 @@ pub fn update(
     now: Timestamp,
 ) -> Result<CommunityView, DeskError> {
     let mut row = held(conn, actor, id)?;
-    if let Some(rules) = &update.rules {
-        no_rules(rules)?;
-    }
     if let Some(name) = &update.name {
         let old = std::mem::replace(&mut row.name, good_name(name)?);
         if old != row.name {
@@ -188,7 +189,10 @@ pub fn update(
             note(conn, actor, "community.renamed", &row, Some(&detail), now)?;
         }
     }
-    show(conn, actor, id)
+    match &update.rules {
+        Some(rules) => put_rules(conn, actor, id, rules, now),
+        None => show(conn, actor, id),
+    }
 }
 
 /// Deletes a community; everybody in it leaves it. Answers it as it was.
@@ -231,15 +235,57 @@ pub(super) fn note(
     audit(conn, actor, act, &community.id, organization, detail, now)
 }
 
-fn no_rules(rules: &[Value]) -> Result<(), DeskError> {
-    if rules.is_empty() {
-        return Ok(());
+/// Replaces a community's rules and applies them to everybody at once.
+pub fn put_rules(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    new: &[Value],
+    now: Timestamp,
+) -> Result<CommunityView, DeskError> {
+    let mut row = held(conn, actor, id)?;
+    row.rules = kept_rules(new)?;
+    row.updated_at = now;
+    communities::update(conn, &row)?;
+    let detail = format!("{} rules", new.len());
+    note(conn, actor, "community.rules_put", &row, Some(&detail), now)?;
+    apply_rules(conn, actor, &row, now)?;
+    show(conn, actor, id)
+}
+
+/// Rules as they are kept: checked, all problems told at once.
+fn kept_rules(new: &[Value]) -> Result<String, DeskError> {
+    let rules = rules::parse(new).map_err(DeskError::Problems)?;
+    Ok(to_json(&rules)?)
+}
+
+/// Gives everybody of the organization what the community's rules say, and takes what they do not.
+fn apply_rules(
+    conn: &mut Conn,
+    actor: &Actor,
+    row: &Community,
+    now: Timestamp,
+) -> Result<(), DeskError> {
+    let mut ids = profiles::ids_with_access(conn, &row.organization_id)?;
+    ids.extend(
+        communities::members(conn, &row.id)?
+            .into_iter()
+            .map(|member| member.profile_id),
+    );
+    ids.sort();
+    ids.dedup();
+    let mut caused = Vec::new();
+    for some in ids.chunks(ROWS_PER_STATEMENT) {
+        for turned in rules::apply_in(conn, vec![row.clone()], some, now)? {
+            let role =
+                |one: &Membership| one.ended_at.is_none().then(|| one.role.as_str().to_owned());
+            let (old, new) = (turned.before.as_ref().and_then(role), role(&turned.after));
+            if old != new {
+                caused.push(change(actor, row, &turned.after.profile_id, old, new, now));
+            }
+        }
     }
-    Err(DeskError::Invalid(
-        "rules are not available in this version: leave them out, and put members in with \
-         PUT /v1/communities/{id}/members/{profile_id} or `rollcall communities add`"
-            .to_owned(),
-    ))
+    Ok(changes::add(conn, &caused, now)?)
 }
 
 fn good_name(name: &str) -> Result<String, DeskError> {

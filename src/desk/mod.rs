@@ -8,16 +8,22 @@ mod history;
 mod members;
 mod page;
 mod story;
+#[cfg(test)]
+mod tests;
 
 pub mod access;
 pub mod communities;
+pub mod deliveries;
 pub mod directories;
+pub mod doctor;
 pub mod events;
+pub mod holds;
 pub mod names;
 pub mod organizations;
 pub mod overview;
 pub mod profiles;
 pub mod tokens;
+pub mod triggers;
 
 pub use actor::{Actor, Role};
 pub use error::DeskError;

@@ -4,7 +4,7 @@
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::outbox::{self, EventFilter, EventState, queue_stats};
-use crate::people::processes;
+use crate::people::processes::{self, SILENT_AFTER};
 use crate::triggers::deliveries::{self, DeliveryFilter, delivery_stats};
 
 use super::{Actor, DeskError, MAX_LIMIT, Role};
@@ -26,16 +26,17 @@ pub struct Overview {
     pub unknown: i64,
     /// Messages that could not be sent.
     pub failed: i64,
-    /// When a worker was last heard of.
-    pub worker_seen: Option<Timestamp>,
+    /// Whether no worker has been heard of lately.
+    pub silent: bool,
 }
 
 /// The figures for this actor.
 pub fn overview(conn: &mut Conn, actor: &Actor, now: Timestamp) -> Result<Overview, DeskError> {
     actor.require(Role::Viewer)?;
-    let worker_seen = processes::last_worker_heartbeat(conn)?;
+    let beat = processes::last_worker_heartbeat(conn)?;
+    let silent = beat.is_none_or(|at| now.since(at) >= SILENT_AFTER);
     if let Some(organization) = &actor.organization_id {
-        return of_one(conn, organization, worker_seen);
+        return of_one(conn, organization, silent);
     }
     let queue = queue_stats(conn)?;
     let messages = delivery_stats(conn, now)?;
@@ -47,15 +48,11 @@ pub fn overview(conn: &mut Conn, actor: &Actor, now: Timestamp) -> Result<Overvi
         due: messages.due,
         unknown: messages.unknown,
         failed: messages.failed,
-        worker_seen,
+        silent,
     })
 }
 
-fn of_one(
-    conn: &mut Conn,
-    organization: &str,
-    worker_seen: Option<Timestamp>,
-) -> Result<Overview, DeskError> {
+fn of_one(conn: &mut Conn, organization: &str, silent: bool) -> Result<Overview, DeskError> {
     let mut events = |state: EventState| {
         let filter = EventFilter {
             state: Some(state.as_str().to_owned()),
@@ -85,7 +82,7 @@ fn of_one(
         due: messages("due")?,
         unknown: messages("unknown")?,
         failed: messages("failed")?,
-        worker_seen,
+        silent,
     })
 }
 

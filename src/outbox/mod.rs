@@ -14,7 +14,7 @@ pub use browse::{EventFilter, EventRow, attempts_of, body_of, find, list};
 pub use claim::{Claimed, claim, lock_part};
 pub use enqueue::{NewEvent, enqueue};
 pub use prune::prune_bodies;
-pub use replay::{Refusal, discard, replay};
+pub use replay::{Refusal, discard, reject, release, replay};
 pub use settle::{Settlement, Verdict, mark_attempt, settle};
 pub use stats::{QueueStats, queue_stats};
 

@@ -99,3 +99,42 @@ pub fn discard(
     note_attempt(conn, event_id, "discarded", Some(reason), Some(actor), now)?;
     Ok(Ok(()))
 }
+
+/// Makes held events ready: an operator approved them.
+pub fn release(
+    conn: &mut Conn,
+    event_ids: &[String],
+    actor: &str,
+    now: Timestamp,
+) -> QueryResult<usize> {
+    let freed = on_backend!(conn, c => diesel::update(outbox::table
+        .filter(outbox::event_id.eq_any(event_ids))
+        .filter(outbox::state.eq(EventState::Held.as_str())))
+        .set((outbox::state.eq(EventState::Ready.as_str()), outbox::available_at.eq(now)))
+        .execute(c))?;
+    for id in event_ids {
+        note_attempt(conn, id, "approved", None, Some(actor), now)?;
+    }
+    Ok(freed)
+}
+
+/// Ends events that an operator rejected, held or applied: they are not applied (any more).
+pub fn reject(
+    conn: &mut Conn,
+    event_ids: &[String],
+    actor: &str,
+    now: Timestamp,
+) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::update(outbox::table.filter(outbox::event_id.eq_any(event_ids)))
+        .set((
+            outbox::state.eq(EventState::Done.as_str()),
+            outbox::outcome.eq("ignored"),
+            outbox::reason.eq(format!("rejected by {actor}: the removal was taken back")),
+            outbox::settled_at.eq(now),
+        ))
+        .execute(c))?;
+    for id in event_ids {
+        note_attempt(conn, id, "rejected", None, Some(actor), now)?;
+    }
+    Ok(())
+}

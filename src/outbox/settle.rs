@@ -38,6 +38,11 @@ pub enum Verdict {
         /// One sentence.
         reason: String,
     },
+    /// It waits for an operator.
+    Held {
+        /// One sentence.
+        reason: String,
+    },
     /// It failed and is tried again.
     Retry {
         /// When.
@@ -88,6 +93,14 @@ fn write(conn: &mut Conn, verdict: &Verdict, ids: &[i64], now: Timestamp) -> Que
             Some(reason),
             None,
             Some(now),
+            now,
+        ),
+        Verdict::Held { reason } => (
+            EventState::Held,
+            Some("held"),
+            Some(reason),
+            None,
+            None,
             now,
         ),
         Verdict::Retry { at, error } => (

@@ -84,6 +84,15 @@ pub fn list(
     })
 }
 
+/// The communities of an organization that have rules.
+pub fn with_rules(conn: &mut Conn, organization: &str) -> QueryResult<Vec<Community>> {
+    on_backend!(conn, c => communities::table
+        .filter(communities::organization_id.eq(organization))
+        .filter(communities::rules.ne("[]"))
+        .order(communities::id)
+        .load(c))
+}
+
 /// Changes name and rules.
 pub fn update(conn: &mut Conn, one: &Community) -> QueryResult<()> {
     on_backend!(conn, c => diesel::update(communities::table.find(&one.id))

@@ -137,27 +137,11 @@ pub fn save_edges(conn: &mut Conn, all: &[(String, Edge)], now: Timestamp) -> Qu
     Ok(())
 }
 
-/// The groups each directory user is in now: (id, name).
-pub fn of_links(
-    conn: &mut Conn,
-    directory_users: &[String],
-) -> QueryResult<BTreeMap<String, Vec<(String, String)>>> {
-    let edges = edges_of_links(conn, directory_users)?;
-    let ids: Vec<String> = edges.iter().map(|edge| edge.group_id.clone()).collect();
-    let known = load(conn, &ids)?;
-    let mut by_link: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
-    for edge in edges
-        .iter()
-        .filter(|edge| edge.holds(known.get(&edge.group_id)))
-    {
-        let name = known
-            .get(&edge.group_id)
-            .map(|group| group.name.clone())
-            .unwrap_or_default();
-        by_link
-            .entry(edge.directory_user_id.clone())
-            .or_default()
-            .push((edge.group_id.clone(), name));
-    }
-    Ok(by_link)
+/// The directory users with an edge to any of the given groups.
+pub fn users_of(conn: &mut Conn, groups: &[String]) -> QueryResult<Vec<String>> {
+    on_backend!(conn, c => group_edges::table
+        .filter(group_edges::group_id.eq_any(groups))
+        .select(group_edges::directory_user_id)
+        .distinct()
+        .load(c))
 }

@@ -6,13 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 
+use super::{to_json, unreadable};
 use crate::clock::Timestamp;
 use crate::db::schema::{link_keys, links, profiles};
 use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
 use crate::roll::{Link, Person};
-use crate::workos::OrderKey;
-
-use super::{to_json, unreadable};
 
 /// A key within its organization.
 pub type Key = (String, String);
@@ -220,29 +218,33 @@ struct LinkId {
     id: String,
 }
 
-/// Links that a turn of a directory may concern: those kin to one of its links with something newer
-/// than the turn, and those of the organization that wait for a decision.
-pub fn concerned_by_turn(
-    conn: &mut Conn,
-    organization: &str,
-    directory: &str,
-    key: &OrderKey,
-) -> QueryResult<BTreeSet<String>> {
-    use diesel::sql_types::{BigInt, Text};
-    let sql = "SELECT DISTINCT l.directory_user_id AS id FROM links l \
-         JOIN link_keys o ON o.directory_user_id = l.directory_user_id \
+/// Links that a turn of a directory may concern: those that share a key with one of its links, over
+/// any number of steps once their kin is found. A link without kin has nobody to be matched with.
+pub fn concerned_by_turn(conn: &mut Conn, directory: &str) -> QueryResult<BTreeSet<String>> {
+    use diesel::sql_types::Text;
+    let sql = "SELECT DISTINCT k.directory_user_id AS id FROM links d \
+         JOIN link_keys o ON o.directory_user_id = d.directory_user_id \
          JOIN link_keys k ON k.organization_id = o.organization_id AND k.key = o.key \
-         JOIN links d ON d.directory_user_id = k.directory_user_id \
-         WHERE l.organization_id = $1 AND d.directory_id = $2 AND l.last_at >= $3";
-    let newer: Vec<LinkId> = on_backend!(conn, c => diesel::sql_query(sql)
-        .bind::<Text, _>(organization)
+         WHERE d.directory_id = $1 AND k.directory_user_id <> d.directory_user_id";
+    let all: Vec<LinkId> = on_backend!(conn, c => diesel::sql_query(sql)
         .bind::<Text, _>(directory)
-        .bind::<BigInt, _>(key.at.micros())
         .load(c))?;
-    let waiting: Vec<String> = on_backend!(conn, c => links::table
-        .filter(links::organization_id.eq(organization))
-        .filter(links::state.eq("conflict"))
+    Ok(all.into_iter().map(|row| row.id).collect())
+}
+
+/// The directory users of a directory that are active, by id, after a given one.
+pub fn active_in(
+    conn: &mut Conn,
+    directory: &str,
+    after: &str,
+    limit: i64,
+) -> QueryResult<Vec<String>> {
+    on_backend!(conn, c => links::table
+        .filter(links::directory_id.eq(directory))
+        .filter(links::state.eq("active"))
+        .filter(links::directory_user_id.gt(after))
+        .order(links::directory_user_id)
+        .limit(limit)
         .select(links::directory_user_id)
-        .load(c))?;
-    Ok(newer.into_iter().map(|row| row.id).chain(waiting).collect())
+        .load(c))
 }

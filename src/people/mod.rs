@@ -7,11 +7,14 @@ pub mod changes;
 pub mod communities;
 pub mod directories;
 pub mod groups;
+pub mod holds;
 pub mod kin;
 pub mod organizations;
 pub mod processes;
 pub mod profiles;
+pub mod rules;
 pub mod statements;
+pub mod surroundings;
 pub mod tokens;
 
 /// A JSON column that we wrote ourselves and cannot read: the database was edited by hand, or is

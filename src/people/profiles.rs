@@ -241,6 +241,16 @@ pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<ProfileRow>> {
     Ok(load(conn, &[id.to_owned()])?.into_values().next())
 }
 
+/// The ids of everybody of an organization who has access.
+pub fn ids_with_access(conn: &mut Conn, organization: &str) -> QueryResult<Vec<String>> {
+    on_backend!(conn, c => profiles::table
+        .filter(profiles::organization_id.eq(organization))
+        .filter(profiles::status.eq_any(["active", "on_leave"]))
+        .order(profiles::id)
+        .select(profiles::id)
+        .load(c))
+}
+
 /// Everybody of an organization under an address, whatever their status.
 pub fn by_email(conn: &mut Conn, organization: &str, email: &str) -> QueryResult<Vec<ProfileRow>> {
     on_backend!(conn, c => profiles::table

@@ -74,3 +74,14 @@ pub fn add(conn: &mut Conn, new: &[(String, Statement)]) -> QueryResult<()> {
     }
     Ok(())
 }
+
+/// Takes statements back: an operator rejected the events that made them. Answers the directory
+/// users they spoke of.
+pub fn take_back(conn: &mut Conn, event_ids: &[String]) -> QueryResult<BTreeSet<String>> {
+    let users: Vec<String> = on_backend!(conn, c => statements::table
+        .filter(statements::event_id.eq_any(event_ids))
+        .select(statements::directory_user_id)
+        .load(c))?;
+    on_backend!(conn, c => diesel::delete(statements::table.filter(statements::event_id.eq_any(event_ids))).execute(c))?;
+    Ok(users.into_iter().collect())
+}

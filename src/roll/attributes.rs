@@ -14,16 +14,6 @@ use crate::workos::{DirectoryUser, Said};
 /// The longest text a field holds, in characters (C8).
 pub const LONGEST_TEXT: usize = 4_096;
 
-/// The targets that are profile fields; every other target is `attributes.<name>`.
-pub const STANDARD_TARGETS: [&str; 6] = [
-    "title",
-    "department",
-    "pronouns",
-    "start_date",
-    "manager_email",
-    "employee_number",
-];
-
 /// Which source feeds which field.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -48,6 +38,13 @@ pub struct MappingRule {
     /// Whether an empty value keeps the last one instead of clearing.
     #[serde(default)]
     pub required: bool,
+}
+
+impl Mapping {
+    /// Whether a rule feeds this target.
+    pub(super) fn rules_over(&self, target: &str) -> bool {
+        self.rules.iter().any(|rule| rule.target == target)
+    }
 }
 
 /// The type a mapped value must have.
@@ -91,16 +88,20 @@ impl Default for Mapping {
     }
 }
 
-/// Values by target, and the sentences about what could not be taken.
+/// Stands among a link's values once it has spoken of all custom attributes: what is not there was
+/// said to be nothing (C3).
+pub(super) const ALL_ATTRIBUTES: &str = "attributes";
+
+/// Values by target, and the sentences about what could not be taken. `null` says that the field was
+/// said to be nothing, which is more than not being spoken of.
 pub(super) struct Values<'a> {
     pub values: &'a mut BTreeMap<String, Value>,
     pub warnings: Vec<String>,
 }
 
 impl Values<'_> {
-    /// Takes over what the payload says of every field. `keep_email` leaves the address as it is:
-    /// the event that adopts a person by address does not rewrite it (R21).
-    pub(super) fn take(&mut self, said: &DirectoryUser, mapping: &Mapping, keep_email: bool) {
+    /// Takes over what the payload says of every field.
+    pub(super) fn take(&mut self, said: &DirectoryUser, mapping: &Mapping) {
         self.warnings.extend(said.warnings.iter().cloned());
         for (target, word) in [
             ("first_name", &said.first_name),
@@ -109,9 +110,7 @@ impl Values<'_> {
         ] {
             self.take_standard(target, word);
         }
-        if !keep_email {
-            self.take_email(&said.email);
-        }
+        self.take_email(&said.email);
         for rule in &mapping.rules {
             self.take_rule(rule, said);
         }
@@ -123,9 +122,7 @@ impl Values<'_> {
     fn take_standard(&mut self, target: &str, word: &Said) {
         match word {
             Said::Absent => {}
-            Said::Null => {
-                self.values.remove(target);
-            }
+            Said::Null => self.clear(target, false),
             Said::Text(text) => {
                 let value = Value::String(text.clone());
                 self.put(target, &value, ValueKind::Text, false);
@@ -176,11 +173,6 @@ impl Values<'_> {
             .iter()
             .flat_map(|rule| rule.from.iter().map(String::as_str))
             .collect();
-        let ruled: BTreeSet<&str> = mapping
-            .rules
-            .iter()
-            .map(|rule| rule.target.as_str())
-            .collect();
         let empty = Map::new();
         let custom = said.custom.as_ref().unwrap_or(&empty);
         for (key, value) in custom
@@ -188,7 +180,7 @@ impl Values<'_> {
             .filter(|(key, _)| !claimed.contains(key.as_str()))
         {
             let target = format!("attributes.{key}");
-            if !ruled.contains(target.as_str()) && !is_empty(value) {
+            if !mapping.rules_over(&target) && !is_empty(value) {
                 self.put(&target, value, ValueKind::Any, false);
             }
         }
@@ -198,7 +190,7 @@ impl Values<'_> {
             .filter(|(key, _)| !claimed.contains(key.as_str()))
         {
             let target = format!("attributes.{key}");
-            if !ruled.contains(target.as_str()) && custom.get(key).is_none_or(is_empty) {
+            if !mapping.rules_over(&target) && custom.get(key).is_none_or(is_empty) {
                 self.put(&target, value, ValueKind::Any, false);
             }
         }
@@ -207,7 +199,7 @@ impl Values<'_> {
                 let Some(key) = target.strip_prefix("attributes.") else {
                     return false;
                 };
-                !ruled.contains(target.as_str())
+                !mapping.rules_over(target)
                     && custom.get(key).is_none_or(is_empty)
                     && said.legacy.get(key).is_none_or(is_empty)
             };
@@ -220,13 +212,14 @@ impl Values<'_> {
             for target in gone {
                 self.values.remove(&target);
             }
+            self.values.insert(ALL_ATTRIBUTES.to_owned(), Value::Null);
         }
     }
 
     fn clear(&mut self, target: &str, required: bool) {
         if !required {
-            self.values.remove(target);
-        } else if self.values.contains_key(target) {
+            self.values.insert(target.to_owned(), Value::Null);
+        } else if self.values.get(target).is_some_and(|kept| !kept.is_null()) {
             self.warnings
                 .push(format!("{target}: came empty, the last one is kept"));
         }

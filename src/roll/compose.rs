@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
 
+use super::attributes::{ALL_ATTRIBUTES, Mapping};
 use super::fold::Known;
 use super::kin::{Kin, Link, Person};
 use super::lifecycle::Status;
@@ -70,8 +71,11 @@ impl Profile {
 pub fn compose(kin: &Kin, person: &Person, known: &Known<'_>) -> Profile {
     let mut links: Vec<&Link> = kin.links_of(&person.id).collect();
     links.sort_by(|one, other| by_word(one, other, known));
-    let value = |target: &str| links.iter().find_map(|link| link.values.get(target));
-    let text = |target: &str| value(target).and_then(Value::as_str).map(str::to_owned);
+    let mapping = &known.settings.mapping;
+    let text = |target: &str| {
+        let value = shown_value(&links, target, mapping);
+        value.and_then(Value::as_str).map(str::to_owned)
+    };
 
     let mut fields = BTreeMap::new();
     for name in FIELDS {
@@ -82,11 +86,12 @@ pub fn compose(kin: &Kin, person: &Person, known: &Known<'_>) -> Profile {
     fields.insert("display_name", display_name(&text));
 
     let mut attributes = Map::new();
-    for link in links.iter().rev() {
-        for (target, value) in &link.values {
-            if let Some(name) = target.strip_prefix("attributes.") {
-                attributes.insert(name.to_owned(), value.clone());
-            }
+    let targets = links.iter().flat_map(|link| link.values.keys());
+    for target in targets {
+        if let Some(name) = target.strip_prefix("attributes.")
+            && let Some(value) = shown_value(&links, target, mapping)
+        {
+            attributes.insert(name.to_owned(), value.clone());
         }
     }
     let gone = person.status == Status::Removed;
@@ -104,8 +109,28 @@ pub fn compose(kin: &Kin, person: &Person, known: &Known<'_>) -> Profile {
     }
 }
 
-/// Who speaks first: links that count, then by priority, then the oldest directory; among ended
-/// links the one that ended last.
+/// The first value of a link that counts. Where those that count have only said that there is none,
+/// there is none (R46); where none of them spoke of it, the ended link that did so last is heard.
+fn shown_value<'a>(links: &[&'a Link], target: &str, mapping: &Mapping) -> Option<&'a Value> {
+    let speaks = |link: &Link| {
+        link.values.contains_key(target)
+            || (target.starts_with("attributes.")
+                && link.values.contains_key(ALL_ATTRIBUTES)
+                && !mapping.rules_over(target))
+    };
+    let said = |link: &&'a Link| link.values.get(target).filter(|value| !value.is_null());
+    let (counting, ended): (Vec<&Link>, Vec<&Link>) = links.iter().partition(|link| link.counts());
+    if let Some(value) = counting.iter().find_map(said) {
+        return Some(value);
+    }
+    if counting.iter().any(|link| speaks(link)) {
+        return None;
+    }
+    said(ended.iter().find(|link| speaks(link))?)
+}
+
+/// Who speaks first: links that count, by priority, then the one known longest; then the link that
+/// ended last. A second removal of an ended one changes nothing (C3).
 fn by_word(one: &Link, other: &Link, known: &Known<'_>) -> std::cmp::Ordering {
     let rank = |link: &Link| {
         let listed = &known.settings.directory_priority;
@@ -114,15 +139,17 @@ fn by_word(one: &Link, other: &Link, known: &Known<'_>) -> std::cmp::Ordering {
             .position(|id| *id == link.directory_id)
             .unwrap_or(listed.len())
     };
-    other.counts().cmp(&one.counts()).then_with(|| {
-        if one.counts() {
-            rank(one)
-                .cmp(&rank(other))
-                .then_with(|| one.first.cmp(&other.first))
-        } else {
-            other.life.cmp(&one.life)
-        }
-    })
+    let places = || rank(one).cmp(&rank(other));
+    let last_ended = || match one.counts() {
+        true => std::cmp::Ordering::Equal,
+        false => other.ended.cmp(&one.ended),
+    };
+    other
+        .counts()
+        .cmp(&one.counts())
+        .then_with(last_ended)
+        .then_with(places)
+        .then_with(|| one.first.cmp(&other.first))
 }
 
 fn display_name(text: &dyn Fn(&str) -> Option<String>) -> String {
@@ -149,7 +176,7 @@ fn warnings(links: &[&Link]) -> Vec<String> {
     }
     if let Some(link) = links
         .iter()
-        .find(|link| link.wanted_email.is_some() || link.contest.is_some())
+        .find(|link| (link.counts() && link.wanted_email.is_some()) || link.contest.is_some())
     {
         let over = link
             .contest

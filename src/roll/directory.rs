@@ -15,6 +15,12 @@ pub struct DirectoryTurn {
     pub directory_id: String,
     /// Whether it was linked (true), or deleted or deactivated (false).
     pub linked: bool,
+    /// An operator decided that its people are removed (R36).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removes: bool,
+    /// WorkOS's `type`, where the event said it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
 }
 
 /// What is known of a directory.
@@ -29,13 +35,23 @@ pub struct DirectoryLife {
 impl DirectoryLife {
     /// Adds a turn at its place; false when it is known already.
     pub fn learn(&mut self, turn: DirectoryTurn) -> bool {
-        match self.turns.binary_search(&turn) {
-            Ok(_) => false,
-            Err(place) => {
-                self.turns.insert(place, turn);
-                true
-            }
-        }
+        let place = self
+            .turns
+            .binary_search_by(|known| known.key.cmp(&turn.key));
+        let Err(place) = place else { return false };
+        self.turns.insert(place, turn);
+        let said = self.turns.iter().rev().find_map(|turn| turn.kind.clone());
+        self.kind = said.or(self.kind.take());
+        true
+    }
+
+    /// Its type as said up to that point of the order.
+    pub fn kind_at(&self, key: &OrderKey) -> Option<&str> {
+        self.turns
+            .iter()
+            .rev()
+            .filter(|turn| turn.key <= *key)
+            .find_map(|turn| turn.kind.as_deref())
     }
 
     /// Whether the directory was linked at that point of the order. Never announced counts as linked (C9).

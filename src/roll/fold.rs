@@ -1,6 +1,5 @@
 //! The fold itself: [`apply`] takes one step on a kin, [`fold`] takes all of them in order from
 //! nothing. Both are the same code; the second is what an event that comes late costs.
-//! [`reconcile`] then keeps the profile ids that people and messages already hang on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,9 +10,10 @@ use crate::workos::OrderKey;
 
 use super::attributes::Values;
 use super::compose::compose;
-use super::directory::DirectoryLife;
-use super::identity::{Verdict, fold_case, is_live, judge, owner_of};
-use super::kin::{Contest, Kin, Link, LinkState, Person};
+use super::contest::{guard_email, rejudge};
+use super::directory::{DirectoryLife, DirectoryTurn};
+use super::identity::{Verdict, fold_case, is_live, judge};
+use super::kin::{Kin, Link, LinkState, Person};
 use super::lifecycle::{Status, settle};
 use super::settings::Settings;
 use super::statement::{Life, Statement, Step};
@@ -36,22 +36,23 @@ impl Known<'_> {
             .is_none_or(|life| life.live_at(key))
     }
 
-    pub(super) fn kind(&self, directory: &str) -> Option<&str> {
+    pub(super) fn kind_at(&self, directory: &str, key: &OrderKey) -> Option<&str> {
         self.directories
             .get(directory)
-            .and_then(|life| life.kind.as_deref())
+            .and_then(|life| life.kind_at(key))
     }
 }
 
 /// Takes one step. The caller sees to it that it is the newest of this kin; otherwise [`fold`].
 pub fn apply(kin: &Kin, step: &Step, known: &Known<'_>) -> Kin {
     let mut next = kin.clone();
-    if let Step::Said(statement) = step {
-        listen(&mut next, statement, known);
+    match step {
+        Step::Said(statement) => listen(&mut next, statement, known),
+        Step::Turned(turn) if turn.removes => end_links(&mut next, turn),
+        Step::Turned(_) => {}
     }
     let key = step.key();
-    rejudge(&mut next, key, known);
-    retire_moved(&mut next, key, known);
+    come_to_rest(&mut next, key, known);
     settle(&mut next, key);
     stamp(kin, &mut next, key, known);
     next
@@ -65,6 +66,30 @@ pub fn fold(steps: &[Step], known: &Known<'_>) -> Kin {
     sorted
         .into_iter()
         .fold(Kin::default(), |kin, step| apply(&kin, step, known))
+}
+
+/// An operator's decision ends every link of a directory (R36).
+fn end_links(kin: &mut Kin, turn: &DirectoryTurn) {
+    for link in kin.links.values_mut() {
+        if link.directory_id == turn.directory_id && link.state == LinkState::Active {
+            link.state = LinkState::Deleted;
+            link.life = turn.key.clone();
+        }
+    }
+}
+
+/// What follows from a step is followed to its end. What is left open would wait for the next step
+/// of the kin, and who is kin depends on what came later (R14).
+fn come_to_rest(kin: &mut Kin, key: &OrderKey, known: &Known<'_>) {
+    // Each round settles one conflict at least; a kin with more rounds than links goes in circles.
+    for _ in 0..=kin.links.len() {
+        let before = kin.clone();
+        rejudge(kin, key, known);
+        retire_moved(kin, key, known);
+        if *kin == before {
+            return;
+        }
+    }
 }
 
 /// Takes over what a statement says of its own link, and attaches the link to a person.
@@ -90,8 +115,12 @@ fn listen(kin: &mut Kin, statement: &Statement, known: &Known<'_>) {
             values: &mut link.values,
             warnings: Vec::new(),
         };
-        values.take(said, &known.settings.mapping, false);
+        values.take(said, &known.settings.mapping);
         link.warnings = values.warnings;
+        if said.email.text().is_some() {
+            // The newer word about the address replaces the one that was kept aside.
+            link.wanted_email = None;
+        }
     }
 
     let begins = link.state == LinkState::Active && !worked;
@@ -119,6 +148,7 @@ fn new_link(statement: &Statement) -> Link {
         warnings: Vec::new(),
         first: statement.key.clone(),
         life: statement.key.clone(),
+        ended: None,
         last: statement.key.clone(),
     }
 }
@@ -136,7 +166,7 @@ fn next_state(link: &Link, life: Life) -> LinkState {
 }
 
 /// A link that was never active and whose person nobody else speaks of is judged as if it were new.
-fn is_alone_and_new(kin: &Kin, link: &Link) -> bool {
+pub(super) fn is_alone_and_new(kin: &Kin, link: &Link) -> bool {
     !link.ever_active
         && kin.links_of(&link.person).all(|other| other.id == link.id)
         && kin
@@ -145,7 +175,7 @@ fn is_alone_and_new(kin: &Kin, link: &Link) -> bool {
             .is_none_or(|person| !person.ever_active)
 }
 
-fn attach(kin: &mut Kin, link: &mut Link, key: &OrderKey, known: &Known<'_>) {
+pub(super) fn attach(kin: &mut Kin, link: &mut Link, key: &OrderKey, known: &Known<'_>) {
     let verdict = judge(kin, link, key, known);
     let own = own_id(known.organization_id, link);
     let former = std::mem::take(&mut link.person);
@@ -167,6 +197,9 @@ fn attach(kin: &mut Kin, link: &mut Link, key: &OrderKey, known: &Known<'_>) {
     let deserted = !former.is_empty() && former != link.person;
     if deserted && kin.links_of(&former).all(|other| other.id == link.id) {
         kin.people.remove(&former);
+        for person in kin.people.values_mut() {
+            person.possible_rehire_of.take_if(|id| *id == former);
+        }
     }
 }
 
@@ -191,9 +224,14 @@ fn own_person(
     link: &Link,
     possible_rehire_of: Option<String>,
 ) -> String {
-    let id = if former.is_empty() { own } else { former };
-    let person = kin.people.entry(id.to_owned()).or_insert_with(|| Person {
-        id: id.to_owned(),
+    let id = if former.is_empty() {
+        // A provider's id can pass to somebody else, and the profile stays with who has it.
+        free_id(own, |id| kin.people.contains_key(id))
+    } else {
+        former.to_owned()
+    };
+    let person = kin.people.entry(id.clone()).or_insert_with(|| Person {
+        id: id.clone(),
         status: Status::Pending,
         ever_active: false,
         left: None,
@@ -204,7 +242,16 @@ fn own_person(
         updated: link.first.at,
     });
     person.possible_rehire_of = possible_rehire_of;
-    person.id.clone()
+    id
+}
+
+/// The id itself, or with as many `x` behind it as it takes.
+pub(super) fn free_id(id: &str, taken: impl Fn(&str) -> bool) -> String {
+    let mut id = id.to_owned();
+    while taken(&id) {
+        id.push('x');
+    }
+    id
 }
 
 /// Profile ids follow from who is meant, not from the order of arrival: the directory and the
@@ -219,83 +266,6 @@ fn own_id(organization: &str, link: &Link) -> String {
         "profile_{}",
         hex::encode(digest.get(..12).unwrap_or_default())
     )
-}
-
-/// R25: nobody takes an address somebody else works under. Who begins to work under it waits
-/// whole; who works already keeps the former address.
-fn guard_email(
-    kin: &Kin,
-    link: &mut Link,
-    begins: bool,
-    former_email: Option<String>,
-    key: &OrderKey,
-    known: &Known<'_>,
-) {
-    let Some(email) = link.email().map(str::to_owned) else {
-        return;
-    };
-    let Some(owner) = owner_of(kin, &email, &link.person, key, known) else {
-        link.wanted_email = None;
-        return;
-    };
-    if begins {
-        link.contest = Some(Contest {
-            over: "email".to_owned(),
-            candidates: vec![owner],
-        });
-    } else if former_email.as_deref().map(fold_case) != Some(fold_case(&email)) {
-        match former_email {
-            Some(former) => link
-                .values
-                .insert("email".to_owned(), Value::String(former)),
-            None => link.values.remove("email"),
-        };
-        link.wanted_email = Some(email);
-    }
-}
-
-/// C1: conflicts are judged again at every step that touches the kin.
-fn rejudge(kin: &mut Kin, key: &OrderKey, known: &Known<'_>) {
-    let mut waiting: Vec<(OrderKey, String)> = kin
-        .links
-        .values()
-        .filter(|link| link.contest.is_some() || link.wanted_email.is_some())
-        .map(|link| (link.life.clone(), link.id.clone()))
-        .collect();
-    waiting.sort();
-    for (_, id) in waiting {
-        let Some(mut link) = kin.links.get(&id).cloned() else {
-            continue;
-        };
-        if link.contest.is_some() {
-            judge_again(kin, &mut link, key, known);
-        }
-        if let Some(wanted) = link.wanted_email.clone()
-            && owner_of(kin, &wanted, &link.person, key, known).is_none()
-        {
-            link.values
-                .insert("email".to_owned(), Value::String(wanted));
-            link.wanted_email = None;
-        }
-        kin.links.insert(id, link);
-    }
-}
-
-fn judge_again(kin: &mut Kin, link: &mut Link, key: &OrderKey, known: &Known<'_>) {
-    if link.state != LinkState::Active {
-        link.contest = None;
-    } else if is_alone_and_new(kin, link) {
-        kin.links.remove(&link.id);
-        attach(kin, link, key, known);
-    } else {
-        let owner = link
-            .email()
-            .and_then(|email| owner_of(kin, email, &link.person, key, known));
-        link.contest = owner.map(|owner| Contest {
-            over: "email".to_owned(),
-            candidates: vec![owner],
-        });
-    }
 }
 
 /// R37: once somebody is spoken for by a linked directory, their links in detached ones no longer count.
@@ -321,6 +291,9 @@ fn retire_moved(kin: &mut Kin, key: &OrderKey, known: &Known<'_>) {
 fn stamp(before: &Kin, after: &mut Kin, key: &OrderKey, known: &Known<'_>) {
     for link in after.links.values_mut() {
         link.ever_active |= link.counts();
+        if !link.counts() && before.links.get(&link.id).is_some_and(Link::counts) {
+            link.ended = Some(key.clone());
+        }
     }
     let first_seen: BTreeMap<String, _> = after
         .people
@@ -349,89 +322,5 @@ fn stamp(before: &Kin, after: &mut Kin, key: &OrderKey, known: &Known<'_>) {
         if changed.contains(id) {
             person.updated = key.at;
         }
-    }
-}
-
-/// Gives a refolded kin the profile ids that were in use: a person keeps the profile that any of
-/// their links had, if anybody ever saw it; a profile that lost its links passes to the person who
-/// has its address now. No id is used twice.
-pub fn reconcile(old: &Kin, new: Kin) -> Kin {
-    let mut renamed: BTreeMap<String, String> = BTreeMap::new();
-    let mut used: BTreeSet<String> = BTreeSet::new();
-    for id in new.people.keys() {
-        let former: BTreeSet<&str> = new
-            .links_of(id)
-            .filter_map(|link| old.links.get(&link.id))
-            .map(|link| link.person.as_str())
-            .filter(|former| {
-                old.people
-                    .get(*former)
-                    .is_some_and(|person| person.ever_active)
-            })
-            .collect();
-        let keep = if former.contains(id.as_str()) {
-            Some(id.as_str())
-        } else {
-            former.first().copied()
-        };
-        if let Some(keep) = keep.filter(|keep| used.insert((*keep).to_owned())) {
-            renamed.insert(id.clone(), keep.to_owned());
-        }
-    }
-    let orphans = old
-        .people
-        .values()
-        .filter(|person| person.ever_active && !used.contains(&person.id));
-    for orphan in orphans.map(|person| person.id.clone()).collect::<Vec<_>>() {
-        let addresses: BTreeSet<String> = old
-            .links_of(&orphan)
-            .filter_map(Link::email)
-            .map(fold_case)
-            .collect();
-        let heir = new
-            .people
-            .values()
-            .filter(|person| person.ever_active && !renamed.contains_key(&person.id))
-            .find(|person| {
-                new.links_of(&person.id)
-                    .filter_map(Link::email)
-                    .any(|email| addresses.contains(&fold_case(email)))
-            });
-        if let Some(heir) = heir.map(|person| person.id.clone()) {
-            used.insert(orphan.clone());
-            renamed.insert(heir, orphan);
-        }
-    }
-    for id in new.people.keys() {
-        if !renamed.contains_key(id) {
-            // A fresh id that is taken by somebody else's kept profile gets a suffix of its own.
-            let free = if used.insert(id.clone()) {
-                id.clone()
-            } else {
-                format!("{id}x")
-            };
-            renamed.insert(id.clone(), free);
-        }
-    }
-    rename(new, &renamed)
-}
-
-fn rename(kin: Kin, renamed: &BTreeMap<String, String>) -> Kin {
-    let to = |id: &str| renamed.get(id).cloned().unwrap_or_else(|| id.to_owned());
-    let links = kin.links.into_iter().map(|(id, mut link)| {
-        link.person = to(&link.person);
-        if let Some(contest) = &mut link.contest {
-            contest.candidates = contest.candidates.iter().map(|id| to(id)).collect();
-        }
-        (id, link)
-    });
-    let people = kin.people.into_values().map(|mut person| {
-        person.id = to(&person.id);
-        person.possible_rehire_of = person.possible_rehire_of.map(|id| to(&id));
-        (person.id.clone(), person)
-    });
-    Kin {
-        links: links.collect(),
-        people: people.collect(),
     }
 }

@@ -13,7 +13,7 @@ use crate::workos::OrderKey;
 use super::attributes::Values;
 use super::fold::Known;
 use super::kin::{Contest, Kin, Link, LinkState};
-use super::lifecycle::Status;
+use super::lifecycle::{Status, standing};
 use super::settings::Settings;
 use super::statement::Statement;
 
@@ -58,36 +58,49 @@ pub fn fold_case(text: &str) -> String {
 /// Judges a link that is not attached to anybody else's life yet. `link` stands in `kin` already or
 /// not; it is never compared with itself.
 pub(super) fn judge(kin: &Kin, link: &Link, key: &OrderKey, known: &Known<'_>) -> Verdict {
-    if let Some(person) = same_idp_id(kin, link, key, known) {
-        return Verdict::Known(person);
-    }
-    if let Some(verdict) = same_number(kin, link, key, known) {
-        return verdict;
-    }
-    same_email(kin, link, key, known)
+    judge_stable(kin, link, key, known).unwrap_or_else(|| same_email(kin, link, key, known))
+}
+
+/// By what does not pass from one person to another: the provider's id, the employee number.
+pub(super) fn judge_stable(
+    kin: &Kin,
+    link: &Link,
+    key: &OrderKey,
+    known: &Known<'_>,
+) -> Option<Verdict> {
+    same_idp_id(kin, link, key, known).or_else(|| same_number(kin, link, key, known))
 }
 
 fn others<'a>(kin: &'a Kin, link: &'a Link) -> impl Iterator<Item = &'a Link> {
     kin.links.values().filter(move |other| other.id != link.id)
 }
 
-fn same_idp_id(kin: &Kin, link: &Link, key: &OrderKey, known: &Known<'_>) -> Option<String> {
+fn same_idp_id(kin: &Kin, link: &Link, key: &OrderKey, known: &Known<'_>) -> Option<Verdict> {
     let idp_id = link.idp_id.as_deref()?;
-    let same = |other: &&Link| other.idp_id.as_deref() == Some(idp_id);
-    let at_home = others(kin, link)
-        .filter(same)
-        .find(|other| other.directory_id == link.directory_id);
-    let moved = || {
+    let same: Vec<&Link> = others(kin, link)
+        .filter(|other| other.idp_id.as_deref() == Some(idp_id))
+        .collect();
+    let people = |is_meant: &dyn Fn(&Link) -> bool| -> BTreeSet<String> {
+        let meant = same.iter().filter(|other| is_meant(other));
+        meant.map(|other| other.person.clone()).collect()
+    };
+    let mut found = people(&|other| other.directory_id == link.directory_id);
+    if found.is_empty() {
         // A small number may be anybody's in another provider: the address or the provider must agree.
-        others(kin, link).filter(same).find(|other| {
+        let kind = known.kind_at(&link.directory_id, key);
+        found = people(&|other| {
             !known.live_at(&other.directory_id, key)
                 && (same_text(other.email(), link.email())
-                    || known
-                        .kind(&other.directory_id)
-                        .is_some_and(|kind| Some(kind) == known.kind(&link.directory_id)))
-        })
-    };
-    at_home.or_else(moved).map(|other| other.person.clone())
+                    || (kind.is_some() && kind == known.kind_at(&other.directory_id, key)))
+        });
+    }
+    if found.len() > 1 {
+        return Some(Verdict::Contested(Contest {
+            over: "idp_id".to_owned(),
+            candidates: found.into_iter().collect(),
+        }));
+    }
+    found.into_iter().next().map(Verdict::Known)
 }
 
 fn same_number(kin: &Kin, link: &Link, key: &OrderKey, known: &Known<'_>) -> Option<Verdict> {
@@ -120,7 +133,7 @@ fn same_email(kin: &Kin, link: &Link, key: &OrderKey, known: &Known<'_>) -> Verd
     };
     let mut free = BTreeSet::new();
     let mut taken = BTreeSet::new();
-    let mut gone = BTreeSet::new();
+    let mut gone: Vec<(OrderKey, String)> = Vec::new();
     for person in kin.people.values() {
         let mut theirs = kin
             .links_of(&person.id)
@@ -136,12 +149,17 @@ fn same_email(kin: &Kin, link: &Link, key: &OrderKey, known: &Known<'_>) -> Verd
         {
             continue;
         }
-        let place = match person.status {
-            Status::Removed | Status::Erased => &mut gone,
-            _ if links.iter().any(|other| is_live(other, key, known)) => &mut taken,
-            _ => &mut free,
-        };
-        place.insert(person.id.clone());
+        if matches!(standing(kin, person), Status::Removed | Status::Erased) {
+            let left = person
+                .left
+                .as_ref()
+                .filter(|_| person.status == Status::Removed);
+            gone.push((left.unwrap_or(key).clone(), person.id.clone()));
+        } else if links.iter().any(|other| is_live(other, key, known)) {
+            taken.insert(person.id.clone());
+        } else {
+            free.insert(person.id.clone());
+        }
     }
     if link.state != LinkState::Active {
         // Inactive users may share an address (contract section 6): nothing to decide yet.
@@ -151,7 +169,8 @@ fn same_email(kin: &Kin, link: &Link, key: &OrderKey, known: &Known<'_>) -> Verd
     }
     match (taken.len(), free.len()) {
         (0, 0) => Verdict::New {
-            possible_rehire_of: gone.into_iter().next(),
+            // Who left last, if several had the address.
+            possible_rehire_of: gone.into_iter().max().map(|(_, id)| id),
         },
         (0, 1) => Verdict::Adopted(free.into_iter().next().unwrap_or_default()),
         _ => Verdict::Contested(Contest {
@@ -200,7 +219,7 @@ pub fn keys_said(statement: &Statement, settings: &Settings) -> Vec<String> {
         values: &mut said,
         warnings: Vec::new(),
     };
-    values.take(&statement.said.user, &settings.mapping, false);
+    values.take(&statement.said.user, &settings.mapping);
     let text = |name: &str| said.get(name).and_then(Value::as_str);
     keys_of(
         statement.said.user.idp_id.as_deref(),

@@ -72,7 +72,7 @@ pub struct Link {
     /// An address it was given while somebody else works under it; kept aside (R25).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wanted_email: Option<String>,
-    /// Mapped values by target.
+    /// Mapped values by target; `null` where the field was said to be nothing.
     pub values: BTreeMap<String, Value>,
     /// Sentences about values that could not be taken.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -81,6 +81,9 @@ pub struct Link {
     pub first: OrderKey,
     /// The statement that last spoke of its life.
     pub life: OrderKey,
+    /// The step by which it last stopped giving anybody access.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<OrderKey>,
     /// The newest statement about it.
     pub last: OrderKey,
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::workos::OrderKey;
 
-use super::kin::{Kin, LinkState};
+use super::kin::{Kin, Link, LinkState, Person};
 
 /// The states of a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,31 +56,42 @@ impl Status {
     }
 }
 
+/// Where a person stands by what their links say at this moment of a step, before it is settled.
+pub(super) fn standing(kin: &Kin, person: &Person) -> Status {
+    if person.status == Status::Erased {
+        return Status::Erased;
+    }
+    let works = kin.links_of(&person.id).any(Link::counts);
+    let worked = person.ever_active
+        || kin
+            .links_of(&person.id)
+            .any(|link| link.ever_active && link.contest.is_none());
+    let deleted = kin
+        .links_of(&person.id)
+        .any(|link| link.state == LinkState::Deleted);
+    match (works, worked, deleted) {
+        (true, _, _) => Status::Active,
+        (false, true, _) | (false, false, true) => Status::Removed,
+        (false, false, false) => Status::Pending,
+    }
+}
+
 /// Brings everybody's status up to date after a step.
 pub(super) fn settle(kin: &mut Kin, key: &OrderKey) {
     let ids: Vec<String> = kin.people.keys().cloned().collect();
     for id in ids {
-        let works = kin.links_of(&id).any(|link| link.counts());
-        let was_active = kin
+        let Some(next) = kin.people.get(&id).map(|person| standing(kin, person)) else {
+            continue;
+        };
+        let worked = kin
             .links_of(&id)
             .any(|link| link.ever_active && link.contest.is_none());
-        let deleted = kin
-            .links_of(&id)
-            .any(|link| link.state == LinkState::Deleted);
         let reason = ended_reason(kin, &id);
         let start = newest_start_date(kin, &id);
         let Some(person) = kin.people.get_mut(&id) else {
             continue;
         };
-        if person.status == Status::Erased {
-            continue;
-        }
-        person.ever_active |= was_active || works;
-        let next = match (works, person.ever_active, deleted) {
-            (true, _, _) => Status::Active,
-            (false, true, _) | (false, false, true) => Status::Removed,
-            (false, false, false) => Status::Pending,
-        };
+        person.ever_active |= worked || next == Status::Active;
         if next == Status::Removed && person.status != Status::Removed {
             person.left = Some(key.clone());
             person.left_reason = Some(reason.to_owned());

@@ -100,10 +100,16 @@ pub fn follow_status(
                 row.ended_at = None;
                 row.ended_reason = None;
             }
+            let had_left = left.is_some_and(|left| row.granted_at <= left.at);
+            if row.former_role == Some(Role::Admin) && !had_left {
+                // An older event that came late told that they never left.
+                row.role = Role::Admin;
+                row.former_role = None;
+            }
             let lowered = policy != RestoreAdmin::Always
                 && row.role == Role::Admin
                 && row.source == Source::Manual
-                && left.is_some_and(|left| row.granted_at <= left.at);
+                && had_left;
             if lowered {
                 row.role = Role::Member;
                 row.former_role = (policy == RestoreAdmin::Ask).then_some(Role::Admin);

@@ -6,21 +6,26 @@
 
 mod attributes;
 mod compose;
+mod contest;
 mod directory;
+mod families;
 mod fold;
 mod groups;
+pub mod guard;
 mod identity;
 mod kin;
 mod lifecycle;
 mod memberships;
 mod outcome;
+mod refold;
 mod settings;
 mod statement;
 
 pub use attributes::{Mapping, MappingRule, ValueKind};
 pub use compose::{FIELDS, Profile, compose};
 pub use directory::{DirectoryLife, DirectoryTurn};
-pub use fold::{Known, apply, fold, reconcile};
+pub use families::Families;
+pub use fold::{Known, apply, fold};
 pub use groups::{Edge, Group};
 pub use identity::keys_said;
 pub use kin::{Kin, Link, LinkState, Person};
@@ -28,5 +33,9 @@ pub use lifecycle::Status;
 pub use memberships::{LEFT, Membership, Role, Source, follow_status};
 pub(crate) use outcome::sentence;
 pub use outcome::{Change, Outcome, diff_profiles};
+pub use refold::{comes_late, reconcile, refold, turn_concerns};
 pub use settings::{RestoreAdmin, Settings};
 pub use statement::{Said, Statement, Step};
+
+#[cfg(test)]
+mod tests;

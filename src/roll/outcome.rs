@@ -70,10 +70,14 @@ pub fn diff_profiles(old: Option<&Profile>, new: &Profile) -> Vec<Change> {
     };
     let status = |profile: &Profile| profile.status.as_str().to_owned();
     push("status", "status", old.map(status), Some(status(new)));
+    let moved = |name: &str| old.and_then(|old| old.field(name)) != new.field(name);
+    let told = ["first_name", "last_name", "email"].into_iter().any(moved)
+        || old.and_then(|old| old.attributes.get("display_name"))
+            != new.attributes.get("display_name");
     for name in FIELDS {
         let text = |profile: &Profile| profile.field(name).map(str::to_owned);
         // What follows from other fields is not a change of its own (R49).
-        if name != "display_name" {
+        if name != "display_name" || !told {
             push("field", name, old.and_then(text), text(new));
         }
     }

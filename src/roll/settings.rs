@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::attributes::Mapping;
+use super::guard::RemovalGuard;
 
 /// The settings of one organization.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -15,6 +16,8 @@ pub struct Settings {
     pub directory_priority: Vec<String>,
     /// Whether a former admin gets the seat back on a return (C5).
     pub restore_admin: RestoreAdmin,
+    /// How many removals an hour may bring before the next ones wait for an operator (R40).
+    pub removal_guard: RemovalGuard,
 }
 
 /// What becomes of an admin seat when its holder returns.

@@ -22,6 +22,8 @@ pub struct Happening {
     pub after: Profile,
     /// The fields that changed.
     pub changed_fields: Vec<String>,
+    /// The communities they joined.
+    pub began_communities: Vec<String>,
     /// The communities they left.
     pub ended_communities: Vec<String>,
     /// The event behind it.
@@ -75,6 +77,9 @@ impl Happening {
         }
         if had && has && !self.changed_fields.is_empty() {
             events.extend([Event::ProfileUpdated, Event::FieldChanged]);
+        }
+        if !self.began_communities.is_empty() {
+            events.push(Event::MembershipBegan);
         }
         if !self.ended_communities.is_empty() {
             events.push(Event::MembershipEnded);

@@ -215,10 +215,12 @@ impl Sender {
             let Some(recipient) = recipient_of(&step.to, &vars) else {
                 return wait_for_address(conn, one, now, end);
             };
-            let message = match compose(one, step, &definition.on, recipient, &vars, now) {
-                Ok(message) => message,
-                Err(error) => return end(conn, Settled::Failed(error.to_string())),
-            };
+            let event = one.event_id.as_deref();
+            let message =
+                match compose(&one.key, event, step, &definition.on, recipient, &vars, now) {
+                    Ok(message) => message,
+                    Err(error) => return end(conn, Settled::Failed(error.to_string())),
+                };
             let shown = match &message.payload {
                 Some(payload) => payload.to_string(),
                 None => message.text.clone(),
@@ -295,7 +297,7 @@ fn settled_as(outcome: &Outcome, one: &Leased, now: Timestamp) -> Settled {
 }
 
 /// The profile's fields by name, as templates and webhook bodies have them.
-fn variables(row: &profiles::ProfileRow) -> Value {
+pub(crate) fn variables(row: &profiles::ProfileRow) -> Value {
     let attributes: Value = serde_json::from_str(&row.attributes).unwrap_or_else(|_| json!({}));
     json!({
         "id": row.id, "organization_id": row.organization_id, "status": row.status,
@@ -306,7 +308,8 @@ fn variables(row: &profiles::ProfileRow) -> Value {
     })
 }
 
-fn recipient_of(to: &Recipient, vars: &Value) -> Option<String> {
+/// To whom or where a step goes for one person; `None` while the address is not known.
+pub(crate) fn recipient_of(to: &Recipient, vars: &Value) -> Option<String> {
     let field = |name: &str| vars.get(name).and_then(Value::as_str).map(str::to_owned);
     match to {
         Recipient::Person => field("email"),
@@ -318,7 +321,7 @@ fn recipient_of(to: &Recipient, vars: &Value) -> Option<String> {
 }
 
 /// A web address may hold a secret in its path: operators see its host only.
-fn shown_recipient<'a>(to: &Recipient, recipient: &'a str) -> &'a str {
+pub(crate) fn shown_recipient<'a>(to: &Recipient, recipient: &'a str) -> &'a str {
     match to {
         Recipient::Url(_) => {
             let path = recipient.find("://").map_or(0, |at| at + 3);
@@ -332,8 +335,10 @@ fn shown_recipient<'a>(to: &Recipient, recipient: &'a str) -> &'a str {
     }
 }
 
-fn compose(
-    one: &Leased,
+/// The message a step makes for one person.
+pub(crate) fn compose(
+    key: &str,
+    event_id: Option<&str>,
     step: &Step,
     on: &Event,
     recipient: String,
@@ -351,9 +356,9 @@ fn compose(
             .transpose()
     };
     let payload = (step.channel == Channel::Webhook)
-        .then(|| json!({"type": on.name(), "timestamp": now, "data": {"profile": vars, "event_id": one.event_id}}));
+        .then(|| json!({"type": on.name(), "timestamp": now, "data": {"profile": vars, "event_id": event_id}}));
     Ok(Message {
-        delivery_key: one.key.clone(),
+        delivery_key: key.to_owned(),
         recipient,
         subject: fill(&step.subject, Escape::Header)?,
         text: fill(&step.text, escape)?.unwrap_or_default(),

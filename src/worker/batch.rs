@@ -86,6 +86,9 @@ pub(super) fn run(
                 Outcome::Ignored => Verdict::Ignored {
                     reason: effect.reason,
                 },
+                Outcome::Held => Verdict::Held {
+                    reason: effect.reason,
+                },
                 outcome => Verdict::Done {
                     outcome: outcome.as_str(),
                     reason: effect.reason,
@@ -187,6 +190,7 @@ fn report(items: &[Item], settled: &[Settlement]) -> BatchReport {
         outcome: match &settlement.verdict {
             Verdict::Done { outcome, .. } => outcome,
             Verdict::Ignored { .. } => "ignored",
+            Verdict::Held { .. } => "held",
             Verdict::Retry { .. } | Verdict::Park { .. } => "failed",
         },
         removal: item.claimed.removal,

@@ -1,19 +1,19 @@
 //! Folding one event into the world in hand: which part of it changes, what came of it in a
 //! sentence, and the audited changes. Nothing is written here.
 
-use std::collections::BTreeSet;
-
 use diesel::QueryResult;
 
 use crate::db::Conn;
 use crate::people::changes::Caused;
 use crate::people::kin::concerned_by_turn;
 use crate::roll::{
-    DirectoryTurn, Edge, Group, Kin, Known, Outcome, Profile, Statement, Step, apply, compose,
-    diff_profiles, fold, reconcile, sentence,
+    DirectoryTurn, Group, Kin, Known, Outcome, Profile, Statement, Step, apply, comes_late,
+    compose, diff_profiles, refold, sentence,
 };
-use crate::workos::{Data, Directory, Membership, OrderKey};
+use crate::workos::{Data, Directory, OrderKey};
 
+use super::fold_groups::{connect, note_group};
+use super::guard::Detached;
 use super::item::Item;
 use super::world::World;
 
@@ -26,7 +26,7 @@ pub(super) struct Effect {
 }
 
 impl Effect {
-    fn new(outcome: Outcome, reason: impl Into<String>) -> Self {
+    pub(super) fn new(outcome: Outcome, reason: impl Into<String>) -> Self {
         Self {
             outcome,
             reason: reason.into(),
@@ -38,14 +38,14 @@ impl Effect {
 /// Folds one event. Only a turn of a directory may read more from the database.
 pub(super) fn fold_item(conn: &mut Conn, world: &mut World, item: &Item) -> QueryResult<Effect> {
     if let Some((organization, statement)) = item.statement() {
-        return Ok(hear(world, &organization, statement));
+        return Ok(hear(world, item, &organization, statement));
     }
     let organization = item.organization_id.clone().unwrap_or_default();
     Ok(match item.data() {
-        Some(Data::DirectoryActivated(said)) => return turn(conn, world, item, said, Some(true)),
-        Some(Data::DirectoryDeleted(said)) => return turn(conn, world, item, said, Some(false)),
+        Some(Data::DirectoryActivated(said)) => return turn(conn, world, item, said, true),
+        Some(Data::DirectoryDeleted(said)) => return turn(conn, world, item, said, false),
         Some(Data::DirectoryDeactivated(said)) => {
-            return turn(conn, world, item, said, Some(false));
+            return turn(conn, world, item, said, false);
         }
         Some(Data::GroupCreated(said) | Data::GroupUpdated(said)) => {
             let known = world
@@ -75,7 +75,7 @@ pub(super) fn fold_item(conn: &mut Conn, world: &mut World, item: &Item) -> Quer
 }
 
 /// Takes in what was said of a directory user.
-fn hear(world: &mut World, organization: &str, statement: Statement) -> Effect {
+fn hear(world: &mut World, item: &Item, organization: &str, statement: Statement) -> Effect {
     let Some(&place) = world.place.get(statement.directory_user_id()) else {
         return Effect::new(Outcome::Unchanged, "nobody it speaks of is in hand");
     };
@@ -88,24 +88,41 @@ fn hear(world: &mut World, organization: &str, statement: Statement) -> Effect {
             return Effect::new(Outcome::Unchanged, "nobody it speaks of is in hand");
         };
         let before = relatives.kin.clone();
-        let late = repeated || before.newest().is_some_and(|newest| key <= *newest);
+        let late = repeated || comes_late(&before, &key, &directory, &world.lives);
         let known = world.known(organization);
         let after = match &relatives.steps {
-            Some(steps) if late => refold(&before, steps, Some(&step), world, &known),
+            Some(steps) if late => {
+                let all: Vec<Step> = steps.iter().cloned().chain([step.clone()]).collect();
+                refold(&before, &all, &known)
+            }
             _ => apply(&before, &step, &known),
         };
         (before, late, after)
     };
+    let known = world.known(organization);
+    let mut effect = compare(&before, &after, &known, organization, &key, &directory);
+    if effect.changes.is_empty() {
+        effect = quiet(&after, &step, &known, late, effect);
+    }
+    let guard = world.settings(organization).removal_guard;
+    let leavers = leavers(&before, &after);
+    if !world.guards.pass(
+        organization,
+        guard,
+        &key.event_id,
+        item.claimed.received_at,
+        &leavers,
+    ) {
+        return Effect::new(
+            Outcome::Held,
+            "more people are being removed at once than the guard lets pass; it waits for an operator",
+        );
+    }
     if !repeated {
         world
             .new_statements
             .push((organization.to_owned(), statement.clone()));
         world.said_before.insert(key.event_id.clone());
-    }
-    let known = world.known(organization);
-    let mut effect = compare(&before, &after, &known, organization, &key, &directory);
-    if effect.changes.is_empty() {
-        effect = quiet(&after, &step, &known, late, effect);
     }
     if let Some(relatives) = world.relatives.get_mut(place) {
         if let Some(steps) = relatives.steps.as_mut().filter(|_| !repeated) {
@@ -116,6 +133,18 @@ fn hear(world: &mut World, organization: &str, statement: Statement) -> Effect {
         relatives.touched = true;
     }
     effect
+}
+
+/// Who loses access between two states of a kin.
+fn leavers(before: &Kin, after: &Kin) -> Vec<String> {
+    let left = after.people.values().filter(|person| {
+        !person.status.has_access()
+            && before
+                .people
+                .get(&person.id)
+                .is_some_and(|was| was.status.has_access())
+    });
+    left.map(|person| person.id.clone()).collect()
 }
 
 /// An event that changed nothing: had newer ones spoken, or was it known all along?
@@ -148,34 +177,8 @@ fn quiet(after: &Kin, step: &Step, known: &Known<'_>, late: bool, effect: Effect
     }
 }
 
-/// Folds a kin again from everything that was said of it and its directories.
-fn refold(
-    before: &Kin,
-    steps: &[Step],
-    new: Option<&Step>,
-    world: &World,
-    known: &Known<'_>,
-) -> Kin {
-    let mut all: Vec<Step> = steps.to_vec();
-    all.extend(new.cloned());
-    let directories: BTreeSet<&str> = all
-        .iter()
-        .filter_map(|step| match step {
-            Step::Said(statement) => Some(statement.said.user.directory_id.as_str()),
-            Step::Turned(_) => None,
-        })
-        .collect();
-    let turns = directories
-        .iter()
-        .filter_map(|id| world.lives.get(*id))
-        .flat_map(|life| life.turns.iter());
-    let turns: Vec<Step> = turns.cloned().map(Step::Turned).collect();
-    all.extend(turns);
-    reconcile(before, fold(&all, known))
-}
-
 /// The changes between two states of a kin, and the sentence that tells them.
-fn compare(
+pub(super) fn compare(
     before: &Kin,
     after: &Kin,
     known: &Known<'_>,
@@ -239,7 +242,7 @@ fn turn(
     world: &mut World,
     item: &Item,
     said: &Directory,
-    linked: Option<bool>,
+    linked: bool,
 ) -> QueryResult<Effect> {
     let Some(organization) = item.organization_id.clone() else {
         return Ok(Effect::new(Outcome::Unchanged, "nothing to do"));
@@ -248,29 +251,23 @@ fn turn(
         return Ok(Effect::new(Outcome::Unchanged, "nothing to do"));
     };
     world.changed_directories.insert(said.id.clone());
-    if said.name.is_some() {
-        directory.name.clone_from(&said.name);
-    }
     let life = world.lives.entry(said.id.clone()).or_default();
-    if said.kind.is_some() {
-        life.kind.clone_from(&said.kind);
-    }
-    let Some(linked) = linked else {
-        return Ok(Effect::new(
-            Outcome::Applied,
-            "the directory's details are noted",
-        ));
-    };
     let was_live = life.live();
     let fresh = life.learn(DirectoryTurn {
         key: item.key.clone(),
         directory_id: said.id.clone(),
         linked,
+        removes: false,
+        kind: said.kind.clone(),
     });
     let is_live = life.live();
     directory.life = life.clone();
     let deactivated = matches!(item.data(), Some(Data::DirectoryDeactivated(_)));
-    if life.turns.last().is_some_and(|last| last.key == item.key) {
+    let is_newest = life.turns.last().is_some_and(|last| last.key == item.key);
+    if said.name.is_some() && (is_newest || directory.name.is_none()) {
+        directory.name.clone_from(&said.name);
+    }
+    if is_newest {
         directory.state = match (is_live, deactivated) {
             (true, _) => "active",
             (false, true) => "inactive",
@@ -284,8 +281,15 @@ fn turn(
             "it says nothing that is not known already",
         ));
     }
-    let concerned = concerned_by_turn(conn, &organization, &said.id, &item.key)?;
-    let places = world.load_more(conn, &concerned)?;
+    if !linked && !is_live && !deactivated {
+        world.guards.detached.push(Detached {
+            organization_id: organization.clone(),
+            directory_id: said.id.clone(),
+            event_id: item.key.event_id.clone(),
+        });
+    }
+    let concerned = concerned_by_turn(conn, &said.id)?;
+    let places = world.concerned(conn, &said.id, &concerned)?;
     world.load_steps(conn, &places)?;
     let mut changes = Vec::new();
     for place in places {
@@ -317,7 +321,7 @@ fn fold_again(
     let Some((before, after)) = world.relatives.get(place).and_then(|relatives| {
         let steps = relatives.steps.as_ref()?;
         let before = relatives.kin.clone();
-        let after = refold(&before, steps, None, world, &world.known(organization));
+        let after = refold(&before, steps, &world.known(organization));
         Some((before, after))
     }) else {
         return Vec::new();
@@ -335,94 +339,4 @@ fn fold_again(
         relatives.touched = true;
     }
     effect.changes
-}
-
-fn note_group(world: &mut World, before: &Group, after: &Group) -> Effect {
-    if before == after {
-        return Effect::new(
-            Outcome::Stale,
-            "newer events already spoke of this group, so nothing changed",
-        );
-    }
-    world.changed_groups.insert(after.id.clone());
-    let shown =
-        before.name != after.name || before.exists() != after.exists() || before.seen.is_none();
-    match (shown, after.exists()) {
-        (true, false) => Effect::new(
-            Outcome::Applied,
-            "the group is deleted, and with it every place in it",
-        ),
-        (true, true) if before.seen.is_some() && before.name != after.name => {
-            Effect::new(Outcome::Applied, "the group has a new name")
-        }
-        (true, true) => Effect::new(Outcome::Applied, "the group is known now"),
-        (false, _) if after.named == before.named && after.deleted == before.deleted => {
-            Effect::new(Outcome::Unchanged, "nothing that we keep differs")
-        }
-        (false, _) => Effect::new(Outcome::Unchanged, "nothing that we keep differs"),
-    }
-}
-
-/// A user joins or leaves a group. The payload's user may be partial: nothing is taken from it (R76).
-fn connect(
-    world: &mut World,
-    organization: &str,
-    said: &Membership,
-    key: &OrderKey,
-    present: bool,
-) -> Effect {
-    let group = world
-        .groups
-        .entry(said.group.id.clone())
-        .or_insert_with(|| {
-            world.changed_groups.insert(said.group.id.clone());
-            Group::unnamed(&said.group.id, &said.directory_id)
-        });
-    let group = group.clone();
-    let place = (said.group.id.clone(), said.user_id.clone());
-    let known = world.edges.get(&place).cloned();
-    let held = known.as_ref().is_some_and(|edge| edge.holds(Some(&group)));
-    let edge = match known {
-        Some(mut edge) => {
-            if !edge.learn(key, present) {
-                let same = edge.key == *key;
-                return if same {
-                    Effect::new(
-                        Outcome::Unchanged,
-                        "it says nothing that is not known already",
-                    )
-                } else {
-                    Effect::new(
-                        Outcome::Stale,
-                        "a newer event already spoke of this user and group, so nothing changed",
-                    )
-                };
-            }
-            edge
-        }
-        None => Edge {
-            group_id: place.0.clone(),
-            directory_user_id: place.1.clone(),
-            present,
-            key: key.clone(),
-        },
-    };
-    let holds = edge.holds(Some(&group));
-    world.edges.insert(place.clone(), edge);
-    world.changed_edges.insert(place);
-    let _ = organization;
-    let waits = !world.place.contains_key(&said.user_id) && group.seen.is_none();
-    match (held, holds) {
-        (false, true) if waits => Effect::new(
-            Outcome::Applied,
-            "in the group; it waits for the group's own event",
-        ),
-        (false, true) => Effect::new(Outcome::Applied, "in the group now"),
-        (true, false) => Effect::new(Outcome::Applied, "out of the group now"),
-        (false, false) if present => Effect::new(
-            Outcome::Stale,
-            "the group was deleted after this, so nothing changed",
-        ),
-        _ => Effect::new(Outcome::Unchanged, "nothing that we keep differs"),
-    }
 }

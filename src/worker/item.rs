@@ -75,7 +75,8 @@ fn ends_something(data: &Data) -> bool {
         Data::UserDeleted(_)
         | Data::UserRemoved(_)
         | Data::GroupDeleted(_)
-        | Data::DirectoryDeleted(_) => true,
+        | Data::DirectoryDeleted(_)
+        | Data::DirectoryDeactivated(_) => true,
         Data::UserCreated(user) | Data::UserUpdated(user) => {
             matches!(user.state, Some(UserState::Inactive(_)))
         }

@@ -4,7 +4,10 @@
 //! kills the process is parked in the end.
 
 mod batch;
+mod decide;
 mod fold;
+mod fold_groups;
+mod guard;
 mod item;
 mod world;
 mod write;
@@ -22,6 +25,7 @@ use crate::outbox::{self, Settlement};
 use crate::telemetry;
 
 pub use batch::{BatchReport, BatchSettings, Worked};
+pub use decide::{end_directory, take_back};
 
 /// How long an idle worker waits before it looks again; a wake-up from the intake comes first.
 /// Other processes' events and retries that fall due are found by looking.

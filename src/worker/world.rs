@@ -13,9 +13,13 @@ use crate::people::directories::{self, Directory};
 use crate::people::kin::{self, Found, Key};
 use crate::people::organizations::{self, Organization};
 use crate::people::{groups, statements};
-use crate::roll::{DirectoryLife, Edge, Group, Kin, Known, Settings, Statement, Step, keys_said};
+use crate::roll::{
+    DirectoryLife, Edge, Families, Group, Kin, Known, Settings, Statement, Step, comes_late,
+    keys_said, turn_concerns,
+};
 use crate::workos::Data;
 
+use super::guard::Guards;
 use super::item::Item;
 
 /// Kin in hand: as it was found and as it is now.
@@ -48,6 +52,7 @@ pub(super) struct World {
     pub said_before: BTreeSet<String>,
     pub new_statements: Vec<(String, Statement)>,
     pub new_keys: BTreeSet<(Key, String)>,
+    pub guards: Guards,
 }
 
 impl World {
@@ -65,6 +70,7 @@ impl World {
         world.load_directories(conn, items, arm_new)?;
         world.load_groups(conn, items)?;
         world.load_kin_of(conn, items)?;
+        world.guards = Guards::load(conn, items)?;
         Ok(world)
     }
 
@@ -203,7 +209,7 @@ impl World {
 
     /// Sorts what was found into kin: links that share a key belong together.
     fn take_in(&mut self, found: Found, organization_of: &BTreeMap<String, String>) {
-        let mut family = Families::default();
+        let mut family: Families<Key> = Families::default();
         for (link, keys) in &found.keys {
             family.join(link, keys);
         }
@@ -251,8 +257,11 @@ impl World {
             let Some(&place) = self.place.get(&statement.said.user.id) else {
                 continue;
             };
-            let newest = self.relatives.get(place).and_then(|one| one.kin.newest());
-            let is_late = newest.is_some_and(|newest| statement.key <= *newest);
+            let directory = &statement.said.user.directory_id;
+            let is_late = self
+                .relatives
+                .get(place)
+                .is_some_and(|one| comes_late(&one.kin, &statement.key, directory, &self.lives));
             if is_late || self.said_before.contains(&statement.key.event_id) {
                 late.insert(place);
             }
@@ -260,7 +269,7 @@ impl World {
         self.load_steps(conn, &late)
     }
 
-    /// Loads all steps of the given kin, in one query.
+    /// Loads all steps of the given kin, in one query; what this batch said of them is not written yet.
     pub(super) fn load_steps(
         &mut self,
         conn: &mut Conn,
@@ -282,7 +291,14 @@ impl World {
                 links.extend(one.kin.links.keys().cloned());
             }
         }
-        for statement in statements::of_links(conn, &links)? {
+        let told = links.iter().cloned().collect::<BTreeSet<_>>();
+        let unwritten = self.new_statements.iter().map(|(_, statement)| statement);
+        let unwritten: Vec<Statement> = unwritten
+            .filter(|statement| told.contains(statement.directory_user_id()))
+            .cloned()
+            .collect();
+        let written = statements::of_links(conn, &links)?;
+        for statement in written.into_iter().chain(unwritten) {
             let place = self.place.get(statement.directory_user_id()).copied();
             if let Some(steps) = place
                 .and_then(|place| self.relatives.get_mut(place))
@@ -292,6 +308,23 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// The kin in hand that a turn of the directory can concern, and the given links' kin.
+    pub(super) fn concerned(
+        &mut self,
+        conn: &mut Conn,
+        directory: &str,
+        links: &BTreeSet<String>,
+    ) -> QueryResult<BTreeSet<usize>> {
+        let mut places = self.load_more(conn, links)?;
+        let in_hand = self.relatives.iter().enumerate();
+        places.extend(
+            in_hand
+                .filter(|(_, one)| turn_concerns(&one.kin, directory))
+                .map(|(place, _)| place),
+        );
+        Ok(places)
     }
 
     /// Loads kin that the batch did not name; those in hand already stay as they are.
@@ -330,59 +363,5 @@ impl World {
             directories: &self.lives,
             settings: self.settings(organization),
         }
-    }
-}
-
-/// Sets that grow together: which links belong to one kin.
-#[derive(Default)]
-struct Families {
-    of_link: BTreeMap<String, usize>,
-    of_key: BTreeMap<Key, usize>,
-    parent: Vec<usize>,
-}
-
-impl Families {
-    fn join(&mut self, link: &str, keys: &BTreeSet<Key>) {
-        let own = match self.of_link.get(link) {
-            Some(&own) => own,
-            None => self.begin(link),
-        };
-        for key in keys {
-            match self.of_key.get(key).copied() {
-                Some(other) => self.unite(own, other),
-                None => {
-                    self.of_key.insert(key.clone(), own);
-                }
-            }
-        }
-    }
-
-    fn begin(&mut self, link: &str) -> usize {
-        let own = self.parent.len();
-        self.parent.push(own);
-        self.of_link.insert(link.to_owned(), own);
-        own
-    }
-
-    fn root(&self, mut at: usize) -> usize {
-        while let Some(&parent) = self.parent.get(at).filter(|&&parent| parent != at) {
-            at = parent;
-        }
-        at
-    }
-
-    fn unite(&mut self, one: usize, other: usize) {
-        let (one, other) = (self.root(one), self.root(other));
-        if let Some(parent) = self.parent.get_mut(one.max(other)) {
-            *parent = one.min(other);
-        }
-    }
-
-    fn groups(&self) -> Vec<Vec<String>> {
-        let mut groups: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-        for (link, &own) in &self.of_link {
-            groups.entry(self.root(own)).or_default().push(link.clone());
-        }
-        groups.into_values().collect()
     }
 }

@@ -11,7 +11,7 @@ use crate::db::Conn;
 use crate::people::changes::{self, Caused};
 use crate::people::directories::Directory;
 use crate::people::profiles::{self, ToSave};
-use crate::people::{communities, directories, groups, kin, statements};
+use crate::people::{communities, directories, groups, kin, rules, statements};
 use crate::roll::{
     Change, Membership, Person, Profile, RestoreAdmin, Status, compose, follow_status,
 };
@@ -48,7 +48,9 @@ pub(super) fn write_world(
     let moved = moved_people(world);
     write_profiles(conn, world, &moved)?;
     merge_gone(conn, world)?;
-    let ended = write_memberships(conn, world, &moved, causes)?;
+    world.guards.write(conn, world.now)?;
+    let mut ended = write_memberships(conn, world, &moved, causes)?;
+    ended.extend(follow_rules(conn, world, &moved, causes)?);
     caused.extend(ended.iter().cloned());
     changes::add(conn, &caused, world.now)?;
     plan_deliveries(conn, world, &moved, &ended, &caused, causes)
@@ -259,35 +261,102 @@ fn write_memberships(
             .filter(|(old, new)| old != new)
         {
             to_save.push((one.organization_id.clone(), new.clone()));
-            caused.extend(membership_change(one, old, new, causes, world.now));
+            caused.extend(membership_change(
+                &one.organization_id,
+                Some(old),
+                new,
+                causes,
+                world.now,
+            ));
         }
     }
     communities::save_memberships(conn, &to_save)?;
     Ok(caused)
 }
 
+/// Rule memberships of everybody whom the batch touched: by their profile, or by a group of theirs.
+fn follow_rules(
+    conn: &mut Conn,
+    world: &World,
+    moved: &[Moved],
+    causes: &BTreeMap<String, Cause>,
+) -> QueryResult<Vec<Caused>> {
+    let mut users: Vec<String> = world
+        .changed_edges
+        .iter()
+        .map(|(_, user)| user.clone())
+        .collect();
+    if !world.changed_groups.is_empty() {
+        let groups: Vec<String> = world.changed_groups.iter().cloned().collect();
+        users.extend(groups::users_of(conn, &groups)?);
+    }
+    let by_user = profiles::profile_of_links(conn, &users)?;
+    let mut causes = causes.clone();
+    for edge in world
+        .changed_edges
+        .iter()
+        .filter_map(|place| world.edges.get(place))
+    {
+        let directory = world
+            .groups
+            .get(&edge.group_id)
+            .map(|group| group.directory_id.clone())
+            .unwrap_or_default();
+        if let Some(profile) = by_user.get(&edge.directory_user_id) {
+            causes
+                .entry(profile.clone())
+                .or_insert_with(|| (edge.key.clone(), directory));
+        }
+    }
+    let mut touched: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for one in moved {
+        touched
+            .entry(one.organization_id.clone())
+            .or_default()
+            .insert(one.after.id.clone());
+    }
+    let ids: Vec<String> = by_user.into_values().collect();
+    for (id, row) in profiles::load(conn, &ids)? {
+        touched.entry(row.organization_id).or_default().insert(id);
+    }
+    let mut caused = Vec::new();
+    for (organization, ids) in touched {
+        let ids: Vec<String> = ids.into_iter().collect();
+        for turned in rules::apply(conn, &organization, &ids, world.now)? {
+            caused.extend(membership_change(
+                &organization,
+                turned.before.as_ref(),
+                &turned.after,
+                &causes,
+                world.now,
+            ));
+        }
+    }
+    Ok(caused)
+}
+
 fn membership_change(
-    one: &Moved,
-    old: &Membership,
+    organization: &str,
+    old: Option<&Membership>,
     new: &Membership,
     causes: &BTreeMap<String, Cause>,
     now: Timestamp,
 ) -> Option<Caused> {
     let role = |row: &Membership| row.ended_at.is_none().then(|| row.role.as_str().to_owned());
-    let (was, is) = (role(old), role(new));
+    let (was, is) = (old.and_then(role), role(new));
     if was == is {
         return None;
     }
     let change = Change {
-        profile_id: one.after.id.clone(),
+        profile_id: new.profile_id.clone(),
         what: "membership",
         name: new.community_id.clone(),
         old: was,
         new: is,
     };
-    Some(match causes.get(&one.after.id) {
-        Some((key, directory)) => Caused::by_event(&one.organization_id, change, key, directory),
-        None => Caused::by_operator(&one.organization_id, change, "rollcall", now),
+    Some(match causes.get(&new.profile_id) {
+        Some((key, directory)) => Caused::by_event(organization, change, key, directory),
+        None => Caused::by_operator(organization, change, "rollcall", now),
     })
 }
 
@@ -308,7 +377,7 @@ fn plan_deliveries(
         .map(|one| one.after.id.clone())
         .collect();
     if !left.is_empty() {
-        deliveries::cancel_for(conn, &left, "the person left", world.now)?;
+        deliveries::cancel_for(conn, &left, deliveries::PERSON_LEFT, world.now)?;
     }
     let armed: BTreeSet<&str> = moved
         .iter()
@@ -331,7 +400,8 @@ fn plan_deliveries(
             before: one.before.clone(),
             after: one.after.clone(),
             changed_fields: fields_of(caused, &one.after.id),
-            ended_communities: fields_of(ended, &one.after.id),
+            began_communities: communities_of(ended, &one.after.id, true),
+            ended_communities: communities_of(ended, &one.after.id, false),
             event_id: causes
                 .get(&one.after.id)
                 .map(|(key, _)| key.event_id.clone()),
@@ -341,10 +411,23 @@ fn plan_deliveries(
     deliveries::plan_and_add(conn, &happenings, world.now)
 }
 
+fn communities_of(turned: &[Caused], profile: &str, began: bool) -> Vec<String> {
+    turned
+        .iter()
+        .map(|one| &one.change)
+        .filter(|change| {
+            change.profile_id == profile
+                && change.new.is_some() == began
+                && change.old.is_none() == began
+        })
+        .map(|change| change.name.clone())
+        .collect()
+}
+
 fn fields_of(caused: &[Caused], profile: &str) -> Vec<String> {
     caused
         .iter()
-        .filter(|one| one.change.profile_id == profile && one.change.what != "status")
+        .filter(|one| one.change.profile_id == profile && one.change.what == "field")
         .map(|one| one.change.name.clone())
         .collect()
 }

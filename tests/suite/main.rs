@@ -3,8 +3,10 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    missing_docs,
     reason = "in a test, a step that fails is the test that fails"
 )]
 
 mod layers;
+mod spine;
 mod support;

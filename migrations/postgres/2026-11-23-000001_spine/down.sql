@@ -7,6 +7,8 @@ DROP TABLE triggers;
 DROP TABLE event_attempts;
 DROP TABLE event_bodies;
 DROP TABLE outbox;
+DROP TABLE hold_items;
+DROP TABLE holds;
 DROP TABLE changes;
 DROP TABLE memberships;
 DROP TABLE communities;

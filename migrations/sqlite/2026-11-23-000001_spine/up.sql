@@ -159,6 +159,33 @@ CREATE TABLE changes (
 ) STRICT;
 CREATE INDEX changes_profile ON changes (profile_id, id);
 CREATE INDEX changes_event ON changes (event_id);
+CREATE INDEX changes_removed ON changes (organization_id, recorded_at) WHERE what = 'status' AND new = 'removed';
+
+-- A batch of removals that waits for an operator: approve or reject (R36, R40).
+CREATE TABLE holds (
+    id TEXT NOT NULL PRIMARY KEY,
+    organization_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    directory_id TEXT,
+    state TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    opened_at INTEGER NOT NULL,
+    last_at INTEGER NOT NULL,
+    decided_at INTEGER,
+    decided_by TEXT
+) STRICT;
+CREATE INDEX holds_organization ON holds (organization_id, state, opened_at);
+
+-- Whom a hold is about; `applied` ones were removed before it tripped (R40).
+CREATE TABLE hold_items (
+    hold_id TEXT NOT NULL,
+    event_id TEXT NOT NULL,
+    profile_id TEXT NOT NULL,
+    applied INTEGER NOT NULL,
+    held_at INTEGER NOT NULL,
+    PRIMARY KEY (hold_id, event_id, profile_id)
+) STRICT;
+CREATE INDEX hold_items_profile ON hold_items (profile_id);
 
 -- The queue row of an event: narrow, because settling rewrites it.
 CREATE TABLE outbox (

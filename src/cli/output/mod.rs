@@ -84,6 +84,18 @@ impl Output {
         self.line(table::render(heads, rows, people));
     }
 
+    /// How many letters fit on a line: the terminal's width, 80 elsewhere.
+    pub fn width(&self) -> usize {
+        match self
+            .stdout_is_terminal
+            .then(table::terminal_width)
+            .flatten()
+        {
+            Some(width) => usize::from(width),
+            None => 80,
+        }
+    }
+
     /// An instant as [`Output::table`] writes it.
     pub fn time(&self, at: Timestamp) -> String {
         table::time(at, self.stdout_is_terminal.then(|| Clock::System.now()))

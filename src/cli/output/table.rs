@@ -121,6 +121,11 @@ pub(super) fn render(heads: &[&str], rows: Vec<Vec<Cell>>, people: Option<Timest
     lines.join("\n")
 }
 
+/// The terminal's width, where it is believable.
+pub(super) fn terminal_width() -> Option<u16> {
+    Table::new().width().filter(|width| *width >= NARROWEST)
+}
+
 fn shown(cell: Cell, people: Option<Timestamp>) -> comfy_table::Cell {
     match cell {
         Cell::Text(text) => comfy_table::Cell::new(plain(&text)),

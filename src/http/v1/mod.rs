@@ -2,7 +2,11 @@
 //! what is judged at the desk.
 
 mod auth;
+mod communities;
 mod events;
+mod holds;
+mod organizations;
+mod profiles;
 
 pub use auth::Caller;
 
@@ -27,7 +31,11 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         )
         .app_data(web::QueryConfig::default().error_handler(bad_query))
         .app_data(web::PathConfig::default().error_handler(bad_path))
-        .configure(events::routes);
+        .configure(events::routes)
+        .configure(profiles::routes)
+        .configure(communities::routes)
+        .configure(organizations::routes)
+        .configure(holds::routes);
 }
 
 fn bad_json(error: JsonPayloadError, _: &HttpRequest) -> actix_web::Error {

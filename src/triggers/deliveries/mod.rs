@@ -6,15 +6,12 @@ mod browse;
 mod lease;
 mod operate;
 
-use std::collections::BTreeMap;
-
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
-use crate::conditions::Facts;
 use crate::db::schema::deliveries;
 use crate::db::{Conn, ROWS_PER_STATEMENT, new_id, on_backend};
-use crate::people::{communities, groups, profiles};
+use crate::people::surroundings::Surroundings;
 
 use super::definition::Event;
 use super::plan::{Due, Happening, due, facts_of};
@@ -94,7 +91,8 @@ pub fn plan_and_add(conn: &mut Conn, happenings: &[Happening], now: Timestamp) -
     if triggers.is_empty() {
         return Ok(());
     }
-    let surroundings = Surroundings::load(conn, happenings)?;
+    let ids: Vec<String> = happenings.iter().map(|one| one.after.id.clone()).collect();
+    let surroundings = Surroundings::of(conn, &ids)?;
     let mut all: Vec<(&Happening, Due)> = Vec::new();
     for happening in happenings {
         let profile = facts_of(&happening.organization_id, &happening.after);
@@ -139,62 +137,8 @@ fn add(conn: &mut Conn, all: &[(&Happening, Due)], now: Timestamp) -> QueryResul
     Ok(())
 }
 
-/// What conditions may ask about people beside their profile.
-#[derive(Debug, Default)]
-pub struct Surroundings {
-    groups: BTreeMap<String, Vec<(String, String)>>,
-    communities: BTreeMap<String, Vec<(String, String)>>,
-    directories: BTreeMap<String, Vec<String>>,
-}
-
-impl Surroundings {
-    fn load(conn: &mut Conn, happenings: &[Happening]) -> QueryResult<Self> {
-        let ids: Vec<String> = happenings.iter().map(|one| one.after.id.clone()).collect();
-        Self::of(conn, &ids)
-    }
-
-    /// Loads groups, communities and directories of the given profiles.
-    pub fn of(conn: &mut Conn, ids: &[String]) -> QueryResult<Self> {
-        let links = profiles::links_of(conn, ids)?;
-        let users: Vec<String> = links
-            .values()
-            .flatten()
-            .map(|link| link.directory_user_id.clone())
-            .collect();
-        let in_groups = groups::of_links(conn, &users)?;
-        let mut all = Self::default();
-        for (profile, links) in &links {
-            let groups = links
-                .iter()
-                .filter_map(|link| in_groups.get(&link.directory_user_id))
-                .flatten()
-                .cloned();
-            all.groups.insert(profile.clone(), groups.collect());
-            let active = links
-                .iter()
-                .filter(|link| link.state == "active")
-                .map(|link| link.directory_id.clone());
-            all.directories.insert(profile.clone(), active.collect());
-        }
-        for (profile, theirs) in communities::of_profiles(conn, ids)? {
-            all.communities.insert(
-                profile,
-                theirs.into_iter().map(|(id, name, _)| (id, name)).collect(),
-            );
-        }
-        Ok(all)
-    }
-
-    /// The facts of one person.
-    pub fn facts<'a>(&'a self, id: &str, profile: &'a serde_json::Value) -> Facts<'a> {
-        Facts {
-            profile,
-            groups: self.groups.get(id).map_or(&[], Vec::as_slice),
-            communities: self.communities.get(id).map_or(&[], Vec::as_slice),
-            directories: self.directories.get(id).map_or(&[], Vec::as_slice),
-        }
-    }
-}
+/// Why a removal cancels.
+pub const PERSON_LEFT: &str = "the person left";
 
 /// Cancels what must not reach people who left. What tells of the leaving itself stays (R64).
 pub fn cancel_for(
@@ -214,6 +158,23 @@ pub fn cancel_for(
                 deliveries::reason.eq(reason),
                 deliveries::settled_at.eq(now),
                 deliveries::lease_until.eq(None::<Timestamp>),
+            ))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// Brings back what a removal cancelled, because the removal was undone (R41).
+pub fn revive_for(conn: &mut Conn, profiles: &[String], reason: &str) -> QueryResult<()> {
+    for chunk in profiles.chunks(ROWS_PER_STATEMENT) {
+        on_backend!(conn, c => diesel::update(deliveries::table
+            .filter(deliveries::profile_id.eq_any(chunk))
+            .filter(deliveries::state.eq(DeliveryState::Cancelled.as_str()))
+            .filter(deliveries::reason.eq(reason)))
+            .set((
+                deliveries::state.eq(DeliveryState::Due.as_str()),
+                deliveries::reason.eq(None::<String>),
+                deliveries::settled_at.eq(None::<Timestamp>),
             ))
             .execute(c))?;
     }

@@ -1,5 +1,15 @@
-//! What the tests stand on: databases of their own, the source as data, and later the app, its peers
-//! and its verbs.
+//! What the tests stand on: databases of their own, the app and its verbs, the real binary, events
+//! as WorkOS sends them, real servers for mail and HTTP, and the source as data.
 
+pub mod app;
+pub mod binary;
+pub mod events;
+pub mod http;
+pub mod http_sink;
+pub mod macros;
+pub mod place;
 pub mod postgres;
+pub mod roll;
+pub mod smtp;
 pub mod source;
+pub mod wait;

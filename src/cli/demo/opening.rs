@@ -1,0 +1,141 @@
+//! How the story opens: a company is imported and nobody is greeted, an operator makes communities,
+//! and the organization is armed.
+
+use super::company::{self, ORGANIZATION};
+use super::look;
+use super::stage::{Stage, span};
+use super::tell::Teller;
+use crate::cli::Failure;
+use crate::db::new_id;
+use crate::desk::DeskError;
+use crate::desk::communities::{self, CommunityView, NewCommunity};
+use crate::desk::organizations;
+use crate::desk::profiles::ProfileView;
+use crate::roll::Role as Seat;
+use crate::triggers::store::{self, TriggerRow};
+use crate::triggers::{NewTrigger, Policy};
+
+/// The directory is linked and 50 people arrive, with a welcome published and nobody armed.
+pub(super) async fn import(stage: &Stage, tell: &Teller<'_>) -> Result<(), Failure> {
+    tell.step("An import: Fernwood Optics links its Okta").await;
+    let events = company::import();
+    let Some((link, people)) = events.split_first() else {
+        return Ok(());
+    };
+    stage.post(&link.body).await?;
+    stage.settled(&link.id).await?;
+    let now = stage.now();
+    stage.write(|conn| organizations::disarm(conn, &stage.actor, ORGANIZATION, now))?;
+    publish_welcome(stage)?;
+    tell.say("before", "a welcome is published; the organization is not armed: first the people, then the messages");
+    let begun = std::time::Instant::now();
+    let accepted = stage.post_all(people).await?;
+    let acknowledged = begun.elapsed();
+    stage.all_settled().await?;
+    let settled = begun.elapsed();
+    let count = |kind: &str| people.iter().filter(|event| event.kind == kind).count();
+    let hired = count("dsync.user.created");
+    tell.say(
+        "sent",
+        &format!(
+            "{} signed webhooks: {hired} people, {} groups, {} memberships",
+            people.len(),
+            count("dsync.group.created"),
+            count("dsync.group.user_added")
+        ),
+    );
+    tell.claim(
+        accepted == people.len(),
+        &format!(
+            "200 accepted for {accepted}, each after its commit, in {}",
+            span(acknowledged)
+        ),
+    );
+    let outcomes = look::outcomes(stage)?;
+    let told: Vec<String> = outcomes
+        .iter()
+        .map(|(outcome, count)| format!("{count} {outcome}"))
+        .collect();
+    tell.claim(
+        outcomes.values().sum::<usize>() == events.len(),
+        &format!("worked off after {}: {}", span(settled), told.join(", ")),
+    );
+    let head = look::headcount(stage)?;
+    tell.claim(
+        head.active == hired,
+        &format!("{} people in People", head.active),
+    );
+    let messages = look::deliveries(stage)?;
+    tell.claim(
+        messages == 0,
+        &format!("{messages} of {} greeted", head.active),
+    );
+    Ok(())
+}
+
+/// Everybody in one community, the engineers in another; each with an admin.
+pub(super) async fn found_communities(
+    stage: &Stage,
+    tell: &Teller<'_>,
+) -> Result<(CommunityView, CommunityView), Failure> {
+    tell.step("Communities, made by an operator").await;
+    let people = look::people(stage, "active")?;
+    let found = |name: &str, admin: &str, belongs: &dyn Fn(&ProfileView) -> bool| {
+        let now = stage.now();
+        let new = NewCommunity {
+            organization_id: ORGANIZATION.to_owned(),
+            name: name.to_owned(),
+            rules: Vec::new(),
+        };
+        stage.write(|conn| -> Result<CommunityView, DeskError> {
+            let id = communities::create(conn, &stage.actor, &new, now)?.id;
+            for person in people.iter().filter(|person| belongs(person)) {
+                let is_admin = person.email.as_deref() == Some(admin);
+                let seat = if is_admin { Seat::Admin } else { Seat::Member };
+                communities::put_member(conn, &stage.actor, &id, &person.id, seat, now)?;
+            }
+            communities::show(conn, &stage.actor, &id)
+        })
+    };
+    let everybody = found("Fernwood", "ingrid.solheim@fernwood.example", &|_| true)?;
+    let lab = found(
+        "Optics Lab",
+        "kwabena.oseimensah@fernwood.example",
+        &|one| one.department.as_deref() == Some("Engineering"),
+    )?;
+    for one in [&everybody, &lab] {
+        tell.claim(
+            one.members > 0 && one.admins == 1,
+            &format!(
+                "{}: {} members and {} admin",
+                one.name, one.members, one.admins
+            ),
+        );
+    }
+    Ok((everybody, lab))
+}
+
+pub(super) async fn arm(stage: &Stage, tell: &Teller<'_>) -> Result<(), Failure> {
+    tell.step("Armed: from now on newcomers are welcomed").await;
+    let now = stage.now();
+    let armed = stage.write(|conn| organizations::arm(conn, &stage.actor, ORGANIZATION, now))?;
+    tell.claim(
+        armed.organization.armed && armed.messages_due == 0 && look::deliveries(stage)? == 0,
+        &format!(
+            "{} people were there before: {} messages due",
+            armed.people, armed.messages_due
+        ),
+    );
+    Ok(())
+}
+
+fn publish_welcome(stage: &Stage) -> Result<(), Failure> {
+    let now = stage.now();
+    stage.write(|conn| {
+        let trigger = NewTrigger::parse(&company::welcome(), Policy::default())
+            .map_err(DeskError::Problems)?;
+        let row = TriggerRow::new(new_id("trigger"), &trigger, now)?;
+        store::create(conn, &row)?;
+        Ok(())
+    })
+}

@@ -1,0 +1,102 @@
+//! `rollcall doctor`: looks at everything an installation stands on and says what to do.
+
+use secrecy::ExposeSecret;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::DatabaseUrl;
+use crate::desk::doctor::{self, Check, Setup, Verdict};
+use crate::workos::Secrets;
+
+use super::database;
+use super::output::plain;
+use super::shown;
+use super::{Context, Exit, Failure};
+
+/// Look whether everything is well, and say what to do where it is not; changes nothing
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Ends with 1 when something is broken; a warning is no failure.
+
+Examples:
+  rollcall doctor
+  rollcall doctor --json | jq '.[] | select(.result != \"ok\")'"
+)]
+pub struct Args {}
+
+/// Looks, and tells.
+pub fn run(_: &Args, context: &Context) -> Result<Exit, Failure> {
+    let config = context.config()?;
+    let checks = examine(&config)?;
+    let out = &context.output;
+    if out.is_json() {
+        out.json(&checks);
+    } else {
+        let rows = checks.iter().map(|check| {
+            vec![
+                check.name.into(),
+                shown::state(word(check.result)),
+                check.finding.as_str().into(),
+            ]
+        });
+        out.table(&["part", "is", "finding"], rows.collect());
+        for check in &checks {
+            if let Some(advice) = &check.advice {
+                out.note(format!("{}: {}", check.name, plain(advice)));
+            }
+        }
+    }
+    let broken = checks.iter().any(|check| check.result == Verdict::Fail);
+    Ok(if broken { Exit::SomeFailed } else { Exit::Done })
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Ok => "ok",
+        Verdict::Warn => "warn",
+        Verdict::Fail => "fail",
+    }
+}
+
+fn setup_of(config: &Config) -> Result<Setup, Failure> {
+    let secrets = config.webhook.secrets.as_ref().map(|secrets| {
+        Secrets::parse(secrets.expose_secret())
+            .map(|all| all.labels().count())
+            .map_err(|why| why.to_string())
+    });
+    let sqlite_file = match DatabaseUrl::parse(&config.database.url)? {
+        DatabaseUrl::Sqlite(path) => Some(path),
+        DatabaseUrl::Postgres(_) => None,
+    };
+    Ok(Setup {
+        webhook_secrets: secrets,
+        tolerance: config.webhook.tolerance,
+        mail: config.mail.smtp_url.is_some() && config.mail.from.is_some(),
+        sqlite_file,
+    })
+}
+
+fn examine(config: &Config) -> Result<Vec<Check>, Failure> {
+    let setup = setup_of(config)?;
+    let mut checks = doctor::of_setup(&setup);
+    let db = match database::open_any(config) {
+        Ok(db) => db,
+        Err(why) => {
+            let advice = why.hint.unwrap_or_else(|| {
+                "check DATABASE_URL, and that the server is up and lets this machine in".to_owned()
+            });
+            checks.push(Check::fail("database", why.message, advice));
+            return Ok(checks);
+        }
+    };
+    let place = format!("{:?}", db.url());
+    checks.push(doctor::reachable(db.backend(), &place));
+    let migrations = doctor::of_migrations(&database::state_of(&db)?);
+    let ours = migrations.result == Verdict::Ok;
+    checks.push(migrations);
+    if ours {
+        let now = Clock::System.now();
+        checks.extend(db.read(|conn| doctor::of_database(conn, &setup, now))?);
+    }
+    Ok(checks)
+}

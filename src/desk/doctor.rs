@@ -1,0 +1,361 @@
+//! `rollcall doctor`: looks at everything an installation stands on and says of each part whether
+//! it is well, what was found, and what to do. Changes nothing.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::clock::Timestamp;
+use crate::db::{Backend, Conn, MigrationState, health};
+use crate::outbox;
+use crate::people::processes;
+use crate::triggers::definition::{Channel, Status};
+use crate::triggers::{deliveries, store};
+
+use super::DeskError;
+
+/// An event that waits longer than this is worth a look.
+const OLD: Duration = Duration::from_secs(60);
+/// And longer than this is a standstill.
+const VERY_OLD: Duration = Duration::from_secs(15 * 60);
+/// Clocks may differ so much.
+const CLOCKS_APART: Duration = Duration::from_secs(5);
+/// Below these the disk is nearly full.
+const LITTLE_SPACE: u64 = 1024 * 1024 * 1024;
+const NO_SPACE: u64 = 100 * 1024 * 1024;
+/// Triggers looked at for e-mail steps.
+const MOST_TRIGGERS: i64 = 1_000;
+
+/// How a part is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Well.
+    Ok,
+    /// Worth a look.
+    Warn,
+    /// Broken.
+    Fail,
+}
+
+/// One part that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// The part.
+    pub name: &'static str,
+    /// How it is.
+    pub result: Verdict,
+    /// What was found.
+    pub finding: String,
+    /// What to do, where there is something to do.
+    pub advice: Option<String>,
+}
+
+impl Check {
+    /// A part that is well.
+    pub fn ok(name: &'static str, finding: impl Into<String>) -> Self {
+        Self {
+            name,
+            result: Verdict::Ok,
+            finding: finding.into(),
+            advice: None,
+        }
+    }
+
+    /// A part that is worth a look.
+    pub fn warn(name: &'static str, finding: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self {
+            result: Verdict::Warn,
+            advice: Some(advice.into()),
+            ..Self::ok(name, finding)
+        }
+    }
+
+    /// A part that is broken.
+    pub fn fail(name: &'static str, finding: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self {
+            result: Verdict::Fail,
+            ..Self::warn(name, finding, advice)
+        }
+    }
+}
+
+/// What the configuration says, as far as it is looked at.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    /// How many webhook secrets there are, or why they cannot be read; `None`: there is none.
+    pub webhook_secrets: Option<Result<usize, String>>,
+    /// How far a signature's time may lie from ours.
+    pub tolerance: Duration,
+    /// Whether mail can be sent.
+    pub mail: bool,
+    /// Where the SQLite file is.
+    pub sqlite_file: Option<PathBuf>,
+}
+
+/// What can be told without the database.
+pub fn of_setup(setup: &Setup) -> Vec<Check> {
+    let mut checks = vec![webhook_secret(setup), tolerance(setup.tolerance)];
+    if let Some(file) = &setup.sqlite_file {
+        checks.push(disk(file));
+    }
+    checks
+}
+
+fn webhook_secret(setup: &Setup) -> Check {
+    let name = "webhook secret";
+    match &setup.webhook_secrets {
+        Some(Ok(1)) => Check::ok(name, "one secret verifies what WorkOS sends"),
+        Some(Ok(count)) => Check::ok(name, format!("{count} secrets verify at once: a rotation")),
+        Some(Err(why)) => Check::fail(
+            name,
+            format!("WORKOS_WEBHOOK_SECRET cannot be read: {why}"),
+            "write one secret, or several with commas between them, each perhaps as label:secret",
+        ),
+        None => Check::fail(
+            name,
+            "WORKOS_WEBHOOK_SECRET is not set: `serve` will not start",
+            "copy the endpoint's signing secret from the WorkOS dashboard (Developer, Webhooks)",
+        ),
+    }
+}
+
+/// A tolerance of 300,000 seconds was meant in milliseconds; one below ten seconds refuses honest
+/// deliveries whenever a clock or the network is slow.
+fn tolerance(tolerance: Duration) -> Check {
+    let name = "signature tolerance";
+    let seconds = tolerance.as_secs();
+    let finding = format!("a signature may be {seconds} s old or ahead");
+    match seconds {
+        0..=9 => Check::warn(
+            name,
+            finding,
+            "ROLLCALL_SIGNATURE_TOLERANCE is in seconds: below 10 honest deliveries are refused when clocks differ; 300 is usual",
+        ),
+        10..=86_400 => Check::ok(name, finding),
+        _ => Check::warn(
+            name,
+            finding,
+            "ROLLCALL_SIGNATURE_TOLERANCE is in seconds: was this meant in milliseconds? 300 is usual",
+        ),
+    }
+}
+
+fn disk(file: &Path) -> Check {
+    let name = "disk space";
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let advice = "make room, or move the database: when the disk is full, WorkOS is told to come again and nothing is applied";
+    match health::disk_space(folder) {
+        Ok(room) => {
+            let megabytes = room.free / (1024 * 1024);
+            let finding = format!("{megabytes} MiB free where the SQLite file lies");
+            match room.free {
+                free if free < NO_SPACE => Check::fail(name, finding, advice),
+                free if free < LITTLE_SPACE => Check::warn(name, finding, advice),
+                _ => Check::ok(name, finding),
+            }
+        }
+        Err(why) => Check::fail(
+            name,
+            format!("the folder {} cannot be looked at: {why}", folder.display()),
+            "create it, writable for the user that runs Rollcall",
+        ),
+    }
+}
+
+/// What the database says of its migrations.
+pub fn of_migrations(state: &MigrationState) -> Check {
+    let name = "migrations";
+    if !state.unknown.is_empty() {
+        return Check::fail(
+            name,
+            format!(
+                "the database has {} that this version does not know",
+                state.unknown.join(", ")
+            ),
+            "a newer Rollcall wrote it: start that version, or restore a backup from before the upgrade",
+        );
+    }
+    if !state.pending.is_empty() {
+        return Check::fail(
+            name,
+            format!("not run yet: {}", state.pending.join(", ")),
+            "run `rollcall migrate` (on SQLite `serve` does it by itself)",
+        );
+    }
+    Check::ok(name, "the database is up to this version")
+}
+
+/// What a database with our tables tells.
+pub fn of_database(
+    conn: &mut Conn,
+    setup: &Setup,
+    now: Timestamp,
+) -> Result<Vec<Check>, DeskError> {
+    let mut checks = vec![durability(conn)?];
+    checks.extend(clock(conn, now)?);
+    checks.extend(queue(conn, now)?);
+    checks.push(worker(conn, now)?);
+    checks.push(messages(conn, now)?);
+    checks.push(mail(conn, setup)?);
+    Ok(checks)
+}
+
+fn durability(conn: &mut Conn) -> Result<Check, DeskError> {
+    let name = "durability";
+    let all = health::durability(conn)?;
+    let told = |one: &health::Durability| format!("{}={}", one.setting, one.value);
+    let bad: Vec<&health::Durability> = all.iter().filter(|one| !one.enough).collect();
+    if bad.is_empty() {
+        let all: Vec<String> = all.iter().map(told).collect();
+        return Ok(Check::ok(name, all.join(", ")));
+    }
+    let findings: Vec<String> = bad.iter().map(|one| told(one)).collect();
+    let advice: Vec<&str> = bad.iter().map(|one| one.advice).collect();
+    Ok(Check::fail(name, findings.join(", "), advice.join("; ")))
+}
+
+fn clock(conn: &mut Conn, now: Timestamp) -> Result<Option<Check>, DeskError> {
+    let name = "clock";
+    let Some(theirs) = health::server_now(conn)? else {
+        let sane = now > Timestamp::parse("2025-01-01").unwrap_or_default();
+        let advice = "set the clock: signatures are judged by it";
+        return Ok((!sane).then(|| Check::fail(name, format!("this machine says {now}"), advice)));
+    };
+    let apart = now.since(theirs).max(theirs.since(now));
+    let finding = format!("{} ms from the database server's", apart.as_millis());
+    Ok(Some(if apart > CLOCKS_APART {
+        let advice = "set both clocks by NTP: signatures and leases are judged by ours";
+        Check::warn(name, finding, advice)
+    } else {
+        Check::ok(name, finding)
+    }))
+}
+
+fn queue(conn: &mut Conn, now: Timestamp) -> Result<Vec<Check>, DeskError> {
+    let stats = outbox::queue_stats(conn)?;
+    let age = stats
+        .oldest_ready
+        .map(|oldest| now.since(oldest))
+        .unwrap_or_default();
+    let waiting = format!(
+        "{} waiting, the oldest for {} s",
+        stats.ready,
+        age.as_secs()
+    );
+    let advice = "is `rollcall serve` or `rollcall work` running? `rollcall events list --state ready` shows them";
+    let queue = match age {
+        age if age > VERY_OLD => Check::fail("queue", waiting, advice),
+        age if age > OLD => Check::warn("queue", waiting, advice),
+        _ => Check::ok("queue", waiting),
+    };
+    let parked = format!("{} given up, {} held", stats.parked, stats.held);
+    let parked = if stats.parked + stats.held > 0 {
+        Check::warn(
+            "parked events",
+            parked,
+            "`rollcall events list --state parked` shows them; replay or discard each",
+        )
+    } else {
+        Check::ok("parked events", parked)
+    };
+    Ok(vec![queue, parked])
+}
+
+fn worker(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError> {
+    let name = "worker";
+    let advice =
+        "start `rollcall serve` or `rollcall work`: events are stored, and nothing applies them";
+    Ok(match processes::last_worker_heartbeat(conn)? {
+        None => Check::warn(name, "none is at work", advice),
+        Some(beat) => {
+            let silent = now.since(beat);
+            let finding = format!("last heard from {} s ago", silent.as_secs());
+            if silent > processes::SILENT_AFTER {
+                Check::warn(name, finding, advice)
+            } else {
+                Check::ok(name, finding)
+            }
+        }
+    })
+}
+
+fn messages(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError> {
+    let name = "messages";
+    let stats = deliveries::delivery_stats(conn, now)?;
+    let finding = format!(
+        "{} due, {} failed, {} unknown",
+        stats.due, stats.failed, stats.unknown
+    );
+    Ok(if stats.failed + stats.unknown > 0 {
+        Check::warn(
+            name,
+            finding,
+            "`rollcall deliveries list --state failed` (or unknown) says why; look whether it arrived, then retry it",
+        )
+    } else {
+        Check::ok(name, finding)
+    })
+}
+
+fn mail(conn: &mut Conn, setup: &Setup) -> Result<Check, DeskError> {
+    let name = "mail";
+    if setup.mail {
+        return Ok(Check::ok(name, "a mail server is configured"));
+    }
+    let mut wanting = 0_usize;
+    for row in store::list(conn, None, None, MOST_TRIGGERS)? {
+        let definition = row.read()?;
+        let mails = definition
+            .steps
+            .iter()
+            .any(|step| step.channel == Channel::Email);
+        wanting += usize::from(mails && definition.status == Status::Published);
+    }
+    Ok(if wanting > 0 {
+        Check::fail(
+            name,
+            format!("{wanting} published triggers send e-mail, and no mail server is configured"),
+            "set ROLLCALL_SMTP_URL and ROLLCALL_MAIL_FROM",
+        )
+    } else {
+        Check::ok(name, "no mail server, and no published trigger wants one")
+    })
+}
+
+/// What a database that answers is told as.
+pub fn reachable(backend: Backend, place: &str) -> Check {
+    let kind = match backend {
+        Backend::Sqlite => "SQLite",
+        Backend::Postgres => "PostgreSQL",
+    };
+    Check::ok("database", format!("{kind} answers ({place})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tolerance_that_was_meant_in_milliseconds_is_found() {
+        let judged = |seconds| tolerance(Duration::from_secs(seconds)).result;
+        assert_eq!(judged(300), Verdict::Ok);
+        assert_eq!(judged(5), Verdict::Warn);
+        assert_eq!(judged(300_000), Verdict::Warn);
+    }
+
+    #[test]
+    fn without_a_webhook_secret_nothing_can_be_received() {
+        let check = webhook_secret(&Setup::default());
+        assert_eq!(check.result, Verdict::Fail);
+        assert!(
+            check
+                .advice
+                .is_some_and(|advice| advice.contains("dashboard"))
+        );
+    }
+}

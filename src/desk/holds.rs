@@ -1,0 +1,272 @@
+//! Holds at the desk: list, show, approve, reject; and the decision about a deleted directory. Of
+//! two operators at once, one decides and the other is told who did.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::outbox;
+use crate::people::holds::{self, Hold};
+use crate::people::{directories, profiles};
+use crate::worker;
+
+use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
+
+/// Which holds.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the parameters of the API")]
+pub struct HoldQuery {
+    pub organization_id: Option<String>,
+    /// `open`, `approved` or `rejected`; all when nothing is said.
+    pub state: Option<String>,
+    pub limit: Option<i64>,
+    pub cursor: Option<String>,
+}
+
+/// A hold as shown.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct HoldView {
+    pub id: String,
+    pub organization_id: String,
+    pub kind: String,
+    pub directory_id: Option<String>,
+    pub state: String,
+    pub reason: String,
+    /// How many people wait, and how many were removed before it tripped.
+    pub waiting: usize,
+    pub applied: usize,
+    pub opened_at: Timestamp,
+    pub decided_at: Option<Timestamp>,
+    pub decided_by: Option<String>,
+}
+
+/// A hold and whom it is about.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct HoldDetail {
+    #[serde(flatten)]
+    pub hold: HoldView,
+    pub people: Vec<HeldPerson>,
+}
+
+/// Somebody a hold is about.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct HeldPerson {
+    pub profile_id: String,
+    pub display_name: Option<String>,
+    pub status: Option<String>,
+    pub event_id: String,
+    /// Removed already when the hold tripped.
+    pub applied: bool,
+    pub held_at: Timestamp,
+}
+
+/// A page of holds, newest first.
+pub fn list(
+    conn: &mut Conn,
+    actor: &Actor,
+    query: &HoldQuery,
+) -> Result<Page<HoldView>, DeskError> {
+    actor.require(Role::Viewer)?;
+    let limit = limit_of(query.limit)?;
+    let organization = actor.scope(query.organization_id.as_deref())?;
+    let before = query
+        .cursor
+        .as_deref()
+        .map(Cursor::parse)
+        .transpose()?
+        .map(|cursor| (cursor.at, cursor.id));
+    let rows = holds::list(
+        conn,
+        organization.as_deref(),
+        query.state.as_deref(),
+        before,
+        limit + 1,
+    )?;
+    let page = Page::cut(rows, limit, |row| Cursor {
+        at: row.opened_at,
+        id: row.id.clone(),
+    });
+    let next_cursor = page.next_cursor;
+    let data = page
+        .data
+        .into_iter()
+        .map(|row| view(conn, row))
+        .collect::<Result<_, _>>()?;
+    Ok(Page { data, next_cursor })
+}
+
+fn view(conn: &mut Conn, row: Hold) -> Result<HoldView, DeskError> {
+    let items = holds::items(conn, &row.id)?;
+    let applied = items.iter().filter(|item| item.applied).count();
+    Ok(HoldView {
+        waiting: items.len() - applied,
+        applied,
+        id: row.id,
+        organization_id: row.organization_id,
+        kind: row.kind,
+        directory_id: row.directory_id,
+        state: row.state,
+        reason: row.reason,
+        opened_at: row.opened_at,
+        decided_at: row.decided_at,
+        decided_by: row.decided_by,
+    })
+}
+
+fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Hold, DeskError> {
+    holds::find(conn, id)?
+        .filter(|row| actor.may_see(Some(&row.organization_id)))
+        .ok_or_else(|| DeskError::not_found("hold", id))
+}
+
+/// One hold with its people.
+pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<HoldDetail, DeskError> {
+    actor.require(Role::Viewer)?;
+    let row = seen(conn, actor, id)?;
+    let items = holds::items(conn, id)?;
+    let ids: Vec<String> = items.iter().map(|item| item.profile_id.clone()).collect();
+    let people = profiles::load(conn, &ids)?;
+    let people = items
+        .into_iter()
+        .map(|item| {
+            let person = people.get(&item.profile_id);
+            HeldPerson {
+                display_name: person.map(|person| person.display_name.clone()),
+                status: person.map(|person| person.status.clone()),
+                profile_id: item.profile_id,
+                event_id: item.event_id,
+                applied: item.applied,
+                held_at: item.held_at,
+            }
+        })
+        .collect();
+    Ok(HoldDetail {
+        hold: view(conn, row)?,
+        people,
+    })
+}
+
+/// Lets everything that waits be applied.
+pub fn approve(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    now: Timestamp,
+) -> Result<HoldDetail, DeskError> {
+    let hold = take(conn, actor, id, "approved", now)?;
+    if hold.kind == holds::DIRECTORY_DELETED {
+        if let Some(directory) = &hold.directory_id {
+            worker::end_directory(conn, directory, &actor.name, now)?;
+        }
+    } else {
+        let waiting = events(conn, id, false)?;
+        outbox::release(conn, &waiting, &actor.name, now)?;
+    }
+    show(conn, actor, id)
+}
+
+/// Takes everything back: what waits is not applied, what was applied is undone with memberships,
+/// admin seats and cancelled messages (R41).
+pub fn reject(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    now: Timestamp,
+) -> Result<HoldDetail, DeskError> {
+    let hold = take(conn, actor, id, "rejected", now)?;
+    if hold.kind != holds::DIRECTORY_DELETED {
+        let waiting = events(conn, id, false)?;
+        outbox::reject(conn, &waiting, &actor.name, now)?;
+        let applied = events(conn, id, true)?;
+        worker::take_back(conn, &hold.organization_id, &applied, &actor.name, now)?;
+        outbox::reject(conn, &applied, &actor.name, now)?;
+    }
+    show(conn, actor, id)
+}
+
+/// Closes an open hold in the actor's name.
+fn take(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    state: &str,
+    now: Timestamp,
+) -> Result<Hold, DeskError> {
+    actor.require(Role::Operator)?;
+    let hold = seen(conn, actor, id)?;
+    outbox::lock_part(conn, outbox::part_of(&hold.organization_id))?;
+    if !holds::decide(conn, id, state, &actor.name, now)? {
+        let by = hold
+            .decided_by
+            .unwrap_or_else(|| "somebody else".to_owned());
+        return Err(DeskError::Conflict(format!(
+            "hold {id} was decided already, by {by}"
+        )));
+    }
+    audit(
+        conn,
+        actor,
+        &format!("hold.{state}"),
+        id,
+        Some(&hold.organization_id),
+        None,
+        now,
+    )?;
+    Ok(hold)
+}
+
+fn events(conn: &mut Conn, hold: &str, applied: bool) -> Result<Vec<String>, DeskError> {
+    let items = holds::items(conn, hold)?;
+    Ok(items
+        .into_iter()
+        .filter(|item| item.applied == applied)
+        .map(|item| item.event_id)
+        .collect())
+}
+
+/// What to do with the people of a deleted directory (R36).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Everybody whom no other directory speaks for is removed.
+    RemoveAll,
+    /// They stay; from now on log-ins update them.
+    Keep,
+    /// They stay; the new directory will speak for them.
+    Relink,
+}
+
+/// Decides about the people of a deleted directory.
+pub fn decide_directory(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    decision: Decision,
+    now: Timestamp,
+) -> Result<HoldDetail, DeskError> {
+    actor.require(Role::Operator)?;
+    let directory = directories::load(conn, &[id.to_owned()])?
+        .remove(id)
+        .filter(|one| actor.may_see(Some(&one.organization_id)))
+        .ok_or_else(|| DeskError::not_found("directory", id))?;
+    let hold = holds::open_of(
+        conn,
+        &directory.organization_id,
+        holds::DIRECTORY_DELETED,
+        Some(id),
+    )?
+    .ok_or_else(|| {
+        DeskError::Conflict(format!(
+            "nothing is to be decided about directory {id}: it is {}",
+            directory.state
+        ))
+    })?;
+    match decision {
+        Decision::RemoveAll => approve(conn, actor, &hold.id, now),
+        Decision::Keep | Decision::Relink => reject(conn, actor, &hold.id, now),
+    }
+}

@@ -1,0 +1,297 @@
+//! Triggers at the desk: created, replaced, deleted, and tried on a real person without sending
+//! anything. A web address in a step may hold a secret in its path (a Slack incoming webhook does):
+//! those who may only look see its host.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::clock::Timestamp;
+use crate::db::{Conn, DbError, new_id};
+use crate::people::profiles::ProfileRow;
+use crate::people::surroundings::Surroundings;
+use crate::triggers::channels::Message;
+use crate::triggers::definition::{NewTrigger, Recipient, Step};
+use crate::triggers::sender::{compose, recipient_of, shown_recipient, variables};
+use crate::triggers::store::{self, TriggerRow};
+
+pub use crate::triggers::definition::Policy;
+
+use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
+
+/// Which triggers.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the parameters of the API")]
+pub struct TriggerQuery {
+    pub organization_id: Option<String>,
+    pub limit: Option<i64>,
+    pub cursor: Option<String>,
+}
+
+/// A trigger as shown: `organization_id, name, on, when, status, steps` and what we add.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct TriggerView {
+    pub id: String,
+    #[serde(flatten)]
+    pub definition: NewTrigger,
+    pub version: i32,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// What a trigger would do for one person.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct PreviewView {
+    pub trigger_id: String,
+    pub profile_id: String,
+    /// Whether the person fits the trigger's condition.
+    pub matches: bool,
+    pub steps: Vec<StepPreview>,
+}
+
+/// One message, filled in for one person.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct StepPreview {
+    pub step: usize,
+    pub channel: &'static str,
+    /// To whom or where; null while the address is not known.
+    pub recipient: Option<String>,
+    pub subject: Option<String>,
+    pub text: Option<String>,
+    pub html: Option<String>,
+    /// The body of a webhook.
+    pub payload: Option<Value>,
+    /// Why there would be no message.
+    pub problem: Option<String>,
+}
+
+/// A page of triggers, newest first.
+pub fn list(
+    conn: &mut Conn,
+    actor: &Actor,
+    query: &TriggerQuery,
+) -> Result<Page<TriggerView>, DeskError> {
+    actor.require(Role::Viewer)?;
+    let limit = limit_of(query.limit)?;
+    let organization = actor.scope(query.organization_id.as_deref())?;
+    let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
+    let before = cursor.map(|cursor| (cursor.at, cursor.id));
+    let rows = store::list(conn, organization.as_deref(), before, limit + 1)?;
+    let page = Page::cut(rows, limit, |row| Cursor {
+        at: row.created_at,
+        id: row.id.clone(),
+    });
+    let next_cursor = page.next_cursor;
+    let data = page
+        .data
+        .into_iter()
+        .map(|row| view(row, actor))
+        .collect::<Result<_, _>>()?;
+    Ok(Page { data, next_cursor })
+}
+
+fn view(row: TriggerRow, actor: &Actor) -> Result<TriggerView, DeskError> {
+    let mut definition = row.read()?;
+    if actor.require(Role::Operator).is_err() {
+        definition.steps.iter_mut().for_each(mask);
+    }
+    Ok(TriggerView {
+        definition,
+        id: row.id,
+        version: row.version,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    })
+}
+
+fn mask(step: &mut Step) {
+    if let Recipient::Url(url) = &step.to {
+        step.to = Recipient::Url(shown_recipient(&step.to, url).to_owned());
+    }
+}
+
+fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<TriggerRow, DeskError> {
+    store::find(conn, id)?
+        .filter(|row| actor.may_see(Some(&row.organization_id)))
+        .ok_or_else(|| DeskError::not_found("trigger", id))
+}
+
+/// One trigger.
+pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<TriggerView, DeskError> {
+    actor.require(Role::Viewer)?;
+    let row = seen(conn, actor, id)?;
+    view(row, actor)
+}
+
+/// Creates a trigger from the body of `POST /v1/triggers`.
+pub fn create(
+    conn: &mut Conn,
+    actor: &Actor,
+    body: &Value,
+    policy: Policy,
+    now: Timestamp,
+) -> Result<TriggerView, DeskError> {
+    actor.require(Role::Operator)?;
+    let definition = NewTrigger::parse(body, policy).map_err(DeskError::Problems)?;
+    actor.scope(Some(&definition.organization_id))?;
+    let row = TriggerRow::new(new_id("trigger"), &definition, now)?;
+    if !store::create(conn, &row)? {
+        return Err(taken(&row.name));
+    }
+    note(conn, actor, "trigger.created", &row, now)?;
+    show(conn, actor, &row.id)
+}
+
+/// Replaces a trigger; the body is a whole one, of the same organization. Its version grows.
+pub fn update(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    body: &Value,
+    policy: Policy,
+    now: Timestamp,
+) -> Result<TriggerView, DeskError> {
+    actor.require(Role::Operator)?;
+    let old = seen(conn, actor, id)?;
+    let definition = NewTrigger::parse(body, policy).map_err(DeskError::Problems)?;
+    if definition.organization_id != old.organization_id {
+        return Err(DeskError::Invalid(format!(
+            "organization_id is {}, and the trigger belongs to {}: create another trigger there instead",
+            definition.organization_id, old.organization_id
+        )));
+    }
+    let row = TriggerRow::new(old.id, &definition, now)?;
+    store::update(conn, &row).map_err(|error| taken_or(error, &row.name))?;
+    note(conn, actor, "trigger.updated", &row, now)?;
+    show(conn, actor, id)
+}
+
+/// Deletes a trigger; what it made due and has not left is cancelled when its time comes. Answers it
+/// as it was.
+pub fn delete(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    now: Timestamp,
+) -> Result<TriggerView, DeskError> {
+    actor.require(Role::Operator)?;
+    let row = seen(conn, actor, id)?;
+    store::delete(conn, id)?;
+    note(conn, actor, "trigger.deleted", &row, now)?;
+    view(row, actor)
+}
+
+/// What each step would say to one person, now; nothing is sent.
+pub fn preview(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    profile_id: &str,
+    now: Timestamp,
+) -> Result<PreviewView, DeskError> {
+    actor.require(Role::Viewer)?;
+    let row = seen(conn, actor, id)?;
+    let profile = super::profiles::seen(conn, actor, profile_id)?;
+    if profile.organization_id != row.organization_id {
+        return Err(DeskError::Conflict(format!(
+            "profile {profile_id} belongs to organization {}, the trigger to {}: choose somebody of its own organization",
+            profile.organization_id, row.organization_id
+        )));
+    }
+    let definition = row.read()?;
+    let surroundings = Surroundings::of(conn, &[profile_id.to_owned()])?;
+    let vars = variables(&profile);
+    let matches = definition
+        .when
+        .as_ref()
+        .is_none_or(|when| when.matches(&surroundings.facts(profile_id, &vars)));
+    let steps = definition.steps.iter().enumerate();
+    Ok(PreviewView {
+        trigger_id: row.id.clone(),
+        profile_id: profile_id.to_owned(),
+        matches,
+        steps: steps
+            .map(|(place, step)| step_preview(&definition, place, step, &profile, now))
+            .collect(),
+    })
+}
+
+fn step_preview(
+    definition: &NewTrigger,
+    place: usize,
+    step: &Step,
+    profile: &ProfileRow,
+    now: Timestamp,
+) -> StepPreview {
+    let mut shown = StepPreview {
+        step: place,
+        channel: step.channel.name(),
+        recipient: None,
+        subject: None,
+        text: None,
+        html: None,
+        payload: None,
+        problem: None,
+    };
+    match message_for(definition, step, profile, now) {
+        Ok(message) => {
+            shown.recipient = Some(shown_recipient(&step.to, &message.recipient).to_owned());
+            shown.subject = message.subject;
+            shown.text = message.payload.is_none().then_some(message.text);
+            shown.html = message.html;
+            shown.payload = message.payload;
+        }
+        Err(problem) => shown.problem = Some(problem),
+    }
+    shown
+}
+
+/// The message a step makes for one person, or why there is none.
+pub(super) fn message_for(
+    definition: &NewTrigger,
+    step: &Step,
+    profile: &ProfileRow,
+    now: Timestamp,
+) -> Result<Message, String> {
+    let vars = variables(profile);
+    let recipient = recipient_of(&step.to, &vars)
+        .ok_or_else(|| format!("the {} has no e-mail address yet", step.to))?;
+    compose("preview", None, step, &definition.on, recipient, &vars, now)
+        .map_err(|error| error.to_string())
+}
+
+fn note(
+    conn: &mut Conn,
+    actor: &Actor,
+    act: &str,
+    row: &TriggerRow,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let organization = Some(row.organization_id.as_str());
+    audit(
+        conn,
+        actor,
+        act,
+        &row.id,
+        organization,
+        Some(&row.name),
+        now,
+    )
+}
+
+fn taken(name: &str) -> DeskError {
+    DeskError::Conflict(format!(
+        "the organization has a trigger named {name:?} already; choose another name, or replace that one"
+    ))
+}
+
+fn taken_or(error: diesel::result::Error, name: &str) -> DeskError {
+    use diesel::result::{DatabaseErrorKind, Error};
+    match error {
+        Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => taken(name),
+        other => other.into(),
+    }
+}

@@ -1,0 +1,65 @@
+//! `/v1/profiles` and `/v1/access`.
+
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::{HttpResponse, web};
+
+use crate::desk::access::{self, AccessQuery};
+use crate::desk::profiles::{self, ProfileQuery};
+
+use super::super::{HttpState, Problem};
+use super::Caller;
+
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    config
+        .route("/profiles", web::get().to(list))
+        .route("/profiles/{id}", web::get().to(show))
+        .route("/profiles/{id}/history", web::get().to(chain))
+        .route("/access", web::get().to(may_enter));
+}
+
+async fn list(
+    caller: Caller,
+    query: web::Query<ProfileQuery>,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    let page = state
+        .read(move |conn| profiles::list(conn, &caller.0, &query))
+        .await?;
+    Ok(HttpResponse::Ok().json(page))
+}
+
+async fn show(
+    caller: Caller,
+    id: web::Path<String>,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    let one = state
+        .read(move |conn| profiles::show(conn, &caller.0, &id))
+        .await?;
+    Ok(HttpResponse::Ok().json(one))
+}
+
+async fn chain(
+    caller: Caller,
+    id: web::Path<String>,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    let all = state
+        .read(move |conn| profiles::history(conn, &caller.0, &id))
+        .await?;
+    Ok(HttpResponse::Ok().json(all))
+}
+
+/// Never kept by anybody: a removal must be seen in seconds (promise 3).
+async fn may_enter(
+    caller: Caller,
+    query: web::Query<AccessQuery>,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    let answer = state
+        .read(move |conn| access::access(conn, &caller.0, &query))
+        .await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(answer))
+}

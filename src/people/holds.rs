@@ -1,0 +1,243 @@
+//! Holds: batches of removals that wait for an operator, and whom they are about.
+
+use std::collections::BTreeSet;
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+
+use crate::clock::Timestamp;
+use crate::db::schema::{changes, hold_items, holds, outbox, profiles};
+use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
+use crate::roll::guard::SUSPEND_AFTER;
+
+/// A hold's row.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Insertable, Selectable)]
+#[diesel(table_name = holds, treat_none_as_default_value = false)]
+#[allow(missing_docs, reason = "the columns are described in the migrations")]
+pub struct Hold {
+    pub id: String,
+    pub organization_id: String,
+    pub kind: String,
+    pub directory_id: Option<String>,
+    pub state: String,
+    pub reason: String,
+    pub opened_at: Timestamp,
+    pub last_at: Timestamp,
+    pub decided_at: Option<Timestamp>,
+    pub decided_by: Option<String>,
+}
+
+/// Somebody a hold is about.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Insertable, Selectable)]
+#[diesel(table_name = hold_items, treat_none_as_default_value = false)]
+#[allow(missing_docs, reason = "the columns are described in the migrations")]
+pub struct HoldItem {
+    pub hold_id: String,
+    pub event_id: String,
+    pub profile_id: String,
+    pub applied: bool,
+    pub held_at: Timestamp,
+}
+
+/// Too many removals within an hour.
+pub const REMOVALS: &str = "removals";
+/// A directory was deleted.
+pub const DIRECTORY_DELETED: &str = "directory_deleted";
+/// Waiting for an operator.
+pub const OPEN: &str = "open";
+
+/// A removal that was applied: who, by which event, and when that was received.
+#[derive(Debug, Clone)]
+pub struct Removal {
+    /// Whose.
+    pub profile_id: String,
+    /// By which event.
+    pub event_id: String,
+    /// When it came.
+    pub received_at: Timestamp,
+}
+
+/// The removals of an organization received after `since`, applied and held alike.
+pub fn recent_removals(
+    conn: &mut Conn,
+    organization: &str,
+    since: Timestamp,
+) -> QueryResult<Vec<Removal>> {
+    let applied: Vec<(String, String, Timestamp)> = on_backend!(conn, c => changes::table
+        .inner_join(outbox::table.on(outbox::event_id.nullable().eq(changes::event_id)))
+        .filter(changes::organization_id.eq(organization))
+        .filter(changes::what.eq("status"))
+        .filter(changes::new.eq("removed"))
+        .filter(changes::old.eq_any(["active", "on_leave"]))
+        .filter(changes::recorded_at.gt(since))
+        .filter(outbox::received_at.gt(since))
+        .select((changes::profile_id, outbox::event_id, outbox::received_at))
+        .load(c))?;
+    Ok(applied
+        .into_iter()
+        .map(|(profile_id, event_id, received_at)| Removal {
+            profile_id,
+            event_id,
+            received_at,
+        })
+        .collect())
+}
+
+/// When the held removals of an organization were received, after `since`.
+pub fn recent_held(
+    conn: &mut Conn,
+    organization: &str,
+    since: Timestamp,
+) -> QueryResult<Vec<Timestamp>> {
+    on_backend!(conn, c => hold_items::table
+        .inner_join(holds::table.on(holds::id.eq(hold_items::hold_id)))
+        .inner_join(outbox::table.on(outbox::event_id.eq(hold_items::event_id)))
+        .filter(holds::organization_id.eq(organization))
+        .filter(holds::kind.eq(REMOVALS))
+        .filter(holds::state.eq(OPEN))
+        .filter(hold_items::applied.eq(false))
+        .filter(outbox::received_at.gt(since))
+        .select(outbox::received_at)
+        .load(c))
+}
+
+/// How many people of an organization have access.
+pub fn headcount(conn: &mut Conn, organization: &str) -> QueryResult<usize> {
+    let count: i64 = on_backend!(conn, c => profiles::table
+        .filter(profiles::organization_id.eq(organization))
+        .filter(profiles::status.eq_any(["active", "on_leave"]))
+        .count()
+        .get_result(c))?;
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
+/// The open hold of that kind, if there is one.
+pub fn open_of(
+    conn: &mut Conn,
+    organization: &str,
+    kind: &str,
+    directory: Option<&str>,
+) -> QueryResult<Option<Hold>> {
+    on_backend!(conn, c => {
+        let mut query = holds::table
+            .filter(holds::organization_id.eq(organization))
+            .filter(holds::kind.eq(kind))
+            .filter(holds::state.eq(OPEN))
+            .into_boxed();
+        if let Some(directory) = directory {
+            query = query.filter(holds::directory_id.eq(directory));
+        }
+        query.first(c).optional()
+    })
+}
+
+/// Opens a hold.
+pub fn open(conn: &mut Conn, hold: &Hold) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::insert_into(holds::table).values(hold).execute(c))?;
+    Ok(())
+}
+
+/// Adds people to a hold; those that are in it stay as they are.
+pub fn add_items(conn: &mut Conn, items: &[HoldItem]) -> QueryResult<()> {
+    for chunk in items.chunks(ROWS_PER_STATEMENT) {
+        on_backend!(conn, c => diesel::insert_into(hold_items::table).values(chunk).on_conflict_do_nothing().execute(c))?;
+    }
+    Ok(())
+}
+
+/// Adds everybody with an active link in a directory to a hold, in one statement: it may be all of
+/// a large company.
+pub fn add_directory(
+    conn: &mut Conn,
+    hold: &str,
+    event: &str,
+    directory: &str,
+    now: Timestamp,
+) -> QueryResult<usize> {
+    let sql = "INSERT INTO hold_items (hold_id, event_id, profile_id, applied, held_at) \
+         SELECT DISTINCT $1, $2, l.profile_id, $3, $4 FROM links l JOIN profiles p ON p.id = l.profile_id \
+         WHERE l.directory_id = $5 AND l.state = 'active' AND p.status IN ('active', 'on_leave')";
+    on_backend!(conn, c => diesel::sql_query(sql)
+        .bind::<Text, _>(hold)
+        .bind::<Text, _>(event)
+        .bind::<diesel::sql_types::Bool, _>(false)
+        .bind::<BigInt, _>(now.micros())
+        .bind::<Text, _>(directory)
+        .execute(c))
+}
+
+/// One hold.
+pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<Hold>> {
+    on_backend!(conn, c => holds::table.find(id).first(c).optional())
+}
+
+/// Holds, newest first, from a cursor on.
+pub fn list(
+    conn: &mut Conn,
+    organization: Option<&str>,
+    state: Option<&str>,
+    before: Option<(Timestamp, String)>,
+    limit: i64,
+) -> QueryResult<Vec<Hold>> {
+    on_backend!(conn, c => {
+        let mut query = holds::table.order((holds::opened_at.desc(), holds::id.desc())).limit(limit).into_boxed();
+        if let Some(organization) = organization {
+            query = query.filter(holds::organization_id.eq(organization));
+        }
+        if let Some(state) = state {
+            query = query.filter(holds::state.eq(state));
+        }
+        if let Some((at, id)) = before {
+            query = query.filter(holds::opened_at.lt(at).or(holds::opened_at.eq(at).and(holds::id.lt(id))));
+        }
+        query.load(c)
+    })
+}
+
+/// Whom a hold is about, in the order they came.
+pub fn items(conn: &mut Conn, hold: &str) -> QueryResult<Vec<HoldItem>> {
+    on_backend!(conn, c => hold_items::table
+        .filter(hold_items::hold_id.eq(hold))
+        .order((hold_items::held_at, hold_items::event_id, hold_items::profile_id))
+        .load(c))
+}
+
+/// Closes a hold; false when somebody else did already.
+pub fn decide(
+    conn: &mut Conn,
+    id: &str,
+    state: &str,
+    by: &str,
+    now: Timestamp,
+) -> QueryResult<bool> {
+    let decided = on_backend!(conn, c => diesel::update(holds::table.filter(holds::id.eq(id)).filter(holds::state.eq(OPEN)))
+        .set((holds::state.eq(state), holds::decided_at.eq(now), holds::decided_by.eq(by)))
+        .execute(c))?;
+    Ok(decided > 0)
+}
+
+/// Events that an operator has approved: the guard lets them pass.
+pub fn approved(conn: &mut Conn, events: &[String]) -> QueryResult<BTreeSet<String>> {
+    let all: Vec<String> = on_backend!(conn, c => hold_items::table
+        .inner_join(holds::table.on(holds::id.eq(hold_items::hold_id)))
+        .filter(hold_items::event_id.eq_any(events))
+        .filter(holds::state.eq("approved"))
+        .select(hold_items::event_id)
+        .load(c))?;
+    Ok(all.into_iter().collect())
+}
+
+/// Those of the given people whose held removal has been undecided for too long: access is refused
+/// until somebody decides, seats are kept (R40).
+pub fn suspended(conn: &mut Conn, ids: &[String], now: Timestamp) -> QueryResult<BTreeSet<String>> {
+    let all: Vec<String> = on_backend!(conn, c => hold_items::table
+        .inner_join(holds::table.on(holds::id.eq(hold_items::hold_id)))
+        .filter(hold_items::profile_id.eq_any(ids))
+        .filter(hold_items::applied.eq(false))
+        .filter(hold_items::held_at.le(now.minus(SUSPEND_AFTER)))
+        .filter(holds::kind.eq(REMOVALS))
+        .filter(holds::state.eq(OPEN))
+        .select(hold_items::profile_id)
+        .load(c))?;
+    Ok(all.into_iter().collect())
+}

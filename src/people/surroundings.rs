@@ -1,0 +1,117 @@
+//! What conditions may ask about people beside their profile: groups, communities, directories.
+//! Groups follow the person: on a return under a new directory user id the edges of the old one
+//! carry over unless a newer event says otherwise (C5).
+
+use std::collections::BTreeMap;
+
+use diesel::QueryResult;
+
+use crate::conditions::Facts;
+use crate::db::Conn;
+use crate::roll::Edge;
+
+use super::profiles::LinkRow;
+use super::{communities, groups, profiles};
+
+/// Groups, communities and directories of people, by profile id.
+#[derive(Debug, Default)]
+pub struct Surroundings {
+    groups: BTreeMap<String, Vec<(String, String)>>,
+    communities: BTreeMap<String, Vec<(String, String)>>,
+    directories: BTreeMap<String, Vec<String>>,
+}
+
+impl Surroundings {
+    /// Loads them for the given profiles.
+    pub fn of(conn: &mut Conn, ids: &[String]) -> QueryResult<Self> {
+        let links = profiles::links_of(conn, ids)?;
+        let users: Vec<String> = links
+            .values()
+            .flatten()
+            .map(|link| link.directory_user_id.clone())
+            .collect();
+        let mut edges: BTreeMap<String, Vec<Edge>> = BTreeMap::new();
+        for edge in groups::edges_of_links(conn, &users)? {
+            edges
+                .entry(edge.directory_user_id.clone())
+                .or_default()
+                .push(edge);
+        }
+        let named: Vec<String> = edges
+            .values()
+            .flatten()
+            .map(|edge| edge.group_id.clone())
+            .collect();
+        let known = groups::load(conn, &named)?;
+        let mut all = Self::default();
+        for (profile, links) in &links {
+            let held = newest_edges(links, &edges)
+                .into_values()
+                .filter(|edge| edge.holds(known.get(&edge.group_id)))
+                .map(|edge| {
+                    let name = known
+                        .get(&edge.group_id)
+                        .map(|group| group.name.clone())
+                        .unwrap_or_default();
+                    (edge.group_id.clone(), name)
+                })
+                .collect();
+            all.groups.insert(profile.clone(), held);
+            let active = links
+                .iter()
+                .filter(|link| link.state == "active")
+                .map(|link| link.directory_id.clone());
+            all.directories.insert(profile.clone(), active.collect());
+        }
+        for (profile, theirs) in communities::of_profiles(conn, ids)? {
+            all.communities.insert(
+                profile,
+                theirs.into_iter().map(|(id, name, _)| (id, name)).collect(),
+            );
+        }
+        Ok(all)
+    }
+
+    /// The facts of one person; `profile` is their JSON.
+    pub fn facts<'a>(&'a self, id: &str, profile: &'a serde_json::Value) -> Facts<'a> {
+        Facts {
+            profile,
+            groups: self.groups.get(id).map_or(&[], Vec::as_slice),
+            communities: self.communities.get(id).map_or(&[], Vec::as_slice),
+            directories: self.directories.get(id).map_or(&[], Vec::as_slice),
+        }
+    }
+}
+
+/// The newest edge to each group, over links that are the same directory user under old and new
+/// ids; those of whom none is active do not count.
+fn newest_edges<'a>(
+    links: &[LinkRow],
+    edges: &'a BTreeMap<String, Vec<Edge>>,
+) -> BTreeMap<(&'a str, String), &'a Edge> {
+    let identity = |link: &LinkRow| {
+        let own = link
+            .idp_id
+            .clone()
+            .unwrap_or_else(|| link.directory_user_id.clone());
+        format!("{}\0{own}", link.directory_id)
+    };
+    let active: Vec<String> = links
+        .iter()
+        .filter(|link| link.state == "active")
+        .map(identity)
+        .collect();
+    let mut newest: BTreeMap<(&str, String), &Edge> = BTreeMap::new();
+    for link in links.iter().filter(|link| active.contains(&identity(link))) {
+        for edge in edges.get(&link.directory_user_id).into_iter().flatten() {
+            let place = (edge.group_id.as_str(), identity(link));
+            match newest.get(&place) {
+                Some(known) if known.key >= edge.key => {}
+                _ => {
+                    newest.insert(place, edge);
+                }
+            }
+        }
+    }
+    newest
+}

@@ -1,0 +1,146 @@
+//! R14: any order, any duplicates, any batching end in the roll that in-order delivery gives.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use proptest::{prop_assert, prop_assert_eq};
+
+use serde_json::Value;
+
+use super::desk::Desk;
+use super::story::{History, Told, histories};
+use crate::roll::Status;
+
+/// `ROLLCALL_HISTORIES` says how many; a long run takes a million.
+fn cases() -> u32 {
+    let asked = std::env::var("ROLLCALL_HISTORIES").ok();
+    asked.and_then(|text| text.parse().ok()).unwrap_or(2_000)
+}
+
+fn for_all(check: impl Fn(&History) -> Result<(), TestCaseError>) {
+    let config = Config {
+        cases: cases(),
+        failure_persistence: None,
+        max_shrink_iters: 20_000,
+        ..Config::default()
+    };
+    let result = TestRunner::new(config).run(&histories(16), |history| check(&history));
+    if let Err(failure) = result {
+        panic!("{failure}");
+    }
+}
+
+fn sorted(history: &History) -> Vec<Told> {
+    let mut events = history.events();
+    events.sort_by(|one, other| one.key().cmp(other.key()));
+    events
+}
+
+fn in_order(history: &History) -> Desk {
+    let mut desk = Desk::default();
+    for told in sorted(history) {
+        desk.take(vec![told]);
+    }
+    desk
+}
+
+fn as_it_came(history: &History) -> Desk {
+    let mut desk = Desk::default();
+    for batch in history.arrivals() {
+        desk.take(batch);
+    }
+    desk
+}
+
+fn same(expected: &Desk, found: &Desk) -> Result<(), TestCaseError> {
+    let (expected, found) = (expected.shown(), found.shown());
+    if expected == found {
+        return Ok(());
+    }
+    let mut lines = String::new();
+    let names: BTreeSet<&String> = expected.keys().chain(found.keys()).collect();
+    for name in names {
+        let (one, other) = (&expected.get(name), &found.get(name));
+        for part in parts(one).union(&parts(other)) {
+            let of = |whole: &Option<&Value>| whole.and_then(|whole| whole.get(part)).cloned();
+            if of(one) != of(other) {
+                lines.push_str(&format!(
+                    "\n  {name}, {part}: in order {}, as it came {}",
+                    of(one).unwrap_or_default(),
+                    of(other).unwrap_or_default()
+                ));
+            }
+        }
+    }
+    Err(TestCaseError::fail(lines))
+}
+
+#[test]
+fn r14_any_order_any_duplicates_and_any_batching_end_in_the_same_roll() {
+    for_all(|history| same(&in_order(history), &as_it_came(history)));
+}
+
+#[test]
+fn r14_a_profile_that_was_ever_in_people_keeps_its_id() {
+    for_all(|history| {
+        let lost = as_it_came(history).lost;
+        prop_assert!(lost.is_empty(), "{lost:?}");
+        Ok(())
+    });
+}
+
+fn parts(whole: &Option<&Value>) -> BTreeSet<String> {
+    let members = whole.and_then(Value::as_object);
+    members
+        .into_iter()
+        .flat_map(|members| members.keys().cloned())
+        .collect()
+}
+
+#[test]
+fn c3_a_removal_changes_no_field_of_whom_it_removes() {
+    for_all(|history| {
+        let mut desk = Desk::default();
+        for told in sorted(history) {
+            let before = desk.clone();
+            desk.take(vec![told.clone()]);
+            if !matches!(&told, Told::User(statement) if statement.is_removal()) {
+                continue;
+            }
+            let (was, is) = (before.profiles(), desk.profiles());
+            let removed = is
+                .values()
+                .filter(|profile| profile.status == Status::Removed);
+            // Where a link finds its person only now, the person shows what that link said.
+            for after in removed.filter(|one| before.links_of(&one.id) == desk.links_of(&one.id)) {
+                let Some(before) = was.get(&after.id) else {
+                    continue;
+                };
+                prop_assert_eq!(&before.fields, &after.fields);
+                prop_assert_eq!(&before.attributes, &after.attributes);
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn r25_no_two_people_work_under_one_address() {
+    for_all(|history| {
+        if history.has_turns() {
+            return Ok(());
+        }
+        let desk = as_it_came(history);
+        let mut owners = BTreeMap::new();
+        for kin in &desk.kin {
+            for link in kin.links.values().filter(|link| link.counts()) {
+                let Some(email) = link.email().map(str::to_lowercase) else {
+                    continue;
+                };
+                let owner = owners.entry(email).or_insert(&link.person);
+                prop_assert_eq!(*owner, &link.person);
+            }
+        }
+        Ok(())
+    });
+}

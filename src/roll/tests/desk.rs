@@ -1,0 +1,309 @@
+//! What the worker does with a batch, in memory and with nothing else: find the kin, take each
+//! event in the order of keys, fold again what comes late. It uses the roll as the worker does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::clock::Timestamp;
+use crate::roll::{
+    DirectoryLife, Edge, Families, Group, Kin, Known, Membership, Profile, Role, Settings, Source,
+    Statement, Step, apply, comes_late, compose, follow_status, keys_said, refold, turn_concerns,
+};
+
+use super::story::Told;
+
+/// Everything kept between batches.
+#[derive(Default, Clone)]
+pub struct Desk {
+    pub settings: Settings,
+    pub lives: BTreeMap<String, DirectoryLife>,
+    pub kin: Vec<Kin>,
+    pub keys: BTreeMap<String, BTreeSet<String>>,
+    pub said: BTreeMap<String, Statement>,
+    pub groups: BTreeMap<String, Group>,
+    pub edges: BTreeMap<(String, String), Edge>,
+    /// The admin seat that everybody who ever worked here had from the first day.
+    pub seats: BTreeMap<String, Membership>,
+    /// Sentences about profiles that lost their id.
+    pub lost: Vec<String>,
+}
+
+impl Desk {
+    pub fn take(&mut self, mut batch: Vec<Told>) {
+        batch.sort_by(|one, other| one.key().cmp(other.key()));
+        for told in &batch {
+            if let Told::User(statement) = told {
+                let keys = keys_said(statement, &self.settings);
+                let known = self.keys.entry(statement.said.user.id.clone()).or_default();
+                known.extend(keys);
+            }
+        }
+        self.sort_into_kin();
+        let before: Vec<Kin> = self.kin.clone();
+        for told in batch {
+            let earlier = self.kin.clone();
+            match told {
+                Told::User(statement) => self.hear(&statement),
+                Told::Turn(turn) => {
+                    let directory = turn.directory_id.clone();
+                    if self.lives.entry(directory.clone()).or_default().learn(turn) {
+                        for place in 0..self.kin.len() {
+                            if turn_concerns(&self.kin[place], &directory) {
+                                self.kin[place] = self.fold_again(place);
+                            }
+                        }
+                    }
+                }
+                Told::Group(key, id, name) => {
+                    let group = self.groups.entry(id.clone());
+                    let group = group.or_insert_with(|| Group::unnamed(&id, "d0"));
+                    match &name {
+                        Some(name) => group.learn(&key, Some(name), None),
+                        None => group.end(&key),
+                    }
+                }
+                Told::Edge(key, group_id, directory_user_id, present) => {
+                    let place = (group_id.clone(), directory_user_id.clone());
+                    let fresh = Edge {
+                        group_id,
+                        directory_user_id,
+                        present,
+                        key: key.clone(),
+                    };
+                    self.edges
+                        .entry(place)
+                        .or_insert(fresh)
+                        .learn(&key, present);
+                }
+            }
+            for (before, after) in earlier.iter().zip(&self.kin) {
+                self.lost.extend(lost(before, after));
+            }
+        }
+        let after = self.kin.clone();
+        for (before, after) in before.iter().zip(&after) {
+            self.follow(before, after);
+        }
+    }
+
+    pub fn known(&self) -> Known<'_> {
+        Known {
+            organization_id: "org",
+            directories: &self.lives,
+            settings: &self.settings,
+        }
+    }
+
+    fn sort_into_kin(&mut self) {
+        let mut families = Families::default();
+        for (link, keys) in &self.keys {
+            families.join(link, keys);
+        }
+        let mut all = Kin::default();
+        for kin in std::mem::take(&mut self.kin) {
+            all.links.extend(kin.links);
+            all.people.extend(kin.people);
+        }
+        for members in families.groups() {
+            let mut kin = Kin::default();
+            for link in members.iter().filter_map(|id| all.links.remove(id)) {
+                if let Some(person) = all.people.get(&link.person) {
+                    kin.people.insert(person.id.clone(), person.clone());
+                }
+                kin.links.insert(link.id.clone(), link);
+            }
+            self.kin.push(kin);
+        }
+    }
+
+    fn place_of(&self, link: &str) -> usize {
+        // A link that is heard of for the first time stands with those it shares a key with.
+        let mut families = Families::default();
+        for (link, keys) in &self.keys {
+            families.join(link, keys);
+        }
+        let groups = families.groups();
+        groups
+            .iter()
+            .position(|members| members.iter().any(|id| id == link))
+            .unwrap()
+    }
+
+    fn hear(&mut self, statement: &Statement) {
+        let place = self.place_of(statement.directory_user_id());
+        let key = &statement.key;
+        let repeated = self
+            .said
+            .insert(key.event_id.clone(), statement.clone())
+            .is_some();
+        let directory = &statement.said.user.directory_id;
+        let late = comes_late(&self.kin[place], key, directory, &self.lives);
+        self.kin[place] = if repeated || late {
+            self.fold_again(place)
+        } else {
+            apply(
+                &self.kin[place],
+                &Step::Said(statement.clone()),
+                &self.known(),
+            )
+        };
+    }
+
+    fn fold_again(&self, place: usize) -> Kin {
+        let mine = |statement: &&Statement| self.place_of(statement.directory_user_id()) == place;
+        let steps: Vec<Step> = self
+            .said
+            .values()
+            .filter(mine)
+            .cloned()
+            .map(Step::Said)
+            .collect();
+        refold(&self.kin[place], &steps, &self.known())
+    }
+
+    /// Seats follow their person, as the worker's writing does it.
+    fn follow(&mut self, before: &Kin, after: &Kin) {
+        for id in before
+            .people
+            .keys()
+            .filter(|id| !after.people.contains_key(*id))
+        {
+            let heir = before
+                .links_of(id)
+                .find_map(|link| after.links.get(&link.id));
+            if let (Some(row), Some(heir)) = (self.seats.remove(id), heir) {
+                self.seats.entry(heir.person.clone()).or_insert(row);
+            }
+        }
+        for (id, person) in after.people.iter().filter(|(_, person)| person.ever_active) {
+            let row = self.seats.entry(id.clone()).or_insert_with(|| seat(id));
+            let left = person.left.as_ref();
+            follow_status(
+                std::slice::from_mut(row),
+                person.status,
+                left,
+                self.settings.restore_admin,
+                Timestamp(1),
+            );
+        }
+    }
+
+    /// Everybody's profile, by profile id.
+    pub fn profiles(&self) -> BTreeMap<String, Profile> {
+        let known = self.known();
+        let all = self
+            .kin
+            .iter()
+            .flat_map(|kin| kin.people.values().map(move |person| (kin, person)));
+        all.map(|(kin, person)| (person.id.clone(), compose(kin, person, &known)))
+            .collect()
+    }
+
+    /// The directory users of one person.
+    pub fn links_of(&self, person: &str) -> BTreeSet<String> {
+        self.kin
+            .iter()
+            .flat_map(|kin| kin.links_of(person))
+            .map(|link| link.id.clone())
+            .collect()
+    }
+
+    /// All that is shown, with people named by the first of their links instead of by profile id.
+    pub fn shown(&self) -> BTreeMap<String, Value> {
+        let mut shown = BTreeMap::new();
+        let first_link: BTreeMap<&str, &str> = self
+            .kin
+            .iter()
+            .flat_map(|kin| kin.links.values().rev())
+            .map(|link| (link.person.as_str(), link.id.as_str()))
+            .collect();
+        let name = |id: &str| first_link.get(id).map_or("nobody", |link| link).to_owned();
+        for kin in &self.kin {
+            for link in kin.links.values() {
+                let mut link = link.clone();
+                link.person = name(&link.person);
+                if let Some(contest) = &mut link.contest {
+                    contest.candidates = contest.candidates.iter().map(|id| name(id)).collect();
+                    contest.candidates.sort();
+                }
+                shown.insert(
+                    format!("link {}", link.id),
+                    serde_json::to_value(&link).unwrap(),
+                );
+            }
+            for person in kin.people.values() {
+                let profile = compose(kin, person, &self.known());
+                let mut remembered = person.clone();
+                remembered.id = name(&person.id);
+                remembered.possible_rehire_of = person.possible_rehire_of.as_deref().map(name);
+                let mut value = serde_json::to_value(&remembered).unwrap();
+                value["fields"] = serde_json::to_value(&profile.fields).unwrap();
+                value["attributes"] = Value::Object(profile.attributes);
+                value["warnings"] = profile.warnings.into();
+                value["removed"] =
+                    format!("{:?} {:?}", profile.removed_at, profile.removed_reason).into();
+                if let Some(seat) = self.seats.get(&person.id).filter(|_| person.ever_active) {
+                    // What an ended row will be lowered to is decided on the return.
+                    value["seat"] = match &seat.ended_reason {
+                        Some(reason) => reason.clone().into(),
+                        None => format!("{:?}, was {:?}", seat.role, seat.former_role).into(),
+                    };
+                }
+                shown.insert(format!("person {}", remembered.id), value);
+            }
+        }
+        for group in self.groups.values() {
+            shown.insert(
+                format!("group {}", group.id),
+                serde_json::to_value(group).unwrap(),
+            );
+        }
+        for (place, edge) in &self.edges {
+            let holds = edge.holds(self.groups.get(&edge.group_id));
+            shown.insert(
+                format!("edge {place:?}"),
+                serde_json::json!({ "holds": holds }),
+            );
+        }
+        shown
+    }
+}
+
+fn seat(profile: &str) -> Membership {
+    Membership {
+        community_id: "c".to_owned(),
+        profile_id: profile.to_owned(),
+        source: Source::Manual,
+        role: Role::Admin,
+        former_role: None,
+        granted_at: Timestamp(0),
+        ended_at: None,
+        ended_reason: None,
+    }
+}
+
+/// A profile that was ever in People keeps its id, unless its links passed to other such profiles.
+fn lost(before: &Kin, after: &Kin) -> Vec<String> {
+    let seen = before
+        .people
+        .iter()
+        .filter(|(_, person)| person.ever_active);
+    let gone = seen.filter(|(id, _)| !after.people.contains_key(*id));
+    let mut lost = Vec::new();
+    for (id, _) in gone {
+        for link in before
+            .links_of(id)
+            .filter_map(|link| after.links.get(&link.id))
+        {
+            let heir = before.people.get(&link.person);
+            if after.people[&link.person].ever_active && heir.is_none_or(|heir| !heir.ever_active) {
+                lost.push(format!(
+                    "{id} was seen, and {} is somebody new now",
+                    link.id
+                ));
+            }
+        }
+    }
+    lost
+}

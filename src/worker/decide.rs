@@ -1,0 +1,156 @@
+//! What an operator's decision does to the roll, through the same fold and the same writing as an
+//! event: taking removals back (R41), and ending a directory's people (R36).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::clock::Timestamp;
+use crate::db::{Conn, DbError};
+use crate::outbox;
+use crate::people::changes::Caused;
+use crate::people::{directories, kin, organizations, statements};
+use crate::roll::{DirectoryTurn, refold};
+use crate::triggers::deliveries;
+use crate::workos::OrderKey;
+
+use super::fold::compare;
+use super::world::World;
+use super::write::write_world;
+
+/// Links folded again in one go.
+const AT_ONCE: i64 = 500;
+
+/// Takes back what the given events said, as if they had never come: people, memberships, admin
+/// seats and cancelled messages are as before. Answers who was restored.
+pub fn take_back(
+    conn: &mut Conn,
+    organization: &str,
+    events: &[String],
+    actor: &str,
+    now: Timestamp,
+) -> Result<Vec<String>, DbError> {
+    outbox::lock_part(conn, outbox::part_of(organization))?;
+    let users = statements::take_back(conn, events)?;
+    let restored = fold_again(conn, organization, &users, actor, now)?;
+    deliveries::revive_for(conn, &restored, deliveries::PERSON_LEFT)?;
+    Ok(restored)
+}
+
+/// Removes everybody whose last active link is in the directory. Answers how many links ended.
+pub fn end_directory(
+    conn: &mut Conn,
+    directory_id: &str,
+    actor: &str,
+    now: Timestamp,
+) -> Result<usize, DbError> {
+    let id = directory_id.to_owned();
+    let Some(mut directory) = directories::load(conn, &[id])?.remove(directory_id) else {
+        return Ok(0);
+    };
+    let organization = directory.organization_id.clone();
+    outbox::lock_part(conn, outbox::part_of(&organization))?;
+    let event_id = format!("decision_{}", uuid::Uuid::now_v7().simple());
+    let key = OrderKey {
+        at: now,
+        removal: true,
+        event_id,
+    };
+    directory.life.learn(DirectoryTurn {
+        key,
+        directory_id: directory_id.to_owned(),
+        linked: false,
+        kind: None,
+        removes: true,
+    });
+    directories::save(conn, &[&directory])?;
+    let mut ended = 0;
+    let mut after = String::new();
+    loop {
+        let users = kin::active_in(conn, directory_id, &after, AT_ONCE)?;
+        let Some(last) = users.last() else {
+            return Ok(ended);
+        };
+        after.clone_from(last);
+        ended += users.len();
+        fold_again(
+            conn,
+            &organization,
+            &users.into_iter().collect(),
+            actor,
+            now,
+        )?;
+    }
+}
+
+/// Folds the kin of the given directory users again from what is known now; answers whose profile
+/// changed.
+fn fold_again(
+    conn: &mut Conn,
+    organization: &str,
+    users: &BTreeSet<String>,
+    actor: &str,
+    now: Timestamp,
+) -> Result<Vec<String>, DbError> {
+    let id = organization.to_owned();
+    let mut world = World {
+        now,
+        organizations: organizations::load(conn, std::slice::from_ref(&id))?,
+        directories: directories::of_organizations(conn, &[id])?,
+        ..World::default()
+    };
+    world.lives = world
+        .directories
+        .iter()
+        .map(|(id, one)| (id.clone(), one.life.clone()))
+        .collect();
+    let places = world.load_more(conn, users)?;
+    world.load_steps(conn, &places)?;
+    let mut caused = Vec::new();
+    for place in places {
+        caused.extend(fold_place(&mut world, organization, place, actor, now));
+    }
+    let mut changed: Vec<String> = caused
+        .iter()
+        .map(|one| one.change.profile_id.clone())
+        .collect();
+    changed.dedup();
+    write_world(conn, &mut world, caused, &BTreeMap::new())?;
+    Ok(changed)
+}
+
+fn fold_place(
+    world: &mut World,
+    organization: &str,
+    place: usize,
+    actor: &str,
+    now: Timestamp,
+) -> Vec<Caused> {
+    let Some((before, after)) = world.relatives.get(place).and_then(|relatives| {
+        let steps = relatives.steps.as_ref()?;
+        let after = refold(&relatives.kin, steps, &world.known(organization));
+        Some((relatives.kin.clone(), after))
+    }) else {
+        return Vec::new();
+    };
+    let key = OrderKey {
+        at: now,
+        removal: false,
+        event_id: String::new(),
+    };
+    let effect = compare(
+        &before,
+        &after,
+        &world.known(organization),
+        organization,
+        &key,
+        "",
+    );
+    if let Some(relatives) = world.relatives.get_mut(place) {
+        relatives.kin = after;
+        relatives.touched = true;
+    }
+    let by_operator = effect
+        .changes
+        .into_iter()
+        .map(|one| Caused::by_operator(organization, one.change, actor, now));
+    by_operator.collect()
+}

@@ -1,0 +1,206 @@
+//! The removal guard in a batch (R40): counts what an organization lost within the hour, lets the
+//! next removal pass or stages it, and opens or extends the hold that an operator decides. What was
+//! applied before it tripped is listed too, because a rejection undoes it (R41).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diesel::QueryResult;
+
+use crate::clock::Timestamp;
+use crate::db::{Conn, new_id};
+use crate::people::holds::{self, Hold, HoldItem, Removal};
+use crate::roll::guard::{RemovalGuard, WINDOW};
+
+use super::item::Item;
+
+/// The guards of the organizations of a batch.
+#[derive(Debug, Default)]
+pub(super) struct Guards {
+    of: BTreeMap<String, Guard>,
+    approved: BTreeSet<String>,
+    /// Directories that were deleted: each opens a hold of its own (R36).
+    pub detached: Vec<Detached>,
+}
+
+/// A directory whose deletion an operator must decide about.
+#[derive(Debug)]
+pub(super) struct Detached {
+    pub organization_id: String,
+    pub directory_id: String,
+    pub event_id: String,
+}
+
+#[derive(Debug, Default)]
+struct Guard {
+    applied: Vec<Removal>,
+    held_before: Vec<Timestamp>,
+    headcount: usize,
+    held: Vec<(String, String, Timestamp)>,
+}
+
+impl Guards {
+    /// Counts for every organization that may lose somebody in this batch.
+    pub(super) fn load(conn: &mut Conn, items: &[Item]) -> QueryResult<Self> {
+        let mut earliest: BTreeMap<String, Timestamp> = BTreeMap::new();
+        let mut events = Vec::new();
+        for item in items.iter().filter(|item| item.key.removal) {
+            let Some((organization, _)) = item.statement() else {
+                continue;
+            };
+            events.push(item.claimed.event_id.clone());
+            let at = earliest
+                .entry(organization)
+                .or_insert(item.claimed.received_at);
+            *at = (*at).min(item.claimed.received_at);
+        }
+        let mut all = Self::default();
+        if events.is_empty() {
+            return Ok(all);
+        }
+        all.approved = holds::approved(conn, &events)?;
+        for (organization, at) in earliest {
+            let since = at.minus(WINDOW);
+            let applied = holds::recent_removals(conn, &organization, since)?;
+            let held_before = holds::recent_held(conn, &organization, since)?;
+            let headcount = holds::headcount(conn, &organization)? + applied.len();
+            all.of.insert(
+                organization,
+                Guard {
+                    applied,
+                    held_before,
+                    headcount,
+                    held: Vec::new(),
+                },
+            );
+        }
+        Ok(all)
+    }
+
+    /// Whether these people may be removed by this event now; staged when not.
+    pub(super) fn pass(
+        &mut self,
+        organization: &str,
+        settings: RemovalGuard,
+        event: &str,
+        received_at: Timestamp,
+        people: &[String],
+    ) -> bool {
+        let Some(guard) = self.of.get_mut(organization).filter(|_| !people.is_empty()) else {
+            return true;
+        };
+        let mut recent: Vec<Timestamp> = guard.applied.iter().map(|one| one.received_at).collect();
+        recent.extend(guard.held_before.iter().copied());
+        recent.extend(guard.held.iter().map(|(_, _, at)| *at));
+        if self.approved.contains(event) || !settings.trips(&recent, received_at, guard.headcount) {
+            guard.applied.extend(people.iter().map(|profile| Removal {
+                profile_id: profile.clone(),
+                event_id: event.to_owned(),
+                received_at,
+            }));
+            return true;
+        }
+        guard.held.extend(
+            people
+                .iter()
+                .map(|profile| (event.to_owned(), profile.clone(), received_at)),
+        );
+        false
+    }
+
+    /// Opens or extends the holds.
+    pub(super) fn write(&self, conn: &mut Conn, now: Timestamp) -> QueryResult<()> {
+        for (organization, guard) in self.of.iter().filter(|(_, guard)| !guard.held.is_empty()) {
+            let hold = open_or_known(conn, organization, now)?;
+            let applied = guard
+                .applied
+                .iter()
+                .map(|one| item(&hold, &one.event_id, &one.profile_id, true, now));
+            let held = guard
+                .held
+                .iter()
+                .map(|(event, profile, _)| item(&hold, event, profile, false, now));
+            let all: Vec<HoldItem> = applied.chain(held).collect();
+            holds::add_items(conn, &all)?;
+            tracing::warn!(
+                hold_id = hold,
+                held = guard.held.len(),
+                "more removals than the guard lets pass; an operator decides"
+            );
+        }
+        for one in &self.detached {
+            open_for_directory(conn, one, now)?;
+        }
+        Ok(())
+    }
+}
+
+fn item(hold: &str, event: &str, profile: &str, applied: bool, now: Timestamp) -> HoldItem {
+    HoldItem {
+        hold_id: hold.to_owned(),
+        event_id: event.to_owned(),
+        profile_id: profile.to_owned(),
+        applied,
+        held_at: now,
+    }
+}
+
+fn open_or_known(conn: &mut Conn, organization: &str, now: Timestamp) -> QueryResult<String> {
+    if let Some(known) = holds::open_of(conn, organization, holds::REMOVALS, None)? {
+        return Ok(known.id);
+    }
+    let reason = "more people were removed within an hour than the guard lets pass; the further removals wait";
+    let hold = new_hold(organization, holds::REMOVALS, None, reason, now);
+    holds::open(conn, &hold)?;
+    Ok(hold.id)
+}
+
+fn open_for_directory(conn: &mut Conn, one: &Detached, now: Timestamp) -> QueryResult<()> {
+    let directory = Some(one.directory_id.as_str());
+    if holds::open_of(
+        conn,
+        &one.organization_id,
+        holds::DIRECTORY_DELETED,
+        directory,
+    )?
+    .is_some()
+    {
+        return Ok(());
+    }
+    let reason = "the directory was deleted in WorkOS, often because the provider is changed; nobody was removed by that";
+    let hold = new_hold(
+        &one.organization_id,
+        holds::DIRECTORY_DELETED,
+        directory,
+        reason,
+        now,
+    );
+    holds::open(conn, &hold)?;
+    let people = holds::add_directory(conn, &hold.id, &one.event_id, &one.directory_id, now)?;
+    tracing::warn!(
+        hold_id = hold.id,
+        people,
+        "a directory was deleted; an operator decides about its people"
+    );
+    Ok(())
+}
+
+fn new_hold(
+    organization: &str,
+    kind: &str,
+    directory: Option<&str>,
+    reason: &str,
+    now: Timestamp,
+) -> Hold {
+    Hold {
+        id: new_id("hold"),
+        organization_id: organization.to_owned(),
+        kind: kind.to_owned(),
+        directory_id: directory.map(str::to_owned),
+        state: holds::OPEN.to_owned(),
+        reason: reason.to_owned(),
+        opened_at: now,
+        last_at: now,
+        decided_at: None,
+        decided_by: None,
+    }
+}

@@ -1,0 +1,116 @@
+//! The real `rollcall` binary as a child process: started on a free port with nothing of this
+//! environment but what the test says, stopped politely or killed, its words kept.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+
+use super::http::{Caller, SECRET, TOKEN};
+use super::wait::eventually;
+
+/// A command that is not started yet, in a folder of its own.
+pub fn rollcall(database: &str, folder: &std::path::Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
+    command
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("DATABASE_URL", database)
+        .env("WORKOS_WEBHOOK_SECRET", SECRET)
+        .env("ROLLCALL_ADMIN_TOKEN", TOKEN)
+        .env("ROLLCALL_LISTEN", "127.0.0.1:0")
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// A running process. Killed when dropped.
+pub struct Service {
+    child: Child,
+    words: Arc<Mutex<String>>,
+    readers: Vec<std::thread::JoinHandle<()>>,
+}
+
+impl Service {
+    /// Starts it.
+    pub fn start(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let words = Arc::<Mutex<String>>::default();
+        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let readers = vec![keep(out, &words), keep(err, &words)];
+        Self {
+            child,
+            words,
+            readers,
+        }
+    }
+
+    /// Starts `rollcall serve` and waits until it says where it listens.
+    pub async fn serve(mut command: Command, more: &[&str]) -> (Self, Caller) {
+        command.arg("serve").args(more);
+        let service = Self::start(command);
+        let address = eventually("serve says where it listens", async || {
+            let words = service.words();
+            let (_, rest) = words.split_once("listens on http://")?;
+            let (address, _) = rest.split_once('\n')?;
+            address.trim().parse::<SocketAddr>().ok()
+        })
+        .await;
+        (service, Caller::new(address))
+    }
+
+    /// Everything it said so far, on both streams.
+    pub fn words(&self) -> String {
+        self.words.lock().unwrap().clone()
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        assert_eq!(self.child.wait().unwrap().signal(), Some(9));
+    }
+
+    /// SIGTERM.
+    pub fn terminate(&self) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for its end; answers how it ended and everything it said.
+    pub async fn ended(&mut self) -> (ExitStatus, String) {
+        let status = eventually("the process ends", async || self.child.try_wait().unwrap()).await;
+        for reader in self.readers.drain(..) {
+            reader.join().unwrap();
+        }
+        (status, self.words())
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // An error means that it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- the process said:\n{}", self.words());
+        }
+    }
+}
+
+fn keep(
+    from: impl std::io::Read + Send + 'static,
+    words: &Arc<Mutex<String>>,
+) -> std::thread::JoinHandle<()> {
+    let words = Arc::clone(words);
+    std::thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            let mut words = words.lock().unwrap();
+            words.push_str(&line);
+            words.push('\n');
+        }
+    })
+}

@@ -1,0 +1,111 @@
+//! Where a test's data lies: a SQLite file in a folder of its own, or a PostgreSQL database copied
+//! from a migrated template. Gone when dropped.
+
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, PgConnection, SqliteConnection};
+use rollcall::db::{Backend, Db, migrate};
+use tempfile::TempDir;
+
+use super::postgres::{TestDatabase, create_database, template};
+
+/// A database for one test.
+pub enum Place {
+    /// A file.
+    Sqlite(TempDir),
+    /// A database on the tests' server.
+    Postgres(TestDatabase),
+}
+
+impl Place {
+    /// A migrated database; SQLite's is migrated by whoever opens it first.
+    pub fn new(backend: Backend) -> Self {
+        match backend {
+            Backend::Sqlite => Self::Sqlite(tempfile::tempdir().unwrap()),
+            Backend::Postgres => Self::Postgres(create_database(Some(&migrated()))),
+        }
+    }
+
+    /// A database without any table.
+    pub fn empty(backend: Backend) -> Self {
+        match backend {
+            Backend::Sqlite => Self::new(backend),
+            Backend::Postgres => Self::Postgres(create_database(None)),
+        }
+    }
+
+    /// What `DATABASE_URL` would be.
+    pub fn url(&self) -> String {
+        match self {
+            Self::Sqlite(folder) => {
+                format!("sqlite://{}", folder.path().join("roll.db").display())
+            }
+            Self::Postgres(database) => database.url.clone(),
+        }
+    }
+
+    /// A connection that the application knows nothing of.
+    pub fn stranger(&self) -> Stranger {
+        match self {
+            Self::Sqlite(folder) => {
+                let path = folder.path().join("roll.db");
+                Stranger::Sqlite(SqliteConnection::establish(path.to_str().unwrap()).unwrap())
+            }
+            Self::Postgres(database) => {
+                Stranger::Postgres(PgConnection::establish(&database.url).unwrap())
+            }
+        }
+    }
+}
+
+/// Somebody else at the same database: holds locks, edits rows by hand.
+pub enum Stranger {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Stranger {
+    /// Runs statements.
+    pub fn run(&mut self, sql: &str) {
+        let done = match self {
+            Self::Sqlite(conn) => conn.batch_execute(sql),
+            Self::Postgres(conn) => conn.batch_execute(sql),
+        };
+        done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    /// Keeps everybody else from writing events, until [`Stranger::let_go`].
+    pub fn hold_the_outbox(&mut self) {
+        match self {
+            Self::Sqlite(_) => self.run("BEGIN IMMEDIATE"),
+            Self::Postgres(_) => self.run("BEGIN; LOCK TABLE outbox IN EXCLUSIVE MODE"),
+        }
+    }
+
+    /// Ends it.
+    pub fn let_go(&mut self) {
+        self.run("ROLLBACK");
+    }
+}
+
+/// The template's key is a hash of the migrations: another schema, another template.
+fn migrated() -> String {
+    use sha2::{Digest, Sha256};
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/postgres");
+    let mut names: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    names.sort();
+    let mut hash = Sha256::new();
+    for name in names {
+        hash.update(name.file_name().unwrap().as_encoded_bytes());
+        hash.update(std::fs::read(name.join("up.sql")).unwrap());
+    }
+    let key = &hex::encode(hash.finalize())[..24];
+    template(key, |url| {
+        Db::open(url, 2)
+            .unwrap()
+            .maintain(|conn| migrate(conn).map(drop))
+            .unwrap();
+    })
+}

@@ -1,0 +1,25 @@
+//! Waiting for facts: a condition is asked again until it holds, and the deadline fails the test
+//! with the condition's name. No test sleeps for a time that it hopes is long enough.
+
+use std::time::{Duration, Instant};
+
+/// How long a fact may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Asks until the answer is `Some`.
+///
+/// # Panics
+/// When it takes longer than anybody should wait.
+pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = ask().await {
+            return found;
+        }
+        assert!(
+            began.elapsed() < PATIENCE,
+            "{what}: not so after {PATIENCE:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
