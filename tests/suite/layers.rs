@@ -25,8 +25,9 @@ const MAY_USE: &[(&str, &str)] = &[
         "desk intake triggers db telemetry clock workos conditions",
     ),
     (
+        // The pages share the server with the API: its state, a request's source and id.
         "console",
-        "desk triggers db telemetry clock workos roll conditions",
+        "http desk triggers db telemetry clock workos roll conditions",
     ),
     (
         "worker",
