@@ -6,6 +6,7 @@ use super::access::{AccessQuery, access};
 use super::communities::{self, CommunityQuery, NewCommunity};
 use super::profiles::{self, EntryKind, ProfileQuery};
 use super::*;
+use crate::clock::Timestamp;
 use crate::db::{Db, Urgency, migrate};
 use crate::people::profiles::{ToSave, save};
 use crate::roll::{Person, Profile, Role as Seat, Status};
@@ -149,7 +150,9 @@ fn who_left_joins_nothing_and_is_refused_with_the_reason() {
             email: Some(email.to_owned()),
             profile_id: None,
         };
-        let answer = house.desk(|conn| access(conn, &ops, &query)).unwrap();
+        let answer = house
+            .desk(|conn| access(conn, &ops, &query, Timestamp(0)))
+            .unwrap();
         (answer.allowed, answer.reason)
     };
     assert_eq!(ask("Ann@Example.com"), (true, "active".to_owned()));

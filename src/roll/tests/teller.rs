@@ -127,6 +127,7 @@ fn turn(directory: &str, kind: Option<&str>, linked: bool, at: u32) -> Told {
     Told::Turn(DirectoryTurn {
         key,
         directory_id: directory.to_owned(),
+        removes: false,
         linked,
         kind: kind.map(str::to_owned),
     })
