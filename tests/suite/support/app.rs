@@ -86,11 +86,6 @@ impl TestApp {
         }
     }
 
-    /// Which database it runs on.
-    pub fn backend(&self) -> Backend {
-        self.db.backend()
-    }
-
     /// Delivers an event, signed now.
     pub async fn deliver(&self, event: &Event) -> Answer {
         self.http.deliver(event, self.clock.now()).await.unwrap()
