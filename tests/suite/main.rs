@@ -12,6 +12,7 @@ mod durability;
 mod intake;
 mod layers;
 mod migrations;
+mod processes;
 mod roads;
 mod spine;
 mod support;
