@@ -65,12 +65,15 @@ impl App {
     pub fn open(config: Config, clock: Clock, options: Options) -> anyhow::Result<Self> {
         let db = Db::open(&config.database.url, CONNECTIONS)?;
         db.maintain(|conn| {
-            let state = migration_state(conn)?;
-            if options.no_migrate && !state.pending.is_empty() {
-                return Err(DbError::Migration(format!(
-                    "migrations are pending ({}): run `rollcall migrate`, or start without --no-migrate",
-                    state.pending.join(", ")
-                )));
+            // Otherwise asked by `migrate`, under its lock: several may start on an empty database.
+            if options.no_migrate {
+                let pending = migration_state(conn)?.pending;
+                if !pending.is_empty() {
+                    return Err(DbError::Migration(format!(
+                        "migrations are pending ({}): run `rollcall migrate`, or start without --no-migrate",
+                        pending.join(", ")
+                    )));
+                }
             }
             migrate(conn)
         })?;
