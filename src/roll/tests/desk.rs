@@ -145,7 +145,7 @@ impl Desk {
         } else {
             apply(
                 &self.kin[place],
-                &Step::Said(statement.clone()),
+                &Step::Said(Box::new(statement.clone())),
                 &self.known(),
             )
         };
@@ -158,7 +158,7 @@ impl Desk {
             .values()
             .filter(mine)
             .cloned()
-            .map(Step::Said)
+            .map(|statement| Step::Said(Box::new(statement)))
             .collect();
         refold(&self.kin[place], &steps, &self.known())
     }

@@ -73,10 +73,12 @@ fn r33_a_new_period_needs_a_start_after_the_removal() {
 
 #[test]
 fn r35_only_the_last_active_link_removes_and_the_first_directory_speaks() {
-    let mut desk = Desk::default();
-    desk.settings = Settings {
-        directory_priority: vec!["d1".to_owned()],
-        ..Settings::default()
+    let mut desk = Desk {
+        settings: Settings {
+            directory_priority: vec!["d1".to_owned()],
+            ..Settings::default()
+        },
+        ..Desk::default()
     };
     desk.hear_all([
         user("u1")
