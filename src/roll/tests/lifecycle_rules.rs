@@ -162,3 +162,14 @@ fn c3_a_removal_changes_no_field_also_the_second_one() {
     assert_eq!(desk.profile("u1").fields, left.fields);
     assert_eq!(desk.profile("u1").removed_at, Some(minute(4)));
 }
+
+#[test]
+fn r14_what_was_said_before_a_directory_went_is_put_before_it() {
+    let desk = after([
+        user("u1").number("7").email("a@x").active().at(1),
+        gone("d0", 5),
+        user("u2").of("d1").number("7").email("a@x").active().at(3),
+    ]);
+    assert_eq!(desk.state("u1"), LinkState::Moved);
+    assert_eq!(desk.status("u2"), Status::Active);
+}
