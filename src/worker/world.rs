@@ -304,7 +304,7 @@ impl World {
                 .and_then(|place| self.relatives.get_mut(place))
                 .and_then(|one| one.steps.as_mut())
             {
-                steps.push(Step::Said(statement));
+                steps.push(Step::Said(Box::new(statement)));
             }
         }
         Ok(())
