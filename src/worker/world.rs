@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::QueryResult;
 
 use crate::clock::Timestamp;
-use crate::db::Conn;
+use crate::db::{Backend, Conn};
 use crate::outbox;
 use crate::people::directories::{self, Directory};
 use crate::people::kin::{self, Found, Key};
@@ -16,6 +16,7 @@ use crate::people::{groups, statements};
 use crate::roll::{DirectoryLife, Edge, Group, Kin, Known, Settings, Statement, Step, keys_said};
 use crate::workos::Data;
 
+use super::families::Families;
 use super::item::Item;
 
 /// Kin in hand: as it was found and as it is now.
@@ -78,7 +79,7 @@ impl World {
             .iter()
             .filter_map(|item| item.directory_id.clone())
             .collect();
-        let mut known = directories::load(conn, &named.iter().cloned().collect::<Vec<_>>())?;
+        let mut known = load_locked(conn, items, &named.into_iter().collect::<Vec<_>>())?;
         for item in items.iter_mut() {
             let Some(id) = item.directory_id.clone() else {
                 continue;
@@ -107,12 +108,6 @@ impl World {
             .map(|directory| directory.organization_id.clone())
             .collect();
         let ids: Vec<String> = ids.into_iter().collect();
-        let mut parts: Vec<i32> = ids.iter().map(|id| outbox::part_of(id)).collect();
-        parts.sort_unstable();
-        parts.dedup();
-        for part in parts {
-            outbox::lock_part(conn, part)?;
-        }
         self.organizations = organizations::load(conn, &ids)?;
         let missing: Vec<String> = ids
             .iter()
@@ -333,56 +328,42 @@ impl World {
     }
 }
 
-/// Sets that grow together: which links belong to one kin.
-#[derive(Default)]
-struct Families {
-    of_link: BTreeMap<String, usize>,
-    of_key: BTreeMap<Key, usize>,
-    parent: Vec<usize>,
-}
-
-impl Families {
-    fn join(&mut self, link: &str, keys: &BTreeSet<Key>) {
-        let own = match self.of_link.get(link) {
-            Some(&own) => own,
-            None => self.begin(link),
-        };
-        for key in keys {
-            match self.of_key.get(key).copied() {
-                Some(other) => self.unite(own, other),
-                None => {
-                    self.of_key.insert(key.clone(), own);
-                }
-            }
+/// The directories as they are once nobody else works on their organizations (R73). An event that
+/// names no organization lies in a part of its own, and while its directory is not known, or has
+/// no home, another batch may be giving it one: so the parts are locked first, and what was read
+/// before is read again. SQLite's one writer needs neither.
+fn load_locked(
+    conn: &mut Conn,
+    items: &[Item],
+    ids: &[String],
+) -> QueryResult<BTreeMap<String, Directory>> {
+    let mut locked = BTreeSet::new();
+    loop {
+        let known = directories::load(conn, ids)?;
+        if conn.backend() == Backend::Sqlite {
+            return Ok(known);
         }
-    }
-
-    fn begin(&mut self, link: &str) -> usize {
-        let own = self.parent.len();
-        self.parent.push(own);
-        self.of_link.insert(link.to_owned(), own);
-        own
-    }
-
-    fn root(&self, mut at: usize) -> usize {
-        while let Some(&parent) = self.parent.get(at).filter(|&&parent| parent != at) {
-            at = parent;
+        let wanted: BTreeSet<i32> = items
+            .iter()
+            .filter_map(|item| {
+                let id = item.directory_id.as_ref()?;
+                let owner = match known.get(id) {
+                    Some(directory) => directory.organization_id.clone(),
+                    None => directories::unnamed_organization(id),
+                };
+                Some([Some(owner), item.organization_id.clone()])
+            })
+            .flatten()
+            .flatten()
+            .map(|organization| outbox::part_of(&organization))
+            .collect();
+        let missing: Vec<i32> = wanted.difference(&locked).copied().collect();
+        if missing.is_empty() {
+            return Ok(known);
         }
-        at
-    }
-
-    fn unite(&mut self, one: usize, other: usize) {
-        let (one, other) = (self.root(one), self.root(other));
-        if let Some(parent) = self.parent.get_mut(one.max(other)) {
-            *parent = one.min(other);
+        for part in missing {
+            outbox::lock_part(conn, part)?;
+            locked.insert(part);
         }
-    }
-
-    fn groups(&self) -> Vec<Vec<String>> {
-        let mut groups: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-        for (link, &own) in &self.of_link {
-            groups.entry(self.root(own)).or_default().push(link.clone());
-        }
-        groups.into_values().collect()
     }
 }
