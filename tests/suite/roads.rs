@@ -5,13 +5,14 @@ use rollcall::db::Backend;
 use rollcall::worker::{BatchSettings, Worker};
 
 use crate::support::app::TestApp;
-use crate::support::events::{Event, scenario};
+use crate::support::events::{Event, employee, minute, scenario};
 use crate::support::macros::on_both;
 
 on_both!(
     r14_the_order_of_arrival_does_not_matter,
     r14_neither_do_batches_nor_workers,
     r18_a_scenario_sent_twice_is_the_same_as_once,
+    r73_events_that_name_no_organization_meet_those_that_do,
 );
 
 const SCENARIOS: [&str; 3] = ["first-import", "normal-week", "termination-and-rehire"];
@@ -123,6 +124,24 @@ fn assert_same(found: &[String], wanted: &[String], road: &str) {
     );
 }
 
+/// Drains with so many workers beside each other.
+async fn drain_at_once(app: &TestApp, batch: usize, workers: usize) {
+    let settings = BatchSettings {
+        max_attempts: 8,
+        arm_new: false,
+    };
+    let worker = Worker::new(app.db.clone(), app.clock.clone(), settings, batch, 0);
+    let workers = (0..workers).map(|_| {
+        let worker = worker.clone();
+        tokio::task::spawn_blocking(move || worker.drain().unwrap())
+    });
+    for done in futures_util::future::join_all(workers).await {
+        done.unwrap();
+    }
+    // One that found all parts taken ended early.
+    app.drain();
+}
+
 async fn r14_the_order_of_arrival_does_not_matter(backend: Backend) {
     let wanted = straight().await;
     for seed in 1..=4 {
@@ -144,18 +163,7 @@ async fn r14_neither_do_batches_nor_workers(backend: Backend) {
         let mut events = stories();
         shuffle(&mut events, 99);
         app.enqueue(&events);
-        let settings = BatchSettings {
-            max_attempts: 8,
-            arm_new: false,
-        };
-        let worker = Worker::new(app.db.clone(), app.clock.clone(), settings, batch, 0);
-        let workers = (0..4).map(|_| {
-            let worker = worker.clone();
-            tokio::task::spawn_blocking(move || worker.drain().unwrap())
-        });
-        futures_util::future::join_all(workers).await;
-        // One that found all parts taken ended early.
-        app.drain();
+        drain_at_once(&app, batch, 4).await;
         assert_same(&outcome(&app), &wanted, &format!("batches of {batch}"));
     }
 }
@@ -173,4 +181,36 @@ async fn r18_a_scenario_sent_twice_is_the_same_as_once(app: TestApp) {
     assert_eq!(app.drain(), 0);
     assert_eq!(app.dump(), before);
     assert_same(&outcome(&app), &straight().await, "over HTTP");
+}
+
+/// Events that do not name their organization lie in another part of the queue than those that do.
+async fn r73_events_that_name_no_organization_meet_those_that_do(backend: Backend) {
+    let mut events = Vec::new();
+    for n in 0_u64..240 {
+        let mut person = employee(&format!("p{}", n % 24));
+        person.organization = format!("org_{}", n % 4);
+        person.directory = format!("directory_{}", n % 4);
+        let event = match n / 24 % 4 {
+            0 | 2 => person.updated(minute(n)).without("data.organization_id"),
+            1 => person.deleted_bare(minute(n)),
+            _ => person.updated(minute(n)),
+        };
+        let title = format!("Title {n}");
+        events.push(event.set("data.custom_attributes.job_title", title));
+    }
+    let straight = TestApp::start(backend).await;
+    for event in &events {
+        straight.enqueue(std::slice::from_ref(event));
+        straight.drain();
+    }
+    let wanted = outcome(&straight);
+    for seed in 1..=3 {
+        let app = TestApp::start(backend).await;
+        shuffle(&mut events, seed);
+        app.enqueue(&events);
+        drain_at_once(&app, 5, 6).await;
+        let failed = app.lines("SELECT detail AS line FROM event_attempts");
+        assert_eq!(failed, [""; 0], "seed {seed}");
+        assert_same(&outcome(&app), &wanted, &format!("seed {seed}"));
+    }
 }
