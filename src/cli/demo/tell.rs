@@ -76,6 +76,12 @@ impl<'a> Teller<'a> {
         self.fitted(&head, text);
     }
 
+    /// Something to be copied: in one piece, however long.
+    pub(super) fn command(&self, label: &str, text: &str) {
+        self.out
+            .line(format!("    {DIM}{label:<10}{DIM:#}{}", plain(text)));
+    }
+
     /// A line as it is.
     pub(super) fn plain(&self, text: &str) {
         self.out.line(text);
