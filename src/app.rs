@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::console::{self, Console, SessionKey};
 use crate::db::{Db, DbError, Urgency, migrate, migration_state, new_id};
 use crate::http::{self, HttpState, Wanted};
 use crate::intake::Intake;
@@ -144,7 +145,8 @@ impl App {
         )
         .context("could not start the intake's thread")?;
         let state = web::Data::new(self.http_state(intake)?);
-        let server = start_http(listener, state)?;
+        let console = web::Data::new(Console::new(self.session_key()));
+        let server = start_http(listener, state, console)?;
         let handle = server.handle();
         let mut tasks = JoinSet::new();
         let http = tokio::spawn(server);
@@ -202,6 +204,16 @@ impl App {
                 worker: !self.options.no_worker,
             },
         })
+    }
+
+    /// Every process of an installation has these secrets, and nobody else has them all.
+    fn session_key(&self) -> SessionKey {
+        let secrets = [
+            &self.config.webhook.secrets,
+            &self.config.access.admin_token,
+        ];
+        let secrets = secrets.into_iter().flatten();
+        SessionKey::derive(secrets.map(ExposeSecret::expose_secret))
     }
 
     /// Announces the process; answers how many events to take singly, because somebody stopped
@@ -318,11 +330,14 @@ pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 fn start_http(
     listener: TcpListener,
     state: web::Data<HttpState>,
+    console: web::Data<Console>,
 ) -> anyhow::Result<actix_web::dev::Server> {
     let server = HttpServer::new(move || {
         ActixApp::new()
             .app_data(state.clone())
+            .app_data(console.clone())
             .wrap(from_fn(http::observe))
+            .configure(console::routes)
             .configure(http::routes)
     })
     .disable_signals()

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod clock;
 pub mod conditions;
 pub mod config;
+pub mod console;
 pub mod db;
 pub mod desk;
 pub mod http;

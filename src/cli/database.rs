@@ -2,6 +2,8 @@
 //! version, read or written in one transaction. A dry run does everything and takes it back, so that
 //! what it says is what would happen.
 
+use std::path::Path;
+
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::db::{
@@ -14,6 +16,9 @@ use super::{Context, Exit, Failure};
 /// A command reads and writes one thing at a time.
 const CONNECTIONS: u32 = 2;
 
+/// The default of `DATABASE_URL`.
+const UNSAID: &str = "sqlite://rollcall.db";
+
 /// Added to every command that writes.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct DryRun {
@@ -22,9 +27,26 @@ pub struct DryRun {
     pub dry_run: bool,
 }
 
+/// What `serve --dev` keeps its roll in.
+const DEV_DATABASE: &str = ".rollcall/rollcall.db";
+
+/// The configured database; where nothing was configured and there is none, but `serve --dev` has
+/// made one, that one.
+pub(super) fn url_of(config: &Config) -> Result<String, Failure> {
+    let url = &config.database.url;
+    let missing = matches!(DatabaseUrl::parse(url)?, DatabaseUrl::Sqlite(path) if !path.exists());
+    let use_dev = missing && url == UNSAID && Path::new(DEV_DATABASE).exists();
+    Ok(if use_dev {
+        format!("sqlite://{DEV_DATABASE}")
+    } else {
+        url.clone()
+    })
+}
+
 /// The database as it is, whatever its version. A SQLite file is not made by looking for it.
 pub(super) fn open_any(config: &Config) -> Result<Db, Failure> {
-    if let DatabaseUrl::Sqlite(path) = DatabaseUrl::parse(&config.database.url)?
+    let url = url_of(config)?;
+    if let DatabaseUrl::Sqlite(path) = DatabaseUrl::parse(&url)?
         && !path.exists()
     {
         return Err(Failure::new(
@@ -35,7 +57,7 @@ pub(super) fn open_any(config: &Config) -> Result<Db, Failure> {
             "`rollcall migrate` makes one, `rollcall serve` too; --database-url or DATABASE_URL names another",
         ));
     }
-    Ok(Db::open(&config.database.url, CONNECTIONS)?)
+    Ok(Db::open(&url, CONNECTIONS)?)
 }
 
 /// The database, brought up to this version first; a SQLite file is made where there is none.
@@ -55,9 +77,9 @@ pub(super) fn open(config: &Config) -> Result<Db, Failure> {
 /// The database for the first command on a fresh machine: an embedded one is made and migrated, a
 /// server's has to be migrated on purpose.
 pub(super) fn open_or_make(config: &Config) -> Result<Db, Failure> {
-    match DatabaseUrl::parse(&config.database.url)? {
-        DatabaseUrl::Sqlite(_) => Ok(open_and_migrate(config)?.0),
-        DatabaseUrl::Postgres(_) => open(config),
+    match DatabaseUrl::parse(&url_of(config)?)? {
+        DatabaseUrl::Sqlite(path) if !path.exists() => Ok(open_and_migrate(config)?.0),
+        DatabaseUrl::Sqlite(_) | DatabaseUrl::Postgres(_) => open(config),
     }
 }
 
@@ -150,15 +172,10 @@ impl<T> From<DbError> for Ended<T> {
 
 impl From<DbError> for Failure {
     fn from(error: DbError) -> Self {
-        use diesel::result::{DatabaseErrorKind, Error};
         let exit = match &error {
             DbError::Url(_) => Exit::Configuration,
-            DbError::Connect { .. }
-            | DbError::Pool(_)
-            | DbError::Query(Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _)) => {
-                Exit::Unavailable
-            }
-            DbError::Query(_) | DbError::Migration(_) => Exit::SomeFailed,
+            error if error.is_unreachable() => Exit::Unavailable,
+            _ => Exit::SomeFailed,
         };
         Self::new(exit, error.to_string())
     }

@@ -64,7 +64,7 @@ fn setup_of(config: &Config) -> Result<Setup, Failure> {
             .map(|all| all.labels().count())
             .map_err(|why| why.to_string())
     });
-    let sqlite_file = match DatabaseUrl::parse(&config.database.url)? {
+    let sqlite_file = match DatabaseUrl::parse(&database::url_of(config)?)? {
         DatabaseUrl::Sqlite(path) => Some(path),
         DatabaseUrl::Postgres(_) => None,
     };

@@ -75,6 +75,10 @@ pub(super) fn one<T: serde::Serialize>(
     let rows = facts(value)
         .into_iter()
         .filter(|(_, cell)| *cell != Cell::Nothing)
-        .map(|(name, cell)| vec![name.into(), cell]);
+        .map(|(name, cell)| match cell {
+            // A lone number reads from the left, like the words above and below it.
+            Cell::Number(number) => vec![name.into(), number.to_string().into()],
+            cell => vec![name.into(), cell],
+        });
     context.output.table(&["field", "value"], rows.collect());
 }

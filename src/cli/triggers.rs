@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use crate::config::Config;
-use crate::desk::triggers::{self, PreviewView, TriggerQuery, TriggerView};
-use crate::triggers::Policy;
+use crate::desk::triggers::{self, Policy, PreviewView, TriggerQuery, TriggerView};
 
 use super::database::{self, DryRun};
 use super::output::{Cell, plain};

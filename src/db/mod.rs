@@ -80,6 +80,46 @@ pub enum DbError {
     Migration(String),
 }
 
+impl DbError {
+    /// Whether the database is away, rather than refusing what was asked: trying again later helps.
+    pub fn is_away(&self) -> bool {
+        use diesel::result::{DatabaseErrorKind, Error};
+        match self {
+            Self::Connect { .. } | Self::Pool(_) | Self::Url(_) | Self::Migration(_) => true,
+            Self::Query(
+                Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _)
+                | Error::BrokenTransactionManager,
+            ) => true,
+            Self::Query(Error::DatabaseError(_, what)) => {
+                let what = what.message();
+                let words = [
+                    "disk",
+                    "readonly",
+                    "locked",
+                    "full",
+                    "terminat",
+                    "shut",
+                    "connection",
+                ];
+                words.iter().any(|word| what.contains(word))
+            }
+            Self::Query(_) => false,
+        }
+    }
+
+    /// Whether there is no database to talk to, as against one that said no.
+    pub fn is_unreachable(&self) -> bool {
+        use diesel::result::{DatabaseErrorKind, Error};
+        match self {
+            Self::Connect { .. } | Self::Pool(_) => true,
+            Self::Query(Error::DatabaseError(kind, _)) => {
+                matches!(kind, DatabaseErrorKind::ClosedConnection)
+            }
+            Self::Query(_) | Self::Url(_) | Self::Migration(_) => false,
+        }
+    }
+}
+
 /// Runs `work` in one write transaction: `BEGIN IMMEDIATE` on SQLite (a transaction that reads first
 /// and writes later fails with "database is locked" when another got in between), `BEGIN` on
 /// PostgreSQL. An error or a panic rolls back.

@@ -3,7 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Timestamp;
 use crate::db::Conn;
+use crate::people::holds;
 use crate::people::profiles::{self, ProfileRow};
 
 use super::profiles::has_access;
@@ -24,7 +26,8 @@ pub struct AccessQuery {
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct AccessView {
     pub allowed: bool,
-    /// The profile's status (`active`, `on_leave`, `pending`, `removed`, `erased`), or `unknown`.
+    /// The profile's status (`active`, `on_leave`, `pending`, `removed`, `erased`), `unknown`, or `suspended`: their
+    /// removal has waited in a hold for over four hours (R40).
     pub reason: String,
     pub profile_id: Option<String>,
 }
@@ -34,6 +37,7 @@ pub fn access(
     conn: &mut Conn,
     actor: &Actor,
     query: &AccessQuery,
+    now: Timestamp,
 ) -> Result<AccessView, DeskError> {
     actor.require(Role::Viewer)?;
     let rows = match (&query.profile_id, &query.organization_id, &query.email) {
@@ -54,7 +58,20 @@ pub fn access(
         }
         _ => return Err(incomplete()),
     };
-    Ok(answer(rows))
+    let answer = answer(rows);
+    match &answer.profile_id {
+        Some(id)
+            if answer.allowed
+                && !holds::suspended(conn, std::slice::from_ref(id), now)?.is_empty() =>
+        {
+            Ok(AccessView {
+                allowed: false,
+                reason: "suspended".to_owned(),
+                ..answer
+            })
+        }
+        _ => Ok(answer),
+    }
 }
 
 fn incomplete() -> DeskError {

@@ -58,6 +58,15 @@ impl Actor {
         }
     }
 
+    /// Whoever holds the bootstrap token (`ROLLCALL_ADMIN_TOKEN`).
+    pub fn bootstrap() -> Self {
+        Self {
+            name: "bootstrap".to_owned(),
+            role: Role::Admin,
+            organization_id: None,
+        }
+    }
+
     /// Refuses those of a lesser role.
     pub fn require(&self, role: Role) -> Result<(), DeskError> {
         if self.role >= role {

@@ -8,6 +8,8 @@ mod history;
 mod members;
 mod page;
 mod story;
+#[cfg(test)]
+mod tests;
 
 pub mod access;
 pub mod communities;
@@ -16,7 +18,9 @@ pub mod directories;
 pub mod doctor;
 pub mod events;
 pub mod holds;
+pub mod names;
 pub mod organizations;
+pub mod overview;
 pub mod profiles;
 pub mod tokens;
 pub mod triggers;

@@ -130,7 +130,12 @@ pub fn revoke(
 
 /// Who a bearer token stands for; `None` when it is nobody's or revoked.
 pub fn authenticate(conn: &mut Conn, token: &str) -> Result<Option<Actor>, DeskError> {
-    let Some(row) = tokens::by_digest(conn, &digest(token))? else {
+    authenticate_digest(conn, &digest(token))
+}
+
+/// As [`authenticate`], for who kept the digest and not the token (a session of the console).
+pub fn authenticate_digest(conn: &mut Conn, digest: &str) -> Result<Option<Actor>, DeskError> {
+    let Some(row) = tokens::by_digest(conn, digest)? else {
         return Ok(None);
     };
     Ok(Role::parse(&row.role).map(|role| Actor {

@@ -10,9 +10,11 @@ use crate::db::{Conn, DbError, new_id};
 use crate::people::profiles::ProfileRow;
 use crate::people::surroundings::Surroundings;
 use crate::triggers::channels::Message;
-use crate::triggers::definition::{NewTrigger, Policy, Recipient, Step};
+use crate::triggers::definition::{NewTrigger, Recipient, Step};
 use crate::triggers::sender::{compose, recipient_of, shown_recipient, variables};
 use crate::triggers::store::{self, TriggerRow};
+
+pub use crate::triggers::definition::Policy;
 
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 

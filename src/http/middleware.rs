@@ -17,7 +17,7 @@ tokio::task_local! {
 }
 
 /// The id of the request being answered; empty outside of one.
-pub(super) fn current_request_id() -> String {
+pub(crate) fn current_request_id() -> String {
     REQUEST_ID
         .try_with(|id| id.borrow().clone())
         .unwrap_or_default()

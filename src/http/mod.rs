@@ -33,4 +33,6 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .default_service(web::to(problem::no_such_route));
 }
 
+pub(crate) use middleware::current_request_id;
 pub use middleware::observe;
+pub(crate) use source::of as source_of;

@@ -7,7 +7,7 @@ use actix_web::HttpRequest;
 use ipnet::IpNet;
 
 /// The address a request comes from; `None` when there is no peer (a socket without addresses).
-pub(super) fn of(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
+pub(crate) fn of(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     let peer = request.peer_addr()?.ip().to_canonical();
     let forwarded: Vec<&str> = request
         .headers()

@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::db::schema::{event_bodies, outbox};
 use crate::db::{Conn, on_backend};
 
-use super::{NORMAL_LANE, PARTS, REMOVAL_LANE};
+use super::{EventState, NORMAL_LANE, PARTS, REMOVAL_LANE};
 
 /// An event in hand, with its body if the retention has left it.
 #[derive(Debug, Clone)]
@@ -79,6 +79,25 @@ pub fn claim(conn: &mut Conn, limit: i64, now: Timestamp, start: i32) -> QueryRe
     };
     let ids: Vec<i64> = ids.into_iter().map(|row| row.id).collect();
     load(conn, &ids)
+}
+
+/// Takes one event of which the id is known, if it still waits; on PostgreSQL its part is waited for.
+pub fn claim_one(conn: &mut Conn, id: i64) -> QueryResult<Option<Claimed>> {
+    let part: Option<i32> =
+        on_backend!(conn, c => outbox::table.find(id).select(outbox::part).first(c).optional())?;
+    let Some(part) = part else {
+        return Ok(None);
+    };
+    lock_part(conn, part)?;
+    let waits: i64 = on_backend!(conn, c => outbox::table
+        .filter(outbox::id.eq(id))
+        .filter(outbox::state.eq(EventState::Ready.as_str()))
+        .count()
+        .get_result(c))?;
+    if waits == 0 {
+        return Ok(None);
+    }
+    Ok(load(conn, &[id])?.into_iter().next())
 }
 
 fn load(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<Claimed>> {

@@ -11,7 +11,7 @@ mod settle;
 mod stats;
 
 pub use browse::{EventFilter, EventRow, attempts_of, body_of, find, list};
-pub use claim::{Claimed, claim, lock_part};
+pub use claim::{Claimed, claim, claim_one, lock_part};
 pub use enqueue::{NewEvent, enqueue};
 pub use prune::prune_bodies;
 pub use replay::{Refusal, discard, reject, release, replay};

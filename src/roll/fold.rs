@@ -100,6 +100,12 @@ fn listen(kin: &mut Kin, statement: &Statement, known: &Known<'_>) {
     let fresh = earlier.is_none();
     let mut link = earlier.unwrap_or_else(|| new_link(statement));
     let worked = link.state == LinkState::Active;
+    // A removal changes no field (C3); where somebody was never active there is nothing to remove.
+    let removes = match statement.life() {
+        Life::Deleted => true,
+        Life::Inactive => link.state != LinkState::Pending,
+        Life::Active | Life::Silent => false,
+    };
     let former_email = link.email().map(str::to_owned);
 
     link.last = key.clone();
@@ -110,7 +116,7 @@ fn listen(kin: &mut Kin, statement: &Statement, known: &Known<'_>) {
         link.life = key.clone();
         link.state = next_state(&link, statement.life());
     }
-    if !statement.is_removal() {
+    if !removes {
         let mut values = Values {
             values: &mut link.values,
             warnings: Vec::new(),

@@ -20,6 +20,9 @@ pub struct Group {
     pub name: String,
     /// The event that last spoke of its name.
     pub named: Option<OrderKey>,
+    /// The event that last spoke of its provider's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identified: Option<OrderKey>,
     /// The event that deleted it last, kept: older edges stay closed.
     pub deleted: Option<OrderKey>,
     /// The event that last said it exists.
@@ -35,6 +38,7 @@ impl Group {
             idp_id: None,
             name: String::new(),
             named: None,
+            identified: None,
             deleted: None,
             seen: None,
         }
@@ -50,14 +54,14 @@ impl Group {
 
     /// Takes over a created or updated event.
     pub fn learn(&mut self, key: &OrderKey, name: Option<&str>, idp_id: Option<&str>) {
-        if self.named.as_ref().is_none_or(|named| key > named) {
-            if let Some(name) = name {
-                name.clone_into(&mut self.name);
-                self.named = Some(key.clone());
-            }
-            if let Some(idp_id) = idp_id {
-                self.idp_id = Some(idp_id.to_owned());
-            }
+        let newer = |known: &Option<OrderKey>| known.as_ref().is_none_or(|known| key > known);
+        if let Some(name) = name.filter(|_| newer(&self.named)) {
+            name.clone_into(&mut self.name);
+            self.named = Some(key.clone());
+        }
+        if let Some(idp_id) = idp_id.filter(|_| newer(&self.identified)) {
+            self.idp_id = Some(idp_id.to_owned());
+            self.identified = Some(key.clone());
         }
         self.seen = self.seen.take().max(Some(key.clone()));
     }

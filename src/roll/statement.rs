@@ -51,7 +51,7 @@ impl Statement {
         }
     }
 
-    /// A removal changes no field (C3).
+    /// Whether it may end something: of two statements of one instant this one comes last (R66).
     pub fn is_removal(&self) -> bool {
         matches!(self.life(), Life::Inactive | Life::Deleted)
     }

@@ -1,5 +1,5 @@
-//! One batch in one transaction: claim, load, fold, write, settle. A crash before the commit leaves
-//! everything as it was. An event that fails in the fold, by an error or a panic, has changed
+//! One claimed batch, in the transaction that claimed it: load, fold, write, settle. A crash before
+//! the commit leaves everything as it was. An event that fails in the fold, by an error or a panic, has changed
 //! nothing and is retried or parked alone; the rest of the batch goes on.
 
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
-use crate::outbox::{self, Settlement, Verdict};
+use crate::outbox::{self, Claimed, Settlement, Verdict};
 use crate::retry;
 use crate::roll::Outcome;
 
@@ -45,15 +45,13 @@ pub struct Worked {
     pub received_at: Timestamp,
 }
 
-/// Works off up to `limit` events; `start` says where to begin among the parts.
+/// Works off what was claimed.
 pub(super) fn run(
     conn: &mut Conn,
     settings: BatchSettings,
-    limit: usize,
-    start: i32,
+    claimed: Vec<Claimed>,
     now: Timestamp,
 ) -> Result<BatchReport, DbError> {
-    let claimed = outbox::claim(conn, i64::try_from(limit).unwrap_or(i64::MAX), now, start)?;
     if claimed.is_empty() {
         return Ok(BatchReport::default());
     }

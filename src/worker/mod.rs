@@ -9,19 +9,21 @@ mod fold;
 mod fold_groups;
 mod guard;
 mod item;
+mod members;
 mod world;
 mod write;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use diesel::QueryResult;
 use tokio::sync::{Notify, watch};
 
 use crate::clock::{Clock, Timestamp};
-use crate::db::{Db, DbError, Urgency};
-use crate::outbox::{self, Settlement};
+use crate::db::{Conn, Db, DbError, Urgency};
+use crate::outbox::{self, Claimed, Settlement};
 use crate::telemetry;
 
 pub use batch::{BatchReport, BatchSettings, Worked};
@@ -33,6 +35,15 @@ const IDLE: Duration = Duration::from_millis(250);
 /// How long to leave a database alone that is away.
 const AWAY: Duration = Duration::from_secs(1);
 
+/// Events still to be taken singly after an unclean stop.
+#[derive(Debug)]
+struct Careful {
+    left: usize,
+    /// The one whose attempt is on disk. It stays while the database is away: an attempt that was
+    /// not made must not count twice.
+    marked: Option<i64>,
+}
+
 /// Works off the outbox; cheap to clone.
 #[derive(Clone)]
 pub struct Worker {
@@ -41,8 +52,7 @@ pub struct Worker {
     settings: BatchSettings,
     batch: usize,
     start: Arc<AtomicI32>,
-    /// Events still to be taken singly after an unclean stop.
-    careful: Arc<AtomicUsize>,
+    careful: Arc<Mutex<Careful>>,
 }
 
 impl Worker {
@@ -61,17 +71,19 @@ impl Worker {
             settings,
             batch: batch.max(1),
             start: Arc::new(AtomicI32::new(0)),
-            careful: Arc::new(AtomicUsize::new(careful)),
+            careful: Arc::new(Mutex::new(Careful {
+                left: careful,
+                marked: None,
+            })),
         }
     }
 
     /// Works off one batch (blocking); 0 when nothing is due.
     pub fn run_once(&self) -> Result<usize, DbError> {
         let began = Instant::now();
-        let report = if self.careful.load(Ordering::Relaxed) > 0 {
-            self.take_singly()?
-        } else {
-            self.take_batch()?
+        let report = match self.take_singly()? {
+            Some(report) => report,
+            None => self.take_batch()?,
         };
         let now = self.clock.now();
         record(&report, began.elapsed(), now);
@@ -119,34 +131,41 @@ impl Worker {
     }
 
     fn take_batch(&self) -> Result<BatchReport, DbError> {
-        let mut limit = self.batch;
-        loop {
-            let error = match self.attempt(limit) {
-                Ok(report) => return Ok(report),
-                Err(error) if is_away(&error) => return Err(error),
-                Err(error) => error,
-            };
-            if limit > 1 {
-                tracing::warn!(%error, limit, "the database refused a batch; halving it");
-                limit = limit.div_ceil(2);
-                if limit == self.batch {
-                    limit -= 1;
-                }
-            } else {
-                return self.fail_first(&error);
-            }
-        }
-    }
-
-    fn attempt(&self, limit: usize) -> Result<BatchReport, DbError> {
         let start = self
             .start
             .fetch_add(7, Ordering::Relaxed)
             .rem_euclid(outbox::PARTS);
+        let mut limit = self.batch;
+        loop {
+            let claim = |conn: &mut Conn, now| {
+                outbox::claim(conn, i64::try_from(limit).unwrap_or(i64::MAX), now, start)
+            };
+            let mut first = None;
+            let error = match self.attempt(claim, &mut first) {
+                Ok(report) => return Ok(report),
+                Err(error) if error.is_away() => return Err(error),
+                Err(error) => error,
+            };
+            if limit == 1 {
+                return self.fail(first, &error);
+            }
+            tracing::warn!(%error, limit, "the database refused a batch; halving it");
+            limit /= 2;
+        }
+    }
+
+    /// One transaction over what `claim` takes; `first` is told even where the transaction fails.
+    fn attempt(
+        &self,
+        claim: impl FnOnce(&mut Conn, Timestamp) -> QueryResult<Vec<Claimed>>,
+        first: &mut Option<i64>,
+    ) -> Result<BatchReport, DbError> {
         let now = self.clock.now();
         let done = catch_unwind(AssertUnwindSafe(|| {
             self.db.write(Urgency::Normal, |conn| {
-                batch::run(conn, self.settings, limit, start, now)
+                let claimed = claim(conn, now)?;
+                *first = claimed.first().map(|one| one.id);
+                batch::run(conn, self.settings, claimed, now)
             })
         }));
         done.unwrap_or_else(|_| {
@@ -156,93 +175,79 @@ impl Worker {
         })
     }
 
-    /// The first event alone fails: it is retried or parked, and the others go on.
-    fn fail_first(&self, error: &DbError) -> Result<BatchReport, DbError> {
+    /// That event alone fails: it is retried or parked, and the others go on.
+    fn fail(&self, id: Option<i64>, error: &DbError) -> Result<BatchReport, DbError> {
         let now = self.clock.now();
         self.db.write(Urgency::Normal, |conn| {
-            let Some(first) = outbox::claim(conn, 1, now, 0)?.into_iter().next() else {
+            let claimed = match id {
+                Some(id) => outbox::claim_one(conn, id)?,
+                None => None,
+            };
+            let Some(one) = claimed else {
                 return Ok(BatchReport::default());
             };
-            let attempt = u32::try_from(first.attempts).unwrap_or(0).saturating_add(1);
+            let attempt = u32::try_from(one.attempts).unwrap_or(0).saturating_add(1);
             let verdict =
-                batch::after_failure(first.id, attempt, self.settings, error.to_string(), now);
+                batch::after_failure(one.id, attempt, self.settings, error.to_string(), now);
             outbox::settle(
                 conn,
                 &[Settlement {
-                    id: first.id,
-                    event_id: first.event_id.clone(),
+                    id: one.id,
+                    event_id: one.event_id.clone(),
                     verdict,
                 }],
                 now,
             )?;
             Ok(BatchReport {
                 events: vec![Worked {
-                    event_id: first.event_id,
+                    event_id: one.event_id,
                     outcome: "failed",
-                    removal: first.removal,
-                    received_at: first.received_at,
+                    removal: one.removal,
+                    received_at: one.received_at,
                 }],
             })
         })
     }
 
-    /// Careful mode: the attempt is on disk before the work begins.
-    fn take_singly(&self) -> Result<BatchReport, DbError> {
-        let now = self.clock.now();
-        let marked = self
-            .db
-            .write(Urgency::Normal, |conn| -> Result<bool, DbError> {
+    /// Careful mode: the attempt is on disk before the work begins, and taken off again by the
+    /// transaction that does the work. One worker at a time; `None` when careful mode is over.
+    fn take_singly(&self) -> Result<Option<BatchReport>, DbError> {
+        let mut careful = self.careful.lock().unwrap_or_else(PoisonError::into_inner);
+        if careful.left == 0 {
+            return Ok(None);
+        }
+        let (now, weight) = (self.clock.now(), self.crash_weight());
+        if careful.marked.is_none() {
+            careful.marked = self.db.write(Urgency::Normal, |conn| {
                 let first = outbox::claim(conn, 1, now, 0)?.into_iter().next();
                 if let Some(first) = &first {
-                    outbox::mark_attempt(conn, first.id, self.crash_weight())?;
+                    outbox::mark_attempt(conn, first.id, weight)?;
                 }
-                Ok(first.is_some())
+                Ok::<_, DbError>(first.map(|one| one.id))
             })?;
-        if !marked {
-            self.careful.store(0, Ordering::Relaxed);
-            return Ok(BatchReport::default());
         }
-        let report = match self.attempt(1) {
-            Ok(report) => report,
-            Err(error) if is_away(&error) => return Err(error),
-            Err(error) => self.fail_first(&error)?,
+        let Some(id) = careful.marked else {
+            careful.left = 0;
+            return Ok(None);
         };
-        self.careful.fetch_sub(1, Ordering::Relaxed);
-        Ok(report)
+        let claim = |conn: &mut Conn, _| {
+            let claimed = outbox::claim_one(conn, id)?;
+            outbox::mark_attempt(conn, id, -weight)?;
+            Ok(claimed.into_iter().collect())
+        };
+        let report = match self.attempt(claim, &mut None) {
+            Ok(report) => report,
+            Err(error) if error.is_away() => return Err(error),
+            Err(error) => self.fail(Some(id), &error)?,
+        };
+        careful.left -= 1;
+        careful.marked = None;
+        Ok(Some(report))
     }
 
     /// A crash costs more than a failure: the third one parks.
     fn crash_weight(&self) -> i32 {
         i32::try_from(self.settings.max_attempts.div_ceil(2)).unwrap_or(i32::MAX)
-    }
-}
-
-/// Whether the database is away, rather than refusing what we asked.
-fn is_away(error: &DbError) -> bool {
-    use diesel::result::{DatabaseErrorKind, Error};
-    match error {
-        DbError::Connect { .. } | DbError::Pool(_) | DbError::Url(_) | DbError::Migration(_) => {
-            true
-        }
-        DbError::Query(
-            Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _)
-            | Error::BrokenTransactionManager,
-        ) => true,
-        DbError::Query(Error::DatabaseError(_, what)) => {
-            let what = what.message();
-            [
-                "disk",
-                "readonly",
-                "locked",
-                "full",
-                "terminat",
-                "shut",
-                "connection",
-            ]
-            .iter()
-            .any(|word| what.contains(word))
-        }
-        DbError::Query(_) => false,
     }
 }
 

@@ -6,18 +6,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::QueryResult;
 
-use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::changes::{self, Caused};
 use crate::people::directories::Directory;
 use crate::people::profiles::{self, ToSave};
-use crate::people::{communities, directories, groups, kin, rules, statements};
-use crate::roll::{
-    Change, Membership, Person, Profile, RestoreAdmin, Status, compose, follow_status,
-};
+use crate::people::{communities, directories, groups, kin, statements};
+use crate::roll::{Membership, Person, Profile, Status, compose};
 use crate::triggers::{deliveries, plan};
 use crate::workos::OrderKey;
 
+use super::members::{follow_rules, write_memberships};
 use super::world::{Relatives, World};
 
 /// A person before and after the batch.
@@ -27,7 +25,7 @@ pub(super) struct Moved {
     pub before: Option<Profile>,
     pub after: Profile,
     pub person: Person,
-    left_changed: bool,
+    pub left_changed: bool,
 }
 
 /// Who caused what last happened to a person in this batch.
@@ -221,143 +219,6 @@ fn move_to_heir(conn: &mut Conn, organization: &str, from: &str, heir: &str) -> 
     communities::save_memberships(conn, &moved)?;
     changes::reassign(conn, from, heir)?;
     deliveries::reassign(conn, from, heir)
-}
-
-/// Memberships follow their person's status in the same transaction (R29). Answers the changes.
-fn write_memberships(
-    conn: &mut Conn,
-    world: &World,
-    moved: &[Moved],
-    causes: &BTreeMap<String, Cause>,
-) -> QueryResult<Vec<Caused>> {
-    let concerned: Vec<&Moved> = moved
-        .iter()
-        .filter(|one| {
-            one.left_changed
-                || one.before.as_ref().map(|before| before.status) != Some(one.after.status)
-        })
-        .filter(|one| one.before.is_some())
-        .collect();
-    let ids: Vec<String> = concerned.iter().map(|one| one.after.id.clone()).collect();
-    let mut rows = communities::memberships_of(conn, &ids)?;
-    let mut to_save = Vec::new();
-    let mut caused = Vec::new();
-    for one in concerned {
-        let Some(theirs) = rows.get_mut(&one.after.id) else {
-            continue;
-        };
-        let before = theirs.clone();
-        let policy: RestoreAdmin = world.settings(&one.organization_id).restore_admin;
-        follow_status(
-            theirs,
-            one.after.status,
-            one.person.left.as_ref(),
-            policy,
-            world.now,
-        );
-        for (old, new) in before
-            .iter()
-            .zip(theirs.iter())
-            .filter(|(old, new)| old != new)
-        {
-            to_save.push((one.organization_id.clone(), new.clone()));
-            caused.extend(membership_change(
-                &one.organization_id,
-                Some(old),
-                new,
-                causes,
-                world.now,
-            ));
-        }
-    }
-    communities::save_memberships(conn, &to_save)?;
-    Ok(caused)
-}
-
-/// Rule memberships of everybody whom the batch touched: by their profile, or by a group of theirs.
-fn follow_rules(
-    conn: &mut Conn,
-    world: &World,
-    moved: &[Moved],
-    causes: &BTreeMap<String, Cause>,
-) -> QueryResult<Vec<Caused>> {
-    let mut users: Vec<String> = world
-        .changed_edges
-        .iter()
-        .map(|(_, user)| user.clone())
-        .collect();
-    if !world.changed_groups.is_empty() {
-        let groups: Vec<String> = world.changed_groups.iter().cloned().collect();
-        users.extend(groups::users_of(conn, &groups)?);
-    }
-    let by_user = profiles::profile_of_links(conn, &users)?;
-    let mut causes = causes.clone();
-    for edge in world
-        .changed_edges
-        .iter()
-        .filter_map(|place| world.edges.get(place))
-    {
-        let directory = world
-            .groups
-            .get(&edge.group_id)
-            .map(|group| group.directory_id.clone())
-            .unwrap_or_default();
-        if let Some(profile) = by_user.get(&edge.directory_user_id) {
-            causes
-                .entry(profile.clone())
-                .or_insert_with(|| (edge.key.clone(), directory));
-        }
-    }
-    let mut touched: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for one in moved {
-        touched
-            .entry(one.organization_id.clone())
-            .or_default()
-            .insert(one.after.id.clone());
-    }
-    let ids: Vec<String> = by_user.into_values().collect();
-    for (id, row) in profiles::load(conn, &ids)? {
-        touched.entry(row.organization_id).or_default().insert(id);
-    }
-    let mut caused = Vec::new();
-    for (organization, ids) in touched {
-        let ids: Vec<String> = ids.into_iter().collect();
-        for turned in rules::apply(conn, &organization, &ids, world.now)? {
-            caused.extend(membership_change(
-                &organization,
-                turned.before.as_ref(),
-                &turned.after,
-                &causes,
-                world.now,
-            ));
-        }
-    }
-    Ok(caused)
-}
-
-fn membership_change(
-    organization: &str,
-    old: Option<&Membership>,
-    new: &Membership,
-    causes: &BTreeMap<String, Cause>,
-    now: Timestamp,
-) -> Option<Caused> {
-    let role = |row: &Membership| row.ended_at.is_none().then(|| row.role.as_str().to_owned());
-    let (was, is) = (old.and_then(role), role(new));
-    if was == is {
-        return None;
-    }
-    let change = Change {
-        profile_id: new.profile_id.clone(),
-        what: "membership",
-        name: new.community_id.clone(),
-        old: was,
-        new: is,
-    };
-    Some(match causes.get(&new.profile_id) {
-        Some((key, directory)) => Caused::by_event(organization, change, key, directory),
-        None => Caused::by_operator(organization, change, "rollcall", now),
-    })
 }
 
 /// Messages that fall due because of what happened, and those that must not go out any more.

@@ -14,19 +14,20 @@ const MAY_USE: &[(&str, &str)] = &[
     // the desk's, for all three of its doors.
     (
         "cli",
-        "app desk db config telemetry clock workos roll conditions retry",
+        "app desk triggers db config telemetry clock workos roll conditions retry",
     ),
     (
         "app",
-        "http console worker intake triggers people outbox db config telemetry clock workos retry",
+        "http console desk worker intake triggers people outbox db config telemetry clock workos retry",
     ),
     (
         "http",
         "desk intake triggers db telemetry clock workos conditions",
     ),
     (
+        // The pages share the server with the API: its state, a request's source and id.
         "console",
-        "desk triggers db telemetry clock workos roll conditions",
+        "http desk triggers db telemetry clock workos roll conditions",
     ),
     (
         "worker",
@@ -34,7 +35,7 @@ const MAY_USE: &[(&str, &str)] = &[
     ),
     (
         "desk",
-        "triggers people outbox db telemetry clock workos roll conditions",
+        "worker triggers people outbox db telemetry clock workos roll conditions",
     ),
     ("intake", "outbox db telemetry clock"),
     (

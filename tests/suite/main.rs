@@ -7,6 +7,13 @@
     reason = "in a test, a step that fails is the test that fails"
 )]
 
+mod deliveries;
+mod durability;
+mod intake;
 mod layers;
+mod migrations;
 mod spine;
 mod support;
+mod webhook_contract;
+mod webhook_door;
+mod worker;

@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::desk::{Actor, Role, tokens};
+use crate::desk::{Actor, tokens};
 
 use super::super::{HttpState, Problem};
 
@@ -34,11 +34,7 @@ impl FromRequest for Caller {
                 ));
             };
             if is_bootstrap(&token, state.admin_token.as_ref()) {
-                return Ok(Self(Actor {
-                    name: "bootstrap".to_owned(),
-                    role: Role::Admin,
-                    organization_id: None,
-                }));
+                return Ok(Self(Actor::bootstrap()));
             }
             let found = state
                 .read(move |conn| tokens::authenticate(conn, &token))

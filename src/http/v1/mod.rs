@@ -7,6 +7,7 @@ mod events;
 mod holds;
 mod organizations;
 mod profiles;
+mod triggers;
 
 pub use auth::Caller;
 
@@ -35,7 +36,8 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .configure(profiles::routes)
         .configure(communities::routes)
         .configure(organizations::routes)
-        .configure(holds::routes);
+        .configure(holds::routes)
+        .configure(triggers::routes);
 }
 
 fn bad_json(error: JsonPayloadError, _: &HttpRequest) -> actix_web::Error {

@@ -56,8 +56,9 @@ async fn may_enter(
     query: web::Query<AccessQuery>,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
+    let now = state.clock.now();
     let answer = state
-        .read(move |conn| access::access(conn, &caller.0, &query))
+        .read(move |conn| access::access(conn, &caller.0, &query, now))
         .await?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))

@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::roll::{
-    DirectoryLife, Edge, Families, Group, Kin, Known, Membership, Profile, Role, Settings, Source,
-    Statement, Step, apply, comes_late, compose, follow_status, keys_said, refold, turn_concerns,
+    DirectoryLife, Edge, Families, Group, Kin, Known, LinkState, Membership, Profile, Role,
+    Settings, Source, Statement, Step, apply, comes_late, compose, follow_status, keys_said,
+    refold, turn_concerns,
 };
 
 use super::story::Told;
@@ -209,6 +210,21 @@ impl Desk {
             .collect()
     }
 
+    /// Whether an event ends something: who was never active is not removed by being inactive.
+    pub fn removes(&self, told: &Told) -> bool {
+        let Told::User(statement) = told else {
+            return false;
+        };
+        let mut links = self
+            .kin
+            .iter()
+            .filter_map(|kin| kin.links.get(&statement.said.user.id));
+        let pending = links
+            .next()
+            .is_none_or(|link| link.state == LinkState::Pending);
+        statement.said.deleted || (statement.is_removal() && !pending)
+    }
+
     /// All that is shown, with people named by the first of their links instead of by profile id.
     pub fn shown(&self) -> BTreeMap<String, Value> {
         let mut shown = BTreeMap::new();
@@ -227,10 +243,13 @@ impl Desk {
                     contest.candidates = contest.candidates.iter().map(|id| name(id)).collect();
                     contest.candidates.sort();
                 }
-                shown.insert(
-                    format!("link {}", link.id),
-                    serde_json::to_value(&link).unwrap(),
-                );
+                let mut value = serde_json::to_value(&link).unwrap();
+                value["waits"] = link
+                    .contest
+                    .as_ref()
+                    .map(|contest| contest.over.clone())
+                    .into();
+                shown.insert(format!("link {}", link.id), value);
             }
             for person in kin.people.values() {
                 let profile = compose(kin, person, &self.known());

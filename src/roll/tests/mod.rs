@@ -1,5 +1,13 @@
-//! The roll proven: random company histories in any order against in-order delivery.
+//! The roll proven: each rule that it decides, a few events at a time; random company histories in any
+//! order against in-order delivery; and a second, simple model written from the rules alone.
 
 mod any_order;
+mod attribute_rules;
 mod desk;
+mod identity_rules;
+mod lifecycle_rules;
+mod order_rules;
+mod reference;
+mod seat_rules;
 mod story;
+mod teller;

@@ -80,6 +80,16 @@ impl Service {
         assert!(sent.success());
     }
 
+    /// Limits the size of the files that it may write from now on (Linux).
+    pub fn limit_files(&self, bytes: &str) {
+        let pid = self.child.id().to_string();
+        let limit = format!("--fsize={bytes}:unlimited");
+        let done = Command::new("prlimit")
+            .args(["--pid", &pid, &limit])
+            .status();
+        assert!(done.unwrap().success());
+    }
+
     /// Waits for its end; answers how it ended and everything it said.
     pub async fn ended(&mut self) -> (ExitStatus, String) {
         let status = eventually("the process ends", async || self.child.try_wait().unwrap()).await;

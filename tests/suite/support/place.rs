@@ -48,7 +48,10 @@ impl Place {
         match self {
             Self::Sqlite(folder) => {
                 let path = folder.path().join("roll.db");
-                Stranger::Sqlite(SqliteConnection::establish(path.to_str().unwrap()).unwrap())
+                let conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+                let mut stranger = Stranger::Sqlite(conn);
+                stranger.run("PRAGMA busy_timeout = 5000");
+                stranger
             }
             Self::Postgres(database) => {
                 Stranger::Postgres(PgConnection::establish(&database.url).unwrap())

@@ -65,6 +65,29 @@ pub struct TestDatabase {
     name: String,
 }
 
+impl TestDatabase {
+    /// Throws everybody out and lets nobody in: the database is away.
+    pub fn close(&self) {
+        let name = &self.name;
+        let admin = &mut admin();
+        run(
+            admin,
+            &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"),
+        );
+        let all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname =";
+        run(admin, &format!("{all} '{name}'"));
+    }
+
+    /// Lets everybody in again.
+    pub fn open(&self) {
+        let name = &self.name;
+        run(
+            &mut admin(),
+            &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"),
+        );
+    }
+}
+
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         // Forced, because pools and child processes of a failed test may still be connected.

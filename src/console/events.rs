@@ -1,0 +1,195 @@
+//! What WorkOS sent: a list with filters, all of them in the address, and the routes around one.
+
+use std::collections::BTreeMap;
+
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+use crate::desk::events::{self, EventQuery, EventView};
+use crate::desk::names;
+use crate::http::HttpState;
+
+use super::event;
+use super::frame::{Frame, Section, page};
+use super::link::{Pager, Tab, link, said};
+use super::refusal::Refusal;
+use super::visitor::Visitor;
+use super::when::When;
+
+const PATH: &str = "/console/events";
+const STATES: [&str; 5] = ["ready", "done", "held", "parked", "ignored"];
+const OUTCOMES: [&str; 6] = ["applied", "unchanged", "stale", "ignored", "held", "failed"];
+const TYPES: [&str; 11] = [
+    "dsync.activated",
+    "dsync.deactivated",
+    "dsync.deleted",
+    "dsync.user.created",
+    "dsync.user.updated",
+    "dsync.user.deleted",
+    "dsync.group.created",
+    "dsync.group.updated",
+    "dsync.group.deleted",
+    "dsync.group.user_added",
+    "dsync.group.user_removed",
+];
+
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    config
+        .route("/events", web::get().to(list))
+        .route("/events/{id}", web::get().to(event::show))
+        .route("/events/{id}/replay", web::post().to(event::replay))
+        .route("/events/{id}/discard", web::post().to(event::discard));
+}
+
+#[derive(Template)]
+#[template(path = "events.html", config = "src/console/askama.toml")]
+struct EventsPage {
+    frame: Frame,
+    tabs: Vec<Tab>,
+    filters: Filters,
+    outcomes: [&'static str; 6],
+    types: [&'static str; 11],
+    rows: Vec<EventRow>,
+    pager: Pager,
+}
+
+/// The filters, as the address has them.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Filters {
+    state: Option<String>,
+    outcome: Option<String>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    q: Option<String>,
+    person: Option<String>,
+    cursor: Option<String>,
+}
+
+impl Filters {
+    fn cleaned(self) -> Self {
+        Self {
+            state: said(self.state),
+            outcome: said(self.outcome),
+            kind: said(self.kind),
+            q: said(self.q),
+            person: said(self.person),
+            cursor: said(self.cursor),
+        }
+    }
+
+    fn with_state<'a>(&'a self, state: Option<&'a str>) -> [(&'static str, Option<&'a str>); 5] {
+        [
+            ("state", state),
+            ("outcome", self.outcome.as_deref()),
+            ("type", self.kind.as_deref()),
+            ("q", self.q.as_deref()),
+            ("person", self.person.as_deref()),
+        ]
+    }
+
+    fn narrowed(&self) -> bool {
+        self.with_state(self.state.as_deref())
+            .iter()
+            .any(|(_, value)| value.is_some())
+    }
+}
+
+/// One line of the list.
+#[derive(Debug)]
+struct EventRow {
+    id: String,
+    kind: String,
+    person: Option<(String, String)>,
+    verdict: String,
+    why: Option<String>,
+    received: When,
+}
+
+async fn list(
+    visitor: Visitor,
+    filters: web::Query<Filters>,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Refusal> {
+    let filters = filters.into_inner().cleaned();
+    let actor = visitor.actor.clone();
+    let query = EventQuery {
+        state: filters.state.clone(),
+        outcome: filters.outcome.clone(),
+        event_type: filters.kind.clone(),
+        profile_id: filters.person.clone(),
+        q: filters.q.clone(),
+        cursor: filters.cursor.clone(),
+        ..EventQuery::default()
+    };
+    let (found, people) = state
+        .read(move |conn| {
+            let found = events::list(conn, &actor, &query)?;
+            let ids: Vec<String> = found
+                .data
+                .iter()
+                .filter_map(|one| one.profile_id.clone())
+                .collect();
+            Ok((found, names::of_people(conn, &actor, &ids)?))
+        })
+        .await?;
+    let pager = Pager::new(
+        PATH,
+        &filters.with_state(filters.state.as_deref()),
+        filters.cursor.as_deref(),
+        found.next_cursor.as_deref(),
+    );
+    page(&EventsPage {
+        frame: visitor.frame("Events", Section::Events),
+        tabs: tabs(&filters),
+        outcomes: OUTCOMES,
+        types: TYPES,
+        rows: found
+            .data
+            .into_iter()
+            .map(|one| row(one, &people, &visitor))
+            .collect(),
+        pager,
+        filters,
+    })
+}
+
+fn row(one: EventView, people: &BTreeMap<String, String>, visitor: &Visitor) -> EventRow {
+    let person = one.profile_id.and_then(|id| {
+        let name = people.get(&id)?.clone();
+        Some((id, name))
+    });
+    EventRow {
+        id: one.id,
+        kind: short(&one.event_type).to_owned(),
+        person,
+        // What came of it; until that is known, or when it waits for somebody, the state.
+        verdict: match one.state.as_str() {
+            "ready" | "held" | "parked" => one.state,
+            _ => one.outcome.unwrap_or(one.state),
+        },
+        why: one.error.or(one.reason),
+        received: When::new(one.received_at, visitor.now),
+    }
+}
+
+/// `dsync.user.created` as `user.created`: on this page everything is of Directory Sync.
+pub(super) fn short(kind: &str) -> &str {
+    kind.strip_prefix("dsync.").unwrap_or(kind)
+}
+
+fn tabs(filters: &Filters) -> Vec<Tab> {
+    let shown = filters.state.as_deref();
+    let all = Tab {
+        label: "All",
+        current: shown.is_none(),
+        href: link(PATH, &filters.with_state(None)),
+    };
+    let labels = ["Waiting", "Done", "Held", "Given up", "Ignored"];
+    let rest = STATES.into_iter().zip(labels).map(|(state, label)| Tab {
+        label,
+        current: shown == Some(state),
+        href: link(PATH, &filters.with_state(Some(state))),
+    });
+    std::iter::once(all).chain(rest).collect()
+}

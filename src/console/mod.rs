@@ -1,0 +1,120 @@
+//! The console: pages for people, rendered on the server over the desk's functions, without a line
+//! of script. Every page but the sign-in wants a session; every form wants the session's own token;
+//! what may be done is judged at the desk. One stylesheet and one icon come from the binary.
+
+mod assets;
+mod communities;
+mod community;
+mod deliveries;
+mod delivery;
+mod event;
+mod events;
+mod frame;
+mod gate;
+mod indent;
+mod link;
+mod origin;
+mod overview;
+mod people;
+mod person;
+mod refusal;
+mod session;
+mod sign_in;
+mod timeline;
+mod visitor;
+mod when;
+
+pub use session::SessionKey;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{Error, HttpResponse, web};
+
+use gate::Gate;
+use refusal::Refusal;
+
+/// The largest form, in bytes.
+const FORM_LIMIT: usize = 64 * 1024;
+
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; \
+                      form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// What the pages share; one for each server.
+pub struct Console {
+    key: SessionKey,
+    gate: Gate,
+}
+
+impl Console {
+    /// Sessions under that key.
+    pub fn new(key: SessionKey) -> Self {
+        Self {
+            key,
+            gate: Gate::default(),
+        }
+    }
+}
+
+/// Every page and form under `/console`.
+pub fn routes(config: &mut web::ServiceConfig) {
+    let scope = web::scope("/console")
+        .wrap(from_fn(guard))
+        .app_data(
+            web::FormConfig::default()
+                .limit(FORM_LIMIT)
+                .error_handler(|error, _| Refusal::unreadable(error).into()),
+        )
+        .app_data(
+            web::QueryConfig::default().error_handler(|error, _| Refusal::unreadable(error).into()),
+        )
+        .app_data(web::PathConfig::default().error_handler(|_, _| Refusal::nothing_here().into()))
+        .route("/style.css", web::get().to(assets::style))
+        .route("/icon.svg", web::get().to(assets::icon))
+        .route("/sign-in", web::get().to(sign_in::show))
+        .route("/session", web::post().to(sign_in::begin))
+        .route("/sign-out", web::post().to(sign_in::end))
+        .route("", web::get().to(overview::show))
+        .route("/", web::get().to(overview::show))
+        .route("/people", web::get().to(people::list))
+        .route("/people/{id}", web::get().to(person::show))
+        .configure(events::routes)
+        .configure(communities::routes)
+        .configure(deliveries::routes)
+        .default_service(web::to(nothing_here));
+    config.service(scope);
+}
+
+async fn nothing_here() -> Result<HttpResponse, Refusal> {
+    Err(Refusal::nothing_here())
+}
+
+/// What every answer of the console carries, errors included.
+async fn guard(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let path_request = request.request().clone();
+    let mut answer = match next.call(request).await {
+        Ok(answer) => answer.map_into_boxed_body(),
+        Err(error) => ServiceResponse::new(path_request, error.error_response()),
+    };
+    let headers = answer.headers_mut();
+    let fixed = [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+    ];
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    Ok(answer)
+}

@@ -1,0 +1,129 @@
+//! One person: who they are, whether they may come in, where they belong, and everything that
+//! happened to them (R70).
+
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::desk::names;
+use crate::desk::profiles::{self, ProfileView};
+use crate::http::HttpState;
+
+use super::frame::{Frame, Section, page};
+use super::refusal::Refusal;
+use super::timeline::{Block, blocks};
+use super::visitor::Visitor;
+use super::when::When;
+
+#[derive(Template)]
+#[template(path = "person.html", config = "src/console/askama.toml")]
+struct PersonPage {
+    frame: Frame,
+    person: ProfileView,
+    organization: String,
+    access: &'static str,
+    facts: Vec<(&'static str, String)>,
+    attributes: Vec<(String, String)>,
+    first_seen: When,
+    updated: When,
+    removed: Option<When>,
+    blocks: Vec<Block>,
+    truncated: bool,
+    oldest_first: bool,
+}
+
+/// The order of the history.
+#[derive(Debug, Deserialize)]
+pub(super) struct Order {
+    order: Option<String>,
+}
+
+pub(super) async fn show(
+    visitor: Visitor,
+    id: web::Path<String>,
+    order: web::Query<Order>,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Refusal> {
+    let actor = visitor.actor.clone();
+    let (history, organizations) = state
+        .read(move |conn| {
+            let history = profiles::history(conn, &actor, &id)?;
+            Ok((history, names::of_organizations(conn, &actor)?))
+        })
+        .await?;
+    let oldest_first = order.order.as_deref() == Some("oldest");
+    let mut told = blocks(history.entries, visitor.now);
+    if !oldest_first {
+        told.reverse();
+    }
+    let mut person = history.profile;
+    let organization = organizations
+        .into_iter()
+        .find_map(|(id, name)| (id == person.organization_id).then_some(name))
+        .unwrap_or_else(|| person.organization_id.clone());
+    page(&PersonPage {
+        frame: visitor.frame(person.display_name.clone(), Section::People),
+        access: access_of(&person.status),
+        facts: facts(&person),
+        attributes: std::mem::take(&mut person.attributes)
+            .into_iter()
+            .map(|(name, value)| (name, shown(&value)))
+            .collect(),
+        first_seen: When::new(person.first_seen_at, visitor.now),
+        updated: When::new(person.updated_at, visitor.now),
+        removed: person.removed_at.map(|at| When::new(at, visitor.now)),
+        blocks: told,
+        truncated: history.truncated,
+        oldest_first,
+        organization,
+        person,
+    })
+}
+
+/// Why somebody may come in or may not, for somebody who does not know our words.
+fn access_of(status: &str) -> &'static str {
+    match status {
+        "active" => "May come in: they work here.",
+        "on_leave" => "May come in: they are on leave and keep their seats.",
+        "pending" => "May not come in: known, but not active yet.",
+        "removed" => "May not come in: they have left.",
+        "erased" => "May not come in: erased for good.",
+        _ => "May not come in.",
+    }
+}
+
+fn facts(person: &ProfileView) -> Vec<(&'static str, String)> {
+    let known = [
+        ("E-mail", &person.email),
+        ("Title", &person.title),
+        ("Department", &person.department),
+        ("Pronouns", &person.pronouns),
+        ("Start date", &person.start_date),
+        ("Manager", &person.manager_email),
+        ("Employee number", &person.employee_number),
+    ];
+    known
+        .into_iter()
+        .filter_map(|(name, value)| value.clone().map(|value| (name, value)))
+        .collect()
+}
+
+/// Text as it reads, everything else as JSON.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attribute_reads_as_text_or_json() {
+        assert_eq!(shown(&serde_json::json!("Lab 2")), "Lab 2");
+        assert_eq!(shown(&serde_json::json!(["a", 1])), "[\"a\",1]");
+    }
+}

@@ -1,0 +1,159 @@
+//! Signing in with an API token, and out again. The token goes into no cookie, log or page; what the
+//! browser keeps is a sealed session.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HOST, RETRY_AFTER};
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::desk::{Actor, DeskError, tokens};
+use crate::http::{HttpState, source_of};
+
+use super::Console;
+use super::frame::{Frame, go_with_cookie, page, page_with};
+use super::origin;
+use super::refusal::Refusal;
+use super::session::{COOKIE, LIFETIME, Session};
+use super::visitor::Act;
+
+#[derive(Template)]
+#[template(path = "sign_in.html", config = "src/console/askama.toml")]
+struct SignInPage {
+    frame: Frame,
+    next: String,
+    problem: Option<&'static str>,
+    plain: bool,
+}
+
+/// What the sign-in page is asked with.
+#[derive(Debug, Deserialize)]
+pub(super) struct Asked {
+    next: Option<String>,
+}
+
+/// The sign-in form.
+#[derive(Deserialize)]
+pub(super) struct Credentials {
+    token: String,
+    next: Option<String>,
+}
+
+pub(super) async fn show(
+    request: HttpRequest,
+    asked: web::Query<Asked>,
+) -> Result<HttpResponse, Refusal> {
+    page(&form(&request, asked.into_inner().next, None))
+}
+
+fn form(request: &HttpRequest, next: Option<String>, problem: Option<&'static str>) -> SignInPage {
+    let info = request.connection_info();
+    SignInPage {
+        frame: Frame::bare("Sign in"),
+        next: own_page(next.as_deref()).to_owned(),
+        problem,
+        plain: info.scheme() == "http" && !origin::is_local(host_of(request)),
+    }
+}
+
+fn host_of(request: &HttpRequest) -> &str {
+    let host = request.headers().get(HOST);
+    host.and_then(|host| host.to_str().ok()).unwrap_or_default()
+}
+
+/// Only our own pages are gone on to: an address of somebody else's would make a fine trap.
+fn own_page(next: Option<&str>) -> &str {
+    next.filter(|next| *next == "/console" || next.starts_with("/console/"))
+        .filter(|next| !next.contains(['\\', '\r', '\n']))
+        .unwrap_or("/console")
+}
+
+pub(super) async fn begin(
+    request: HttpRequest,
+    form_sent: web::Form<Credentials>,
+    state: web::Data<HttpState>,
+    console: web::Data<Console>,
+) -> Result<HttpResponse, Refusal> {
+    origin::own_site(request.headers())?;
+    let Credentials { token, next } = form_sent.into_inner();
+    let now = state.clock.now();
+    let source = source_of(&request, &state.trusted_proxies);
+    if let Err(wait) = console.gate.admit(source, now) {
+        let seconds = wait.as_secs().max(1);
+        tracing::warn!("too many attempts to sign in to the console");
+        let problem = Some("Too many attempts from your address. Wait a minute, then try again.");
+        let mut answer = page_with(
+            StatusCode::TOO_MANY_REQUESTS,
+            &form(&request, next, problem),
+        )?;
+        answer.headers_mut().insert(
+            RETRY_AFTER,
+            actix_web::http::header::HeaderValue::from(seconds),
+        );
+        return Ok(answer);
+    }
+    let session = Session::begin(token.trim(), now).ok_or(Refusal::Internal)?;
+    if actor_of(&state, session.digest).await?.is_none() {
+        let problem = Some("This token is not known, or it was revoked.");
+        let page = form(&request, next, problem);
+        return page_with(StatusCode::UNAUTHORIZED, &page);
+    }
+    let cookie = cookie(&session.seal(&console.key), LIFETIME.as_secs(), &request);
+    Ok(go_with_cookie(own_page(next.as_deref()), &cookie))
+}
+
+/// The button that signs out has no fields of its own.
+#[derive(Debug, Deserialize)]
+pub(super) struct Nothing {}
+
+pub(super) async fn end(request: HttpRequest, _act: Act<Nothing>) -> HttpResponse {
+    go_with_cookie("/console/sign-in", &cookie("", 0, &request))
+}
+
+fn cookie(value: &str, seconds: u64, request: &HttpRequest) -> String {
+    let secure = if origin::is_local(host_of(request)) {
+        ""
+    } else {
+        "; Secure"
+    };
+    format!("{COOKIE}={value}; Path=/console; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
+}
+
+/// Who the token of that digest stands for; the bootstrap token is compared in constant time.
+pub(super) async fn actor_of(
+    state: &HttpState,
+    digest: [u8; 32],
+) -> Result<Option<Actor>, DeskError> {
+    if let Some(secret) = &state.admin_token {
+        let own = Sha256::digest(secret.expose_secret());
+        if bool::from(own.as_slice().ct_eq(&digest)) {
+            return Ok(Some(Actor::bootstrap()));
+        }
+    }
+    state
+        .read(move |conn| tokens::authenticate_digest(conn, &hex::encode(digest)))
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_page;
+
+    #[test]
+    fn signing_in_leads_to_our_own_pages_only() {
+        assert_eq!(own_page(Some("/console/people?q=a")), "/console/people?q=a");
+        for trap in [
+            "//evil.example",
+            "https://evil.example",
+            "/console\\@evil",
+            "/consolex",
+            "",
+        ] {
+            assert_eq!(own_page(Some(trap)), "/console", "{trap}");
+        }
+        assert_eq!(own_page(None), "/console");
+    }
+}

@@ -1,0 +1,172 @@
+//! Who looks at a page, and who submits a form. The cookie's token digest is looked up on every
+//! request. [`Act`] is the only way to read a form: it refuses what another site sent, and what
+//! does not carry the session's own token.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::Method;
+use actix_web::{FromRequest, HttpRequest, web};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::clock::Timestamp;
+use crate::desk::{Actor, Role};
+use crate::http::HttpState;
+
+use super::Console;
+use super::frame::{Frame, Section};
+use super::link::link;
+use super::origin;
+use super::refusal::Refusal;
+use super::session::{COOKIE, Session};
+use super::sign_in::actor_of;
+
+/// Somebody signed in.
+#[derive(Debug, Clone)]
+pub(super) struct Visitor {
+    /// Who they are and what they may do.
+    pub actor: Actor,
+    /// What their forms carry.
+    pub csrf: String,
+    /// The instant the page is seen from.
+    pub now: Timestamp,
+    /// What has just been done, from the address.
+    notice: Option<&'static str>,
+    session: Session,
+}
+
+impl Visitor {
+    /// Whether buttons that change something are shown; the desk judges again.
+    pub fn operates(&self) -> bool {
+        self.actor.role >= Role::Operator
+    }
+
+    /// What stands around a page for this visitor.
+    pub fn frame(&self, title: impl Into<String>, section: Section) -> Frame {
+        Frame {
+            title: title.into(),
+            section,
+            who: Some(super::frame::Who {
+                name: self.actor.name.clone(),
+                role: self.actor.role.as_str(),
+                csrf: self.csrf.clone(),
+            }),
+            notice: self.notice,
+        }
+    }
+}
+
+type Extracting<T> = Pin<Box<dyn Future<Output = Result<T, Refusal>>>>;
+
+impl FromRequest for Visitor {
+    type Error = Refusal;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { visitor(&request).await })
+    }
+}
+
+async fn visitor(request: &HttpRequest) -> Result<Visitor, Refusal> {
+    let (Some(state), Some(console)) = (
+        request.app_data::<web::Data<HttpState>>(),
+        request.app_data::<web::Data<Console>>(),
+    ) else {
+        return Err(Refusal::Internal);
+    };
+    let now = state.clock.now();
+    let session = request
+        .cookie(COOKIE)
+        .and_then(|cookie| Session::open(cookie.value(), &console.key, now))
+        .ok_or_else(|| to_sign_in(request))?;
+    let actor = actor_of(state, session.digest)
+        .await?
+        .ok_or_else(|| to_sign_in(request))?;
+    Ok(Visitor {
+        actor,
+        csrf: session.csrf(&console.key),
+        now,
+        notice: notice_of(request.query_string()),
+        session,
+    })
+}
+
+/// To the sign-in page, and from there back to the page that was asked for.
+fn to_sign_in(request: &HttpRequest) -> Refusal {
+    let asked = match request.uri().path_and_query() {
+        Some(asked) if request.method() == Method::GET && request.path() != "/console" => {
+            Some(asked.as_str())
+        }
+        _ => None,
+    };
+    Refusal::SignIn(link("/console/sign-in", &[("next", asked)]))
+}
+
+/// The address carries a word; what is shown is one of our own sentences.
+fn notice_of(query: &str) -> Option<&'static str> {
+    let done = url::form_urlencoded::parse(query.as_bytes())
+        .find_map(|(name, value)| (name == "done").then_some(value))?;
+    Some(match done.as_ref() {
+        "replayed" => "Replayed: the event waits for the worker. Reload to see what came of it.",
+        "discarded" => "Discarded.",
+        "retried" => "The message is due again.",
+        "cancelled" => "The message is cancelled.",
+        "member" => "The membership is saved.",
+        "left" => "The membership has ended.",
+        "created" => "The community is there. Now find people to put in.",
+        _ => return None,
+    })
+}
+
+/// A form that somebody signed in has sent from one of our own pages.
+#[derive(Debug)]
+pub(super) struct Act<T> {
+    /// Who sent it.
+    pub visitor: Visitor,
+    /// What it says.
+    pub form: T,
+}
+
+#[derive(Deserialize)]
+struct Signed<T> {
+    csrf: String,
+    #[serde(flatten)]
+    form: T,
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Act<T> {
+    type Error = Refusal;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let form = web::Form::<Signed<T>>::from_request(request, payload);
+        let request = request.clone();
+        Box::pin(async move {
+            origin::own_site(request.headers())?;
+            let visitor = visitor(&request).await?;
+            let Signed { csrf, form } = form.await.map_err(Refusal::unreadable)?.into_inner();
+            let console = request
+                .app_data::<web::Data<Console>>()
+                .ok_or(Refusal::Internal)?;
+            if !visitor.session.is_own(&csrf, &console.key) {
+                return Err(Refusal::foreign_form());
+            }
+            Ok(Self { visitor, form })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::notice_of;
+
+    #[test]
+    fn an_address_puts_no_words_of_its_own_on_a_page() {
+        assert!(notice_of("a=b&done=replayed").is_some());
+        assert_eq!(notice_of("done=call+this+number"), None);
+        assert_eq!(notice_of(""), None);
+    }
+}

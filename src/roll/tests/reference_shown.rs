@@ -1,0 +1,195 @@
+//! The second opinion on what is shown: where everybody stands, and their fields.
+
+use super::*;
+
+impl Model {
+    /// R27-R35, C2, as their users speak now; `but` is left aside.
+    pub(super) fn status_of(&self, person: &str, but: &str) -> &'static str {
+        let known = &self.people[person];
+        let theirs = || {
+            self.users
+                .iter()
+                .filter(|(id, user)| *id != but && user.person == person)
+                .map(|(_, user)| user)
+        };
+        if theirs().any(|user| user.state == "active" && user.waits.is_none()) {
+            return "active";
+        }
+        let worked = known.worked || theirs().any(|user| user.worked && user.waits.is_none());
+        if worked || theirs().any(|user| user.state == "deleted") {
+            "removed"
+        } else {
+            "pending"
+        }
+    }
+
+    pub(super) fn left_at(&self, person: &str) -> usize {
+        let known = &self.people[person];
+        let left = known.left.filter(|_| known.status == "removed");
+        left.map_or(self.time, |(time, ..)| time)
+    }
+
+    /// Where everybody stands after an event.
+    pub(super) fn stand(&mut self, at: Timestamp) {
+        let ids: Vec<String> = self.people.keys().cloned().collect();
+        for id in ids {
+            let status = self.status_of(&id, "");
+            let theirs = || self.users.values().filter(|user| user.person == id);
+            let ended = theirs().filter(|user| ["deleted", "inactive"].contains(&user.state));
+            let reason = match ended.max_by_key(|user| user.spoke_of_life) {
+                Some(user) if user.state == "deleted" => "deleted in the directory",
+                _ => "deactivated in the directory",
+            };
+            let counting = theirs().filter(|user| user.state == "active" && user.waits.is_none());
+            let starts = counting.filter_map(|user| user.fields.get("start_date")?.as_str());
+            let start = starts.max().map(str::to_owned);
+            let worked = theirs().any(|user| user.worked && user.waits.is_none());
+            let person = self.people.get_mut(&id).unwrap();
+            if status == "removed" && person.status != "removed" {
+                person.left = Some((self.time, at, reason));
+            }
+            if status == "active" && person.status == "removed" {
+                // R33: a new period only where the new start lies after the removal.
+                let left = person.left.unwrap().1;
+                if let Some(start) = start.filter(|start| Timestamp::parse(start).unwrap() > left) {
+                    person.period = start;
+                }
+            }
+            person.worked |= worked || status == "active";
+            person.status = status;
+        }
+        for user in self.users.values_mut() {
+            let counts = user.state == "active" && user.waits.is_none();
+            if user.counted && !counts {
+                user.ended = self.time;
+            }
+            user.worked |= counts;
+            user.counted = counts;
+        }
+    }
+
+    /// What the desk must show as well.
+    pub fn shown(&self) -> BTreeMap<String, Value> {
+        let name = |person: &str| {
+            let mut theirs = self.users.iter().filter(|(_, user)| user.person == person);
+            theirs
+                .next()
+                .map_or("nobody".to_owned(), |(id, _)| id.clone())
+        };
+        let mut shown = BTreeMap::new();
+        for (id, user) in &self.users {
+            let value = json!({
+                "person": name(&user.person), "state": user.state, "waits": user.waits,
+                "idp_id": user.idp, "wanted_email": user.aside,
+            });
+            shown.insert(format!("link {id}"), value);
+        }
+        for (id, person) in &self.people {
+            let (fields, attributes) = self.fields_of(id);
+            let left = person.left.filter(|_| person.status == "removed");
+            let value = json!({
+                "status": person.status,
+                "fields": fields,
+                "attributes": attributes,
+                "period": person.period,
+                "possible_rehire_of": person.maybe.as_deref().map(name),
+                "removed": format!("{:?} {:?}", left.map(|left| left.1), left.map(|left| left.2)),
+            });
+            shown.insert(format!("person {}", name(id)), value);
+        }
+        shown
+    }
+
+    fn fields_of(&self, person: &str) -> (Value, Value) {
+        let theirs = || self.users.values().filter(|user| user.person == person);
+        let mut counting: Vec<&User> = theirs()
+            .filter(|user| user.state == "active" && user.waits.is_none())
+            .collect();
+        let mut ended: Vec<&User> = theirs()
+            .filter(|user| user.state != "active" || user.waits.is_some())
+            .collect();
+        counting.sort_by_key(|user| user.first);
+        ended.sort_by_key(|user| (std::cmp::Reverse(user.ended), user.first));
+        let pick = |name: &str| {
+            let said = counting.iter().filter_map(|user| user.fields.get(name));
+            let from_here = said
+                .clone()
+                .find(|value| !value.is_null())
+                .or_else(|| said.clone().next());
+            let before = || ended.iter().find_map(|user| user.fields.get(name));
+            from_here
+                .or_else(before)
+                .filter(|value| !value.is_null())
+                .cloned()
+        };
+        let email = counting
+            .iter()
+            .chain(&ended)
+            .find_map(|user| user.email.clone());
+        let mut fields = json!({});
+        for name in ["first_name", "title", "start_date", "employee_number"] {
+            if let Some(value) = pick(name) {
+                fields[name] = value;
+            }
+        }
+        let first_name = fields
+            .get("first_name")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
+        fields["display_name"] = first_name
+            .or(email.clone())
+            .unwrap_or("(no name)".to_owned())
+            .into();
+        if let Some(email) = email {
+            fields["email"] = email.into();
+        }
+        let attributes = pick("badge").map_or(json!({}), |badge| json!({ "badge": badge }));
+        (fields, attributes)
+    }
+}
+
+/// Fields by C3, C13, R46, R47 and R51, for the few that the stories use.
+pub(super) mod fields {
+    use super::*;
+    use crate::workos::DirectoryUser;
+
+    pub fn take(fields: &mut BTreeMap<&'static str, Value>, said: &DirectoryUser) {
+        match &said.first_name {
+            Word::Text(name) => drop(fields.insert("first_name", json!(name))),
+            Word::Null => drop(fields.insert("first_name", Value::Null)),
+            Word::Absent => {}
+        }
+        let empty = [Value::Null, json!(""), json!([])];
+        let of = |name: &str| {
+            let custom = said.custom.as_ref().and_then(|custom| custom.get(name));
+            let full = |value: &&Value| !empty.contains(value);
+            custom
+                .filter(full)
+                .or_else(|| said.legacy.get(name))
+                .cloned()
+        };
+        let clears = said.custom.is_some();
+        let mut put = |target: &'static str,
+                       value: Option<Value>,
+                       read: &dyn Fn(&Value) -> Option<Value>| match value {
+            Some(value) => drop(read(&value).map(|value| fields.insert(target, value))),
+            None if clears => drop(fields.insert(target, Value::Null)),
+            None => {}
+        };
+        put("title", of("job_title"), &|value| {
+            value.is_string().then(|| value.clone())
+        });
+        put(
+            "employee_number",
+            of("employee_number"),
+            &|value| match value {
+                Value::Number(number) => Some(json!(number.to_string())),
+                text => text.is_string().then(|| text.clone()),
+            },
+        );
+        put("start_date", of("employment_start_date"), &|value| {
+            Some(json!(&value.as_str()?[..10]))
+        });
+        put("badge", of("badge"), &|value| Some(value.clone()));
+    }
+}
