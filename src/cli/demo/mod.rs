@@ -131,7 +131,7 @@ async fn story(
     let id = Play::open(stage, tell).await?.act().await?;
     look::show_people(stage, tell, &context.output)?;
     look::show_history(stage, tell, &id)?;
-    look::show_messages(tell, &stage.messages(&id).await?);
+    look::show_messages(stage, tell, &stage.messages(&id).await?)?;
     let (kept, broken, took) = tell.counts();
     if broken > 0 {
         return Err(Failure::new(
