@@ -209,6 +209,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_operations_page_lists_every_metric() {
+        let mut table = String::from("| metric | kind | meaning |\n| --- | --- | --- |\n");
+        for Metric { name, kind, help } in METRICS {
+            let kind = format!("{kind:?}").to_lowercase();
+            table.push_str(&format!("| `{name}` | {kind} | {help} |\n"));
+        }
+        let page = include_str!("../docs/operations.md");
+        assert!(
+            page.contains(&table),
+            "docs/operations.md should have this table:\n{table}"
+        );
+    }
+
+    #[test]
     fn installing_twice_gives_the_same_metrics() {
         let (first, second) = std::thread::scope(|scope| {
             let one = scope.spawn(|| install_metrics().unwrap());

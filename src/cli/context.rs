@@ -85,8 +85,9 @@ impl Context {
         Ok(config)
     }
 
-    /// The configuration of a command that is the same everywhere: no file, and of flags and
-    /// environment only the settings of these names. Only warnings are logged unless a filter was said.
+    /// The configuration of a command that is the same everywhere: no file, of the flags only those of
+    /// the settings `heard`, and of the environment only the log's. Only warnings are logged unless a
+    /// filter was said.
     ///
     /// # Errors
     /// As [`Context::loaded`]; another setting's flag is wrong usage.
@@ -106,7 +107,9 @@ impl Context {
             ));
         }
         let env = |name: &str| {
-            let said = heard.contains(&name).then(|| std::env::var_os(name))??;
+            let said = name
+                .starts_with("ROLLCALL_LOG")
+                .then(|| std::env::var_os(name))??;
             Some(said.to_string_lossy().into_owned())
         };
         let mut loaded = config::load(flags, &env, None)?;

@@ -83,3 +83,19 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     }
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_readme_shows_every_setting_as_it_is() {
+        let readme = include_str!("../../README.md");
+        let (_, rest) = readme.split_once("<!-- configuration").unwrap();
+        let (_, rest) = rest.split_once("-->\n").unwrap();
+        let (shown, _) = rest.split_once("<!-- /configuration -->").unwrap();
+        assert_eq!(
+            shown,
+            super::markdown(),
+            "put the output of `rollcall config reference` into README.md"
+        );
+    }
+}

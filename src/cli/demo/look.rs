@@ -8,10 +8,10 @@ use super::stage::Stage;
 use super::tell::Teller;
 use crate::cli::Failure;
 use crate::cli::output::{Cell, Output, Tone};
+use crate::desk::MAX_LIMIT;
+use crate::desk::deliveries::{self as sent, DeliveryQuery, DeliveryView};
 use crate::desk::events::{self, EventQuery, EventView};
 use crate::desk::profiles::{self, EntryKind, ProfileQuery, ProfileView};
-use crate::desk::{DeskError, MAX_LIMIT};
-use crate::triggers::deliveries::{self as sent, DeliveryFilter, DeliveryRow};
 
 /// How many rows of the People list are shown.
 const SHOWN: usize = 8;
@@ -64,11 +64,12 @@ pub(super) fn outcomes(stage: &Stage) -> Result<BTreeMap<String, usize>, Failure
 
 /// How many messages there are, whatever became of them.
 pub(super) fn deliveries(stage: &Stage) -> Result<usize, Failure> {
-    stage.read(|conn| {
-        let rows =
-            sent::list(conn, &DeliveryFilter::default(), MAX_LIMIT).map_err(DeskError::from)?;
-        Ok(rows.len())
-    })
+    let all = DeliveryQuery {
+        limit: Some(MAX_LIMIT),
+        ..DeliveryQuery::default()
+    };
+    let page = stage.read(|conn| sent::list(conn, &stage.actor, &all))?;
+    Ok(page.data.len())
 }
 
 /// The newest of the People list.
@@ -110,20 +111,25 @@ pub(super) fn show_history(stage: &Stage, tell: &Teller<'_>, id: &str) -> Result
 }
 
 /// The messages that would have gone out, with their text.
-pub(super) fn show_messages(tell: &Teller<'_>, messages: &[DeliveryRow]) {
+pub(super) fn show_messages(
+    stage: &Stage,
+    tell: &Teller<'_>,
+    messages: &[DeliveryView],
+) -> Result<(), Failure> {
     tell.title("Messages that would have gone out");
     for one in messages {
+        let now = stage.now();
+        let whole = stage.read(|conn| sent::show(conn, &stage.actor, &one.id, now))?;
+        let to = one.recipient.as_deref().unwrap_or("nobody");
         tell.plain("");
-        tell.say(
-            &one.channel,
-            &format!("to {}", one.recipient.as_deref().unwrap_or("nobody")),
-        );
+        tell.say(&one.channel, &format!("to {to}"));
         if let Some(subject) = &one.subject {
             tell.quote(subject);
             tell.quote(" ");
         }
-        tell.quote(&readable(one.body.as_deref().unwrap_or_default()));
+        tell.quote(&readable(whole.text.as_deref().unwrap_or_default()));
     }
+    Ok(())
 }
 
 /// JSON with spaces to break its lines at; text as it is.

@@ -64,10 +64,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let (stage, served) = start(&place, stop)?;
     let told = tokio::select! {
         told = story(&stage, &tell, context) => told,
-        () = said(interrupted.clone()) => Ok(Exit::Done),
+        () = said(interrupted.clone()) => Ok(None),
     };
-    if matches!(told, Ok(Exit::Done)) && !*interrupted.borrow() {
-        further(&stage, &tell, &place).await;
+    if let Ok(Some(id)) = &told {
+        further(&stage, &tell, &place, id, stays).await;
         if stays {
             tell.plain("\nServing on; stop with Ctrl-C.");
             said(interrupted).await;
@@ -78,7 +78,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         .await
         .map_err(|why| Failure::new(Exit::SomeFailed, why.to_string()))?
         .map_err(|why| not_started(&why))?;
-    told
+    told.map(|_| Exit::Done)
 }
 
 /// The service, and how the demo sees it.
@@ -122,11 +122,16 @@ fn start(
     Ok((stage, tokio::spawn(app.serve(listener, stop))))
 }
 
-async fn story(stage: &Stage, tell: &Teller<'_>, context: &Context) -> Result<Exit, Failure> {
+/// Plays and shows; answers whom it was about, unless it was interrupted.
+async fn story(
+    stage: &Stage,
+    tell: &Teller<'_>,
+    context: &Context,
+) -> Result<Option<String>, Failure> {
     let id = Play::open(stage, tell).await?.act().await?;
     look::show_people(stage, tell, &context.output)?;
     look::show_history(stage, tell, &id)?;
-    look::show_messages(tell, &stage.messages(&id).await?);
+    look::show_messages(stage, tell, &stage.messages(&id).await?)?;
     let (kept, broken, took) = tell.counts();
     if broken > 0 {
         return Err(Failure::new(
@@ -142,41 +147,44 @@ async fn story(stage: &Stage, tell: &Teller<'_>, context: &Context) -> Result<Ex
         "{kept} claims, each read back from the service: all of them hold ({:.1} s)",
         took.as_secs_f64()
     ));
-    Ok(Exit::Done)
+    Ok(Some(id))
 }
 
-/// Where to look further: only what this build has.
-async fn further(stage: &Stage, tell: &Teller<'_>, place: &Place) {
+/// Where to look further: only what this build has, and what is still there.
+async fn further(stage: &Stage, tell: &Teller<'_>, place: &Place, id: &str, stays: bool) {
     let origin = &stage.origin;
     tell.title("Look further");
     tell.plain("");
-    if stage.has("/console").await {
-        tell.say(
-            "console",
-            &format!("{origin}/console   (the token is in {DEV_TOKEN_FILE})"),
-        );
+    if stays && stage.has("/console").await {
+        tell.command("console", &format!("{origin}/console"));
+        tell.command("token", DEV_TOKEN_FILE);
     }
     let known = super::tree();
-    let url = place.database();
+    let mut label = "commands";
     for (noun, rest) in [
-        ("events", "list"),
-        ("profiles", "list"),
-        ("deliveries", "list"),
+        ("profiles", format!("history {id}")),
+        ("events", "list".to_owned()),
+        ("deliveries", "list".to_owned()),
     ] {
-        if known.find_subcommand(noun).is_some() {
-            tell.say("", &format!("rollcall {noun} {rest} --database-url {url}"));
+        if known.find_subcommand(noun).is_none() {
+            continue;
         }
+        if !label.is_empty() {
+            let url = place.database();
+            tell.command(label, &format!("export DATABASE_URL={url}"));
+        }
+        label = "";
+        tell.command(label, &format!("rollcall {noun} {rest}"));
     }
-    tell.say(
-        "api",
-        &format!(
-            "curl -H \"Authorization: Bearer $(cat {DEV_TOKEN_FILE})\" {origin}/v1/events?limit=2"
-        ),
-    );
-    tell.say(
-        "send",
-        &format!("rollcall send fixtures/scenarios/normal-week.jsonl --to {origin}"),
-    );
+    if stays {
+        let token = format!("Authorization: Bearer $(cat {DEV_TOKEN_FILE})");
+        tell.command(
+            "api",
+            &format!("curl -H \"{token}\" {origin}/v1/profiles?limit=2"),
+        );
+        let story = "fixtures/scenarios/normal-week.jsonl";
+        tell.command("more", &format!("rollcall send {story} --to {origin}"));
+    }
 }
 
 async fn said(mut stop: watch::Receiver<bool>) {

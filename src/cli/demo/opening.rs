@@ -6,14 +6,13 @@ use super::look;
 use super::stage::{Stage, span};
 use super::tell::Teller;
 use crate::cli::Failure;
-use crate::db::new_id;
 use crate::desk::DeskError;
 use crate::desk::communities::{self, CommunityView, NewCommunity};
 use crate::desk::organizations;
 use crate::desk::profiles::ProfileView;
+use crate::desk::triggers;
 use crate::roll::Role as Seat;
-use crate::triggers::store::{self, TriggerRow};
-use crate::triggers::{NewTrigger, Policy};
+use crate::triggers::Policy;
 
 /// The directory is linked and 50 people arrive, with a welcome published and nobody armed.
 pub(super) async fn import(stage: &Stage, tell: &Teller<'_>) -> Result<(), Failure> {
@@ -131,11 +130,7 @@ pub(super) async fn arm(stage: &Stage, tell: &Teller<'_>) -> Result<(), Failure>
 
 fn publish_welcome(stage: &Stage) -> Result<(), Failure> {
     let now = stage.now();
-    stage.write(|conn| {
-        let trigger = NewTrigger::parse(&company::welcome(), Policy::default())
-            .map_err(DeskError::Problems)?;
-        let row = TriggerRow::new(new_id("trigger"), &trigger, now)?;
-        store::create(conn, &row)?;
-        Ok(())
-    })
+    let body = company::welcome();
+    stage.write(|conn| triggers::create(conn, &stage.actor, &body, Policy::default(), now))?;
+    Ok(())
 }

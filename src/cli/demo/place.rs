@@ -12,7 +12,8 @@ use crate::cli::{Context, Exit, Failure};
 use crate::config::{Config, Origin};
 
 const FOLDER: &str = ".rollcall/demo";
-/// What the demo may be told: where to listen and what to log.
+/// What the demo may be told by flags: where to listen and what to log. A container's environment says
+/// to listen to everybody, which is not meant for it.
 const HEARD: [&str; 3] = ["ROLLCALL_LISTEN", "ROLLCALL_LOG", "ROLLCALL_LOG_FORMAT"];
 
 pub(super) struct Place {

@@ -10,9 +10,9 @@ use super::company::Event;
 use crate::cli::{Exit, Failure};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Db, Urgency};
+use crate::desk::deliveries::{self, DeliveryQuery, DeliveryView};
 use crate::desk::events::{EventDetail, EventQuery};
 use crate::desk::{Actor, DeskError, events};
-use crate::triggers::deliveries::{self, DeliveryRow};
 use crate::workos::Secrets;
 
 /// How long the demo waits for something that takes milliseconds.
@@ -126,12 +126,18 @@ impl Stage {
     }
 
     /// The messages about somebody, once none of them is on its way.
-    pub(super) async fn messages(&self, profile: &str) -> Result<Vec<DeliveryRow>, Failure> {
+    pub(super) async fn messages(&self, profile: &str) -> Result<Vec<DeliveryView>, Failure> {
         let begun = Instant::now();
+        let about = DeliveryQuery {
+            profile_id: Some(profile.to_owned()),
+            ..DeliveryQuery::default()
+        };
         loop {
-            let rows =
-                self.read(|conn| deliveries::of_profile(conn, profile).map_err(DeskError::from))?;
+            let mut rows = self
+                .read(|conn| deliveries::list(conn, &self.actor, &about))?
+                .data;
             if rows.iter().all(|row| row.settled_at.is_some()) {
+                rows.sort_by_key(|row| row.step);
                 return Ok(rows);
             }
             self.wait(begun, "messages were not sent").await?;

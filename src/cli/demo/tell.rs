@@ -76,6 +76,12 @@ impl<'a> Teller<'a> {
         self.fitted(&head, text);
     }
 
+    /// Something to be copied: in one piece, however long.
+    pub(super) fn command(&self, label: &str, text: &str) {
+        self.out
+            .line(format!("    {DIM}{label:<10}{DIM:#}{}", plain(text)));
+    }
+
     /// A line as it is.
     pub(super) fn plain(&self, text: &str) {
         self.out.line(text);
@@ -127,7 +133,17 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::wrapped;
+    use super::*;
+
+    #[test]
+    fn a_claim_that_does_not_hold_is_counted_apart() {
+        let out = Output::new(false, true, false);
+        let tell = Teller::new(&out, false);
+        tell.claim(true, "one");
+        tell.claim(false, "two");
+        let (kept, broken, _) = tell.counts();
+        assert_eq!((kept, broken), (1, 1));
+    }
 
     #[test]
     fn text_is_broken_at_spaces_only() {
