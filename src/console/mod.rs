@@ -11,6 +11,7 @@ mod event;
 mod events;
 mod frame;
 mod gate;
+mod hold;
 mod indent;
 mod link;
 mod origin;
@@ -82,6 +83,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .configure(events::routes)
         .configure(communities::routes)
         .configure(deliveries::routes)
+        .configure(hold::routes)
         .default_service(web::to(nothing_here));
     config.service(scope);
 }

@@ -114,6 +114,8 @@ fn notice_of(query: &str) -> Option<&'static str> {
         "discarded" => "Discarded.",
         "retried" => "The message is due again.",
         "cancelled" => "The message is cancelled.",
+        "approved" => "Approved: what waited goes on.",
+        "rejected" => "Rejected: nobody is removed by it.",
         "member" => "The membership is saved.",
         "left" => "The membership has ended.",
         "created" => "The community is there. Now find people to put in.",
