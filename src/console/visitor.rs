@@ -134,6 +134,8 @@ pub(super) struct Act<T> {
 
 #[derive(Deserialize)]
 struct Signed<T> {
+    /// Left out, it is nobody's.
+    #[serde(default)]
     csrf: String,
     #[serde(flatten)]
     form: T,
