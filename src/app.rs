@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::console::{self, Console, SessionKey};
 use crate::db::{Db, DbError, Urgency, migrate, migration_state, new_id};
+use crate::desk;
 use crate::http::{self, HttpState, Wanted};
 use crate::intake::Intake;
 use crate::outbox;
@@ -77,12 +78,18 @@ impl App {
             }
             migrate(conn)
         })?;
+        let webhook_secret = match &config.triggers.webhook_secret {
+            Some(secret) => secret.clone(),
+            None => db.write(Urgency::Normal, |conn| {
+                desk::secrets::webhook_key(conn, clock.now())
+            })?,
+        };
         let channels = Channels::new(ChannelSettings {
             smtp_url: config.mail.smtp_url.clone(),
             mail_from: config.mail.from.clone(),
             slack_bot_token: config.slack.bot_token.clone(),
             slack_api_url: config.slack.api_url.clone(),
-            webhook_secret: config.triggers.webhook_secret.clone(),
+            webhook_secret: Some(webhook_secret),
             allow_private_targets: config.triggers.allow_private_targets,
             capture: options.dev,
         })?;

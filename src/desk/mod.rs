@@ -23,6 +23,7 @@ pub mod organizations;
 pub mod overview;
 pub mod profiles;
 pub mod replay;
+pub mod secrets;
 pub mod tokens;
 pub mod triggers;
 
