@@ -1,13 +1,18 @@
-//! `rollcall communities`: made and deleted, with people put in and taken out by hand.
+//! `rollcall communities`: made and deleted, with people put in and taken out by hand or by rules.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
 
 use crate::desk::communities::{self, CommunityQuery, CommunityView, MemberView, NewCommunity};
 
 use super::database::{self, DryRun};
 use super::output::Cell;
+use super::send::read_whole;
 use super::shown::{self, Paging};
 use super::{Context, Exit, Failure};
 
-/// Look at communities; make or delete one, put people in or take them out
+/// Look at communities; make or delete one, put people in or take them out, by hand or by rules
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -20,6 +25,7 @@ enum Command {
     Show(Show),
     Create(Create),
     Delete(Delete),
+    Rules(Rules),
     Members(Members),
     Add(Add),
     Remove(Remove),
@@ -70,6 +76,27 @@ struct Delete {
     /// The community
     #[arg(value_name = "ID")]
     id: String,
+    #[command(flatten)]
+    dry_run: DryRun,
+}
+
+/// Replace a community's rules with those of a JSON file, and apply them to everybody at once
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The file is the body of PUT /v1/communities/{id}/rules: a list of rules. [] ends them all.
+
+Examples:
+  rollcall communities rules community_0199… rules.json --dry-run
+  echo '[{\"when\":{\"field\":\"department\",\"op\":\"eq\",\"value\":\"Sales\"},\"role\":\"member\"}]' \\
+    | rollcall communities rules community_0199… -"
+)]
+struct Rules {
+    /// The community
+    #[arg(value_name = "ID")]
+    id: String,
+    /// The file, or - for standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
     #[command(flatten)]
     dry_run: DryRun,
 }
@@ -128,6 +155,7 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         }
         Command::Create(args) => create(args, context)?,
         Command::Delete(args) => delete(&args, context)?,
+        Command::Rules(args) => rules(&args, context)?,
         Command::Members(args) => members(&args, context)?,
         Command::Add(args) => add(&args, context)?,
         Command::Remove(args) => remove(&args, context)?,
@@ -169,6 +197,7 @@ fn facts(one: &CommunityView) -> Vec<(&'static str, Cell)> {
         ("organization", one.organization_id.as_str().into()),
         ("members", one.members.into()),
         ("admins", one.admins.into()),
+        ("rules", one.rules.len().into()),
         ("created", one.created_at.into()),
         ("updated", one.updated_at.into()),
         ("orphaned", one.orphaned_at.into()),
@@ -207,6 +236,38 @@ fn delete(args: &Delete, context: &Context) -> Result<(), Failure> {
         .output
         .note(format!("Deleted; {inside} memberships ended."));
     Ok(())
+}
+
+fn rules(args: &Rules, context: &Context) -> Result<(), Failure> {
+    let body: Value = serde_json::from_slice(&read_whole(&args.file)?)
+        .map_err(|why| not_rules(format!("{} is not JSON: {why}", args.file.display())))?;
+    let new = match body {
+        Value::Array(rules) => rules,
+        Value::Object(mut named) => match named.remove("rules") {
+            Some(Value::Array(rules)) => rules,
+            _ => {
+                return Err(not_rules(format!(
+                    "{} has no list `rules`",
+                    args.file.display()
+                )));
+            }
+        },
+        _ => {
+            return Err(not_rules(format!(
+                "{} is not a list of rules",
+                args.file.display()
+            )));
+        }
+    };
+    let one = database::write(context, args.dry_run, |conn, actor, now| {
+        communities::put_rules(conn, actor, &args.id, &new, now)
+    })?;
+    shown::one(context, &one, facts);
+    Ok(())
+}
+
+fn not_rules(what: String) -> Failure {
+    Failure::new(Exit::Usage, what).hint("`rollcall communities rules --help` shows a rule")
 }
 
 fn members(args: &Members, context: &Context) -> Result<(), Failure> {

@@ -1,13 +1,16 @@
-//! `rollcall directories`: their state, what they brought, when they were last heard from.
+//! `rollcall directories`: their state, what they brought, when they were last heard from; and what
+//! becomes of the people of a deleted one.
 
 use crate::desk::directories::{self, DirectoryQuery, DirectoryView};
+use crate::desk::holds::{self, Decision};
 
-use super::database;
+use super::database::{self, DryRun};
+use super::holds::show as show_hold;
 use super::output::Cell;
 use super::shown;
 use super::{Context, Exit, Failure};
 
-/// Look at directories
+/// Look at directories; decide about the people of a deleted one
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -18,6 +21,7 @@ pub struct Args {
 enum Command {
     List(List),
     Show(Show),
+    Decide(Decide),
 }
 
 /// List directories, newest first
@@ -41,7 +45,45 @@ struct Show {
     id: String,
 }
 
-/// Shows what was asked for.
+/// Decide about the people of a deleted directory
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  rollcall directories decide directory_01H2… relink
+  rollcall directories decide directory_01H2… remove-all --dry-run
+  rollcall directories decide directory_01H2… remove-all --yes")]
+struct Decide {
+    /// WorkOS's id of the directory
+    #[arg(value_name = "ID")]
+    id: String,
+    /// What becomes of them
+    #[arg(value_name = "DECISION")]
+    decision: Choice,
+    #[command(flatten)]
+    dry_run: DryRun,
+}
+
+/// What an operator may decide.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Choice {
+    /// Remove everybody whom no other directory speaks for
+    RemoveAll,
+    /// They stay; from now on log-ins update them
+    Keep,
+    /// They stay; a new directory will speak for them
+    Relink,
+}
+
+impl From<Choice> for Decision {
+    fn from(choice: Choice) -> Self {
+        match choice {
+            Choice::RemoveAll => Self::RemoveAll,
+            Choice::Keep => Self::Keep,
+            Choice::Relink => Self::Relink,
+        }
+    }
+}
+
+/// Does what was asked.
 pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     match args.command {
         Command::List(args) => list(args, context)?,
@@ -51,8 +93,23 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
             })?;
             shown::one(context, &one, facts);
         }
+        Command::Decide(args) => decide(&args, context)?,
     }
     Ok(Exit::Done)
+}
+
+fn decide(args: &Decide, context: &Context) -> Result<(), Failure> {
+    if matches!(args.decision, Choice::RemoveAll) && !args.dry_run.dry_run {
+        context.output.confirm(&format!(
+            "Remove everybody of directory {} whom no other directory speaks for?",
+            args.id
+        ))?;
+    }
+    let detail = database::write(context, args.dry_run, |conn, actor, now| {
+        holds::decide_directory(conn, actor, &args.id, args.decision.into(), now)
+    })?;
+    show_hold(context, &detail);
+    Ok(())
 }
 
 fn list(args: List, context: &Context) -> Result<(), Failure> {

@@ -15,6 +15,7 @@ mod doctor;
 mod events;
 mod exit;
 mod healthcheck;
+mod holds;
 mod man;
 mod migrate;
 mod organizations;
@@ -64,6 +65,7 @@ enum Command {
     Communities(communities::Args),
     Triggers(triggers::Args),
     Deliveries(deliveries::Args),
+    Holds(holds::Args),
     Organizations(organizations::Args),
     Directories(directories::Args),
     Tokens(tokens::Args),
@@ -88,6 +90,7 @@ impl Command {
             Self::Communities(args) => communities::run(args, context),
             Self::Triggers(args) => triggers::run(args, context),
             Self::Deliveries(args) => deliveries::run(args, context),
+            Self::Holds(args) => holds::run(args, context),
             Self::Organizations(args) => organizations::run(args, context),
             Self::Directories(args) => directories::run(args, context),
             Self::Tokens(args) => tokens::run(args, context),

@@ -1,6 +1,8 @@
 //! Holds at the desk: list, show, approve, reject; and the decision about a deleted directory. Of
 //! two operators at once, one decides and the other is told who did.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -101,10 +103,15 @@ pub fn list(
 
 fn view(conn: &mut Conn, row: Hold) -> Result<HoldView, DeskError> {
     let items = holds::items(conn, &row.id)?;
-    let applied = items.iter().filter(|item| item.applied).count();
+    // People, not events: a deactivation and the deletion that follows it are one person's.
+    let people = |applied: bool| {
+        let some = items.iter().filter(|item| item.applied == applied);
+        let ids: BTreeSet<&str> = some.map(|item| item.profile_id.as_str()).collect();
+        ids.len()
+    };
     Ok(HoldView {
-        waiting: items.len() - applied,
-        applied,
+        waiting: people(false),
+        applied: people(true),
         id: row.id,
         organization_id: row.organization_id,
         kind: row.kind,
@@ -160,6 +167,7 @@ pub fn approve(
     let hold = take(conn, actor, id, "approved", now)?;
     if hold.kind == holds::DIRECTORY_DELETED {
         if let Some(directory) = &hold.directory_id {
+            still_gone(conn, directory)?;
             worker::end_directory(conn, directory, &actor.name, now)?;
         }
     } else {
@@ -167,6 +175,17 @@ pub fn approve(
         outbox::release(conn, &waiting, &actor.name, now)?;
     }
     show(conn, actor, id)
+}
+
+/// Refuses to remove the people of a directory that was linked again meanwhile.
+fn still_gone(conn: &mut Conn, directory: &str) -> Result<(), DeskError> {
+    let known = directories::load(conn, &[directory.to_owned()])?;
+    if known.get(directory).is_some_and(|one| one.life.live()) {
+        return Err(DeskError::Conflict(format!(
+            "directory {directory} is linked again, and its own events speak for its people; decide `keep`"
+        )));
+    }
+    Ok(())
 }
 
 /// Takes everything back: what waits is not applied, what was applied is undone with memberships,
@@ -182,8 +201,10 @@ pub fn reject(
         let waiting = events(conn, id, false)?;
         outbox::reject(conn, &waiting, &actor.name, now)?;
         let applied = events(conn, id, true)?;
-        worker::take_back(conn, &hold.organization_id, &applied, &actor.name, now)?;
-        outbox::reject(conn, &applied, &actor.name, now)?;
+        let taken = worker::take_back(conn, &hold.organization_id, &applied, &actor.name, now)?;
+        let all: BTreeSet<String> = applied.into_iter().chain(taken).collect();
+        let all: Vec<String> = all.into_iter().collect();
+        outbox::reject(conn, &all, &actor.name, now)?;
     }
     show(conn, actor, id)
 }
@@ -200,8 +221,9 @@ fn take(
     let hold = seen(conn, actor, id)?;
     outbox::lock_part(conn, outbox::part_of(&hold.organization_id))?;
     if !holds::decide(conn, id, state, &actor.name, now)? {
-        let by = hold
-            .decided_by
+        // As it is now: whoever was first may have decided while this call waited.
+        let by = holds::find(conn, id)?
+            .and_then(|hold| hold.decided_by)
             .unwrap_or_else(|| "somebody else".to_owned());
         return Err(DeskError::Conflict(format!(
             "hold {id} was decided already, by {by}"

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::schema::outbox;
-use crate::db::{Conn, on_backend};
+use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
 
 use super::settle::note_attempt;
 use super::{EventState, body_of, find};
@@ -107,11 +107,14 @@ pub fn release(
     actor: &str,
     now: Timestamp,
 ) -> QueryResult<usize> {
-    let freed = on_backend!(conn, c => diesel::update(outbox::table
-        .filter(outbox::event_id.eq_any(event_ids))
-        .filter(outbox::state.eq(EventState::Held.as_str())))
-        .set((outbox::state.eq(EventState::Ready.as_str()), outbox::available_at.eq(now)))
-        .execute(c))?;
+    let mut freed = 0;
+    for chunk in event_ids.chunks(ROWS_PER_STATEMENT) {
+        freed += on_backend!(conn, c => diesel::update(outbox::table
+            .filter(outbox::event_id.eq_any(chunk))
+            .filter(outbox::state.eq(EventState::Held.as_str())))
+            .set((outbox::state.eq(EventState::Ready.as_str()), outbox::available_at.eq(now)))
+            .execute(c))?;
+    }
     for id in event_ids {
         note_attempt(conn, id, "approved", None, Some(actor), now)?;
     }
@@ -125,14 +128,16 @@ pub fn reject(
     actor: &str,
     now: Timestamp,
 ) -> QueryResult<()> {
-    on_backend!(conn, c => diesel::update(outbox::table.filter(outbox::event_id.eq_any(event_ids)))
-        .set((
-            outbox::state.eq(EventState::Done.as_str()),
-            outbox::outcome.eq("ignored"),
-            outbox::reason.eq(format!("rejected by {actor}: the removal was taken back")),
-            outbox::settled_at.eq(now),
-        ))
-        .execute(c))?;
+    for chunk in event_ids.chunks(ROWS_PER_STATEMENT) {
+        on_backend!(conn, c => diesel::update(outbox::table.filter(outbox::event_id.eq_any(chunk)))
+            .set((
+                outbox::state.eq(EventState::Done.as_str()),
+                outbox::outcome.eq("ignored"),
+                outbox::reason.eq(format!("rejected by {actor}: the removal was taken back")),
+                outbox::settled_at.eq(now),
+            ))
+            .execute(c))?;
+    }
     for id in event_ids {
         note_attempt(conn, id, "rejected", None, Some(actor), now)?;
     }

@@ -61,6 +61,21 @@ impl Caused {
     }
 }
 
+/// When the first change by one of the given events was written.
+pub fn earliest(conn: &mut Conn, events: &[String]) -> QueryResult<Option<Timestamp>> {
+    let mut first: Option<Timestamp> = None;
+    for chunk in events.chunks(ROWS_PER_STATEMENT) {
+        let found: Option<Timestamp> = on_backend!(conn, c => changes::table
+            .filter(changes::event_id.eq_any(chunk))
+            .order(changes::recorded_at)
+            .select(changes::recorded_at)
+            .first(c)
+            .optional())?;
+        first = first.into_iter().chain(found).min();
+    }
+    Ok(first)
+}
+
 #[derive(Insertable)]
 #[diesel(table_name = changes, treat_none_as_default_value = false)]
 struct NewRow<'a> {

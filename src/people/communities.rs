@@ -93,6 +93,26 @@ pub fn with_rules(conn: &mut Conn, organization: &str) -> QueryResult<Vec<Commun
         .load(c))
 }
 
+/// Communities that the given people are in by a rule, also where no rule is left: whoever returns
+/// comes back with the rows of old rules.
+pub fn held_by_rules(conn: &mut Conn, profiles: &[String]) -> QueryResult<Vec<Community>> {
+    let mut all: Vec<Community> = Vec::new();
+    for chunk in profiles.chunks(ROWS_PER_STATEMENT) {
+        let some: Vec<Community> = on_backend!(conn, c => communities::table
+            .filter(communities::rules.eq("[]"))
+            .filter(communities::id.eq_any(memberships::table
+                .filter(memberships::profile_id.eq_any(chunk))
+                .filter(memberships::source.eq("rule"))
+                .filter(memberships::ended_at.is_null())
+                .select(memberships::community_id)))
+            .load(c))?;
+        all.extend(some);
+    }
+    all.sort_by(|one, other| one.id.cmp(&other.id));
+    all.dedup_by(|one, other| one.id == other.id);
+    Ok(all)
+}
+
 /// Changes name and rules.
 pub fn update(conn: &mut Conn, one: &Community) -> QueryResult<()> {
     on_backend!(conn, c => diesel::update(communities::table.find(&one.id))

@@ -137,11 +137,13 @@ pub fn save_edges(conn: &mut Conn, all: &[(String, Edge)], now: Timestamp) -> Qu
     Ok(())
 }
 
-/// The directory users with an edge to any of the given groups.
-pub fn users_of(conn: &mut Conn, groups: &[String]) -> QueryResult<Vec<String>> {
+/// The edges to any of the given groups: group and directory user.
+pub fn in_groups(conn: &mut Conn, groups: &[String]) -> QueryResult<Vec<(String, String)>> {
+    if groups.is_empty() {
+        return Ok(Vec::new());
+    }
     on_backend!(conn, c => group_edges::table
         .filter(group_edges::group_id.eq_any(groups))
-        .select(group_edges::directory_user_id)
-        .distinct()
+        .select((group_edges::group_id, group_edges::directory_user_id))
         .load(c))
 }

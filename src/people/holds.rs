@@ -8,7 +8,11 @@ use diesel::sql_types::{BigInt, Text};
 use crate::clock::Timestamp;
 use crate::db::schema::{changes, hold_items, holds, outbox, profiles};
 use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
+use crate::roll::Life;
 use crate::roll::guard::SUSPEND_AFTER;
+use crate::workos::OrderKey;
+
+use super::statements;
 
 /// A hold's row.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Insertable, Selectable)]
@@ -57,7 +61,8 @@ pub struct Removal {
     pub received_at: Timestamp,
 }
 
-/// The removals of an organization received after `since`, applied and held alike.
+/// The removals of an organization that were received after `since` and applied. Those that an
+/// operator took back do not count, nor those of a batch that an operator approved: it is decided.
 pub fn recent_removals(
     conn: &mut Conn,
     organization: &str,
@@ -71,10 +76,14 @@ pub fn recent_removals(
         .filter(changes::old.eq_any(["active", "on_leave"]))
         .filter(changes::recorded_at.gt(since))
         .filter(outbox::received_at.gt(since))
+        .filter(outbox::outcome.eq("applied"))
         .select((changes::profile_id, outbox::event_id, outbox::received_at))
         .load(c))?;
+    let events: Vec<String> = applied.iter().map(|(_, event, _)| event.clone()).collect();
+    let decided = approved(conn, &events)?;
     Ok(applied
         .into_iter()
+        .filter(|(_, event, _)| !decided.contains(event))
         .map(|(profile_id, event_id, received_at)| Removal {
             profile_id,
             event_id,
@@ -218,26 +227,50 @@ pub fn decide(
 
 /// Events that an operator has approved: the guard lets them pass.
 pub fn approved(conn: &mut Conn, events: &[String]) -> QueryResult<BTreeSet<String>> {
-    let all: Vec<String> = on_backend!(conn, c => hold_items::table
-        .inner_join(holds::table.on(holds::id.eq(hold_items::hold_id)))
-        .filter(hold_items::event_id.eq_any(events))
-        .filter(holds::state.eq("approved"))
-        .select(hold_items::event_id)
-        .load(c))?;
-    Ok(all.into_iter().collect())
+    let mut all = BTreeSet::new();
+    for chunk in events.chunks(ROWS_PER_STATEMENT) {
+        let some: Vec<String> = on_backend!(conn, c => hold_items::table
+            .inner_join(holds::table.on(holds::id.eq(hold_items::hold_id)))
+            .filter(hold_items::event_id.eq_any(chunk))
+            .filter(holds::state.eq("approved"))
+            .select(hold_items::event_id)
+            .load(c))?;
+        all.extend(some);
+    }
+    Ok(all)
 }
 
 /// Those of the given people whose held removal has been undecided for too long: access is refused
-/// until somebody decides, seats are kept (R40).
+/// until somebody decides, seats are kept (R40). Whom a newer event calls active is not kept out:
+/// the removal that waits would change nothing any more (R11).
 pub fn suspended(conn: &mut Conn, ids: &[String], now: Timestamp) -> QueryResult<BTreeSet<String>> {
-    let all: Vec<String> = on_backend!(conn, c => hold_items::table
+    let waiting: Vec<(String, String, Option<String>, Timestamp)> = on_backend!(conn, c => hold_items::table
         .inner_join(holds::table.on(holds::id.eq(hold_items::hold_id)))
+        .inner_join(outbox::table.on(outbox::event_id.eq(hold_items::event_id)))
         .filter(hold_items::profile_id.eq_any(ids))
         .filter(hold_items::applied.eq(false))
         .filter(hold_items::held_at.le(now.minus(SUSPEND_AFTER)))
         .filter(holds::kind.eq(REMOVALS))
         .filter(holds::state.eq(OPEN))
-        .select(hold_items::profile_id)
+        .select((hold_items::profile_id, outbox::event_id, outbox::subject, outbox::occurred_at))
         .load(c))?;
-    Ok(all.into_iter().collect())
+    let mut all = BTreeSet::new();
+    for (profile, event, user, at) in waiting {
+        let removal = OrderKey {
+            at,
+            removal: true,
+            event_id: event,
+        };
+        let said = match user {
+            Some(user) => statements::of_links(conn, &[user])?,
+            None => Vec::new(),
+        };
+        if !said
+            .iter()
+            .any(|newer| newer.life() == Life::Active && newer.key > removal)
+        {
+            all.insert(profile);
+        }
+    }
+    Ok(all)
 }

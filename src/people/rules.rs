@@ -96,7 +96,8 @@ pub fn apply(
     ids: &[String],
     now: Timestamp,
 ) -> QueryResult<Vec<Turned>> {
-    let all = communities::with_rules(conn, organization)?;
+    let mut all = communities::with_rules(conn, organization)?;
+    all.extend(communities::held_by_rules(conn, ids)?);
     apply_in(conn, all, ids, now)
 }
 

@@ -1,7 +1,7 @@
 //! The statements: what each event said of its directory user. Written once, read only when an
 //! older event arrives and what follows it has to be folded again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
 
@@ -75,13 +75,51 @@ pub fn add(conn: &mut Conn, new: &[(String, Statement)]) -> QueryResult<()> {
     Ok(())
 }
 
-/// Takes statements back: an operator rejected the events that made them. Answers the directory
-/// users they spoke of.
-pub fn take_back(conn: &mut Conn, event_ids: &[String]) -> QueryResult<BTreeSet<String>> {
-    let users: Vec<String> = on_backend!(conn, c => statements::table
-        .filter(statements::event_id.eq_any(event_ids))
-        .select(statements::directory_user_id)
-        .load(c))?;
-    on_backend!(conn, c => diesel::delete(statements::table.filter(statements::event_id.eq_any(event_ids))).execute(c))?;
-    Ok(users.into_iter().collect())
+/// What was taken back.
+#[derive(Debug, Default)]
+pub struct TakenBack {
+    /// The directory users it spoke of.
+    pub users: BTreeSet<String>,
+    /// The events that said it.
+    pub events: BTreeSet<String>,
+}
+
+/// Takes statements back: an operator rejected the events that made them. The removals that
+/// followed of the same directory users go with them: a deactivation is often followed by a
+/// deletion, which alone would keep the person out.
+pub fn take_back(conn: &mut Conn, event_ids: &[String]) -> QueryResult<TakenBack> {
+    let mut taken = TakenBack::default();
+    for chunk in event_ids.chunks(ROWS_PER_STATEMENT) {
+        let first: Vec<(String, String, Timestamp)> = on_backend!(conn, c => statements::table
+            .filter(statements::event_id.eq_any(chunk))
+            .select((statements::event_id, statements::directory_user_id, statements::at))
+            .load(c))?;
+        let since: BTreeMap<&str, Timestamp> = first
+            .iter()
+            .map(|(_, user, at)| (user.as_str(), *at))
+            .collect();
+        let users: Vec<&str> = since.keys().copied().collect();
+        let removals: Vec<(String, String, Timestamp)> = on_backend!(conn, c => statements::table
+            .filter(statements::directory_user_id.eq_any(&users))
+            .filter(statements::removal.eq(true))
+            .select((statements::event_id, statements::directory_user_id, statements::at))
+            .load(c))?;
+        let later = removals
+            .iter()
+            .filter(|(_, user, at)| since.get(user.as_str()).is_some_and(|since| at >= since));
+        let all: BTreeSet<String> = first
+            .iter()
+            .chain(later)
+            .map(|(event, ..)| event.clone())
+            .collect();
+        let gone: Vec<&String> = all.iter().collect();
+        for some in gone.chunks(ROWS_PER_STATEMENT) {
+            on_backend!(conn, c => diesel::delete(statements::table.filter(statements::event_id.eq_any(some.iter().copied()))).execute(c))?;
+        }
+        taken.events.extend(all);
+        taken
+            .users
+            .extend(first.into_iter().map(|(_, user, _)| user));
+    }
+    Ok(taken)
 }

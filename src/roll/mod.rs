@@ -35,7 +35,7 @@ pub(crate) use outcome::sentence;
 pub use outcome::{Change, Outcome, diff_profiles};
 pub use refold::{comes_late, reconcile, refold, turn_concerns};
 pub use settings::{RestoreAdmin, Settings};
-pub use statement::{Said, Statement, Step};
+pub use statement::{Life, Said, Statement, Step};
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::outbox;
-use crate::people::changes::Caused;
+use crate::people::changes::{self, Caused};
 use crate::people::{directories, kin, organizations, statements};
 use crate::roll::{DirectoryTurn, refold};
 use crate::triggers::deliveries;
@@ -21,7 +21,8 @@ use super::write::write_world;
 const AT_ONCE: i64 = 500;
 
 /// Takes back what the given events said, as if they had never come: people, memberships, admin
-/// seats and cancelled messages are as before. Answers who was restored.
+/// seats and cancelled messages are as before. Answers all events taken back: removals of the same
+/// people that followed are among them.
 pub fn take_back(
     conn: &mut Conn,
     organization: &str,
@@ -30,10 +31,13 @@ pub fn take_back(
     now: Timestamp,
 ) -> Result<Vec<String>, DbError> {
     outbox::lock_part(conn, outbox::part_of(organization))?;
-    let users = statements::take_back(conn, events)?;
-    let restored = fold_again(conn, organization, &users, actor, now)?;
-    deliveries::revive_for(conn, &restored, deliveries::PERSON_LEFT)?;
-    Ok(restored)
+    let since = changes::earliest(conn, events)?;
+    let taken = statements::take_back(conn, events)?;
+    let restored = fold_again(conn, organization, &taken.users, actor, now)?;
+    if let Some(since) = since {
+        deliveries::revive_for(conn, &restored, deliveries::PERSON_LEFT, since)?;
+    }
+    Ok(taken.events.into_iter().collect())
 }
 
 /// Removes everybody whose last active link is in the directory. Answers how many links ended.
@@ -109,6 +113,7 @@ fn fold_again(
     let id = organization.to_owned();
     let mut world = World {
         now,
+        operator: Some(actor.to_owned()),
         organizations: organizations::load(conn, std::slice::from_ref(&id))?,
         directories: directories::of_organizations(conn, &[id])?,
         ..World::default()
@@ -128,6 +133,7 @@ fn fold_again(
         .iter()
         .map(|one| one.change.profile_id.clone())
         .collect();
+    changed.sort();
     changed.dedup();
     write_world(conn, &mut world, caused, &BTreeMap::new())?;
     Ok(changed)

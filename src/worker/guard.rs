@@ -91,7 +91,10 @@ impl Guards {
         let mut recent: Vec<Timestamp> = guard.applied.iter().map(|one| one.received_at).collect();
         recent.extend(guard.held_before.iter().copied());
         recent.extend(guard.held.iter().map(|(_, _, at)| *at));
-        if self.approved.contains(event) || !settings.trips(&recent, received_at, guard.headcount) {
+        if self.approved.contains(event) {
+            return true;
+        }
+        if !settings.trips(&recent, received_at, guard.headcount) {
             guard.applied.extend(people.iter().map(|profile| Removal {
                 profile_id: profile.clone(),
                 event_id: event.to_owned(),

@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::QueryResult;
 
-use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::changes::Caused;
 use crate::people::{communities, groups, profiles, rules};
-use crate::roll::{Change, Membership, RestoreAdmin, follow_status};
+use crate::roll::{Change, Group, Membership, RestoreAdmin, follow_status};
 
 use super::world::World;
 use super::write::{Cause, Moved};
@@ -57,7 +56,7 @@ pub(super) fn write_memberships(
                 Some(old),
                 new,
                 causes,
-                world.now,
+                world,
             ));
         }
     }
@@ -77,10 +76,9 @@ pub(super) fn follow_rules(
         .iter()
         .map(|(_, user)| user.clone())
         .collect();
-    if !world.changed_groups.is_empty() {
-        let groups: Vec<String> = world.changed_groups.iter().cloned().collect();
-        users.extend(groups::users_of(conn, &groups)?);
-    }
+    let groups: Vec<String> = world.changed_groups.iter().cloned().collect();
+    let in_groups = groups::in_groups(conn, &groups)?;
+    users.extend(in_groups.iter().map(|(_, user)| user.clone()));
     let by_user = profiles::profile_of_links(conn, &users)?;
     let mut causes = causes.clone();
     for edge in world
@@ -97,6 +95,12 @@ pub(super) fn follow_rules(
             causes
                 .entry(profile.clone())
                 .or_insert_with(|| (edge.key.clone(), directory));
+        }
+    }
+    for (group, user) in &in_groups {
+        let cause = world.groups.get(group).and_then(cause_of_group);
+        if let (Some(profile), Some(cause)) = (by_user.get(user), cause) {
+            causes.entry(profile.clone()).or_insert(cause);
         }
     }
     let mut touched: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -119,11 +123,18 @@ pub(super) fn follow_rules(
                 turned.before.as_ref(),
                 &turned.after,
                 &causes,
-                world.now,
+                world,
             ));
         }
     }
     Ok(caused)
+}
+
+/// The newest event that spoke of a group.
+fn cause_of_group(group: &Group) -> Option<Cause> {
+    let keys = [&group.seen, &group.named, &group.deleted];
+    let newest = keys.into_iter().flatten().max()?;
+    Some((newest.clone(), group.directory_id.clone()))
 }
 
 fn membership_change(
@@ -131,7 +142,7 @@ fn membership_change(
     old: Option<&Membership>,
     new: &Membership,
     causes: &BTreeMap<String, Cause>,
-    now: Timestamp,
+    world: &World,
 ) -> Option<Caused> {
     let role = |row: &Membership| row.ended_at.is_none().then(|| row.role.as_str().to_owned());
     let (was, is) = (old.and_then(role), role(new));
@@ -147,6 +158,9 @@ fn membership_change(
     };
     Some(match causes.get(&new.profile_id) {
         Some((key, directory)) => Caused::by_event(organization, change, key, directory),
-        None => Caused::by_operator(organization, change, "rollcall", now),
+        None => {
+            let actor = world.operator.as_deref().unwrap_or("rollcall");
+            Caused::by_operator(organization, change, actor, world.now)
+        }
     })
 }

@@ -37,6 +37,8 @@ pub(super) struct Relatives {
 #[derive(Debug, Default)]
 pub(super) struct World {
     pub now: Timestamp,
+    /// Who decided, where it was not an event.
+    pub operator: Option<String>,
     pub organizations: BTreeMap<String, Organization>,
     pub directories: BTreeMap<String, Directory>,
     pub lives: BTreeMap<String, DirectoryLife>,

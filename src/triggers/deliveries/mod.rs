@@ -164,12 +164,19 @@ pub fn cancel_for(
     Ok(())
 }
 
-/// Brings back what a removal cancelled, because the removal was undone (R41).
-pub fn revive_for(conn: &mut Conn, profiles: &[String], reason: &str) -> QueryResult<()> {
+/// Brings back what a removal cancelled at `since` or later, because the removal was undone (R41).
+/// What an earlier one cancelled stays so.
+pub fn revive_for(
+    conn: &mut Conn,
+    profiles: &[String],
+    reason: &str,
+    since: Timestamp,
+) -> QueryResult<()> {
     for chunk in profiles.chunks(ROWS_PER_STATEMENT) {
         on_backend!(conn, c => diesel::update(deliveries::table
             .filter(deliveries::profile_id.eq_any(chunk))
             .filter(deliveries::state.eq(DeliveryState::Cancelled.as_str()))
+            .filter(deliveries::settled_at.ge(since))
             .filter(deliveries::reason.eq(reason)))
             .set((
                 deliveries::state.eq(DeliveryState::Due.as_str()),
