@@ -248,3 +248,19 @@ pub fn active_in(
         .select(links::directory_user_id)
         .load(c))
 }
+
+/// The directory users of an organization, by id, after a given one.
+pub fn of_organization(
+    conn: &mut Conn,
+    organization: &str,
+    after: &str,
+    limit: i64,
+) -> QueryResult<Vec<String>> {
+    on_backend!(conn, c => links::table
+        .filter(links::organization_id.eq(organization))
+        .filter(links::directory_user_id.gt(after))
+        .order(links::directory_user_id)
+        .limit(limit)
+        .select(links::directory_user_id)
+        .load(c))
+}

@@ -104,3 +104,12 @@ pub fn set_armed(conn: &mut Conn, id: &str, armed_at: Option<Timestamp>) -> Quer
         .execute(c))?;
     Ok(changed > 0)
 }
+
+/// Replaces an organization's settings.
+pub fn save_settings(conn: &mut Conn, id: &str, settings: &Settings) -> QueryResult<()> {
+    let settings = super::to_json(settings)?;
+    on_backend!(conn, c => diesel::update(organizations::table.find(id))
+        .set(organizations::settings.eq(settings))
+        .execute(c))?;
+    Ok(())
+}

@@ -86,6 +86,28 @@ pub fn end_directory(
     }
 }
 
+/// Folds everybody of an organization again under its present settings: a changed mapping reaches
+/// all of them at once. Answers how many directory users were folded.
+pub fn refold_organization(
+    conn: &mut Conn,
+    organization: &str,
+    actor: &str,
+    now: Timestamp,
+) -> Result<usize, DbError> {
+    outbox::lock_part(conn, outbox::part_of(organization))?;
+    let mut folded = 0;
+    let mut after = String::new();
+    loop {
+        let users = kin::of_organization(conn, organization, &after, AT_ONCE)?;
+        let Some(last) = users.last() else {
+            return Ok(folded);
+        };
+        after.clone_from(last);
+        folded += users.len();
+        fold_again(conn, organization, &users.into_iter().collect(), actor, now)?;
+    }
+}
+
 /// Works off the given events in the caller's transaction, whatever else is due: for a rehearsal
 /// that is taken back.
 pub fn work_off(

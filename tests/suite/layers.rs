@@ -22,7 +22,7 @@ const MAY_USE: &[(&str, &str)] = &[
     ),
     (
         "http",
-        "desk intake triggers db telemetry clock workos conditions",
+        "desk intake triggers db telemetry clock workos roll conditions",
     ),
     (
         // The pages share the server with the API: its state, a request's source and id.
