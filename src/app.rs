@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::console::{self, Console, SessionKey};
 use crate::db::{Db, DbError, Urgency, migrate, migration_state, new_id};
+use crate::desk;
 use crate::http::{self, HttpState, Wanted};
 use crate::intake::Intake;
 use crate::outbox;
@@ -65,21 +66,30 @@ impl App {
     pub fn open(config: Config, clock: Clock, options: Options) -> anyhow::Result<Self> {
         let db = Db::open(&config.database.url, CONNECTIONS)?;
         db.maintain(|conn| {
-            let state = migration_state(conn)?;
-            if options.no_migrate && !state.pending.is_empty() {
-                return Err(DbError::Migration(format!(
-                    "migrations are pending ({}): run `rollcall migrate`, or start without --no-migrate",
-                    state.pending.join(", ")
-                )));
+            // Otherwise asked by `migrate`, under its lock: several may start on an empty database.
+            if options.no_migrate {
+                let pending = migration_state(conn)?.pending;
+                if !pending.is_empty() {
+                    return Err(DbError::Migration(format!(
+                        "migrations are pending ({}): run `rollcall migrate`, or start without --no-migrate",
+                        pending.join(", ")
+                    )));
+                }
             }
             migrate(conn)
         })?;
+        let webhook_secret = match &config.triggers.webhook_secret {
+            Some(secret) => secret.clone(),
+            None => db.write(Urgency::Normal, |conn| {
+                desk::secrets::webhook_key(conn, clock.now())
+            })?,
+        };
         let channels = Channels::new(ChannelSettings {
             smtp_url: config.mail.smtp_url.clone(),
             mail_from: config.mail.from.clone(),
             slack_bot_token: config.slack.bot_token.clone(),
             slack_api_url: config.slack.api_url.clone(),
-            webhook_secret: config.triggers.webhook_secret.clone(),
+            webhook_secret: Some(webhook_secret),
             allow_private_targets: config.triggers.allow_private_targets,
             capture: options.dev,
         })?;

@@ -1,13 +1,12 @@
 //! `rollcall events`: what WorkOS sent, what came of it, and what an operator does about it.
 
 use crate::clock::Timestamp;
-use crate::desk::Page;
 use crate::desk::events::{self, EventDetail, EventQuery, EventView};
 
 use super::database::{self, DryRun};
 use super::output::{Cell, plain};
 use super::shown::{self, Paging};
-use super::{Context, Exit, Failure};
+use super::{Context, Exit, Failure, replay};
 
 /// Look at the events WorkOS sent; replay or discard one
 #[derive(Debug, clap::Args)]
@@ -20,17 +19,13 @@ pub struct Args {
 enum Command {
     List(Box<List>),
     Show(Show),
-    Replay(Replay),
+    Replay(Box<replay::Args>),
     Discard(Discard),
 }
 
-/// List events, newest first
+/// Which events
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  rollcall events list
-  rollcall events list --state parked
-  rollcall events list --profile profile_0199… --json | jq -r '.data[] | [.id, .outcome, .reason] | @tsv'")]
-struct List {
+pub(super) struct Filter {
     /// ready, done, held, parked or ignored
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
@@ -58,6 +53,35 @@ struct List {
     /// Text in the id, the error or the payload
     #[arg(short, long = "query", value_name = "TEXT")]
     q: Option<String>,
+}
+
+impl Filter {
+    pub(super) fn query(self, paging: Paging) -> EventQuery {
+        EventQuery {
+            state: self.state,
+            outcome: self.outcome,
+            event_type: self.event_type,
+            organization_id: self.organization,
+            directory_id: self.directory,
+            profile_id: self.profile,
+            since: self.since,
+            until: self.until,
+            q: self.q,
+            limit: paging.limit,
+            cursor: paging.cursor,
+        }
+    }
+}
+
+/// List events, newest first
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  rollcall events list
+  rollcall events list --state parked
+  rollcall events list --profile profile_0199… --json | jq -r '.data[] | [.id, .outcome, .reason] | @tsv'")]
+struct List {
+    #[command(flatten)]
+    filter: Filter,
     #[command(flatten)]
     paging: Paging,
 }
@@ -71,23 +95,6 @@ struct Show {
     /// The event
     #[arg(value_name = "ID")]
     id: String,
-}
-
-/// Have events applied once more; what went out does not go out again
-#[derive(Debug, clap::Args)]
-#[command(
-    after_help = "The worker of `rollcall serve` or `rollcall work` applies them. Newer events keep the last word.
-
-Examples:
-  rollcall events replay event_01H2…
-  rollcall events list --state parked --json | jq -r '.data[].id' | xargs rollcall events replay"
-)]
-struct Replay {
-    /// The events
-    #[arg(value_name = "ID", required = true)]
-    ids: Vec<String>,
-    #[command(flatten)]
-    dry_run: DryRun,
 }
 
 /// End a parked event for good; it stays listed with your reason
@@ -110,26 +117,14 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     match args.command {
         Command::List(args) => list(*args, context)?,
         Command::Show(args) => show(&args, context)?,
-        Command::Replay(args) => replay(&args, context)?,
+        Command::Replay(args) => replay::run(*args, context)?,
         Command::Discard(args) => discard(&args, context)?,
     }
     Ok(Exit::Done)
 }
 
 fn list(args: List, context: &Context) -> Result<(), Failure> {
-    let query = EventQuery {
-        state: args.state,
-        outcome: args.outcome,
-        event_type: args.event_type,
-        organization_id: args.organization,
-        directory_id: args.directory,
-        profile_id: args.profile,
-        since: args.since,
-        until: args.until,
-        q: args.q,
-        limit: args.paging.limit,
-        cursor: args.paging.cursor,
-    };
+    let query = args.filter.query(args.paging);
     let page = database::read(context, |conn, actor| events::list(conn, actor, &query))?;
     shown::page(
         context,
@@ -222,34 +217,6 @@ fn more(detail: &EventDetail, context: &Context) {
         Some(payload) => out.line(plain(payload.get())),
         None => out.note("The payload was deleted after its retention time."),
     }
-}
-
-fn replay(args: &Replay, context: &Context) -> Result<(), Failure> {
-    let mut done = database::write(context, args.dry_run, |conn, actor, now| {
-        let replayed = args.ids.iter();
-        replayed
-            .map(|id| events::replay(conn, actor, id, now))
-            .collect::<Result<Vec<_>, _>>()
-    })?;
-    let out = &context.output;
-    match (out.is_json(), done.len()) {
-        (true, 1) => out.json(&done.remove(0)),
-        (true, _) => out.json(&Page {
-            data: done,
-            next_cursor: None,
-        }),
-        (false, _) => {
-            for event in &done {
-                out.line(format!("{} is {}", event.id, event.state));
-            }
-        }
-    }
-    if !args.dry_run.dry_run {
-        out.note(
-            "The worker of `rollcall serve` or `rollcall work` applies it; `rollcall events show <ID>` says what came of it.",
-        );
-    }
-    Ok(())
 }
 
 fn discard(args: &Discard, context: &Context) -> Result<(), Failure> {

@@ -20,6 +20,7 @@ mod migrate;
 mod organizations;
 pub mod output;
 mod profiles;
+mod replay;
 mod secret;
 mod send;
 mod serve;

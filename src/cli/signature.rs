@@ -3,11 +3,15 @@
 
 use std::path::PathBuf;
 
+use secrecy::ExposeSecret;
 use serde_json::json;
 
+use super::database::{self, DryRun};
 use super::send::read_whole;
 use super::{Context, Exit, Failure, secret};
 use crate::clock::{Clock, Timestamp};
+use crate::desk::Role;
+use crate::desk::secrets::webhook_key;
 use crate::workos::{self, Rejection};
 
 /// Sign a body, or check a signature
@@ -21,6 +25,7 @@ pub struct Args {
 enum Command {
     Sign(Sign),
     Verify(Verify),
+    Key(Key),
 }
 
 /// Print the WorkOS-Signature header value for a body
@@ -55,13 +60,41 @@ struct Verify {
     secret: Option<String>,
 }
 
+/// Print the key that signs outgoing webhooks, for the application that receives them
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Standard Webhooks (standardwebhooks.com) libraries take it as it is.
+
+Example:
+  rollcall signature key"
+)]
+struct Key {}
+
 /// Prints the header, or what there is to say about it.
 pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     match args.command {
         Command::Sign(args) => sign(args, context)?,
         Command::Verify(args) => verify(args, context)?,
+        Command::Key(_) => key(context)?,
     }
     Ok(Exit::Done)
+}
+
+fn key(context: &Context) -> Result<(), Failure> {
+    let config = context.config()?;
+    let key = match &config.triggers.webhook_secret {
+        Some(key) => key.clone(),
+        None => database::write(context, DryRun { dry_run: false }, |conn, actor, now| {
+            actor.require(Role::Admin)?;
+            webhook_key(conn, now)
+        })?,
+    };
+    if context.output.is_json() {
+        context.output.json(&json!({ "key": key.expose_secret() }));
+    } else {
+        context.output.line(key.expose_secret());
+    }
+    Ok(())
 }
 
 fn sign(args: Sign, context: &Context) -> Result<(), Failure> {

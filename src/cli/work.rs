@@ -29,7 +29,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         App::open(config, Clock::System, Options::default()).map_err(|why| not_started(&why))?;
     if args.once {
         let done = app.work_once().await.map_err(|why| not_started(&why))?;
-        context.output.note(&format!("worked off {done} events"));
+        context.output.note(format!("worked off {done} events"));
         return Ok(Exit::Done);
     }
     context.output.note("working; stop with Ctrl-C");

@@ -31,7 +31,7 @@ const FILTER: Setting = Setting::new("ROLLCALL_LOG", "log", "log.filter")
         "FILTER",
         "What is logged: a level, or `target=level` pairs, as in `info,rollcall::worker=debug`.",
     )
-    .default("info");
+    .default("info,actix_server=warn");
 
 const FORMAT: Setting = Setting::new("ROLLCALL_LOG_FORMAT", "log-format", "log.format")
     .help("FORMAT", "Shape of a log line: `text` or `json`.")

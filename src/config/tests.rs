@@ -57,7 +57,7 @@ fn the_defaults_are_those_of_the_documentation() {
     assert!(!config.triggers.allow_private_targets);
     assert_eq!(
         (config.log.filter.as_str(), config.log.format),
-        ("info", LogFormat::Text)
+        ("info,actix_server=warn", LogFormat::Text)
     );
 }
 

@@ -30,7 +30,7 @@ const WEBHOOK_SECRET: Setting = Setting::new(
 )
 .help(
     "SECRET",
-    "Key that signs outgoing webhooks, as Standard Webhooks writes it: `whsec_` and base64.",
+    "Key that signs outgoing webhooks, as Standard Webhooks writes it: `whsec_` and base64. Unless set, one is made up and kept in the database; `rollcall signature key` prints it.",
 )
 .shown(Shown::Secret);
 

@@ -19,7 +19,7 @@ pub struct WorkOs {
 const API_KEY: Setting = Setting::new("WORKOS_API_KEY", "workos-api-key", "workos.api_key")
     .help(
         "KEY",
-        "The environment's API key (`sk_…`). Without it nothing is read back from WorkOS.",
+        "The environment's API key (`sk_…`). Kept for reading back from WorkOS, which this version does not do yet.",
     )
     .shown(Shown::Secret);
 

@@ -173,9 +173,12 @@ fn row(one: EventView, people: &BTreeMap<String, String>, visitor: &Visitor) -> 
     }
 }
 
-/// `dsync.user.created` as `user.created`: on this page everything is of Directory Sync.
+/// `dsync.user.created` as `user.created`: on this page everything is of Directory Sync. What is
+/// about a directory itself (`dsync.deleted`) keeps its whole name.
 pub(super) fn short(kind: &str) -> &str {
-    kind.strip_prefix("dsync.").unwrap_or(kind)
+    kind.strip_prefix("dsync.")
+        .filter(|rest| rest.contains('.'))
+        .unwrap_or(kind)
 }
 
 fn tabs(filters: &Filters) -> Vec<Tab> {

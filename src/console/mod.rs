@@ -11,6 +11,7 @@ mod event;
 mod events;
 mod frame;
 mod gate;
+mod hold;
 mod indent;
 mod link;
 mod origin;
@@ -82,6 +83,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .configure(events::routes)
         .configure(communities::routes)
         .configure(deliveries::routes)
+        .configure(hold::routes)
         .default_service(web::to(nothing_here));
     config.service(scope);
 }
@@ -95,11 +97,7 @@ async fn guard(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let path_request = request.request().clone();
-    let mut answer = match next.call(request).await {
-        Ok(answer) => answer.map_into_boxed_body(),
-        Err(error) => ServiceResponse::new(path_request, error.error_response()),
-    };
+    let mut answer = next.call(request).await?.map_into_boxed_body();
     let headers = answer.headers_mut();
     let fixed = [
         (header::CONTENT_SECURITY_POLICY, POLICY),

@@ -4,12 +4,15 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::clock::Timestamp;
+use crate::desk::communities::{self, CommunityQuery};
+use crate::desk::holds::{self, HoldQuery, HoldView};
+use crate::desk::names;
 use crate::desk::organizations::{self, OrganizationQuery};
 use crate::desk::overview::{Overview, overview};
-use crate::desk::{communities, communities::CommunityQuery};
 use crate::http::HttpState;
 
 use super::frame::{Frame, Section, page};
+use super::hold;
 use super::refusal::Refusal;
 use super::visitor::Visitor;
 use super::when::When;
@@ -62,7 +65,7 @@ pub(super) async fn show(
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Refusal> {
     let (actor, now, worker) = (visitor.actor.clone(), visitor.now, state.wanted.worker);
-    let (figures, orphaned, organizations) = state
+    let (figures, orphaned, open, organizations, names) = state
         .read(move |conn| {
             let figures = overview(conn, &actor, now)?;
             let orphaned: Vec<(String, String)> = communities::list(conn, &actor, &newest())?
@@ -72,10 +75,13 @@ pub(super) async fn show(
                 .map(|community| (community.id, community.name))
                 .collect();
             let listed = organizations::list(conn, &actor, &OrganizationQuery::default())?;
-            Ok((figures, orphaned, listed.data))
+            let open = holds::list(conn, &actor, &undecided())?.data;
+            let names = names::of_organizations(conn, &actor)?;
+            Ok((figures, orphaned, open, listed.data, names))
         })
         .await?;
     let mut todo = todo_of(&figures, now, worker);
+    todo.extend(open.iter().map(of_hold));
     todo.extend(orphaned.into_iter().take(LISTED).map(|(id, name)| Todo {
         what: format!("Nobody runs the community “{name}”"),
         why: "Its last admin has left. Make one of its members an admin.",
@@ -86,7 +92,10 @@ pub(super) async fn show(
         frame: visitor.frame("Overview", Section::Overview),
         oldest: figures.oldest_ready.map(|at| When::new(at, now)),
         todo,
-        organizations: organizations.into_iter().map(|one| row(one, now)).collect(),
+        organizations: organizations
+            .into_iter()
+            .map(|one| row(one, &names, now))
+            .collect(),
         figures,
     })
 }
@@ -98,13 +107,37 @@ fn newest() -> CommunityQuery {
     }
 }
 
-fn row(one: organizations::OrganizationView, now: Timestamp) -> OrganizationRow {
+fn undecided() -> HoldQuery {
+    HoldQuery {
+        state: Some("open".to_owned()),
+        limit: i64::try_from(LISTED).ok(),
+        ..HoldQuery::default()
+    }
+}
+
+fn of_hold(one: &HoldView) -> Todo {
+    Todo {
+        what: format!("{}: {} wait", hold::title_of(&one.kind), one.waiting),
+        why: "Nobody more is removed by it until somebody decides.",
+        href: Some(format!("/console/holds/{}", one.id)),
+        urgent: true,
+    }
+}
+
+fn row(
+    one: organizations::OrganizationView,
+    names: &[(String, String)],
+    now: Timestamp,
+) -> OrganizationRow {
     let count = |status: &str| one.profiles.get(status).copied().unwrap_or_default();
     OrganizationRow {
         people: count("active") + count("on_leave"),
         removed: count("removed"),
         armed: one.armed_at.map(|at| When::new(at, now)),
-        name: one.name.unwrap_or_else(|| one.id.clone()),
+        name: names
+            .iter()
+            .find_map(|(id, name)| (*id == one.id).then(|| name.clone()))
+            .unwrap_or_else(|| one.id.clone()),
         id: one.id,
     }
 }

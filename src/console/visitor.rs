@@ -114,6 +114,8 @@ fn notice_of(query: &str) -> Option<&'static str> {
         "discarded" => "Discarded.",
         "retried" => "The message is due again.",
         "cancelled" => "The message is cancelled.",
+        "approved" => "Approved: what waited goes on.",
+        "rejected" => "Rejected: nobody is removed by it.",
         "member" => "The membership is saved.",
         "left" => "The membership has ended.",
         "created" => "The community is there. Now find people to put in.",
@@ -132,6 +134,8 @@ pub(super) struct Act<T> {
 
 #[derive(Deserialize)]
 struct Signed<T> {
+    /// Left out, it is nobody's.
+    #[serde(default)]
     csrf: String,
     #[serde(flatten)]
     form: T,

@@ -106,6 +106,24 @@ impl Db {
         }
     }
 
+    /// Runs one write transaction and takes it back, whatever came of it (blocking).
+    pub fn rehearse<T, E: From<DbError>>(
+        &self,
+        urgency: Urgency,
+        work: impl FnOnce(&mut Conn) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut told = None;
+        let _: Result<(), DbError> = self.write(urgency, |conn| {
+            told = Some(work(conn));
+            Err(DbError::Query(diesel::result::Error::RollbackTransaction))
+        });
+        told.unwrap_or_else(|| {
+            Err(E::from(DbError::Pool(
+                "no transaction could begin".to_owned(),
+            )))
+        })
+    }
+
     /// As [`Db::write`] but outside of any transaction: for migrations.
     pub fn maintain<T, E: From<DbError>>(
         &self,

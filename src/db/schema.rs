@@ -287,6 +287,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    kept_secrets (name) {
+        name -> Text,
+        value -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
     operator_acts (id) {
         id -> BigInt,
         at -> BigInt,
@@ -330,6 +338,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     deliveries,
     delivery_attempts,
     tokens,
+    kept_secrets,
     operator_acts,
     processes
 );

@@ -134,6 +134,17 @@ pub fn list(
     Ok(page.map(|row| view(row, &people)))
 }
 
+/// Every event that matches, newest first, without paging.
+pub(super) fn matching(
+    conn: &mut Conn,
+    actor: &Actor,
+    query: &EventQuery,
+    limit: i64,
+) -> Result<Vec<EventRow>, DeskError> {
+    let filter = filter_of(conn, actor, query)?;
+    Ok(outbox::list(conn, &filter, limit)?)
+}
+
 fn filter_of(conn: &mut Conn, actor: &Actor, query: &EventQuery) -> Result<EventFilter, DeskError> {
     if let Some(state) = &query.state {
         one_of("state", state, &EventState::ALL.map(EventState::as_str))?;

@@ -22,6 +22,8 @@ pub mod names;
 pub mod organizations;
 pub mod overview;
 pub mod profiles;
+pub mod replay;
+pub mod secrets;
 pub mod tokens;
 pub mod triggers;
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::db::Conn;
-use crate::people::{communities, organizations, profiles};
+use crate::people::{communities, directories, organizations, profiles};
 
 use super::{Actor, DeskError, MAX_LIMIT, Role};
 
@@ -33,7 +33,8 @@ pub fn of_communities(
     Ok(communities::names(conn, ids)?)
 }
 
-/// Organizations, newest first, at most 200: id and name, the id where it has none.
+/// Organizations, newest first, at most 200: id and name. One without a name goes by a directory's
+/// name, or else by the ends of its id.
 pub fn of_organizations(
     conn: &mut Conn,
     actor: &Actor,
@@ -41,8 +42,42 @@ pub fn of_organizations(
     actor.require(Role::Viewer)?;
     let only = actor.organization_id.as_deref();
     let rows = organizations::list(conn, only, None, MAX_LIMIT)?;
+    let directories = directories::list(conn, only, MAX_LIMIT)?;
+    let of_directory = |id: &str| {
+        let theirs = directories.iter().filter(|one| one.organization_id == id);
+        theirs.filter_map(|one| one.name.clone()).next()
+    };
     Ok(rows
         .into_iter()
-        .map(|row| (row.id.clone(), row.name.unwrap_or(row.id)))
+        .map(|row| {
+            let name = row.name.or_else(|| of_directory(&row.id));
+            let name = name.unwrap_or_else(|| shortened(&row.id));
+            (row.id, name)
+        })
         .collect())
+}
+
+/// WorkOS's ids are told apart by their ends: `org_01M3…E89K78`.
+fn shortened(id: &str) -> String {
+    let letters: Vec<char> = id.chars().collect();
+    match (letters.first_chunk::<8>(), letters.last_chunk::<6>()) {
+        (Some(first), Some(last)) if letters.len() > 18 => {
+            first.iter().chain(&['…']).chain(last).collect()
+        }
+        _ => id.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shortened;
+
+    #[test]
+    fn a_long_id_is_shown_by_its_ends() {
+        assert_eq!(
+            shortened("org_01M36MEP00M7R9W71CAXE89K78"),
+            "org_01M3…E89K78"
+        );
+        assert_eq!(shortened("org_fernwood"), "org_fernwood");
+    }
 }

@@ -1,6 +1,6 @@
 //! Profiles at the desk: lists and single people, exactly as `/v1/profiles` shows them (design
 //! section 6). Links and communities of a page are loaded as sets. The whole chain of what happened
-//! to a person is told by [`super::history`].
+//! to a person is told by `history`.
 
 use std::collections::BTreeMap;
 

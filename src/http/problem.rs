@@ -120,12 +120,12 @@ pub(super) async fn no_such_route(request: HttpRequest) -> Result<HttpResponse, 
         return Err(Problem::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method-not-allowed",
-            "this path does not take that method; /openapi.json lists what it takes",
+            "this path does not take that method",
         ));
     }
     Err(Problem::new(
         StatusCode::NOT_FOUND,
         "not-found",
-        "there is nothing at this path; /openapi.json lists what there is",
+        "there is nothing at this path; docs/operations.md lists what there is",
     ))
 }

@@ -66,6 +66,15 @@ impl HttpState {
         let db = self.db.clone();
         off_the_loop(move || db.write(Urgency::Normal, work)).await
     }
+
+    /// Runs a write transaction and takes it back, whatever came of it: a dry run that is true.
+    pub async fn rehearse<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Conn) -> Result<T, DeskError> + Send + 'static,
+    ) -> Result<T, DeskError> {
+        let db = self.db.clone();
+        off_the_loop(move || db.rehearse(Urgency::Normal, work)).await
+    }
 }
 
 async fn off_the_loop<T: Send + 'static>(

@@ -118,7 +118,7 @@ fn commit_groups(db: &Db, mut waiting: mpsc::Receiver<Waiting>, wake: &Notify) {
         metrics::histogram!(names::INTAKE_COMMIT_SECONDS).record(began.elapsed());
         #[allow(clippy::cast_precision_loss, reason = "a group has at most 512 events")]
         metrics::histogram!(names::INTAKE_GROUP_SIZE).record(events.len() as f64);
-        let accepted = committed.iter().any(|one| *one == Ok(Admission::Accepted));
+        let accepted = committed.contains(&Ok(Admission::Accepted));
         for (one, result) in group.drain(..).zip(committed) {
             // Nobody may be waiting any more; the event is durable all the same.
             let _ = one.answer.send(result);

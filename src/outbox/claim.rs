@@ -100,7 +100,8 @@ pub fn claim_one(conn: &mut Conn, id: i64) -> QueryResult<Option<Claimed>> {
     Ok(load(conn, &[id])?.into_iter().next())
 }
 
-fn load(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<Claimed>> {
+/// The given events in hand, whatever is due beside them: for a rehearsal.
+pub fn load(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<Claimed>> {
     type Row = (
         i64,
         String,

@@ -11,6 +11,7 @@ mod settle;
 mod stats;
 
 pub use browse::{EventFilter, EventRow, attempts_of, body_of, find, list};
+pub(crate) use claim::load as load_claimed;
 pub use claim::{Claimed, claim, claim_one, lock_part};
 pub use enqueue::{NewEvent, enqueue};
 pub use prune::prune_bodies;

@@ -146,3 +146,10 @@ pub fn reassign(conn: &mut Conn, from: &str, to: &str) -> QueryResult<()> {
         .execute(c))?;
     Ok(())
 }
+
+/// The id of the newest change; 0 when there is none.
+pub fn newest(conn: &mut Conn) -> QueryResult<i64> {
+    let newest: Option<i64> =
+        on_backend!(conn, c => changes::table.select(diesel::dsl::max(changes::id)).first(c))?;
+    Ok(newest.unwrap_or(0))
+}

@@ -100,7 +100,7 @@ impl Directory {
 }
 
 /// The organization of a directory whose events name none (payloads before 2022, contract 3.3).
-fn unnamed_organization(directory: &str) -> String {
+pub fn unnamed_organization(directory: &str) -> String {
     format!("org_of_{directory}")
 }
 

@@ -13,6 +13,7 @@ pub mod organizations;
 pub mod processes;
 pub mod profiles;
 pub mod rules;
+pub mod secrets;
 pub mod statements;
 pub mod surroundings;
 pub mod tokens;

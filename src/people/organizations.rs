@@ -92,7 +92,7 @@ pub fn ensure(conn: &mut Conn, ids: &[String], armed: bool, now: Timestamp) -> Q
         })
         .collect();
     for row in rows {
-        on_backend!(conn, c => diesel::insert_into(organizations::table).values(row.clone()).on_conflict_do_nothing().execute(c))?;
+        on_backend!(conn, c => diesel::insert_into(organizations::table).values(row).on_conflict_do_nothing().execute(c))?;
     }
     Ok(())
 }

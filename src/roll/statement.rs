@@ -66,7 +66,7 @@ impl Statement {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// Something was said of a directory user.
-    Said(Statement),
+    Said(Box<Statement>),
     /// A directory was linked or went away.
     Turned(DirectoryTurn),
 }

@@ -12,6 +12,7 @@ use crate::roll::{DirectoryTurn, refold};
 use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
+use super::batch::{self, BatchSettings};
 use super::fold::compare;
 use super::world::World;
 use super::write::write_world;
@@ -79,6 +80,21 @@ pub fn end_directory(
             now,
         )?;
     }
+}
+
+/// Works off the given events in the caller's transaction, whatever else is due: for a rehearsal
+/// that is taken back.
+pub fn work_off(
+    conn: &mut Conn,
+    settings: BatchSettings,
+    ids: &[i64],
+    now: Timestamp,
+) -> Result<(), DbError> {
+    for some in ids.chunks(usize::try_from(AT_ONCE).unwrap_or(500)) {
+        let claimed = outbox::load_claimed(conn, some)?;
+        batch::run(conn, settings, claimed, now)?;
+    }
+    Ok(())
 }
 
 /// Folds the kin of the given directory users again from what is known now; answers whose profile

@@ -81,7 +81,7 @@ fn hear(world: &mut World, item: &Item, organization: &str, statement: Statement
     };
     let directory = statement.said.user.directory_id.clone();
     let key = statement.key.clone();
-    let step = Step::Said(statement.clone());
+    let step = Step::Said(Box::new(statement.clone()));
     let repeated = world.said_before.contains(&key.event_id);
     let (before, late, after) = {
         let Some(relatives) = world.relatives.get(place) else {

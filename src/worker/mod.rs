@@ -9,6 +9,7 @@ mod fold;
 mod fold_groups;
 mod guard;
 mod item;
+mod locked;
 mod members;
 mod world;
 mod write;
@@ -27,13 +28,16 @@ use crate::outbox::{self, Claimed, Settlement};
 use crate::telemetry;
 
 pub use batch::{BatchReport, BatchSettings, Worked};
-pub use decide::{end_directory, take_back};
+pub use decide::{end_directory, take_back, work_off};
 
 /// How long an idle worker waits before it looks again; a wake-up from the intake comes first.
 /// Other processes' events and retries that fall due are found by looking.
 const IDLE: Duration = Duration::from_millis(250);
 /// How long to leave a database alone that is away.
 const AWAY: Duration = Duration::from_secs(1);
+
+/// How often a batch begins again because PostgreSQL took it out of a deadlock.
+const DEADLOCKS: u32 = 20;
 
 /// Events still to be taken singly after an unclean stop.
 #[derive(Debug)]
@@ -136,6 +140,7 @@ impl Worker {
             .fetch_add(7, Ordering::Relaxed)
             .rem_euclid(outbox::PARTS);
         let mut limit = self.batch;
+        let mut patience = DEADLOCKS;
         loop {
             let claim = |conn: &mut Conn, now| {
                 outbox::claim(conn, i64::try_from(limit).unwrap_or(i64::MAX), now, start)
@@ -144,6 +149,11 @@ impl Worker {
             let error = match self.attempt(claim, &mut first) {
                 Ok(report) => return Ok(report),
                 Err(error) if error.is_away() => return Err(error),
+                // Nobody's fault: of two batches that waited for each other one was sent back.
+                Err(error) if patience > 0 && is_deadlock(&error) => {
+                    patience -= 1;
+                    continue;
+                }
                 Err(error) => error,
             };
             if limit == 1 {
@@ -248,6 +258,15 @@ impl Worker {
     /// A crash costs more than a failure: the third one parks.
     fn crash_weight(&self) -> i32 {
         i32::try_from(self.settings.max_attempts.div_ceil(2)).unwrap_or(i32::MAX)
+    }
+}
+
+fn is_deadlock(error: &DbError) -> bool {
+    use diesel::result::{DatabaseErrorKind, Error};
+    match error {
+        DbError::Query(Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _)) => true,
+        DbError::Query(Error::DatabaseError(_, what)) => what.message().contains("deadlock"),
+        _ => false,
     }
 }
 

@@ -8,7 +8,6 @@ use diesel::QueryResult;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::outbox;
 use crate::people::directories::{self, Directory};
 use crate::people::kin::{self, Found, Key};
 use crate::people::organizations::{self, Organization};
@@ -21,6 +20,7 @@ use crate::workos::Data;
 
 use super::guard::Guards;
 use super::item::Item;
+use super::locked::load_locked;
 
 /// Kin in hand: as it was found and as it is now.
 #[derive(Debug, Default)]
@@ -84,7 +84,7 @@ impl World {
             .iter()
             .filter_map(|item| item.directory_id.clone())
             .collect();
-        let mut known = directories::load(conn, &named.iter().cloned().collect::<Vec<_>>())?;
+        let mut known = load_locked(conn, items, &named.into_iter().collect::<Vec<_>>())?;
         for item in items.iter_mut() {
             let Some(id) = item.directory_id.clone() else {
                 continue;
@@ -113,12 +113,6 @@ impl World {
             .map(|directory| directory.organization_id.clone())
             .collect();
         let ids: Vec<String> = ids.into_iter().collect();
-        let mut parts: Vec<i32> = ids.iter().map(|id| outbox::part_of(id)).collect();
-        parts.sort_unstable();
-        parts.dedup();
-        for part in parts {
-            outbox::lock_part(conn, part)?;
-        }
         self.organizations = organizations::load(conn, &ids)?;
         let missing: Vec<String> = ids
             .iter()
@@ -304,7 +298,7 @@ impl World {
                 .and_then(|place| self.relatives.get_mut(place))
                 .and_then(|one| one.steps.as_mut())
             {
-                steps.push(Step::Said(statement));
+                steps.push(Step::Said(Box::new(statement)));
             }
         }
         Ok(())

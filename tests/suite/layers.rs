@@ -80,9 +80,7 @@ fn a_layer_uses_only_what_lies_below_it() {
     bites(imports, "http/webhook.rs", "use super::super::console;");
     bites(imports, "http/v1/events.rs", "use crate::outbox::list;");
     bites(imports, "http/webhook.rs", "use crate::people::profiles;");
-    bites(imports, "cli/events.rs", "use crate::people::profiles;");
     bites(imports, "intake/mod.rs", "use crate::desk::events;");
-    bites(imports, "people/kin.rs", "use crate::triggers::store;");
     bites(imports, "worker/batch.rs", "use crate::desk::events;");
     bites(imports, "clock.rs", "use super::db;");
     bites(imports, "roll/mod.rs", "use crate::db::Conn;");
@@ -97,7 +95,6 @@ fn a_layer_uses_only_what_lies_below_it() {
         "http/webhook.rs",
         "use crate::{clock::Clock, intake::{self, db}};\nuse crate::{outbox, workos};",
     );
-    spares(imports, "http/health.rs", "use crate::people::processes;");
     spares(
         imports,
         "triggers/sender.rs",

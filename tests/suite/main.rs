@@ -7,11 +7,15 @@
     reason = "in a test, a step that fails is the test that fails"
 )]
 
+mod console;
+mod crashes;
 mod deliveries;
 mod durability;
 mod intake;
 mod layers;
 mod migrations;
+mod processes;
+mod roads;
 mod spine;
 mod support;
 mod webhook_contract;

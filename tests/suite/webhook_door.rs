@@ -206,6 +206,22 @@ async fn r8_a_body_whose_length_is_not_told_is_cut_at_the_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn r8_a_body_that_announces_too_much_is_refused_before_it_comes() {
+    use std::io::{Read, Write};
+    let app = app().await;
+    let address = app.http.url("").replace("http://", "");
+    let answer = tokio::task::spawn_blocking(move || {
+        let mut socket = std::net::TcpStream::connect(address).unwrap();
+        let head = "POST /webhooks/workos HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\n";
+        socket.write_all(head.as_bytes()).unwrap();
+        let mut answer = [0_u8; 12];
+        socket.read_exact(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    });
+    assert_eq!(answer.await.unwrap(), "HTTP/1.1 413");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_content_type_is_not_looked_at() {
     let app = app().await;
     app.leave_work();

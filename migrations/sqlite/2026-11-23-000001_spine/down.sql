@@ -1,5 +1,6 @@
 DROP TABLE processes;
 DROP TABLE operator_acts;
+DROP TABLE kept_secrets;
 DROP TABLE tokens;
 DROP TABLE delivery_attempts;
 DROP TABLE deliveries;

@@ -296,6 +296,13 @@ CREATE TABLE tokens (
     revoked_at INTEGER
 ) STRICT;
 
+-- Keys that the installation made up for itself, such as the one that signs outgoing webhooks.
+CREATE TABLE kept_secrets (
+    name TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT;
+
 -- What operators did, under the name of their token or "cli".
 CREATE TABLE operator_acts (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,

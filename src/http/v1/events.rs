@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
 use crate::desk::events::{self, EventQuery};
+use crate::desk::replay::{self, ReplayBody};
 
 use super::super::{HttpState, Problem};
 use super::Caller;
@@ -11,8 +12,9 @@ use super::Caller;
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
         .route("/events", web::get().to(list))
+        .route("/events/replay", web::post().to(replay_matching))
         .route("/events/{id}", web::get().to(show))
-        .route("/events/{id}/replay", web::post().to(replay))
+        .route("/events/{id}/replay", web::post().to(replay_one))
         .route("/events/{id}/discard", web::post().to(discard));
 }
 
@@ -39,7 +41,7 @@ async fn show(
     Ok(HttpResponse::Ok().json(one))
 }
 
-async fn replay(
+async fn replay_one(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
@@ -49,6 +51,23 @@ async fn replay(
         .write(move |conn| events::replay(conn, &caller.0, &id, now))
         .await?;
     Ok(HttpResponse::Ok().json(one))
+}
+
+async fn replay_matching(
+    caller: Caller,
+    body: web::Json<ReplayBody>,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    let now = state.clock.now();
+    let dry_run = body.dry_run;
+    let work =
+        move |conn: &mut crate::db::Conn| replay::replay_matching(conn, &caller.0, &body, now);
+    let view = if dry_run {
+        state.rehearse(work).await?
+    } else {
+        state.write(work).await?
+    };
+    Ok(HttpResponse::Ok().json(view))
 }
 
 /// Why an event is discarded.

@@ -21,6 +21,8 @@ pub struct Desk {
     pub lives: BTreeMap<String, DirectoryLife>,
     pub kin: Vec<Kin>,
     pub keys: BTreeMap<String, BTreeSet<String>>,
+    /// In which kin each link is, those included that are only known by key.
+    pub place: BTreeMap<String, usize>,
     pub said: BTreeMap<String, Statement>,
     pub groups: BTreeMap<String, Group>,
     pub edges: BTreeMap<(String, String), Edge>,
@@ -108,6 +110,9 @@ impl Desk {
         }
         for members in families.groups() {
             let mut kin = Kin::default();
+            let place = self.kin.len();
+            self.place
+                .extend(members.iter().map(|id| (id.clone(), place)));
             for link in members.iter().filter_map(|id| all.links.remove(id)) {
                 if let Some(person) = all.people.get(&link.person) {
                     kin.people.insert(person.id.clone(), person.clone());
@@ -118,21 +123,8 @@ impl Desk {
         }
     }
 
-    fn place_of(&self, link: &str) -> usize {
-        // A link that is heard of for the first time stands with those it shares a key with.
-        let mut families = Families::default();
-        for (link, keys) in &self.keys {
-            families.join(link, keys);
-        }
-        let groups = families.groups();
-        groups
-            .iter()
-            .position(|members| members.iter().any(|id| id == link))
-            .unwrap()
-    }
-
     fn hear(&mut self, statement: &Statement) {
-        let place = self.place_of(statement.directory_user_id());
+        let place = self.place[statement.directory_user_id()];
         let key = &statement.key;
         let repeated = self
             .said
@@ -145,20 +137,20 @@ impl Desk {
         } else {
             apply(
                 &self.kin[place],
-                &Step::Said(statement.clone()),
+                &Step::Said(Box::new(statement.clone())),
                 &self.known(),
             )
         };
     }
 
     fn fold_again(&self, place: usize) -> Kin {
-        let mine = |statement: &&Statement| self.place_of(statement.directory_user_id()) == place;
+        let mine = |statement: &&Statement| self.place[statement.directory_user_id()] == place;
         let steps: Vec<Step> = self
             .said
             .values()
             .filter(mine)
             .cloned()
-            .map(Step::Said)
+            .map(|statement| Step::Said(Box::new(statement)))
             .collect();
         refold(&self.kin[place], &steps, &self.known())
     }

@@ -73,10 +73,12 @@ fn r33_a_new_period_needs_a_start_after_the_removal() {
 
 #[test]
 fn r35_only_the_last_active_link_removes_and_the_first_directory_speaks() {
-    let mut desk = Desk::default();
-    desk.settings = Settings {
-        directory_priority: vec!["d1".to_owned()],
-        ..Settings::default()
+    let mut desk = Desk {
+        settings: Settings {
+            directory_priority: vec!["d1".to_owned()],
+            ..Settings::default()
+        },
+        ..Desk::default()
     };
     desk.hear_all([
         user("u1")
@@ -159,4 +161,15 @@ fn c3_a_removal_changes_no_field_also_the_second_one() {
     desk.hear_all([user("u1").named("Yan", "Y").deleted().at(5)]);
     assert_eq!(desk.profile("u1").fields, left.fields);
     assert_eq!(desk.profile("u1").removed_at, Some(minute(4)));
+}
+
+#[test]
+fn r14_what_was_said_before_a_directory_went_is_put_before_it() {
+    let desk = after([
+        user("u1").number("7").email("a@x").active().at(1),
+        gone("d0", 5),
+        user("u2").of("d1").number("7").email("a@x").active().at(3),
+    ]);
+    assert_eq!(desk.state("u1"), LinkState::Moved);
+    assert_eq!(desk.status("u2"), Status::Active);
 }

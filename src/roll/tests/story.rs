@@ -14,7 +14,7 @@ use crate::workos::{DirectoryUser, OrderKey, Said as Word, UserState};
 /// One event as the roll reads it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Told {
-    User(Statement),
+    User(Box<Statement>),
     Turn(DirectoryTurn),
     Group(OrderKey, String, Option<String>),
     Edge(OrderKey, String, String, bool),
@@ -141,10 +141,10 @@ impl Act {
 
     fn tell(&self, key: OrderKey) -> Told {
         match self {
-            Self::Speak(speech) => Told::User(Statement {
+            Self::Speak(speech) => Told::User(Box::new(Statement {
                 key,
                 said: speech.said(),
-            }),
+            })),
             Self::Link {
                 directory,
                 linked,

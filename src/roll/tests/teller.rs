@@ -95,7 +95,7 @@ impl Saying {
         statement.key.removal = statement.is_removal();
         let life = if statement.key.removal { "out" } else { "in" };
         statement.key.event_id = format!("event_{minute}_{}_{life}", statement.said.user.id);
-        Told::User(statement)
+        Told::User(Box::new(statement))
     }
 }
 

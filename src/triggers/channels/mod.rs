@@ -58,7 +58,7 @@ pub struct ChannelSettings {
     pub slack_bot_token: Option<SecretString>,
     /// `ROLLCALL_SLACK_API_URL`; empty is `https://slack.com/api`.
     pub slack_api_url: String,
-    /// `ROLLCALL_WEBHOOK_SECRET`: `whsec_` and base64 (Standard Webhooks).
+    /// `ROLLCALL_TRIGGER_WEBHOOK_SECRET`: `whsec_` and base64 (Standard Webhooks).
     pub webhook_secret: Option<SecretString>,
     /// `ROLLCALL_ALLOW_PRIVATE_TARGETS`.
     pub allow_private_targets: bool,
@@ -73,7 +73,7 @@ pub enum ChannelError {
     #[error(transparent)]
     Smtp(#[from] SmtpError),
     /// The webhook secret.
-    #[error("ROLLCALL_WEBHOOK_SECRET: {0}")]
+    #[error("ROLLCALL_TRIGGER_WEBHOOK_SECRET: {0}")]
     WebhookSecret(String),
     /// Slack's API address.
     #[error("ROLLCALL_SLACK_API_URL: {0}")]

@@ -85,7 +85,7 @@ async fn what_is_not_configured_says_what_to_set() {
         (
             Channel::Webhook,
             "http://127.0.0.1:9/x",
-            "ROLLCALL_WEBHOOK_SECRET",
+            "ROLLCALL_TRIGGER_WEBHOOK_SECRET",
         ),
     ] {
         let outcome = channels.send(channel, &message(recipient)).await;

@@ -70,7 +70,7 @@ pub(super) async fn send(
     };
     let Some(key) = key else {
         return Outcome::refused_destination(
-            "no webhook secret is configured: set ROLLCALL_WEBHOOK_SECRET",
+            "no webhook secret is configured: set ROLLCALL_TRIGGER_WEBHOOK_SECRET",
         );
     };
     let (body, timestamp) = (body(message), message.at.seconds());

@@ -157,3 +157,8 @@ pub fn delivery_stats(conn: &mut Conn, now: Timestamp) -> QueryResult<DeliverySt
          (SELECT min(due_at) FROM deliveries WHERE state = 'due' AND due_at <= $1) AS oldest_due";
     on_backend!(conn, c => diesel::sql_query(sql).bind::<BigInt, _>(now.micros()).get_result(c))
 }
+
+/// How many deliveries there are in all.
+pub fn count(conn: &mut Conn) -> QueryResult<i64> {
+    on_backend!(conn, c => deliveries::table.count().get_result(c))
+}

@@ -18,8 +18,8 @@ use super::plan::{Due, Happening, due, facts_of};
 use super::store;
 
 pub use browse::{
-    AttemptRow, DeliveryFilter, DeliveryRow, DeliveryStats, attempts_of, delivery_stats, find,
-    list, of_event, of_profile,
+    AttemptRow, DeliveryFilter, DeliveryRow, DeliveryStats, attempts_of, count, delivery_stats,
+    find, list, of_event, of_profile,
 };
 pub use lease::{
     Leased, Rendered, Settled, begin_attempt, claim, extend, give_back, postpone, recover, settle,

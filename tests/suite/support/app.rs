@@ -62,10 +62,10 @@ impl TestApp {
         };
         let mut setup = Setup { config, options };
         set(&mut setup);
-        Self::run(setup, place)
+        Self::run(setup, place).await
     }
 
-    fn run(setup: Setup, place: Place) -> Self {
+    async fn run(setup: Setup, place: Place) -> Self {
         let clock = Clock::fixed(morning());
         let listener = bind(setup.config.http.listen).unwrap();
         let http = Caller::new(listener.local_addr().unwrap());
@@ -73,6 +73,8 @@ impl TestApp {
         let (stop, stopped) = watch::channel(false);
         let (db, worker, sender) = (app.db.clone(), app.worker(0), app.sender());
         let serving = tokio::spawn(async move { app.serve(listener, stopped).await.unwrap() });
+        // Answered when it has begun: nothing that the test does may come in between.
+        assert_eq!(http.call("GET", "/health/live").await.status, 200);
         Self {
             db,
             clock,
@@ -84,11 +86,6 @@ impl TestApp {
             serving: Some(serving),
             work_may_be_left: AtomicBool::new(false),
         }
-    }
-
-    /// Which database it runs on.
-    pub fn backend(&self) -> Backend {
-        self.db.backend()
     }
 
     /// Delivers an event, signed now.

@@ -210,6 +210,20 @@ pub fn directory(kind: &str, at: Timestamp) -> Event {
     Event::new(kind, at, data)
 }
 
+/// A scenario of `fixtures/scenarios/`, in the order of delivery, each event once.
+pub fn scenario(name: &str) -> Vec<Event> {
+    let file = format!(
+        "{}/fixtures/scenarios/{name}.jsonl",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let text = std::fs::read_to_string(file).unwrap();
+    let mut seen = std::collections::BTreeSet::new();
+    let all = text
+        .lines()
+        .map(|line| Event(serde_json::from_str(line).unwrap()));
+    all.filter(|event| seen.insert(event.id())).collect()
+}
+
 /// A fixture of `fixtures/` as it stands.
 pub fn fixture(path: &str) -> Event {
     let file = format!("{}/fixtures/{path}", env!("CARGO_MANIFEST_DIR"));

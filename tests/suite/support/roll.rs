@@ -113,6 +113,15 @@ impl TestApp {
         row.n
     }
 
+    /// Rows of one text column, `line`, as the query orders them.
+    pub fn lines(&self, sql: &str) -> Vec<String> {
+        let rows: Vec<Line> = self.read(|conn| match conn {
+            Conn::Sqlite(c) => diesel::sql_query(sql).load(c),
+            Conn::Postgres(c) => diesel::sql_query(sql).load(c),
+        });
+        rows.into_iter().map(|row| row.line).collect()
+    }
+
     /// Every row of every table but `processes`, as text.
     pub fn dump(&self) -> BTreeMap<String, Vec<String>> {
         let lines = |conn: &mut Conn, sql: &str| -> diesel::QueryResult<Vec<String>> {

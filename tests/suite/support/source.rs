@@ -57,8 +57,9 @@ pub fn sources() -> Vec<Source> {
 pub fn has_word(line: &str, word: &str) -> bool {
     let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
     line.match_indices(word).any(|(at, _)| {
-        !line[..at].ends_with(is_part)
-            && !(word.ends_with(is_part) && line[at + word.len()..].starts_with(is_part))
+        let begins_inside = line[..at].ends_with(is_part);
+        let ends_inside = word.ends_with(is_part) && line[at + word.len()..].starts_with(is_part);
+        !begins_inside && !ends_inside
     })
 }
 

@@ -1,0 +1,24 @@
+//! Keys that the installation made up for itself and keeps, so that what needs one works without
+//! being configured. Several processes that start at once end with the same one.
+
+use diesel::prelude::*;
+
+use crate::clock::Timestamp;
+use crate::db::schema::kept_secrets;
+use crate::db::{Conn, on_backend};
+
+/// The name under which the key of outgoing webhooks is kept.
+pub const WEBHOOK_KEY: &str = "webhook";
+
+/// The secret of that name; `made` becomes it where there is none yet.
+pub fn keep(conn: &mut Conn, name: &str, made: &str, now: Timestamp) -> QueryResult<String> {
+    on_backend!(conn, c => diesel::insert_into(kept_secrets::table)
+        .values((
+            kept_secrets::name.eq(name),
+            kept_secrets::value.eq(made),
+            kept_secrets::created_at.eq(now),
+        ))
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    on_backend!(conn, c => kept_secrets::table.find(name).select(kept_secrets::value).first(c))
+}
