@@ -214,7 +214,7 @@ fn client(
     let mut from = BufReader::new(to.try_clone()?);
     let (mut latencies, mut refused) = (Vec::with_capacity(65_536), 0);
     while !stop.load(Ordering::Relaxed) {
-        let body = support::events::body("dsync.user.updated", 7, "Engineer");
+        let body = support::events::update();
         let signature = sign(SECRET, Clock::System.now(), body.as_bytes());
         let request = format!(
             "POST /webhooks/workos HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nWorkOS-Signature: {signature}\r\nContent-Length: {}\r\n\r\n{body}",
@@ -265,9 +265,7 @@ fn commits(place: &Place, args: &Args) -> Result<()> {
         db.maintain(migrate)?;
         let (mut done, mut busy) = (0_usize, Duration::ZERO);
         while busy.as_secs_f64() < args.seconds / 3.0 {
-            let bodies = (0..group).map(|_| {
-                support::events::event(support::events::body("dsync.user.updated", 7, "Engineer"))
-            });
+            let bodies = (0..group).map(|_| support::events::event(support::events::update()));
             let events: Vec<_> = bodies.collect::<Result<_>>()?;
             let begun = Instant::now();
             db.write(Urgency::Normal, |conn| {

@@ -19,6 +19,12 @@ pub fn body(kind: &str, user: u64, title: &str) -> String {
     )
 }
 
+/// An update of one of ten thousand people, each in their turn.
+pub fn update() -> String {
+    let user = NEXT.load(Ordering::Relaxed) % 10_000;
+    body("dsync.user.updated", user, "Engineer")
+}
+
 /// A body as the webhook would hand it to the intake.
 pub fn event(body: String) -> Result<NewEvent> {
     let envelope = read_envelope(body.as_bytes())?;
