@@ -14,6 +14,7 @@ mod durability;
 mod intake;
 mod layers;
 mod migrations;
+mod operators;
 mod processes;
 mod roads;
 mod spine;
