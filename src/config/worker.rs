@@ -32,10 +32,7 @@ const MAX_ATTEMPTS: Setting = Setting::new(
     "max-attempts",
     "worker.max_attempts",
 )
-.help(
-    "COUNT",
-    "Attempts before an event is parked or a delivery has failed (1-100).",
-)
+.help("COUNT", "Attempts before an event is parked (1-100).")
 .default("8");
 
 const RETENTION_DAYS: Setting =

@@ -10,6 +10,7 @@
 mod console;
 mod crashes;
 mod deliveries;
+mod demo;
 mod durability;
 mod intake;
 mod layers;
