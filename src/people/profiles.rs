@@ -13,7 +13,7 @@ use crate::roll::{Person, Profile};
 use super::to_json;
 
 /// A profile row as shown.
-#[derive(Debug, Clone, Queryable, Selectable)]
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
 #[diesel(table_name = profiles)]
 #[allow(missing_docs, reason = "the columns are described in the migrations")]
 pub struct ProfileRow {

@@ -97,9 +97,22 @@ impl Caller {
 
     /// Calls the API with the bootstrap token.
     pub async fn api(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        self.api_as(Some(TOKEN), method, path, body).await
+    }
+
+    /// Calls the API with a token of the test's own, or without one.
+    pub async fn api_as(
+        &self,
+        token: Option<&str>,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Answer {
         let method = method.parse().unwrap();
         let mut request = self.client.request(method, self.url(path));
-        request = request.bearer_auth(TOKEN);
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
         if let Some(body) = body {
             request = request.body(body.to_string());
         }

@@ -7,6 +7,7 @@ pub mod events;
 pub mod http;
 pub mod http_sink;
 pub mod macros;
+pub mod operators;
 pub mod place;
 pub mod postgres;
 pub mod roll;

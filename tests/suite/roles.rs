@@ -1,0 +1,257 @@
+//! Who may call what: every route of `/v1` with no token, as an operator of another organization, as
+//! a viewer, an operator and an admin. A route that is not in the table fails the test.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::support::app::TestApp;
+use crate::support::events::{ORGANIZATION, ada, directory, employee, minute};
+use crate::support::macros::on_both;
+use crate::support::source::sources;
+
+on_both!(every_route_asks_for_its_role_and_shows_an_outsider_nothing);
+
+/// Method, path, and the status for an outsider, a viewer, an operator, then an admin. They are
+/// called in this order, so what an operator ended an admin finds ended.
+const ROUTES: [(&str, &str, [u16; 4]); 42] = [
+    ("GET", "/events", [200, 200, 200, 200]),
+    ("GET", "/events/{event}", [404, 200, 200, 200]),
+    ("POST", "/events/{event}/discard", [404, 403, 409, 409]),
+    ("POST", "/events/{event}/replay", [404, 403, 200, 409]),
+    ("POST", "/events/replay", [200, 403, 200, 200]),
+    (
+        "PUT",
+        "/organizations/{organization}/fields",
+        [404, 403, 403, 200],
+    ),
+    ("GET", "/profiles", [200, 200, 200, 200]),
+    ("GET", "/profiles/{profile}", [404, 200, 200, 200]),
+    ("GET", "/profiles/{profile}/history", [404, 200, 200, 200]),
+    ("GET", "/access", [200, 200, 200, 200]),
+    ("GET", "/organizations", [200, 200, 200, 200]),
+    ("GET", "/organizations/{organization}", [404, 200, 200, 200]),
+    (
+        "POST",
+        "/organizations/{organization}/arm",
+        [404, 403, 200, 200],
+    ),
+    (
+        "POST",
+        "/organizations/{organization}/disarm",
+        [404, 403, 200, 200],
+    ),
+    ("GET", "/directories", [200, 200, 200, 200]),
+    ("GET", "/directories/{directory}", [404, 200, 200, 200]),
+    (
+        "POST",
+        "/directories/{decided}/decide",
+        [404, 403, 200, 409],
+    ),
+    ("GET", "/holds", [200, 200, 200, 200]),
+    ("GET", "/holds/{approved}", [404, 200, 200, 200]),
+    ("POST", "/holds/{approved}/approve", [404, 403, 200, 409]),
+    ("POST", "/holds/{rejected}/reject", [404, 403, 200, 409]),
+    ("GET", "/communities", [200, 200, 200, 200]),
+    ("POST", "/communities", [404, 403, 201, 409]),
+    ("GET", "/communities/{community}", [404, 200, 200, 200]),
+    ("PATCH", "/communities/{community}", [404, 403, 200, 200]),
+    ("PUT", "/communities/{community}", [404, 403, 200, 200]),
+    (
+        "PUT",
+        "/communities/{community}/rules",
+        [404, 403, 200, 200],
+    ),
+    (
+        "GET",
+        "/communities/{community}/members",
+        [404, 200, 200, 200],
+    ),
+    (
+        "PUT",
+        "/communities/{community}/members/{profile}",
+        [404, 403, 200, 200],
+    ),
+    (
+        "DELETE",
+        "/communities/{community}/members/{profile}",
+        [404, 403, 204, 404],
+    ),
+    ("DELETE", "/communities/{community}", [404, 403, 204, 404]),
+    ("GET", "/triggers", [200, 200, 200, 200]),
+    ("POST", "/triggers", [404, 403, 201, 409]),
+    ("GET", "/triggers/{trigger}", [404, 200, 200, 200]),
+    ("PUT", "/triggers/{trigger}", [404, 403, 200, 200]),
+    ("POST", "/triggers/{trigger}/preview", [404, 200, 200, 200]),
+    ("GET", "/deliveries", [200, 200, 200, 200]),
+    ("GET", "/deliveries/{delivery}", [404, 200, 200, 200]),
+    ("POST", "/deliveries/{delivery}/retry", [404, 403, 409, 409]),
+    (
+        "POST",
+        "/deliveries/{delivery}/cancel",
+        [404, 403, 200, 409],
+    ),
+    ("DELETE", "/triggers/{trigger}", [404, 403, 204, 404]),
+    ("GET", "/directories/{decided}", [404, 200, 200, 200]),
+];
+
+/// A path with every parameter blank.
+fn shape(path: &str) -> String {
+    let parts = path.split('/');
+    let blank = |part: &str| {
+        if part.starts_with('{') {
+            "{}".to_owned()
+        } else {
+            part.to_owned()
+        }
+    };
+    parts.map(blank).collect::<Vec<_>>().join("/")
+}
+
+/// Every route that the source registers under `/v1`.
+fn registered() -> BTreeSet<(String, String)> {
+    let mut all = BTreeSet::new();
+    for source in sources().iter().filter(|one| one.is_under("http/v1")) {
+        let packed: String = source.text.split_whitespace().collect();
+        for route in packed.split(".route(\"").skip(1) {
+            let (path, rest) = route.split_once('"').unwrap();
+            let method = rest.strip_prefix(",web::").unwrap();
+            let method = method.split('(').next().unwrap().to_uppercase();
+            all.insert((method, shape(path)));
+        }
+    }
+    all
+}
+
+#[test]
+fn the_table_names_every_route() {
+    let listed: BTreeSet<(String, String)> = ROUTES
+        .iter()
+        .map(|(method, path, _)| ((*method).to_owned(), shape(path)))
+        .collect();
+    assert_eq!(listed, registered());
+}
+
+fn trigger(name: &str) -> Value {
+    json!({
+        "organization_id": ORGANIZATION, "name": name, "on": "profile.activated", "status": "published",
+        "steps": [{"channel": "webhook", "to": "http://127.0.0.1:9/hook"}],
+    })
+}
+
+async fn made(app: &TestApp, path: &str, body: Value) -> String {
+    let one = app.call("POST", path, body).await.ok();
+    one["id"].as_str().unwrap().to_owned()
+}
+
+/// One thing of every kind, by the names of the table.
+async fn things(app: &TestApp) -> BTreeMap<&'static str, String> {
+    app.apply(&directory("dsync.activated", minute(0))).await;
+    app.call(
+        "POST",
+        &format!("/v1/organizations/{ORGANIZATION}/arm"),
+        Value::Null,
+    )
+    .await
+    .ok();
+    let mut all = BTreeMap::from([("organization", ORGANIZATION.to_owned())]);
+    all.insert("trigger", made(app, "/v1/triggers", trigger("one")).await);
+    let event = ada().created(minute(1));
+    app.apply(&event).await;
+    app.apply(&employee("bob").created(minute(1))).await;
+    all.insert("event", event.id());
+    all.insert("profile", app.profile(&ada()).id);
+    all.insert("directory", ada().directory);
+    let body = json!({"organization_id": ORGANIZATION, "name": "chess"});
+    all.insert("community", made(app, "/v1/communities", body).await);
+    let deliveries = app.get("/v1/deliveries").await;
+    let delivery = deliveries["data"][0]["id"].as_str().unwrap().to_owned();
+    all.insert("delivery", delivery);
+    for name in ["decided", "approved", "rejected"] {
+        let id = format!("directory_{name}");
+        for (kind, at) in [("dsync.activated", 2), ("dsync.deleted", 3)] {
+            app.apply(&directory(kind, minute(at)).set("data.id", id.clone()))
+                .await;
+        }
+        let holds = app.get("/v1/holds?state=open").await;
+        let hold = holds["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["directory_id"] == id.as_str());
+        let hold = hold.unwrap()["id"].as_str().unwrap().to_owned();
+        all.insert(name, if name == "decided" { id } else { hold });
+    }
+    all
+}
+
+fn filled(path: &str, things: &BTreeMap<&str, String>) -> String {
+    let mut full = format!("/v1{path}");
+    for (name, id) in things {
+        full = full.replace(&format!("{{{name}}}"), id);
+    }
+    if path == "/access" {
+        full = format!("{full}?profile_id={}", things["profile"]);
+    }
+    full
+}
+
+fn body(method: &str, path: &str, things: &BTreeMap<&str, String>) -> Option<Value> {
+    let (_, last) = path.rsplit_once('/').unwrap();
+    match (method, last) {
+        ("GET" | "DELETE", _) => None,
+        (_, "discard") => Some(json!({"reason": "a test"})),
+        (_, "decide") => Some(json!({"decision": "keep"})),
+        (_, "preview") => Some(json!({"profile_id": things["profile"]})),
+        ("PUT", "fields") => Some(json!([])),
+        ("POST", "replay") if path == "/events/replay" => {
+            Some(json!({"type": "dsync.user.created"}))
+        }
+        (_, "rules") => Some(json!([])),
+        (_, "communities") => Some(json!({"organization_id": ORGANIZATION, "name": "choir"})),
+        (_, "triggers") => Some(trigger("two")),
+        (_, "{community}") => Some(json!({"name": "Chess"})),
+        (_, "{trigger}") => Some(trigger("one")),
+        (_, "{profile}") => Some(json!({"role": "member"})),
+        _ => None,
+    }
+}
+
+async fn every_route_asks_for_its_role_and_shows_an_outsider_nothing(app: TestApp) {
+    let things = things(&app).await;
+    let callers = [
+        app.token("outsider", "operator", Some("org_OTHER")),
+        app.token("viewer", "viewer", None),
+        app.token("operator", "operator", Some(ORGANIZATION)),
+        app.token("admin", "admin", None),
+    ];
+    let mut wrong = Vec::new();
+    for (method, path, expected) in ROUTES {
+        let (full, body) = (filled(path, &things), body(method, path, &things));
+        for token in [None, Some("nobody's")] {
+            let answer = app.http.api_as(token, method, &full, body.as_ref()).await;
+            assert_eq!(answer.status, 401, "{method} {path} {token:?}");
+        }
+        for (token, status) in callers.iter().zip(expected) {
+            let answer = app
+                .http
+                .api_as(Some(token), method, &full, body.as_ref())
+                .await;
+            if answer.status != status {
+                wrong.push(format!(
+                    "{method} {path} {token}: {} {}",
+                    answer.status, answer.text
+                ));
+            }
+            if token == "outsider" {
+                for secret in [&things["profile"], &things["community"], &things["event"]] {
+                    let told = answer.status == 200 && answer.text.contains(secret.as_str());
+                    // The answer about a profile that is not there repeats nothing.
+                    assert!(!told, "{method} {path} tells an outsider: {}", answer.text);
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    app.drain();
+}
