@@ -23,7 +23,7 @@ const ROUTES: [(&str, &str, [u16; 4]); 42] = [
     (
         "PUT",
         "/organizations/{organization}/fields",
-        [404, 403, 403, 200],
+        [404, 403, 200, 200],
     ),
     ("GET", "/profiles", [200, 200, 200, 200]),
     ("GET", "/profiles/{profile}", [404, 200, 200, 200]),
