@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::attributes::Mapping;
 use super::guard::RemovalGuard;
+use super::mapping::Mapping;
 
 /// The settings of one organization.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

@@ -6,6 +6,7 @@ mod attribute_rules;
 mod desk;
 mod identity_rules;
 mod lifecycle_rules;
+mod mapping_rules;
 mod order_rules;
 mod reference;
 mod seat_rules;
