@@ -8,6 +8,7 @@ pub mod communities;
 pub mod directories;
 pub mod groups;
 pub mod holds;
+pub mod jobs;
 pub mod kin;
 pub mod organizations;
 pub mod processes;
