@@ -14,8 +14,10 @@ mod directories;
 mod doctor;
 mod events;
 mod exit;
+mod fields;
 mod healthcheck;
 mod holds;
+mod jobs;
 mod man;
 mod migrate;
 mod organizations;
@@ -66,6 +68,7 @@ enum Command {
     Triggers(triggers::Args),
     Deliveries(deliveries::Args),
     Holds(holds::Args),
+    Jobs(jobs::Args),
     Organizations(organizations::Args),
     Directories(directories::Args),
     Tokens(tokens::Args),
@@ -91,6 +94,7 @@ impl Command {
             Self::Triggers(args) => triggers::run(args, context),
             Self::Deliveries(args) => deliveries::run(args, context),
             Self::Holds(args) => holds::run(args, context),
+            Self::Jobs(args) => jobs::run(args, context),
             Self::Organizations(args) => organizations::run(args, context),
             Self::Directories(args) => directories::run(args, context),
             Self::Tokens(args) => tokens::run(args, context),

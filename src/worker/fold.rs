@@ -186,7 +186,13 @@ pub(super) fn compare(
     key: &OrderKey,
     directory: &str,
 ) -> Effect {
-    compare_under((before, known), (after, known), organization, key, directory)
+    compare_under(
+        (before, known),
+        (after, known),
+        organization,
+        key,
+        directory,
+    )
 }
 
 /// As [`compare`], where the settings are not the same before and after.

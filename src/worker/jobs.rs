@@ -62,7 +62,12 @@ impl Worker {
         let attempt = u32::try_from(job.attempts).unwrap_or(0).saturating_add(1);
         let wait = retry::wait_after(attempt, job.done);
         let again = (attempt < MOST_ATTEMPTS).then(|| now.plus(wait));
-        tracing::error!(job = job.id, kind = job.kind, attempt, "a step of a job failed: {why}");
+        tracing::error!(
+            job = job.id,
+            kind = job.kind,
+            attempt,
+            "a step of a job failed: {why}"
+        );
         self.db.write(Urgency::Normal, |conn| {
             Ok::<_, DbError>(jobs::fail(conn, &job.id, why, again, now)?)
         })?;
@@ -73,6 +78,8 @@ impl Worker {
 fn step(conn: &mut Conn, job: &JobRow, now: Timestamp) -> Result<(), DbError> {
     match job.kind.as_str() {
         reapply::KIND => reapply::step(conn, job, now),
-        other => Err(DbError::Pool(format!("nobody knows how to do a job of the kind {other}"))),
+        other => Err(DbError::Pool(format!(
+            "nobody knows how to do a job of the kind {other}"
+        ))),
     }
 }

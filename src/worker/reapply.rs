@@ -188,10 +188,17 @@ pub fn rehearse(
             settings: &settings,
             ..known
         };
-        for one in places.iter().filter_map(|&place| world.relatives.get(place)) {
+        for one in places
+            .iter()
+            .filter_map(|&place| world.relatives.get(place))
+        {
             let steps = one.steps.as_deref().unwrap_or_default();
             let folded = refold(&one.kin, steps, &new);
-            for person in folded.people.values().filter(|person| told.insert(person.id.clone())) {
+            for person in folded
+                .people
+                .values()
+                .filter(|person| told.insert(person.id.clone()))
+            {
                 let before = one.kin.people.get(&person.id);
                 let before = before.map(|was| compose(&one.kin, was, &known));
                 let shown = compose(&folded, person, &new);

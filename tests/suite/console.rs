@@ -100,7 +100,7 @@ fn make_token(app: &TestApp, name: &str, role: Role) -> String {
     let now = app.clock.now();
     let made = tokio::task::block_in_place(|| {
         app.db.write(Urgency::Normal, |conn| {
-            tokens::create(conn, &Actor::cli(), name, role, None, now)
+            tokens::create(conn, &Actor::cli(), name, role, None, false, now)
         })
     });
     made.map_err(|error: DeskError| error.to_string())

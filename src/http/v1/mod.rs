@@ -4,7 +4,9 @@
 mod auth;
 mod communities;
 mod events;
+mod fields;
 mod holds;
+mod jobs;
 mod organizations;
 mod profiles;
 mod triggers;
@@ -36,6 +38,8 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .configure(profiles::routes)
         .configure(communities::routes)
         .configure(organizations::routes)
+        .configure(fields::routes)
+        .configure(jobs::routes)
         .configure(holds::routes)
         .configure(triggers::routes);
 }
