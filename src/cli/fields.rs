@@ -10,7 +10,6 @@ use crate::desk::fields::{self, FieldsView, PersonPreview, PreviewQuery, Preview
 
 use super::database::{self, DryRun};
 use super::output::Cell;
-use super::shown;
 use super::{Context, Exit, Failure};
 
 const EXAMPLE: &str = r#"The file is the body of PUT /v1/organizations/{id}/fields:

@@ -186,6 +186,7 @@ pub fn delete(conn: &mut Conn, ids: &[String]) -> QueryResult<()> {
 
 #[diesel::declare_sql_function]
 extern "SQL" {
+    /// In small letters.
     fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
 }
 

@@ -14,7 +14,7 @@ on_both!(every_route_asks_for_its_role_and_shows_an_outsider_nothing);
 
 /// Method, path, and the status for an outsider, a viewer, an operator, then an admin. They are
 /// called in this order, so what an operator ended an admin finds ended.
-const ROUTES: [(&str, &str, [u16; 4]); 42] = [
+const ROUTES: [(&str, &str, [u16; 4]); 47] = [
     ("GET", "/events", [200, 200, 200, 200]),
     ("GET", "/events/{event}", [404, 200, 200, 200]),
     ("POST", "/events/{event}/discard", [404, 403, 409, 409]),
@@ -25,6 +25,19 @@ const ROUTES: [(&str, &str, [u16; 4]); 42] = [
         "/organizations/{organization}/fields",
         [404, 403, 200, 200],
     ),
+    (
+        "GET",
+        "/organizations/{organization}/fields",
+        [404, 200, 200, 200],
+    ),
+    (
+        "POST",
+        "/organizations/{organization}/fields/preview",
+        [404, 200, 200, 200],
+    ),
+    ("GET", "/jobs", [200, 200, 200, 200]),
+    ("GET", "/jobs/{job}", [404, 200, 200, 200]),
+    ("POST", "/jobs/{job}/cancel", [404, 403, 200, 409]),
     ("GET", "/profiles", [200, 200, 200, 200]),
     ("GET", "/profiles/{profile}", [404, 200, 200, 200]),
     ("GET", "/profiles/{profile}/history", [404, 200, 200, 200]),
@@ -162,6 +175,10 @@ async fn things(app: &TestApp) -> BTreeMap<&'static str, String> {
     all.insert("event", event.id());
     all.insert("profile", app.profile(&ada()).id);
     all.insert("directory", ada().directory);
+    let fields = format!("/v1/organizations/{ORGANIZATION}/fields");
+    let mapped = app.call("PUT", &fields, json!({"rest": false})).await.ok();
+    let job = mapped["job"]["id"].as_str().unwrap();
+    all.insert("job", job.to_owned());
     let body = json!({"organization_id": ORGANIZATION, "name": "chess"});
     all.insert("community", made(app, "/v1/communities", body).await);
     let deliveries = app.get("/v1/deliveries").await;
@@ -202,8 +219,9 @@ fn body(method: &str, path: &str, things: &BTreeMap<&str, String>) -> Option<Val
         ("GET" | "DELETE", _) => None,
         (_, "discard") => Some(json!({"reason": "a test"})),
         (_, "decide") => Some(json!({"decision": "keep"})),
+        (_, "preview") if path.ends_with("/fields/preview") => Some(json!({})),
         (_, "preview") => Some(json!({"profile_id": things["profile"]})),
-        ("PUT", "fields") => Some(json!([])),
+        ("PUT", "fields") => Some(json!({})),
         ("POST", "replay") if path == "/events/replay" => {
             Some(json!({"type": "dsync.user.created"}))
         }
