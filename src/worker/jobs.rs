@@ -20,9 +20,9 @@ const MOST_ATTEMPTS: u32 = 5;
 const BATCHES_BETWEEN: u32 = 20;
 
 impl Worker {
-    /// One turn of the loop: a batch of events, and where none was due, one step of a job. Answers
-    /// whether there was anything to do.
-    pub(super) fn turn(&self) -> Result<bool, DbError> {
+    /// One turn of the loop: a batch of events, and where none was due, one step of a job (blocking).
+    /// Answers whether there was anything to do.
+    pub fn turn(&self) -> Result<bool, DbError> {
         let events = self.run_once()?;
         if events > 0 && self.batches.fetch_add(1, Ordering::Relaxed) < BATCHES_BETWEEN {
             return Ok(true);

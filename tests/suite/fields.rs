@@ -2,7 +2,10 @@
 //! applied to everybody by a job that survives its worker.
 
 use std::process::Output;
+use std::time::Duration;
 
+use rollcall::people::jobs::{self, JobRow, NewJob, Stepped};
+use rollcall::worker::{BatchSettings, Worker};
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
 
@@ -16,6 +19,8 @@ on_both!(
     r50_a_changed_mapping_reaches_everybody_by_a_job,
     r49_a_job_leaves_one_change_a_field_whoever_stops_and_goes_on,
     a_job_is_stepped_by_one_worker_at_a_time,
+    r73_a_late_word_about_a_job_under_an_old_lease_changes_nothing,
+    r67_live_events_go_before_a_job_and_a_job_goes_on_under_load,
     a_job_is_cancelled_and_goes_no_further,
     a_newer_mapping_ends_the_job_of_the_one_before,
     a_step_that_fails_is_tried_again_and_told_in_the_end,
@@ -163,6 +168,80 @@ async fn a_job_is_stepped_by_one_worker_at_a_time(app: TestApp) {
     assert_eq!(app.count(made), 450);
 }
 
+async fn r73_a_late_word_about_a_job_under_an_old_lease_changes_nothing(app: TestApp) {
+    let lease = Some(Duration::from_secs(60));
+    let new = NewJob {
+        kind: "a.kind.of.the.test",
+        organization_id: None,
+        payload: &json!({}),
+        total: 2,
+        created_by: "tester",
+    };
+    let added = app.write(|conn| jobs::add(conn, &new, app.clock.now()));
+    let claim = |owner: &str| {
+        let now = app.clock.now();
+        app.write(|conn| jobs::claim(conn, &[new.kind], owner, lease, now))
+    };
+    let save = |job: &JobRow, done: i64, finished: bool| {
+        let step = Stepped {
+            cursor: json!({ "after": done }),
+            result: json!({}),
+            done,
+            finished,
+        };
+        let now = app.clock.now();
+        app.write(|conn| jobs::save(conn, job, &step, now))
+    };
+    let first = claim("one").unwrap();
+    assert_eq!((&first.id, first.lease_token), (&added.id, 1));
+    assert!(claim("two").is_none(), "it is in somebody's hand");
+    app.advance(Duration::from_secs(61));
+    let second = claim("two").unwrap();
+    assert!(save(&second, 1, false));
+    assert!(!save(&first, 2, true), "the lease ran out");
+    let third = claim("three").unwrap();
+    assert_eq!((third.done, third.cursor.as_str()), (1, r#"{"after":1}"#));
+    let now = app.clock.now();
+    assert!(app.write(|conn| jobs::cancel(conn, &added.id, None, "tester", now)));
+    assert!(!save(&third, 1, true), "it was cancelled meanwhile");
+    let ended = app.read(|conn| jobs::find(conn, &added.id)).unwrap();
+    assert_eq!((ended.state.as_str(), ended.done), ("cancelled", 1));
+}
+
+async fn r67_live_events_go_before_a_job_and_a_job_goes_on_under_load(app: TestApp) {
+    crowd(&app, 30);
+    let told = put(&app, by_team()).await.ok();
+    let updates = (0..30).map(|one| employee(&format!("p{one:04}")).updated(minute(1)));
+    let mut waiting: Vec<Event> = updates.collect();
+    waiting.push(employee("p0000").deactivated(minute(2)));
+    app.enqueue(&waiting);
+    // One event a batch: 31 batches, the removal first.
+    let settings = BatchSettings {
+        max_attempts: 3,
+        arm_new: false,
+    };
+    let worker = Worker::new(app.db.clone(), app.clock.clone(), settings, 1, 0);
+    let turn = || assert!(block_in_place(|| worker.turn()).unwrap());
+    turn();
+    assert_eq!(app.count("profiles WHERE status = 'removed'"), 1);
+    assert_eq!(
+        job(&app, &told).await["state"],
+        "ready",
+        "nothing is done for it yet"
+    );
+    for _ in 1..25 {
+        turn();
+    }
+    assert_eq!(
+        job(&app, &told).await["state"],
+        "running",
+        "one step among 25 batches"
+    );
+    assert_eq!(app.count("outbox WHERE state = 'ready'"), 6);
+    app.drain();
+    assert_eq!(job(&app, &told).await["state"], "done");
+}
+
 async fn a_job_is_cancelled_and_goes_no_further(app: TestApp) {
     crowd(&app, 250);
     let told = put(&app, by_team()).await.ok();
@@ -221,7 +300,7 @@ async fn a_step_that_fails_is_tried_again_and_told_in_the_end(app: TestApp) {
         "{waits}"
     );
     for _ in 0..8 {
-        app.advance(std::time::Duration::from_secs(86_400));
+        app.advance(Duration::from_secs(86_400));
         app.drain();
     }
     let failed = job(&app, &told).await;

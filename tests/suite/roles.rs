@@ -21,11 +21,6 @@ const ROUTES: [(&str, &str, [u16; 4]); 47] = [
     ("POST", "/events/{event}/replay", [404, 403, 200, 409]),
     ("POST", "/events/replay", [200, 403, 200, 200]),
     (
-        "PUT",
-        "/organizations/{organization}/fields",
-        [404, 403, 200, 200],
-    ),
-    (
         "GET",
         "/organizations/{organization}/fields",
         [404, 200, 200, 200],
@@ -38,6 +33,11 @@ const ROUTES: [(&str, &str, [u16; 4]); 47] = [
     ("GET", "/jobs", [200, 200, 200, 200]),
     ("GET", "/jobs/{job}", [404, 200, 200, 200]),
     ("POST", "/jobs/{job}/cancel", [404, 403, 200, 409]),
+    (
+        "PUT",
+        "/organizations/{organization}/fields",
+        [404, 403, 200, 200],
+    ),
     ("GET", "/profiles", [200, 200, 200, 200]),
     ("GET", "/profiles/{profile}", [404, 200, 200, 200]),
     ("GET", "/profiles/{profile}/history", [404, 200, 200, 200]),
@@ -175,10 +175,6 @@ async fn things(app: &TestApp) -> BTreeMap<&'static str, String> {
     all.insert("event", event.id());
     all.insert("profile", app.profile(&ada()).id);
     all.insert("directory", ada().directory);
-    let fields = format!("/v1/organizations/{ORGANIZATION}/fields");
-    let mapped = app.call("PUT", &fields, json!({"rest": false})).await.ok();
-    let job = mapped["job"]["id"].as_str().unwrap();
-    all.insert("job", job.to_owned());
     let body = json!({"organization_id": ORGANIZATION, "name": "chess"});
     all.insert("community", made(app, "/v1/communities", body).await);
     let deliveries = app.get("/v1/deliveries").await;
@@ -199,6 +195,10 @@ async fn things(app: &TestApp) -> BTreeMap<&'static str, String> {
         let hold = hold.unwrap()["id"].as_str().unwrap().to_owned();
         all.insert(name, if name == "decided" { id } else { hold });
     }
+    let fields = format!("/v1/organizations/{ORGANIZATION}/fields");
+    let mapped = app.call("PUT", &fields, json!({"rest": false})).await.ok();
+    let job = mapped["job"]["id"].as_str().unwrap();
+    all.insert("job", job.to_owned());
     all
 }
 
