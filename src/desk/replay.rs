@@ -35,6 +35,8 @@ pub struct ReplayBody {
     pub profile_id: Option<String>,
     pub since: Option<Timestamp>,
     pub until: Option<Timestamp>,
+    /// Text in the error.
+    pub error: Option<String>,
     pub q: Option<String>,
     /// Replay everything: said on purpose where no filter is.
     #[serde(default)]
@@ -84,6 +86,7 @@ impl ReplayBody {
             profile_id: self.profile_id.clone(),
             since: self.since,
             until: self.until,
+            error: self.error.clone(),
             q: self.q.clone(),
             limit: None,
             cursor: None,
@@ -98,6 +101,7 @@ impl ReplayBody {
             &self.directory_id,
             &self.profile_id,
             &self.q,
+            &self.error,
         ];
         words.iter().all(|word| word.is_none()) && self.since.is_none() && self.until.is_none()
     }
