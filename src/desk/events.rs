@@ -266,7 +266,8 @@ pub fn payload(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Option<String
     Ok(outbox::body_of(conn, id)?)
 }
 
-fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<EventRow, DeskError> {
+/// The event, where this actor may see it.
+pub(super) fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<EventRow, DeskError> {
     outbox::find(conn, id)?
         .filter(|row| actor.may_see(row.organization_id.as_deref()))
         .ok_or_else(|| DeskError::not_found("event", id))
