@@ -222,7 +222,10 @@ async fn violations(window: &Window, axe: &str, path: &str) -> Vec<String> {
         .filter(v => ['serious', 'critical'].includes(v.impact)).map(told)}));";
     let told = window.page.execute_async(run, vec![]).await.unwrap();
     let told = told.json();
-    assert!(told["checked"].as_u64().unwrap() > 5, "{path}: axe has not run: {told}");
+    assert!(
+        told["checked"].as_u64().unwrap() > 5,
+        "{path}: axe has not run: {told}"
+    );
     let found = told["found"].as_array().unwrap().iter();
     found.map(|one| format!("{path}: {one}")).collect()
 }
