@@ -7,13 +7,14 @@ use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::outbox;
 use crate::people::changes::{self, Caused};
-use crate::people::{directories, kin, organizations, statements};
+use crate::people::{decisions, directories, kin, organizations, statements};
 use crate::roll::{DirectoryTurn, refold};
 use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
 use super::batch::{self, BatchSettings};
 use super::fold::compare;
+use super::rekey;
 use super::world::World;
 use super::write::write_world;
 
@@ -95,11 +96,15 @@ pub fn refold_organization(
     now: Timestamp,
 ) -> Result<usize, DbError> {
     outbox::lock_part(conn, outbox::part_of(organization))?;
+    let known = organizations::find(conn, organization)?;
+    let settings = known.map(|one| one.settings).unwrap_or_default();
+    rekey::widen(conn, organization, &settings)?;
     let mut folded = 0;
     let mut after = String::new();
     loop {
         let users = kin::of_organization(conn, organization, &after, AT_ONCE)?;
         let Some(last) = users.last() else {
+            rekey::narrow(conn, organization, &settings)?;
             return Ok(folded);
         };
         after.clone_from(last);
@@ -137,7 +142,8 @@ fn fold_again(
         now,
         operator: Some(actor.to_owned()),
         organizations: organizations::load(conn, std::slice::from_ref(&id))?,
-        directories: directories::of_organizations(conn, &[id])?,
+        directories: directories::of_organizations(conn, std::slice::from_ref(&id))?,
+        decisions: decisions::load(conn, &[id])?,
         ..World::default()
     };
     world.lives = world

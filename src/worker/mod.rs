@@ -11,6 +11,8 @@ mod guard;
 mod item;
 mod locked;
 mod members;
+mod rekey;
+mod swaps;
 mod world;
 mod write;
 

@@ -11,7 +11,7 @@ use crate::people::changes::{self, Caused};
 use crate::people::directories::Directory;
 use crate::people::profiles::{self, ToSave};
 use crate::people::{communities, directories, groups, kin, statements};
-use crate::roll::{Membership, Person, Profile, Status, compose};
+use crate::roll::{Membership, Person, Profile, Status, compose, question};
 use crate::triggers::{deliveries, plan};
 use crate::workos::OrderKey;
 
@@ -47,6 +47,7 @@ pub(super) fn write_world(
     write_profiles(conn, world, &moved)?;
     merge_gone(conn, world)?;
     world.guards.write(conn, world.now)?;
+    world.swaps.write(conn, world.now)?;
     let mut ended = write_memberships(conn, world, &moved, causes)?;
     ended.extend(follow_rules(conn, world, &moved, causes)?);
     caused.extend(ended.iter().cloned());
@@ -113,15 +114,23 @@ fn touched(world: &World) -> impl Iterator<Item = &Relatives> {
 }
 
 fn write_links(conn: &mut Conn, world: &World) -> QueryResult<()> {
-    let changed: Vec<(&str, &crate::roll::Link)> = touched(world)
-        .flat_map(|one| {
-            one.kin
-                .links
-                .values()
-                .filter(|link| one.original.links.get(&link.id) != Some(*link))
-                .map(|link| (one.organization_id.as_str(), link))
-        })
-        .collect();
+    let mut changed = Vec::new();
+    for one in touched(world) {
+        let known = world.known(&one.organization_id);
+        for link in one.kin.links.values() {
+            let asked = question(&one.kin, link, &known);
+            let was = one.original.links.get(&link.id);
+            let asked_before = was.and_then(|was| question(&one.original, was, &known));
+            // Decided meanwhile: the question before is not what was asked then.
+            if was != Some(link) || asked != asked_before || world.operator.is_some() {
+                changed.push(kin::ToSave {
+                    organization_id: &one.organization_id,
+                    link,
+                    question: asked,
+                });
+            }
+        }
+    }
     kin::save_links(conn, &changed)
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::roll::{
-    DirectoryLife, Edge, Families, Group, Kin, Known, LinkState, Membership, Profile, Role,
+    Decisions, DirectoryLife, Edge, Families, Group, Kin, Known, LinkState, Membership, Profile, Role,
     Settings, Source, Statement, Step, apply, comes_late, compose, follow_status, keys_said,
     refold, turn_concerns,
 };
@@ -18,6 +18,7 @@ use super::story::Told;
 #[derive(Default, Clone)]
 pub struct Desk {
     pub settings: Settings,
+    pub decisions: Decisions,
     pub lives: BTreeMap<String, DirectoryLife>,
     pub kin: Vec<Kin>,
     pub keys: BTreeMap<String, BTreeSet<String>>,
@@ -95,6 +96,7 @@ impl Desk {
             organization_id: "org",
             directories: &self.lives,
             settings: &self.settings,
+            decisions: &self.decisions,
         }
     }
 
