@@ -201,7 +201,16 @@ pub fn reject(
         let waiting = events(conn, id, false)?;
         outbox::reject(conn, &waiting, &actor.name, now)?;
         let applied = events(conn, id, true)?;
-        let taken = worker::take_back(conn, &hold.organization_id, &applied, &actor.name, now)?;
+        let and_removals = hold.kind == holds::REMOVALS;
+        let organization = &hold.organization_id;
+        let taken = worker::take_back(
+            conn,
+            organization,
+            &applied,
+            and_removals,
+            &actor.name,
+            now,
+        )?;
         let all: BTreeSet<String> = applied.into_iter().chain(taken).collect();
         let all: Vec<String> = all.into_iter().collect();
         outbox::reject(conn, &all, &actor.name, now)?;

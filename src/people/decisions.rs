@@ -127,6 +127,7 @@ pub fn asked(conn: &mut Conn, directory_user: &str) -> QueryResult<Option<Asked>
 pub fn open(
     conn: &mut Conn,
     organization: Option<&str>,
+    kind: Option<&str>,
     before: Option<(Timestamp, String)>,
     limit: i64,
 ) -> QueryResult<Vec<Asked>> {
@@ -139,6 +140,9 @@ pub fn open(
             .into_boxed();
         if let Some(organization) = organization {
             query = query.filter(links::organization_id.eq(organization));
+        }
+        if let Some(kind) = kind {
+            query = query.filter(links::question.like(format!("{{\"kind\":\"{kind}\"%")));
         }
         if let Some((at, id)) = before {
             query = query.filter(links::last_at.lt(at).or(links::last_at.eq(at).and(links::directory_user_id.lt(id))));
