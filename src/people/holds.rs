@@ -1,4 +1,5 @@
-//! Holds: batches of removals that wait for an operator, and whom they are about.
+//! Holds: batches of removals, or of changed identities, that wait for an operator, and whom they
+//! are about.
 
 use std::collections::BTreeSet;
 

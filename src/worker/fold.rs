@@ -7,7 +7,7 @@ use crate::db::Conn;
 use crate::people::changes::Caused;
 use crate::people::kin::concerned_by_turn;
 use crate::roll::{
-    DirectoryTurn, Group, Kin, Known, Outcome, Profile, Statement, Step, apply, comes_late,
+    Change, DirectoryTurn, Group, Kin, Known, Outcome, Profile, Statement, Step, apply, comes_late,
     compose, diff_profiles, refold, sentence, swapped,
 };
 use crate::workos::{Data, Directory, OrderKey};
@@ -222,6 +222,15 @@ pub(super) fn compare(
                 .map(|change| Caused::by_event(organization, change, key, directory)),
         );
     }
+    let renamed = other_ids(before, after);
+    if !renamed.is_empty() {
+        sentences.push("the provider knows them under another id".to_owned());
+    }
+    changes.extend(
+        renamed
+            .into_iter()
+            .map(|change| Caused::by_event(organization, change, key, directory)),
+    );
     let contested = |kin: &Kin| {
         kin.links
             .values()
@@ -249,6 +258,21 @@ pub(super) fn compare(
         reason,
         changes,
     }
+}
+
+/// Directory users whom the provider knows under another id now.
+fn other_ids(before: &Kin, after: &Kin) -> Vec<Change> {
+    let links = after.links.values().filter_map(|link| {
+        let was = before.links.get(&link.id)?.idp_id.clone()?;
+        (Some(&was) != link.idp_id.as_ref()).then(|| Change {
+            profile_id: link.person.clone(),
+            what: "link",
+            name: "idp_id".to_owned(),
+            old: Some(was),
+            new: link.idp_id.clone(),
+        })
+    });
+    links.collect()
 }
 
 /// A directory was linked, deactivated or deleted. Nobody's status changes by that alone (C10);

@@ -13,6 +13,7 @@ mod deliveries;
 mod demo;
 mod durability;
 mod holds;
+mod identity;
 mod intake;
 mod layers;
 mod migrations;

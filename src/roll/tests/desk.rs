@@ -91,6 +91,25 @@ impl Desk {
         }
     }
 
+    /// An operator says who is who; whoever is concerned is folded again.
+    pub fn decide(&mut self, one: &str, other: &str, same: bool) {
+        self.decisions.learn(one, other, same);
+        for user in [one, other] {
+            let keys = self.keys.entry(user.to_owned()).or_default();
+            if same {
+                keys.insert(format!("d:{one}.{other}"));
+            }
+        }
+        self.sort_into_kin();
+        let before = self.kin.clone();
+        let places = BTreeSet::from([self.place[one], self.place[other]]);
+        for place in places {
+            self.kin[place] = self.fold_again(place);
+            let after = self.kin[place].clone();
+            self.follow(&before[place], &after);
+        }
+    }
+
     pub fn known(&self) -> Known<'_> {
         Known {
             organization_id: "org",
