@@ -190,7 +190,14 @@ impl Desk {
                 self.seats.entry(heir.person.clone()).or_insert(row);
             }
         }
-        for (id, person) in after.people.iter().filter(|(_, person)| person.ever_active) {
+        // Whom a late event makes wait was in, and has a seat that must not stay open.
+        let seated = |id: &String| self.seats.contains_key(id);
+        let followed: Vec<_> = after
+            .people
+            .iter()
+            .filter(|(id, person)| person.ever_active || seated(id))
+            .collect();
+        for (id, person) in followed {
             let row = self.seats.entry(id.clone()).or_insert_with(|| seat(id));
             let left = person.left.as_ref();
             follow_status(
@@ -275,7 +282,12 @@ impl Desk {
                 value["warnings"] = profile.warnings.into();
                 value["removed"] =
                     format!("{:?} {:?}", profile.removed_at, profile.removed_reason).into();
-                if let Some(seat) = self.seats.get(&person.id).filter(|_| person.ever_active) {
+                let seat = self.seats.get(&person.id);
+                let open = seat.is_some_and(|seat| seat.ended_at.is_none());
+                if open != person.status.has_access() && (open || person.ever_active) {
+                    value["wrong seat"] = format!("{:?}", person.status).into();
+                }
+                if let Some(seat) = seat.filter(|_| person.ever_active) {
                     // What an ended row will be lowered to is decided on the return.
                     value["seat"] = match &seat.ended_reason {
                         Some(reason) => reason.clone().into(),
