@@ -6,6 +6,7 @@ mod client;
 mod communities;
 mod completions;
 mod config;
+mod conflicts;
 mod context;
 mod database;
 mod deliveries;
@@ -69,6 +70,7 @@ enum Command {
     Triggers(triggers::Args),
     Deliveries(deliveries::Args),
     Holds(holds::Args),
+    Conflicts(conflicts::Args),
     Organizations(organizations::Args),
     Directories(directories::Args),
     Tokens(tokens::Args),
@@ -95,6 +97,7 @@ impl Command {
             Self::Triggers(args) => triggers::run(args, context),
             Self::Deliveries(args) => deliveries::run(args, context),
             Self::Holds(args) => holds::run(args, context),
+            Self::Conflicts(args) => conflicts::run(args, context),
             Self::Organizations(args) => organizations::run(args, context),
             Self::Directories(args) => directories::run(args, context),
             Self::Tokens(args) => tokens::run(args, context),

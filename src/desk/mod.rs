@@ -13,6 +13,7 @@ mod tests;
 
 pub mod access;
 pub mod communities;
+pub mod conflicts;
 pub mod deliveries;
 pub mod directories;
 pub mod doctor;

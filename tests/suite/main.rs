@@ -15,6 +15,7 @@ mod demo;
 mod durability;
 mod failures;
 mod holds;
+mod identity;
 mod intake;
 mod layers;
 mod migrations;

@@ -9,7 +9,7 @@ use super::opening;
 use super::stage::{Answer, Stage, span};
 use super::tell::Teller;
 use crate::cli::Failure;
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::desk::access::{self, AccessQuery, AccessView};
 use crate::desk::communities::{self, CommunityView};
 use crate::desk::events::EventDetail;
@@ -326,7 +326,7 @@ impl<'a> Play<'a> {
                 conn,
                 &self.stage.actor,
                 &query,
-                crate::clock::Clock::System.now(),
+                Clock::System.now(),
             )
         })?;
         let word = if got.allowed { "allowed" } else { "refused" };
@@ -339,7 +339,7 @@ impl<'a> Play<'a> {
 
     fn person(&self, id: &str) -> Result<ProfileView, Failure> {
         self.stage
-            .read(|conn| profiles::show(conn, &self.stage.actor, id))
+            .read(|conn| profiles::show(conn, &self.stage.actor, id, Clock::System.now()))
     }
 
     fn head(&self) -> Result<Headcount, Failure> {

@@ -3,6 +3,7 @@
 
 mod auth;
 mod communities;
+mod conflicts;
 mod events;
 mod failures;
 mod holds;
@@ -39,6 +40,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .configure(communities::routes)
         .configure(organizations::routes)
         .configure(holds::routes)
+        .configure(conflicts::routes)
         .configure(triggers::routes);
 }
 
