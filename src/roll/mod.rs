@@ -7,6 +7,7 @@
 mod attributes;
 mod compose;
 mod contest;
+mod decisions;
 mod directory;
 mod families;
 mod fold;
@@ -19,13 +20,16 @@ mod mapping;
 mod mapping_read;
 mod memberships;
 mod outcome;
+mod question;
 mod refold;
 mod settings;
 mod statement;
+mod swap;
 mod transforms;
 mod visibility;
 
 pub use compose::{FIELDS, Profile, compose};
+pub use decisions::Decisions;
 pub use directory::{DirectoryLife, DirectoryTurn};
 pub use families::Families;
 pub use fold::{Known, apply, fold};
@@ -37,9 +41,11 @@ pub use mapping::{Mapping, MappingRule, STANDARD_TARGETS, ValueKind};
 pub use memberships::{LEFT, Membership, Role, Source, follow_status};
 pub(crate) use outcome::sentence;
 pub use outcome::{Change, Outcome, diff_profiles};
+pub use question::{Asks, Question, question};
 pub use refold::{comes_late, reconcile, refold, turn_concerns};
 pub use settings::{RestoreAdmin, Settings};
 pub use statement::{Life, Said, Statement, Step};
+pub use swap::{SwapGuard, swapped};
 pub use transforms::{Otherwise, Transform};
 pub use visibility::{HIDDEN, Hidden};
 

@@ -13,6 +13,8 @@ mod jobs;
 mod locked;
 mod members;
 pub mod reapply;
+mod rekey;
+mod swaps;
 mod world;
 mod write;
 
@@ -30,7 +32,7 @@ use crate::outbox::{self, Claimed, Settlement};
 use crate::telemetry;
 
 pub use batch::{BatchReport, BatchSettings, Worked};
-pub use decide::{end_directory, take_back, work_off};
+pub use decide::{decide_identity, end_directory, take_back, work_off};
 
 /// How long an idle worker waits before it looks again; a wake-up from the intake comes first.
 /// Other processes' events and retries that fall due are found by looking.

@@ -1,7 +1,7 @@
 //! A changed mapping applied to everybody of an organization, as a job: first who may meet whom
-//! under it (an employee number may come from elsewhere now), then everybody is folded again from
-//! what was said of them. Nobody is messaged because a mapping changed. A preview does the second
-//! half for a mapping that is not saved, and writes nothing.
+//! under it is widened, then everybody is folded again from what was said of them, then who can no
+//! longer meet is parted. Nobody is messaged because a mapping changed. A preview does the fold for
+//! a mapping that is not saved, and writes nothing.
 
 use std::collections::BTreeSet;
 
@@ -12,12 +12,11 @@ use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::outbox;
 use crate::people::jobs::{self, JobRow, NewJob, Stepped};
-use crate::people::{kin, organizations, statements};
-use crate::roll::{
-    Change, Known, Mapping, Profile, Settings, compose, diff_profiles, keys_said, refold,
-};
+use crate::people::{kin, organizations};
+use crate::roll::{Change, Known, Mapping, Profile, Settings, compose, diff_profiles, refold};
 
 use super::decide::{fold_users, world_of};
+use super::rekey;
 
 /// The kind of these jobs.
 pub const KIND: &str = "fields.reapply";
@@ -33,9 +32,13 @@ struct Payload {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Phase {
+    /// New keys are added.
     #[default]
-    Keys,
+    Widen,
+    /// Everybody is folded again.
     People,
+    /// Old keys go.
+    Narrow,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -84,24 +87,35 @@ pub(super) fn step(conn: &mut Conn, job: &JobRow, now: Timestamp) -> Result<(), 
     let users = kin::of_organization(conn, &organization, &cursor.after, AT_ONCE)?;
     let mut done = 0;
     let mut finished = false;
-    match (users.last(), cursor.phase) {
-        (Some(last), phase) => {
-            cursor.after.clone_from(last);
-            match phase {
-                Phase::Keys => add_keys(conn, &organization, &users)?,
-                Phase::People => {
-                    done = i64::try_from(users.len()).unwrap_or(0);
-                    told.people_changed += fold_some(conn, job, &organization, users, now)?;
-                }
+    if let Some(last) = users.last() {
+        cursor.after.clone_from(last);
+        match cursor.phase {
+            Phase::Widen => {
+                let settings = settings_of(conn, &organization)?;
+                rekey::widen(conn, &organization, &users, &settings)?;
+            }
+            Phase::People => {
+                done = i64::try_from(users.len()).unwrap_or(0);
+                told.people_changed += fold_some(conn, job, &organization, users, now)?;
+            }
+            Phase::Narrow => {
+                let settings = settings_of(conn, &organization)?;
+                rekey::narrow(conn, &organization, &users, &settings)?;
             }
         }
-        (None, Phase::Keys) => {
-            cursor = Cursor {
-                phase: Phase::People,
-                after: String::new(),
-            };
-        }
-        (None, Phase::People) => finished = true,
+    } else {
+        let next = match cursor.phase {
+            Phase::Widen => Phase::People,
+            Phase::People => Phase::Narrow,
+            Phase::Narrow => {
+                finished = true;
+                Phase::Narrow
+            }
+        };
+        cursor = Cursor {
+            phase: next,
+            after: String::new(),
+        };
     }
     let stepped = Stepped {
         cursor,
@@ -111,19 +125,6 @@ pub(super) fn step(conn: &mut Conn, job: &JobRow, now: Timestamp) -> Result<(), 
     };
     jobs::save(conn, job, &stepped, now)?;
     Ok(())
-}
-
-/// The keys by which the users can meet others, under the present mapping.
-fn add_keys(conn: &mut Conn, organization: &str, users: &[String]) -> Result<(), DbError> {
-    let settings = settings_of(conn, organization)?;
-    let mut keys = BTreeSet::new();
-    for statement in statements::of_links(conn, users)? {
-        let link = statement.directory_user_id().to_owned();
-        for key in keys_said(&statement, &settings) {
-            keys.insert(((organization.to_owned(), key), link.clone()));
-        }
-    }
-    Ok(kin::save_keys(conn, &keys.into_iter().collect::<Vec<_>>())?)
 }
 
 fn fold_some(
