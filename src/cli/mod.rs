@@ -16,8 +16,10 @@ mod doctor;
 mod events;
 mod exit;
 mod failures;
+mod fields;
 mod healthcheck;
 mod holds;
+mod jobs;
 mod man;
 mod migrate;
 mod organizations;
@@ -71,6 +73,7 @@ enum Command {
     Deliveries(deliveries::Args),
     Holds(holds::Args),
     Conflicts(conflicts::Args),
+    Jobs(jobs::Args),
     Organizations(organizations::Args),
     Directories(directories::Args),
     Tokens(tokens::Args),
@@ -98,6 +101,7 @@ impl Command {
             Self::Deliveries(args) => deliveries::run(args, context),
             Self::Holds(args) => holds::run(args, context),
             Self::Conflicts(args) => conflicts::run(args, context),
+            Self::Jobs(args) => jobs::run(args, context),
             Self::Organizations(args) => organizations::run(args, context),
             Self::Directories(args) => directories::run(args, context),
             Self::Tokens(args) => tokens::run(args, context),

@@ -9,6 +9,7 @@ pub mod decisions;
 pub mod directories;
 pub mod groups;
 pub mod holds;
+pub mod jobs;
 pub mod kin;
 pub mod organizations;
 pub mod processes;

@@ -14,8 +14,8 @@ use crate::people::kin::{self, Found, Key};
 use crate::people::organizations::{self, Organization};
 use crate::people::{groups, statements};
 use crate::roll::{
-    Decisions, DirectoryLife, Edge, Families, Group, Kin, Known, Settings, Statement, Step, comes_late,
-    keys_said, turn_concerns,
+    Decisions, DirectoryLife, Edge, Families, Group, Kin, Known, Settings, Statement, Step,
+    comes_late, keys_said, turn_concerns,
 };
 use crate::workos::Data;
 
@@ -41,6 +41,8 @@ pub(super) struct World {
     pub now: Timestamp,
     /// Who decided, where it was not an event.
     pub operator: Option<String>,
+    /// The settings until now, while a changed mapping is applied: everybody is written, nobody is messaged.
+    pub former: Option<Settings>,
     pub organizations: BTreeMap<String, Organization>,
     pub directories: BTreeMap<String, Directory>,
     pub lives: BTreeMap<String, DirectoryLife>,
@@ -364,7 +366,19 @@ impl World {
             organization_id: organization,
             directories: &self.lives,
             settings: self.settings(organization),
-            decisions: self.decisions.get(organization).unwrap_or(Decisions::none()),
+            decisions: self
+                .decisions
+                .get(organization)
+                .unwrap_or(Decisions::none()),
+        }
+    }
+
+    /// What the fold of an organization could look at when what is stored was written.
+    pub(super) fn known_before<'a>(&'a self, organization: &'a str) -> Known<'a> {
+        let settings = self.former.as_ref();
+        Known {
+            settings: settings.unwrap_or_else(|| self.settings(organization)),
+            ..self.known(organization)
         }
     }
 }

@@ -191,16 +191,11 @@ async fn r32_a_possible_rehire_is_listed_and_merged_by_hand_without_a_second_wel
     let again = employee("lovelace")
         .created(minute(30))
         .set("data.email", ada().email())
-        .set(
-            "data.custom_attributes.employment_start_date",
-            "2026-12-01",
-        );
+        .set("data.custom_attributes.employment_start_date", "2026-12-01");
     app.apply(&again).await;
     assert_eq!(app.count("profiles"), 2);
     assert_eq!(app.count("deliveries"), 2, "a new person is greeted (R32)");
-    let listed = app
-        .get("/v1/conflicts?kind=possible_rehire")
-        .await;
+    let listed = app.get("/v1/conflicts?kind=possible_rehire").await;
     assert_eq!(listed["data"][0]["directory_user_id"], DOUBLE);
     let candidate = &listed["data"][0]["candidates"][0];
     assert_eq!(candidate["profile_id"], former.as_str());
@@ -237,7 +232,10 @@ async fn r25_whom_a_late_event_makes_wait_is_in_no_community_until_it_is_decided
     assert_eq!(shown["communities"], json!([]));
     decide(&app, DOUBLE, json!({"decision": "new_person"})).await;
     let seat = &app.members(&chess)[0];
-    assert_eq!((seat.profile_id.as_str(), seat.role.as_str()), (&*his, "admin"));
+    assert_eq!(
+        (seat.profile_id.as_str(), seat.role.as_str()),
+        (&*his, "admin")
+    );
 }
 
 async fn r20_numbers_meet_where_a_new_mapping_finds_them(app: TestApp) {
