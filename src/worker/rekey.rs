@@ -1,6 +1,6 @@
 //! The keys by which directory users meet, after the mapping changed: an employee number may be said
-//! in another place now. First the new keys are added, then everybody is folded again over old and
-//! new keys together (so that no profile stands in two kin at once), then the old ones go.
+//! in another place now. First the new keys of everybody are added, then everybody is folded again over
+//! old and new keys together (so that no profile stands in two kin at once), then the old ones go.
 
 use std::collections::BTreeSet;
 
