@@ -389,7 +389,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     kept_secrets,
     operator_acts,
     processes,
-    jobs,
     identity_decisions,
-    identity_swaps
+    identity_swaps,
+    jobs,
 );

@@ -169,7 +169,8 @@ pub(super) fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<ProfileRo
         .ok_or_else(|| DeskError::not_found("profile", id))
 }
 
-/// Rows as this actor sees them, with their links, communities and suspensions: a few queries, however many rows.
+/// Rows as this actor sees them, with their links, communities and suspensions: a few queries, however
+/// many rows.
 pub(super) fn views(
     conn: &mut Conn,
     actor: &Actor,
@@ -183,14 +184,14 @@ pub(super) fn views(
     let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
     let mut links = profiles::links_of(conn, &ids)?;
     let mut seats = communities::of_profiles(conn, &ids)?;
-    let owners = Owners::of(conn, &homes)?;
     let suspended = holds::suspended(conn, &ids, now)?;
+    let owners = Owners::of(conn, &homes)?;
     rows.into_iter()
         .map(|mut row| {
             let (theirs, seats) = taken(&mut links, &mut seats, &row.id);
+            let access = has_access(&row.status) && !suspended.contains(&row.id);
             let locked = owners.locked(&row, &theirs)?;
             let hidden = veil.profile(&mut row)?;
-            let access = has_access(&row.status) && !suspended.contains(&row.id);
             let mut view = view(row, theirs, seats, access)?;
             (view.locked, view.hidden) = (locked, hidden);
             Ok(view)

@@ -11,7 +11,7 @@ use crate::people::kin::{self, Key};
 use crate::people::statements;
 use crate::roll::{Settings, keys_said};
 
-/// Adds the keys that the statements about some directory users say under these settings.
+/// Adds the keys that the statements of these directory users say under these settings.
 pub(super) fn widen(
     conn: &mut Conn,
     organization: &str,
@@ -22,8 +22,8 @@ pub(super) fn widen(
     kin::save_keys(conn, &said.into_iter().collect::<Vec<_>>())
 }
 
-/// Takes away the keys of some directory users that nothing says any more under these settings; those
-/// that an operator's decision made stay.
+/// Takes away the keys that nothing says any more under these settings; those that an operator's
+/// decision made stay.
 pub(super) fn narrow(
     conn: &mut Conn,
     organization: &str,
