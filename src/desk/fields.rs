@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::organizations::{self, Organization};
-use crate::roll::{HIDDEN, Hidden, Mapping};
+use crate::roll::{HIDDEN, Hidden, Mapping, MappingRule};
 use crate::worker::reapply::{self, Rehearsed};
 
 use super::jobs::JobView;
@@ -153,10 +153,25 @@ pub fn preview(
             "sample is {most}; it may be 0 to {MOST_SHOWN}"
         )));
     }
+    let former = &organization.settings.mapping;
     let hidden = match actor.sees_sensitive() {
         true => Hidden::default(),
-        false => Hidden::by_either(&organization.settings.mapping, &mapping),
+        false => Hidden::by_either(former, &mapping),
     };
+    // What a table or a condition makes of a hidden value would tell the value, even masked.
+    let hides = Hidden::by(former);
+    let pries = |rule: &&MappingRule| hides.is_read_by(rule) && !former.rules.contains(rule);
+    if let Some(rule) = mapping
+        .rules
+        .iter()
+        .find(pries)
+        .filter(|_| !hidden.is_empty())
+    {
+        return Err(DeskError::Forbidden(format!(
+            "the rule for {} reads what is sensitive here: trying it out needs the right `sensitive`, make a token with `rollcall tokens create --sensitive`",
+            rule.target
+        )));
+    }
     let mut view = PreviewView {
         organization_id: organization.id,
         ..PreviewView::default()

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::mapping::{Mapping, parts_of};
+use super::mapping::{Mapping, MappingRule, parts_of};
 
 /// What stands in the place of a value that is hidden.
 pub const HIDDEN: &str = "[hidden]";
@@ -43,13 +43,9 @@ impl Hidden {
     /// What either of two mappings hides: nobody sees through a new one what the old one hides.
     pub fn by_either(old: &Mapping, new: &Mapping) -> Self {
         let (mut old_hides, new_hides) = (Self::by(old), Self::by(new));
-        let reads_hidden = |from: &String| {
-            let first = parts_of(from).into_iter().next();
-            first.is_some_and(|key| old_hides.keys.contains(&key))
-        };
         let feeds = new.rules.iter();
         let fed: Vec<String> = feeds
-            .filter(|rule| rule.from.iter().any(reads_hidden))
+            .filter(|rule| old_hides.is_read_by(rule))
             .map(|rule| rule.target.clone())
             .collect();
         old_hides.targets.extend(fed);
@@ -72,6 +68,14 @@ impl Hidden {
         field
             .strip_prefix("attributes.")
             .is_some_and(|name| self.keys.contains(name) && !self.shown.contains(field))
+    }
+
+    /// Whether a rule reads what is hidden.
+    pub fn is_read_by(&self, rule: &MappingRule) -> bool {
+        rule.from.iter().any(|from| {
+            let first = parts_of(from).into_iter().next();
+            first.is_some_and(|key| self.keys.contains(&key))
+        })
     }
 
     /// Takes everything hidden out of a payload, wherever in it the keys stand.

@@ -112,9 +112,8 @@ impl Scene {
         let preview = format!("/v1/triggers/{}/preview", self.trigger);
         calls.push(("POST", preview, Some(json!({"profile_id": self.profile}))));
         for rules in [
-            json!([{"target": "title", "from": ["/contract/salary"]}]),
-            json!([{"target": "pronouns", "from": ["department_name"]}]),
             json!([]),
+            json!([{"target": "attributes.contract", "from": ["job_title"]}]),
         ] {
             let body = Some(json!({ "rules": rules }));
             calls.push(("POST", format!("{PATH}/preview"), body));
@@ -203,6 +202,9 @@ async fn a_token_without_the_right_can_neither_unveil_nor_pass_on(app: TestApp) 
         "organization_id": ORGANIZATION, "name": "leak", "on": "field.changed", "status": "published",
         "steps": [{"channel": "webhook", "to": "http://127.0.0.1:9/mine"}],
     });
+    let prying = json!({"rules": [{"target": "title", "from": ["/contract/salary"], "transforms": [
+        {"lookup": {"table": {SALARY: "Lead"}}}
+    ]}]});
     let rule = json!({"field": "attributes.pay", "op": "eq", "value": SALARY});
     let community = json!({"organization_id": ORGANIZATION, "name": "rich", "rules": [{"when": {"all": [rule]}, "role": "member"}]});
     let harmless = json!({"organization_id": ORGANIZATION, "name": "leads", "rules": [
@@ -210,6 +212,8 @@ async fn a_token_without_the_right_can_neither_unveil_nor_pass_on(app: TestApp) 
     ]});
     let calls = [
         ("PUT", PATH.to_owned(), json!({}), 403),
+        ("POST", format!("{PATH}/preview"), prying, 403),
+        ("POST", format!("{PATH}/preview"), mapping(), 200),
         ("POST", "/v1/triggers".to_owned(), trigger.clone(), 403),
         (
             "PUT",
