@@ -138,7 +138,7 @@ pub fn create(
     let definition = NewTrigger::parse(body, policy).map_err(DeskError::Problems)?;
     actor.scope(Some(&definition.organization_id))?;
     let row = TriggerRow::new(new_id("trigger"), &definition, now)?;
-    if !store::create(conn, &row)? {
+    if !store::create(conn, &row, &actor.name)? {
         return Err(taken(&row.name));
     }
     note(conn, actor, "trigger.created", &row, now)?;
@@ -164,7 +164,7 @@ pub fn update(
         )));
     }
     let row = TriggerRow::new(old.id, &definition, now)?;
-    store::update(conn, &row).map_err(|error| taken_or(error, &row.name))?;
+    store::update(conn, &row, &actor.name).map_err(|error| taken_or(error, &row.name))?;
     note(conn, actor, "trigger.updated", &row, now)?;
     show(conn, actor, id)
 }

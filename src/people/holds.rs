@@ -47,6 +47,8 @@ pub struct HoldItem {
 pub const REMOVALS: &str = "removals";
 /// A directory was deleted.
 pub const DIRECTORY_DELETED: &str = "directory_deleted";
+/// Too many welcomes due within an hour.
+pub const WELCOMES: &str = "welcomes";
 /// Waiting for an operator.
 pub const OPEN: &str = "open";
 
@@ -232,6 +234,7 @@ pub fn approved(conn: &mut Conn, events: &[String]) -> QueryResult<BTreeSet<Stri
         let some: Vec<String> = on_backend!(conn, c => hold_items::table
             .inner_join(holds::table.on(holds::id.eq(hold_items::hold_id)))
             .filter(hold_items::event_id.eq_any(chunk))
+            .filter(holds::kind.ne(WELCOMES))
             .filter(holds::state.eq("approved"))
             .select(hold_items::event_id)
             .load(c))?;

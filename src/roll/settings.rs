@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attributes::Mapping;
 use super::guard::RemovalGuard;
+use super::messages::MessageSettings;
 
 /// The settings of one organization.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -18,6 +19,8 @@ pub struct Settings {
     pub restore_admin: RestoreAdmin,
     /// How many removals an hour may bring before the next ones wait for an operator (R40).
     pub removal_guard: RemovalGuard,
+    /// Zones, quiet hours, and who is greeted (R57-R62).
+    pub messages: MessageSettings,
 }
 
 /// What becomes of an admin seat when its holder returns.

@@ -12,6 +12,7 @@ pub mod sender;
 pub mod store;
 pub mod template;
 pub mod when;
+pub mod zone;
 
 pub use crate::conditions::{Condition, Facts, Problem, Problems};
 pub use channels::{ChannelSettings, Channels, Message};

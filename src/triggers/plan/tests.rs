@@ -1,0 +1,1 @@
+//! What falls due, on made-up people and clocks.
