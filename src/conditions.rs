@@ -181,10 +181,12 @@ impl Condition {
 
     /// The profile fields and attributes it asks about, by the names that changes have; standing
     /// (`id`, `status`), groups, communities and directories are no fields.
-    pub fn fields(&self) -> Vec<String> {
+    pub fn profile_fields(&self) -> Vec<String> {
         match self {
-            Self::All(parts) | Self::Any(parts) => parts.iter().flat_map(Self::fields).collect(),
-            Self::Not(part) => part.fields(),
+            Self::All(parts) | Self::Any(parts) => {
+                parts.iter().flat_map(Self::profile_fields).collect()
+            }
+            Self::Not(part) => part.profile_fields(),
             Self::Test(test) => match &test.field {
                 Field::Profile("id" | "status")
                 | Field::Group

@@ -12,6 +12,7 @@ mod story;
 mod tests;
 
 pub mod access;
+pub mod apply;
 pub mod communities;
 pub mod deliveries;
 pub mod directories;
@@ -19,7 +20,9 @@ pub mod doctor;
 pub mod events;
 pub mod fields;
 pub mod holds;
+pub mod messages;
 pub mod names;
+pub mod opt_outs;
 pub mod organizations;
 pub mod overview;
 pub mod profiles;

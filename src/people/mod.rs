@@ -9,6 +9,7 @@ pub mod directories;
 pub mod groups;
 pub mod holds;
 pub mod kin;
+pub mod opt_outs;
 pub mod organizations;
 pub mod processes;
 pub mod profiles;

@@ -6,11 +6,14 @@
 pub mod channels;
 pub mod definition;
 pub mod deliveries;
+mod gather;
 pub mod outcome;
 pub mod plan;
+pub(crate) mod recheck;
 pub mod sender;
 pub mod store;
 pub mod template;
+pub(crate) mod vars;
 pub mod when;
 pub mod zone;
 

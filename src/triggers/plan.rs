@@ -303,7 +303,7 @@ fn change_fits(happening: &Happening, definition: &NewTrigger) -> bool {
         let named = definition
             .when
             .as_ref()
-            .map_or_else(Vec::new, Condition::fields);
+            .map_or_else(Vec::new, Condition::profile_fields);
         return named.is_empty() || named.iter().any(changed);
     };
     let says = |wanted: &Value| match field.strip_prefix("attributes.") {

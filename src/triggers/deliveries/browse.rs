@@ -32,6 +32,9 @@ pub struct DeliveryRow {
     pub due_at: Timestamp,
     pub created_at: Timestamp,
     pub settled_at: Option<Timestamp>,
+    pub trigger_version: i32,
+    pub community_id: Option<String>,
+    pub hold_id: Option<String>,
 }
 
 /// One line of a delivery's attempts.

@@ -5,6 +5,7 @@
 mod add;
 mod browse;
 mod burst;
+mod digest;
 mod lease;
 mod moved;
 mod operate;
@@ -24,6 +25,7 @@ pub use browse::{
     find, list, of_event, of_profile,
 };
 pub use burst::{cancel_held, release_held};
+pub use digest::{Gathered, due_together, later_step_due, take_in, told_in};
 pub use lease::{
     Leased, Rendered, Settled, begin_attempt, claim, extend, give_back, postpone, recover, settle,
 };
