@@ -9,6 +9,7 @@ use crate::people::changes::{self, Caused};
 use crate::people::communities::{self, Community, MemberRow};
 use crate::people::profiles;
 use crate::roll::{Change, Membership, Role as Seat, Source};
+use crate::triggers::deliveries;
 
 use super::communities::{held, note, seen};
 use super::profiles::has_access;
@@ -93,6 +94,9 @@ pub fn put_member(
         let (old, new) = (was.map(word), Some(word(seat)));
         let caused = change(actor, &community, profile_id, old, new, now);
         changes::add(conn, &[caused], now)?;
+        if was.is_none() {
+            deliveries::after_hand(conn, profile_id, id, true, now)?;
+        }
         let detail = format!("{profile_id} as {}", seat.as_str());
         note(
             conn,
@@ -129,6 +133,7 @@ pub fn remove_member(
     communities::save_memberships(conn, &[(community.organization_id.clone(), row)])?;
     let caused = change(actor, &community, profile_id, old, None, now);
     changes::add(conn, &[caused], now)?;
+    deliveries::after_hand(conn, profile_id, id, false, now)?;
     let act = "community.member_removed";
     Ok(note(conn, actor, act, &community, Some(profile_id), now)?)
 }

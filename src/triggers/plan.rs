@@ -6,7 +6,7 @@
 mod burst;
 mod schedule;
 
-use chrono::{Days, NaiveDate};
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
@@ -167,11 +167,8 @@ impl Happening {
             return true;
         }
         match self.start() {
-            Some(start) => {
-                let armed = zone::local(zone, terms.armed_at).date();
-                let grace = Days::new(u64::from(terms.settings.grace_days));
-                armed.checked_sub_days(grace).is_none_or(|by| start >= by)
-            }
+            Some(start) => zone::first_greeted_in(&terms.settings, zone, terms.armed_at)
+                .is_none_or(|by| start >= by),
             None => self.known_since >= terms.armed_at,
         }
     }

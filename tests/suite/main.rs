@@ -23,6 +23,8 @@ mod roles;
 mod rules;
 mod spine;
 mod support;
+mod triggers_apply;
+mod triggers_time;
 mod webhook_contract;
 mod webhook_door;
 mod worker;

@@ -1,6 +1,7 @@
 //! `/v1`: the desk over HTTP. Handlers read parameters, call the desk, and answer JSON; who may do
 //! what is judged at the desk.
 
+mod apply;
 mod auth;
 mod communities;
 mod events;
@@ -37,6 +38,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .configure(communities::routes)
         .configure(organizations::routes)
         .configure(holds::routes)
+        .configure(apply::routes)
         .configure(triggers::routes);
 }
 

@@ -10,9 +10,9 @@ use crate::clock::Timestamp;
 use crate::conditions::Facts;
 use crate::db::schema::deliveries;
 use crate::db::{Conn, ROWS_PER_STATEMENT, new_id, on_backend};
-use crate::people::communities;
-use crate::people::organizations::Organization;
+use crate::people::organizations::{self, Organization};
 use crate::people::surroundings::Surroundings;
+use crate::people::{communities, profiles};
 use crate::triggers::plan::{Due, Happening, Terms, due, facts_of};
 use crate::triggers::store;
 
@@ -78,6 +78,42 @@ pub fn plan_and_add(
     }
     add(conn, &planned, now)?;
     burst::hold(conn, &planned, organizations, now)
+}
+
+/// What falls due because an operator put somebody into a community or took them out.
+pub fn after_hand(
+    conn: &mut Conn,
+    profile_id: &str,
+    community_id: &str,
+    joined: bool,
+    now: Timestamp,
+) -> QueryResult<()> {
+    let Some(row) = profiles::find(conn, profile_id)? else {
+        return Ok(());
+    };
+    let Some(mut profile) = row.profile() else {
+        return Ok(());
+    };
+    // The occasion is this act, and no earlier one of the same person.
+    profile.updated = now;
+    let community = vec![community_id.to_owned()];
+    let (began, ended) = if joined {
+        (community, Vec::new())
+    } else {
+        (Vec::new(), community)
+    };
+    let happening = Happening {
+        organization_id: row.organization_id.clone(),
+        before: Some(profile.clone()),
+        after: profile,
+        known_since: row.recorded_at,
+        changed_fields: Vec::new(),
+        began_communities: began,
+        ended_communities: ended,
+        event_id: None,
+    };
+    let organizations = organizations::load(conn, &[row.organization_id])?;
+    plan_and_add(conn, &[happening], &organizations, now)
 }
 
 /// The armed ones among the organizations.

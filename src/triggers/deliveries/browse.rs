@@ -165,3 +165,11 @@ pub fn delivery_stats(conn: &mut Conn, now: Timestamp) -> QueryResult<DeliverySt
 pub fn count(conn: &mut Conn) -> QueryResult<i64> {
     on_backend!(conn, c => deliveries::table.count().get_result(c))
 }
+
+/// How many deliveries an organization has in all.
+pub fn count_of(conn: &mut Conn, organization: &str) -> QueryResult<i64> {
+    on_backend!(conn, c => deliveries::table
+        .filter(deliveries::organization_id.eq(organization))
+        .count()
+        .get_result(c))
+}

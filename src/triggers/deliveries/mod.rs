@@ -19,10 +19,10 @@ use crate::people::holds;
 
 use super::definition::Event;
 
-pub use add::plan_and_add;
+pub use add::{after_hand, plan_and_add};
 pub use browse::{
-    AttemptRow, DeliveryFilter, DeliveryRow, DeliveryStats, attempts_of, count, delivery_stats,
-    find, list, of_event, of_profile,
+    AttemptRow, DeliveryFilter, DeliveryRow, DeliveryStats, attempts_of, count, count_of,
+    delivery_stats, find, list, of_event, of_profile,
 };
 pub use burst::{cancel_held, release_held};
 pub use digest::{Gathered, due_together, later_step_due, take_in, told_in};
