@@ -10,6 +10,7 @@ use crate::outbox::{lock_part, part_of};
 use crate::people::changes::{self, Caused};
 use crate::people::communities::{self, Community};
 use crate::people::{profiles, rules, to_json, unreadable};
+use crate::triggers::deliveries;
 use crate::roll::{Membership, Role as Seat};
 
 use super::members::change;
@@ -285,7 +286,8 @@ fn apply_rules(
             }
         }
     }
-    Ok(changes::add(conn, &caused, now)?)
+    changes::add(conn, &caused, now)?;
+    Ok(deliveries::after_hands(conn, &caused, now)?)
 }
 
 fn good_name(name: &str) -> Result<String, DeskError> {

@@ -93,10 +93,9 @@ pub fn put_member(
     if was != Some(seat) {
         let (old, new) = (was.map(word), Some(word(seat)));
         let caused = change(actor, &community, profile_id, old, new, now);
-        changes::add(conn, &[caused], now)?;
-        if was.is_none() {
-            deliveries::after_hand(conn, profile_id, id, true, now)?;
-        }
+        let caused = [caused];
+        changes::add(conn, &caused, now)?;
+        deliveries::after_hands(conn, &caused, now)?;
         let detail = format!("{profile_id} as {}", seat.as_str());
         note(
             conn,
@@ -132,8 +131,9 @@ pub fn remove_member(
     let old = Some(word(row.role));
     communities::save_memberships(conn, &[(community.organization_id.clone(), row)])?;
     let caused = change(actor, &community, profile_id, old, None, now);
-    changes::add(conn, &[caused], now)?;
-    deliveries::after_hand(conn, profile_id, id, false, now)?;
+    let caused = [caused];
+    changes::add(conn, &caused, now)?;
+    deliveries::after_hands(conn, &caused, now)?;
     let act = "community.member_removed";
     Ok(note(conn, actor, act, &community, Some(profile_id), now)?)
 }

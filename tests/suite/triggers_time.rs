@@ -609,6 +609,7 @@ async fn a_membership_trigger_speaks_of_the_community_it_names(given: Clockwork)
             .ok();
     }
     // Ada joins by a group, without anything of her own changing.
+    given.app.apply(&group("dsync.group.created", "group_chess", minute(1))).await;
     given
         .app
         .apply(&ada().joined("group_chess", minute(2)))

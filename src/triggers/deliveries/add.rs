@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::conditions::Facts;
 use crate::db::schema::deliveries;
 use crate::db::{Conn, ROWS_PER_STATEMENT, new_id, on_backend};
+use crate::people::changes::Caused;
 use crate::people::organizations::{self, Organization};
 use crate::people::surroundings::Surroundings;
 use crate::people::{communities, profiles};
@@ -80,40 +81,46 @@ pub fn plan_and_add(
     burst::hold(conn, &planned, organizations, now)
 }
 
-/// What falls due because an operator put somebody into a community or took them out.
-pub fn after_hand(
-    conn: &mut Conn,
-    profile_id: &str,
-    community_id: &str,
-    joined: bool,
-    now: Timestamp,
-) -> QueryResult<()> {
-    let Some(row) = profiles::find(conn, profile_id)? else {
-        return Ok(());
-    };
-    let Some(mut profile) = row.profile() else {
-        return Ok(());
-    };
-    // The occasion is this act, and no earlier one of the same person.
-    profile.updated = now;
-    let community = vec![community_id.to_owned()];
-    let (began, ended) = if joined {
-        (community, Vec::new())
-    } else {
-        (Vec::new(), community)
-    };
-    let happening = Happening {
-        organization_id: row.organization_id.clone(),
-        before: Some(profile.clone()),
-        after: profile,
-        known_since: row.recorded_at,
-        changed_fields: Vec::new(),
-        began_communities: began,
-        ended_communities: ended,
-        event_id: None,
-    };
-    let organizations = organizations::load(conn, &[row.organization_id])?;
-    plan_and_add(conn, &[happening], &organizations, now)
+/// What falls due because an operator, or a rule they changed, put people into communities or took
+/// them out.
+pub fn after_hands(conn: &mut Conn, turned: &[Caused], now: Timestamp) -> QueryResult<()> {
+    let ids: BTreeSet<String> = turned
+        .iter()
+        .map(|one| one.change.profile_id.clone())
+        .collect();
+    let ids: Vec<String> = ids.into_iter().collect();
+    let mut happenings = Vec::new();
+    for (id, row) in profiles::load(conn, &ids)? {
+        let Some(mut profile) = row.profile() else {
+            continue;
+        };
+        // The occasion is this act, and no earlier one of the same person.
+        profile.updated = now;
+        let communities = |began: bool| {
+            let theirs = turned.iter().map(|one| &one.change).filter(|change| {
+                change.profile_id == id
+                    && change.new.is_some() == began
+                    && change.old.is_none() == began
+            });
+            theirs.map(|change| change.name.clone()).collect()
+        };
+        happenings.push(Happening {
+            organization_id: row.organization_id,
+            before: Some(profile.clone()),
+            after: profile,
+            known_since: row.recorded_at,
+            changed_fields: Vec::new(),
+            began_communities: communities(true),
+            ended_communities: communities(false),
+            event_id: None,
+        });
+    }
+    let of: BTreeSet<String> = happenings
+        .iter()
+        .map(|one| one.organization_id.clone())
+        .collect();
+    let organizations = organizations::load(conn, &of.into_iter().collect::<Vec<_>>())?;
+    plan_and_add(conn, &happenings, &organizations, now)
 }
 
 /// The armed ones among the organizations.

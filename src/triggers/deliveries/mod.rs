@@ -19,7 +19,7 @@ use crate::people::holds;
 
 use super::definition::Event;
 
-pub use add::{after_hand, plan_and_add};
+pub use add::{after_hands, plan_and_add};
 pub use browse::{
     AttemptRow, DeliveryFilter, DeliveryRow, DeliveryStats, attempts_of, count, count_of,
     delivery_stats, find, list, of_event, of_profile,
