@@ -6,20 +6,25 @@ mod actor;
 mod error;
 mod history;
 mod members;
+mod owners;
 mod page;
 mod story;
 #[cfg(test)]
 mod tests;
+mod visibility;
 
 pub mod access;
 pub mod apply;
 pub mod communities;
+pub mod conflicts;
 pub mod deliveries;
 pub mod directories;
 pub mod doctor;
 pub mod events;
+pub mod failures;
 pub mod fields;
 pub mod holds;
+pub mod jobs;
 pub mod messages;
 pub mod names;
 pub mod opt_outs;

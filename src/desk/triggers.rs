@@ -19,6 +19,7 @@ use crate::triggers::zone;
 
 pub use crate::triggers::definition::Policy;
 
+use super::visibility::Veil;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
 /// Which triggers.
@@ -180,6 +181,8 @@ pub fn create(
     actor.require(Role::Operator)?;
     let definition = NewTrigger::parse(body, policy).map_err(DeskError::Problems)?;
     actor.scope(Some(&definition.organization_id))?;
+    Veil::over_one(conn, actor, &definition.organization_id)?
+        .refuse("deciding what messages say")?;
     let row = TriggerRow::new(new_id("trigger"), &definition, now)?;
     if !store::create(conn, &row, &actor.name)? {
         return Err(taken(&row.name));
@@ -206,6 +209,7 @@ pub fn update(
             definition.organization_id, old.organization_id
         )));
     }
+    Veil::over_one(conn, actor, &old.organization_id)?.refuse("deciding what messages say")?;
     let row = TriggerRow::new(old.id, &definition, now)?;
     store::update(conn, &row, &actor.name).map_err(|error| taken_or(error, &row.name))?;
     note(conn, actor, "trigger.updated", &row, now)?;
@@ -237,7 +241,7 @@ pub fn preview(
 ) -> Result<PreviewView, DeskError> {
     actor.require(Role::Viewer)?;
     let row = seen(conn, actor, id)?;
-    let profile = super::profiles::seen(conn, actor, profile_id)?;
+    let mut profile = super::profiles::seen(conn, actor, profile_id)?;
     if profile.organization_id != row.organization_id {
         return Err(DeskError::Conflict(format!(
             "profile {profile_id} belongs to organization {}, the trigger to {}: choose somebody of its own organization",
@@ -258,6 +262,9 @@ pub fn preview(
         Some(start) => Base::Start(start),
         None => Base::Now,
     };
+    // Whether it fits, and when, is judged on everything; what it would say shows what the actor may see.
+    Veil::over_one(conn, actor, &row.organization_id)?.profile(&mut profile)?;
+    let vars = variables_of(conn, &profile, None)?;
     let steps = definition.steps.iter().enumerate();
     Ok(PreviewView {
         trigger_id: row.id.clone(),

@@ -121,7 +121,11 @@ impl Happening {
         let greeted = self.before.as_ref().is_some_and(|before| {
             before.status == Status::Removed && before.period == self.after.period
         });
-        has(&self.after) && !had && !greeted
+        // The start of a rehire may be told only after the return.
+        let begins_anew = had
+            && self.after.period != "first"
+            && self.before.as_ref().map(|before| &before.period) != Some(&self.after.period);
+        has(&self.after) && ((!had && !greeted) || begins_anew)
     }
 
     /// Whether any trigger could care.

@@ -8,6 +8,7 @@ use diesel::QueryResult;
 use crate::db::Conn;
 use crate::people::changes::Caused;
 use crate::people::profiles;
+use crate::roll::Profile;
 use crate::triggers::plan::Happening;
 
 use super::world::World;
@@ -27,7 +28,7 @@ pub(super) fn happenings(
         .iter()
         .map(|one| Happening {
             organization_id: one.organization_id.clone(),
-            before: one.before.clone(),
+            before: known_before(one),
             after: one.after.clone(),
             known_since: world
                 .recorded
@@ -63,6 +64,19 @@ pub(super) fn happenings(
         });
     }
     Ok(all)
+}
+
+/// What somebody was before, for whom it may concern. Who was in as another person is not greeted.
+fn known_before(one: &Moved) -> Option<Profile> {
+    let had_access = |profile: &&Profile| profile.status.has_access();
+    let joined = one.joined.as_ref().map(|joined| Profile {
+        period: one.after.period.clone(),
+        ..joined.clone()
+    });
+    match one.before.as_ref().filter(had_access) {
+        Some(before) => Some(before.clone()),
+        None => joined.or_else(|| one.before.clone()),
+    }
 }
 
 /// The event behind what happened: the newest that spoke of the person, else the one that turned a

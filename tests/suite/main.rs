@@ -7,12 +7,16 @@
     reason = "in a test, a step that fails is the test that fails"
 )]
 
+mod browser;
 mod console;
 mod crashes;
 mod deliveries;
 mod demo;
 mod durability;
+mod failures;
+mod fields;
 mod holds;
+mod identity;
 mod intake;
 mod layers;
 mod migrations;
@@ -25,6 +29,7 @@ mod spine;
 mod support;
 mod triggers_apply;
 mod triggers_time;
+mod visibility;
 mod webhook_contract;
 mod webhook_door;
 mod worker;

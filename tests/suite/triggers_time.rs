@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
 use crate::support::events::{
-    Employee, Event, ORGANIZATION, ada, directory, employee, minute, morning,
+    Employee, Event, ORGANIZATION, ada, directory, employee, group, minute, morning,
 };
 use crate::support::http_sink::HttpSink;
 use crate::support::macros::{Given, on_both};
@@ -588,7 +588,7 @@ async fn a_membership_trigger_speaks_of_the_community_it_names(given: Clockwork)
     for (name, rules) in [
         (
             "Chess",
-            json!([{"when": {"field": "group", "op": "eq", "value": "group_chess"}, "role": "member"}]),
+            json!([{"when": {"field": "group", "op": "eq", "value": "chess"}, "role": "member"}]),
         ),
         ("Choir", json!([])),
     ] {
@@ -609,11 +609,11 @@ async fn a_membership_trigger_speaks_of_the_community_it_names(given: Clockwork)
             .ok();
     }
     // Ada joins by a group, without anything of her own changing.
-    given.app.apply(&group("dsync.group.created", "group_chess", minute(1))).await;
     given
         .app
-        .apply(&ada().joined("group_chess", minute(2)))
+        .apply(&group("dsync.group.created", "chess", minute(1)))
         .await;
+    given.app.apply(&ada().joined("chess", minute(2))).await;
     given.app.send_due().await;
     let mut mails: Vec<(String, String)> = given
         .mail
@@ -630,7 +630,7 @@ async fn a_membership_trigger_speaks_of_the_community_it_names(given: Clockwork)
             said("ben", "welcome to Chess")
         ]
     );
-    given.app.apply(&ada().left("group_chess", minute(3))).await;
+    given.app.apply(&ada().left("chess", minute(3))).await;
     for id in &ids {
         let path = format!("/v1/communities/{id}/members/{ben}");
         given.app.call("DELETE", &path, Value::Null).await;

@@ -4,8 +4,12 @@
 mod apply;
 mod auth;
 mod communities;
+mod conflicts;
 mod events;
+mod failures;
+mod fields;
 mod holds;
+mod jobs;
 mod organizations;
 mod profiles;
 mod triggers;
@@ -34,11 +38,15 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .app_data(web::QueryConfig::default().error_handler(bad_query))
         .app_data(web::PathConfig::default().error_handler(bad_path))
         .configure(events::routes)
+        .configure(failures::routes)
         .configure(profiles::routes)
         .configure(communities::routes)
         .configure(organizations::routes)
+        .configure(fields::routes)
+        .configure(jobs::routes)
         .configure(holds::routes)
         .configure(apply::routes)
+        .configure(conflicts::routes)
         .configure(triggers::routes);
 }
 

@@ -6,6 +6,7 @@ mod add;
 mod browse;
 mod burst;
 mod digest;
+mod failures;
 mod lease;
 mod moved;
 mod operate;
@@ -26,6 +27,7 @@ pub use browse::{
 };
 pub use burst::{cancel_held, release_held};
 pub use digest::{Gathered, due_together, later_step_due, take_in, told_in};
+pub use failures::{DeliveryFailures, failures};
 pub use lease::{
     Leased, Rendered, Settled, begin_attempt, claim, extend, give_back, postpone, recover, settle,
 };

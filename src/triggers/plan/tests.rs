@@ -15,7 +15,10 @@ fn step(days: u64, minutes: u64, at: Option<&str>) -> Step {
         "steps": [{"channel": "email", "to": "person", "subject": "s", "text": "t",
                    "after": after, "at": at}],
     });
-    NewTrigger::parse(&body, Policy::default()).unwrap().steps.remove(0)
+    NewTrigger::parse(&body, Policy::default())
+        .unwrap()
+        .steps
+        .remove(0)
 }
 
 fn any_zone() -> impl Strategy<Value = Tz> {
