@@ -238,6 +238,26 @@ diesel::table! {
 }
 
 diesel::table! {
+    trigger_versions (trigger_id, version) {
+        trigger_id -> Text,
+        version -> Integer,
+        definition -> Text,
+        created_at -> BigInt,
+        created_by -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    opt_outs (organization_id, address) {
+        organization_id -> Text,
+        address -> Text,
+        reason -> Nullable<Text>,
+        created_at -> BigInt,
+        created_by -> Text,
+    }
+}
+
+diesel::table! {
     deliveries (id) {
         id -> Text,
         key -> Text,
@@ -262,6 +282,11 @@ diesel::table! {
         lease_until -> Nullable<BigInt>,
         created_at -> BigInt,
         settled_at -> Nullable<BigInt>,
+        trigger_version -> Integer,
+        welcome -> Bool,
+        community_id -> Nullable<Text>,
+        hold_id -> Nullable<Text>,
+        digest_id -> Nullable<Text>,
     }
 }
 
@@ -383,6 +408,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     event_bodies,
     event_attempts,
     triggers,
+    trigger_versions,
+    opt_outs,
     deliveries,
     delivery_attempts,
     tokens,

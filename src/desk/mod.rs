@@ -14,6 +14,7 @@ mod tests;
 mod visibility;
 
 pub mod access;
+pub mod apply;
 pub mod communities;
 pub mod conflicts;
 pub mod deliveries;
@@ -24,7 +25,9 @@ pub mod failures;
 pub mod fields;
 pub mod holds;
 pub mod jobs;
+pub mod messages;
 pub mod names;
+pub mod opt_outs;
 pub mod organizations;
 pub mod overview;
 pub mod profiles;

@@ -11,6 +11,7 @@ pub mod groups;
 pub mod holds;
 pub mod jobs;
 pub mod kin;
+pub mod opt_outs;
 pub mod organizations;
 pub mod processes;
 pub mod profiles;

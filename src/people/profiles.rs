@@ -8,7 +8,7 @@ use diesel::upsert::excluded;
 use crate::clock::Timestamp;
 use crate::db::schema::{links, profiles};
 use crate::db::{Conn, ROWS_PER_STATEMENT, contains, on_backend};
-use crate::roll::{Person, Profile};
+use crate::roll::{Person, Profile, Status};
 
 use super::to_json;
 
@@ -38,6 +38,40 @@ pub struct ProfileRow {
     pub updated_at: Timestamp,
     pub removed_at: Option<Timestamp>,
     pub removed_reason: Option<String>,
+}
+
+impl ProfileRow {
+    /// The person as the roll knows them; `None` where the row is not of this version.
+    pub fn profile(&self) -> Option<Profile> {
+        let fields = [
+            ("first_name", &self.first_name),
+            ("last_name", &self.last_name),
+            ("email", &self.email),
+            ("title", &self.title),
+            ("department", &self.department),
+            ("pronouns", &self.pronouns),
+            ("start_date", &self.start_date),
+            ("manager_email", &self.manager_email),
+            ("employee_number", &self.employee_number),
+        ];
+        let mut fields: BTreeMap<&'static str, String> = fields
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.clone()?)))
+            .collect();
+        fields.insert("display_name", self.display_name.clone());
+        Some(Profile {
+            id: self.id.clone(),
+            status: Status::parse(&self.status)?,
+            fields,
+            attributes: serde_json::from_str(&self.attributes).ok()?,
+            warnings: serde_json::from_str(&self.warnings).ok()?,
+            period: self.period.clone(),
+            first_seen: self.first_seen_at,
+            updated: self.updated_at,
+            removed_at: self.removed_at,
+            removed_reason: self.removed_reason.clone(),
+        })
+    }
 }
 
 /// A link as shown.

@@ -61,7 +61,7 @@ const MAY_USE: &[(&str, &str)] = &[
 const EXCEPTIONS: &[(&str, &str)] = &[("http/health", "people outbox"), ("http/webhook", "outbox")];
 
 /// Same input, same answer: neither database, server nor waiting.
-const PURE: &str = "workos roll clock conditions retry worker/retry outbox/retry triggers/plan";
+const PURE: &str = "workos roll clock conditions retry worker/retry outbox/retry triggers/plan triggers/zone triggers/when";
 const NOT_PURE: &str = "workos/client";
 
 /// Line numbers, and what is wrong there.

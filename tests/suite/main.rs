@@ -27,6 +27,8 @@ mod roles;
 mod rules;
 mod spine;
 mod support;
+mod triggers_apply;
+mod triggers_time;
 mod visibility;
 mod webhook_contract;
 mod webhook_door;

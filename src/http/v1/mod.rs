@@ -1,6 +1,7 @@
 //! `/v1`: the desk over HTTP. Handlers read parameters, call the desk, and answer JSON; who may do
 //! what is judged at the desk.
 
+mod apply;
 mod auth;
 mod communities;
 mod conflicts;
@@ -44,6 +45,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .configure(fields::routes)
         .configure(jobs::routes)
         .configure(holds::routes)
+        .configure(apply::routes)
         .configure(conflicts::routes)
         .configure(triggers::routes);
 }
