@@ -14,7 +14,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{CatchUpMode, Config};
 use crate::console::{self, Console, SessionKey};
 use crate::db::{Db, DbError, Urgency, migrate, migration_state, new_id};
 use crate::desk;
@@ -26,7 +26,9 @@ use crate::telemetry;
 use crate::triggers::sender::Sender;
 use crate::triggers::{ChannelSettings, Channels, Policy};
 use crate::worker::{BatchSettings, Worker};
+use crate::upstream::{CatchUp, CatchUpSettings, Pulling};
 use crate::workos::Secrets;
+use crate::workos::client::{Client, ClientSettings};
 
 /// Connections beside SQLite's writer, or to PostgreSQL.
 const CONNECTIONS: u32 = 16;
@@ -57,6 +59,10 @@ pub struct App {
     pub options: Options,
     /// Told when something new is in the outbox.
     pub wake: Arc<Notify>,
+    /// Told of every delivery.
+    pub poke: Arc<Notify>,
+    /// WorkOS's API, where a key is configured.
+    pub workos: Option<Client>,
     channels: Arc<Channels>,
     process_id: String,
 }
@@ -100,12 +106,15 @@ impl App {
             std::process::id(),
             new_id("process")
         );
+        let workos = workos_client(&config)?;
         Ok(Self {
             db,
             clock,
             config,
             options,
             wake: Arc::new(Notify::new()),
+            poke: Arc::new(Notify::new()),
+            workos,
             channels: Arc::new(channels),
             process_id,
         })
@@ -154,6 +163,7 @@ impl App {
             self.config.intake.queue,
         )
         .context("could not start the intake's thread")?;
+        let catch_up = self.catch_up(intake.clone());
         let state = web::Data::new(self.http_state(intake)?);
         let console = web::Data::new(Console::new(self.session_key()));
         let server = start_http(listener, state, console)?;
@@ -162,6 +172,9 @@ impl App {
         let http = tokio::spawn(server);
         if !self.options.no_worker {
             self.spawn_work(&mut tasks, careful, &stop);
+        }
+        if let Some(catch_up) = catch_up {
+            tasks.spawn(catch_up.run(self.pulling(), Arc::clone(&self.poke), stop.clone()));
         }
         self.spawn_housekeeping(&mut tasks, &stop);
         wait_for(stop.clone()).await;
@@ -199,6 +212,9 @@ impl App {
             db: self.db.clone(),
             clock: self.clock.clone(),
             intake,
+            poke: Arc::clone(&self.poke),
+            wake: Arc::clone(&self.wake),
+            workos: self.workos.clone(),
             secrets,
             tolerance: self.config.webhook.tolerance,
             body_limit: self.config.http.body_limit,
@@ -214,6 +230,30 @@ impl App {
                 worker: !self.options.no_worker,
             },
         })
+    }
+
+    /// Reading events back, where a key is set and it is not turned off.
+    fn catch_up(&self, intake: Intake) -> Option<CatchUp> {
+        if self.config.workos.catch_up == CatchUpMode::Off {
+            return None;
+        }
+        let settings = CatchUpSettings {
+            overlap: self.config.workos.catch_up_overlap,
+        };
+        Some(CatchUp::new(
+            self.db.clone(),
+            self.clock.clone(),
+            self.workos.clone()?,
+            intake,
+            settings,
+        ))
+    }
+
+    fn pulling(&self) -> Pulling {
+        Pulling {
+            interval: self.config.workos.catch_up_interval,
+            poked: self.config.workos.catch_up == CatchUpMode::Poked,
+        }
     }
 
     /// Every process of an installation has these secrets, and nobody else has them all.
@@ -329,6 +369,19 @@ impl App {
         self.end();
         tracing::info!("stopped");
     }
+}
+
+/// WorkOS's API, where a key is configured.
+pub fn workos_client(config: &Config) -> anyhow::Result<Option<Client>> {
+    let Some(api_key) = config.workos.api_key.clone() else {
+        return Ok(None);
+    };
+    let settings = ClientSettings {
+        api_key,
+        api_url: config.workos.api_url.clone(),
+        client_id: config.workos.client_id.clone(),
+    };
+    Ok(Some(Client::new(settings)?))
 }
 
 /// Binds the address, so that a taken port is told before anything starts.
