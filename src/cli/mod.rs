@@ -32,6 +32,7 @@ mod signature;
 mod tests;
 mod tokens;
 mod triggers;
+mod upstream;
 mod work;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -68,6 +69,8 @@ enum Command {
     Holds(holds::Args),
     Organizations(organizations::Args),
     Directories(directories::Args),
+    CatchUp(upstream::CatchUpArgs),
+    Gaps(upstream::GapsArgs),
     Tokens(tokens::Args),
     Doctor(doctor::Args),
     Migrate(migrate::Args),
@@ -93,6 +96,8 @@ impl Command {
             Self::Holds(args) => holds::run(args, context),
             Self::Organizations(args) => organizations::run(args, context),
             Self::Directories(args) => directories::run(args, context),
+            Self::CatchUp(args) => upstream::catch_up(args, context).await,
+            Self::Gaps(args) => upstream::gaps(args, context),
             Self::Tokens(args) => tokens::run(args, context),
             Self::Doctor(args) => doctor::run(&args, context),
             Self::Migrate(args) => migrate::run(&args, context),

@@ -7,6 +7,7 @@
     reason = "in a test, a step that fails is the test that fails"
 )]
 
+mod catch_up;
 mod console;
 mod crashes;
 mod deliveries;

@@ -8,6 +8,7 @@ mod holds;
 mod organizations;
 mod profiles;
 mod triggers;
+mod upstream;
 
 pub use auth::Caller;
 
@@ -37,7 +38,8 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .configure(communities::routes)
         .configure(organizations::routes)
         .configure(holds::routes)
-        .configure(triggers::routes);
+        .configure(triggers::routes)
+        .configure(upstream::routes);
 }
 
 fn bad_json(error: JsonPayloadError, _: &HttpRequest) -> actix_web::Error {
