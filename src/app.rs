@@ -14,7 +14,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::config::{CatchUpMode, Config};
+use crate::config::Config;
 use crate::console::{self, Console, SessionKey};
 use crate::db::{Db, DbError, Urgency, migrate, migration_state, new_id};
 use crate::desk;
@@ -26,9 +26,17 @@ use crate::telemetry;
 use crate::triggers::sender::Sender;
 use crate::triggers::{ChannelSettings, Channels, Policy};
 use crate::worker::{BatchSettings, Worker};
-use crate::upstream::{CatchUp, CatchUpSettings, Pulling};
 use crate::workos::Secrets;
-use crate::workos::client::{Client, ClientSettings};
+use crate::workos::client::Client;
+
+mod every;
+mod presence;
+mod upstream;
+
+pub use upstream::workos_client;
+
+use every::every;
+use presence::is_gone;
 
 /// Connections beside SQLite's writer, or to PostgreSQL.
 const CONNECTIONS: u32 = 16;
@@ -176,6 +184,9 @@ impl App {
         if let Some(catch_up) = catch_up {
             tasks.spawn(catch_up.run(self.pulling(), Arc::clone(&self.poke), stop.clone()));
         }
+        if let Some(reconciler) = self.reconciler().filter(|_| !self.options.no_worker) {
+            tasks.spawn(reconciler.run(stop.clone()));
+        }
         self.spawn_housekeeping(&mut tasks, &stop);
         wait_for(stop.clone()).await;
         self.shut_down(handle, http, tasks, Some(committer)).await;
@@ -230,30 +241,6 @@ impl App {
                 worker: !self.options.no_worker,
             },
         })
-    }
-
-    /// Reading events back, where a key is set and it is not turned off.
-    fn catch_up(&self, intake: Intake) -> Option<CatchUp> {
-        if self.config.workos.catch_up == CatchUpMode::Off {
-            return None;
-        }
-        let settings = CatchUpSettings {
-            overlap: self.config.workos.catch_up_overlap,
-        };
-        Some(CatchUp::new(
-            self.db.clone(),
-            self.clock.clone(),
-            self.workos.clone()?,
-            intake,
-            settings,
-        ))
-    }
-
-    fn pulling(&self) -> Pulling {
-        Pulling {
-            interval: self.config.workos.catch_up_interval,
-            poked: self.config.workos.catch_up == CatchUpMode::Poked,
-        }
     }
 
     /// Every process of an installation has these secrets, and nobody else has them all.
@@ -371,19 +358,6 @@ impl App {
     }
 }
 
-/// WorkOS's API, where a key is configured.
-pub fn workos_client(config: &Config) -> anyhow::Result<Option<Client>> {
-    let Some(api_key) = config.workos.api_key.clone() else {
-        return Ok(None);
-    };
-    let settings = ClientSettings {
-        api_key,
-        api_url: config.workos.api_url.clone(),
-        client_id: config.workos.client_id.clone(),
-    };
-    Ok(Some(Client::new(settings)?))
-}
-
 /// Binds the address, so that a taken port is told before anything starts.
 pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
@@ -413,37 +387,4 @@ fn start_http(
 async fn wait_for(mut stop: watch::Receiver<bool>) {
     // An error means that whoever could say stop is gone: stop.
     let _ = stop.wait_for(|stopped| *stopped).await;
-}
-
-async fn every(
-    pause: Duration,
-    mut stop: watch::Receiver<bool>,
-    work: impl Fn() -> Result<(), DbError> + Send + Sync + 'static,
-) {
-    let work = Arc::new(work);
-    while !*stop.borrow() {
-        let work = Arc::clone(&work);
-        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || work()).await {
-            tracing::warn!(%error, "housekeeping failed; trying again");
-        }
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            _ = stop.changed() => {}
-        }
-    }
-}
-
-/// Whether this machine knows that the process of that id (`host:pid:…`) does not live any more.
-fn is_gone(id: &str) -> bool {
-    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
-    let mut parts = id.split(':');
-    let (Some(theirs), Some(pid)) = (parts.next(), parts.next()) else {
-        return false;
-    };
-    // Where there is no /proc to ask, only a silent heartbeat tells.
-    if theirs != host.trim() || !std::path::Path::new("/proc/self").exists() {
-        return false;
-    }
-    // The same number as ours can only be an earlier process: this one has just begun.
-    pid == std::process::id().to_string() || !std::path::Path::new("/proc").join(pid).exists()
 }

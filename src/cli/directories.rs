@@ -8,6 +8,7 @@ use super::database::{self, DryRun};
 use super::holds::show as show_hold;
 use super::output::Cell;
 use super::shown;
+use super::reconcile;
 use super::{Context, Exit, Failure};
 
 /// Look at directories; decide about the people of a deleted one
@@ -22,6 +23,7 @@ enum Command {
     List(List),
     Show(Show),
     Decide(Decide),
+    Reconcile(reconcile::Args),
 }
 
 /// List directories, newest first
@@ -84,7 +86,7 @@ impl From<Choice> for Decision {
 }
 
 /// Does what was asked.
-pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     match args.command {
         Command::List(args) => list(args, context)?,
         Command::Show(args) => {
@@ -94,6 +96,7 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
             shown::one(context, &one, facts);
         }
         Command::Decide(args) => decide(&args, context)?,
+        Command::Reconcile(args) => return reconcile::run(args, context).await,
     }
     Ok(Exit::Done)
 }

@@ -21,6 +21,7 @@ mod migrate;
 mod organizations;
 pub mod output;
 mod profiles;
+mod reconcile;
 mod replay;
 mod secret;
 mod send;
@@ -95,7 +96,7 @@ impl Command {
             Self::Deliveries(args) => deliveries::run(args, context),
             Self::Holds(args) => holds::run(args, context),
             Self::Organizations(args) => organizations::run(args, context),
-            Self::Directories(args) => directories::run(args, context),
+            Self::Directories(args) => directories::run(args, context).await,
             Self::CatchUp(args) => upstream::catch_up(args, context).await,
             Self::Gaps(args) => upstream::gaps(args, context),
             Self::Tokens(args) => tokens::run(args, context),

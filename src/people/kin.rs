@@ -264,3 +264,10 @@ pub fn of_organization(
         .select(links::directory_user_id)
         .load(c))
 }
+
+/// Those of the given directory users that are known.
+pub fn links_by_id(conn: &mut Conn, ids: &BTreeSet<String>) -> QueryResult<BTreeMap<String, Link>> {
+    let mut found = Found::default();
+    load_links(conn, ids, &mut found)?;
+    Ok(found.links)
+}

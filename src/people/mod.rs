@@ -12,6 +12,7 @@ pub mod kin;
 pub mod organizations;
 pub mod processes;
 pub mod profiles;
+pub mod reconciles;
 pub mod rules;
 pub mod secrets;
 pub mod statements;

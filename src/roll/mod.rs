@@ -8,6 +8,7 @@ mod attributes;
 mod compose;
 mod contest;
 mod directory;
+mod drift;
 mod families;
 mod fold;
 mod groups;
@@ -23,7 +24,8 @@ mod statement;
 
 pub use attributes::{Mapping, MappingRule, ValueKind};
 pub use compose::{FIELDS, Profile, compose};
-pub use directory::{DirectoryLife, DirectoryTurn};
+pub use directory::{DirectoryLife, DirectoryTurn, directory_of_logins, is_of_logins};
+pub use drift::differences;
 pub use families::Families;
 pub use fold::{Known, apply, fold};
 pub use groups::{Edge, Group};

@@ -3,8 +3,10 @@
 //! changes a person by itself. Each conversation holds a lease, so that of many processes one speaks.
 
 mod catch_up;
+mod reconcile;
 
 pub use catch_up::{CatchUp, CatchUpSettings, PullError, Pulled, Pulling};
+pub use reconcile::{Progress, ReconcileError, Reconciler};
 
 use crate::clock::Timestamp;
 use crate::db::{Conn, Db, DbError, Urgency};

@@ -16,6 +16,7 @@ mod durability;
 mod holds;
 mod intake;
 mod layers;
+mod logins;
 mod migrations;
 mod operators;
 mod processes;

@@ -14,7 +14,12 @@ on_both!(every_route_asks_for_its_role_and_shows_an_outsider_nothing);
 
 /// Method, path, and the status for an outsider, a viewer, an operator, then an admin. They are
 /// called in this order, so what an operator ended an admin finds ended.
-const ROUTES: [(&str, &str, [u16; 4]); 43] = [
+const ROUTES: [(&str, &str, [u16; 4]); 48] = [
+    ("POST", "/directories/{directory}/reconcile", [409, 409, 409, 409]),
+    ("GET", "/reconciles", [200, 200, 200, 200]),
+    ("GET", "/reconciles/{missing}", [404, 404, 404, 404]),
+    ("POST", "/reconciles/{missing}/apply", [404, 403, 404, 404]),
+    ("POST", "/logins", [404, 403, 200, 200]),
     ("GET", "/gaps", [200, 200, 200, 200]),
     ("GET", "/events", [200, 200, 200, 200]),
     ("GET", "/events/{event}", [404, 200, 200, 200]),
@@ -201,6 +206,9 @@ fn body(method: &str, path: &str, things: &BTreeMap<&str, String>) -> Option<Val
     let (_, last) = path.rsplit_once('/').unwrap();
     match (method, last) {
         ("GET" | "DELETE", _) => None,
+        (_, "logins") => {
+            Some(json!({"profile": {"organization_id": ORGANIZATION, "email": "nobody@test.example"}}))
+        }
         (_, "discard") => Some(json!({"reason": "a test"})),
         (_, "decide") => Some(json!({"decision": "keep"})),
         (_, "preview") => Some(json!({"profile_id": things["profile"]})),

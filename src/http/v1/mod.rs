@@ -7,6 +7,7 @@ mod events;
 mod holds;
 mod organizations;
 mod profiles;
+mod reconciles;
 mod triggers;
 mod upstream;
 
@@ -39,7 +40,8 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .configure(organizations::routes)
         .configure(holds::routes)
         .configure(triggers::routes)
-        .configure(upstream::routes);
+        .configure(upstream::routes)
+        .configure(reconciles::routes);
 }
 
 fn bad_json(error: JsonPayloadError, _: &HttpRequest) -> actix_web::Error {
