@@ -386,10 +386,9 @@ diesel::table! {
 }
 
 diesel::table! {
-    membership_refetches (directory_user_id) {
-        directory_user_id -> Text,
-        organization_id -> Text,
-        asked_at -> BigInt,
+    membership_refetches (name) {
+        name -> Text,
+        change_id -> BigInt,
     }
 }
 

@@ -15,6 +15,7 @@ pub mod profiles;
 pub mod reconciles;
 pub mod rules;
 pub mod secrets;
+pub mod setup_links;
 pub mod statements;
 pub mod surroundings;
 pub mod tokens;

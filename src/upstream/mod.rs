@@ -4,9 +4,12 @@
 
 mod catch_up;
 mod reconcile;
+mod refetch;
+mod resync;
 
 pub use catch_up::{CatchUp, CatchUpSettings, PullError, Pulled, Pulling};
 pub use reconcile::{Progress, ReconcileError, Reconciler};
+pub use resync::{ResyncError, ResyncStep, ResyncView, resync};
 
 use crate::clock::Timestamp;
 use crate::db::{Conn, Db, DbError, Urgency};

@@ -66,11 +66,10 @@ CREATE TABLE drift_items (
     PRIMARY KEY (reconcile_id, kind, subject)
 );
 
--- Directory users who became active again: their memberships are asked for at WorkOS (R77).
+-- How far the returns of people were read whose memberships are asked for at WorkOS (R77).
 CREATE TABLE membership_refetches (
-    directory_user_id TEXT NOT NULL PRIMARY KEY,
-    organization_id TEXT NOT NULL,
-    asked_at BIGINT NOT NULL
+    name TEXT NOT NULL PRIMARY KEY,
+    change_id BIGINT NOT NULL
 );
 
 -- Set-up links that were opened, never the links themselves: they live five minutes and let anybody in.

@@ -92,7 +92,7 @@ impl Reconciler {
     }
 }
 
-fn removal(one: &Reconcile, kind: &'static str, event_type: &str, id: &str, at: Timestamp) -> Drift {
+pub(crate) fn removal(one: &Reconcile, kind: &'static str, event_type: &str, id: &str, at: Timestamp) -> Drift {
     let data = json!({"id": id, "directory_id": one.directory_id, "organization_id": one.organization_id});
     Event::of(one, kind, id).saying(event_type, data, at)
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::event::{Event, time_in};
-use super::{ReconcileError};
+use super::ReconcileError;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::reconciles::{self, Drift, Reconcile};
@@ -15,29 +15,27 @@ use crate::roll::{Link, Mapping, differences};
 use crate::workos::{Data, DirectoryUser, read_event};
 
 /// Compares one page in one transaction.
-pub(super) struct Differ<'a> {
+pub(crate) struct Differ<'a> {
     conn: &'a mut Conn,
     one: &'a Reconcile,
     mapping: Mapping,
 }
 
-pub(super) fn id_of(one: &Value) -> Option<String> {
+pub(crate) fn id_of(one: &Value) -> Option<String> {
     one.get("id").and_then(Value::as_str).map(str::to_owned)
 }
 
 impl<'a> Differ<'a> {
-    pub(super) fn new(conn: &'a mut Conn, one: &'a Reconcile) -> Result<Self, ReconcileError> {
+    pub(crate) fn new(conn: &'a mut Conn, one: &'a Reconcile) -> Result<Self, ReconcileError> {
         let organization = organizations::find(conn, &one.organization_id)?;
         let mapping = organization.map(|known| known.settings.mapping).unwrap_or_default();
         Ok(Self { conn, one, mapping })
     }
 
-    pub(super) fn users(&mut self, listed: &[Value], at: Timestamp) -> Result<(), ReconcileError> {
+    pub(crate) fn users(&mut self, listed: &[Value], at: Timestamp) -> Result<Vec<Drift>, ReconcileError> {
         let ids: BTreeSet<String> = listed.iter().filter_map(id_of).collect();
         let links = kin::links_by_id(self.conn, &ids)?;
-        let found = listed.iter().filter_map(|user| self.user(user, &links, at));
-        let found: Vec<Drift> = found.collect();
-        Ok(reconciles::add_drift(self.conn, &found)?)
+        Ok(listed.iter().filter_map(|user| self.user(user, &links, at)).collect())
     }
 
     fn user(&self, listed: &Value, links: &BTreeMap<String, Link>, at: Timestamp) -> Option<Drift> {
@@ -60,7 +58,7 @@ impl<'a> Differ<'a> {
         }
     }
 
-    pub(super) fn groups(&mut self, listed: &[Value], at: Timestamp) -> Result<(), ReconcileError> {
+    pub(crate) fn groups(&mut self, listed: &[Value], at: Timestamp) -> Result<Vec<Drift>, ReconcileError> {
         let ids: Vec<String> = listed.iter().filter_map(id_of).collect();
         let known = groups::load(self.conn, &ids)?;
         let mut found = Vec::new();
@@ -85,11 +83,11 @@ impl<'a> Differ<'a> {
                 _ => found.push(Event::of(self.one, "group_missing_here", &id).saying("dsync.group.created", data, at)),
             }
         }
-        Ok(reconciles::add_drift(self.conn, &found)?)
+        Ok(found)
     }
 
     /// Users that a group's page names and that are not in it here.
-    pub(super) fn edges(&mut self, group: &str, listed: &[Value], at: Timestamp) -> Result<(), ReconcileError> {
+    pub(crate) fn edges(&mut self, group: &str, listed: &[Value], at: Timestamp) -> Result<Vec<Drift>, ReconcileError> {
         let ids: Vec<String> = listed.iter().filter_map(id_of).collect();
         let edges = groups::edges_of_links(self.conn, &ids)?;
         let known: BTreeMap<&str, (bool, Timestamp)> = edges
@@ -101,19 +99,17 @@ impl<'a> Differ<'a> {
             Some((present, said)) => !present && *said <= at,
             None => true,
         });
-        let found: Vec<Drift> = missing.map(|user| self.edge("edge_missing_here", "dsync.group.user_added", group, user, at)).collect();
-        Ok(reconciles::add_drift(self.conn, &found)?)
+        Ok(missing.map(|user| self.edge("edge_missing_here", "dsync.group.user_added", group, user, at)).collect())
     }
 
     /// Users that are in a group here and that its whole listing did not name.
-    pub(super) fn edges_gone(&mut self, group: &str, at: Timestamp) -> Result<(), ReconcileError> {
+    pub(crate) fn edges_gone(&mut self, group: &str, at: Timestamp) -> Result<Vec<Drift>, ReconcileError> {
         let gone = reconciles::unseen_edges(self.conn, self.one, group)?;
         let gone = gone.iter().filter(|(_, said)| *said <= at);
-        let found: Vec<Drift> = gone.map(|(user, _)| self.edge("edge_missing_there", "dsync.group.user_removed", group, user, at)).collect();
-        Ok(reconciles::add_drift(self.conn, &found)?)
+        Ok(gone.map(|(user, _)| self.edge("edge_missing_there", "dsync.group.user_removed", group, user, at)).collect())
     }
 
-    fn edge(&self, kind: &'static str, event_type: &str, group: &str, user: &str, at: Timestamp) -> Drift {
+    pub(crate) fn edge(&self, kind: &'static str, event_type: &str, group: &str, user: &str, at: Timestamp) -> Drift {
         let within = |id: &str| json!({
             "id": id, "directory_id": self.one.directory_id, "organization_id": self.one.organization_id,
         });
@@ -123,7 +119,7 @@ impl<'a> Differ<'a> {
 }
 
 /// A listed user as an event would say them.
-pub(super) fn read_user(data: &Value) -> Option<DirectoryUser> {
+pub(crate) fn read_user(data: &Value) -> Option<DirectoryUser> {
     let body = json!({"id": "listed", "event": "dsync.user.updated", "data": data});
     match read_event(&body.to_string()).ok()?.data {
         Data::UserUpdated(user) => Some(user),

@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::people::reconciles::{Drift, Reconcile};
 
 /// Makes the difference of one thing.
-pub(super) struct Event<'a> {
+pub(crate) struct Event<'a> {
     one: &'a Reconcile,
     kind: &'static str,
     subject: &'a str,
@@ -16,7 +16,7 @@ pub(super) struct Event<'a> {
 }
 
 impl<'a> Event<'a> {
-    pub(super) fn of(one: &'a Reconcile, kind: &'static str, subject: &'a str) -> Self {
+    pub(crate) fn of(one: &'a Reconcile, kind: &'static str, subject: &'a str) -> Self {
         Self {
             one,
             kind,
@@ -26,13 +26,13 @@ impl<'a> Event<'a> {
     }
 
     /// Names what differs.
-    pub(super) fn fields(mut self, fields: Vec<String>) -> Self {
+    pub(crate) fn fields(mut self, fields: Vec<String>) -> Self {
         self.fields = fields;
         self
     }
 
     /// The directory is linked. Dated by its making, so that everything in it comes after.
-    pub(super) fn linked(self, directory: &Value, now: Timestamp) -> Drift {
+    pub(crate) fn linked(self, directory: &Value, now: Timestamp) -> Drift {
         let mut data = directory.clone();
         data["state"] = json!("active");
         let at = time_in(&data, "created_at").unwrap_or(now).min(now);
@@ -40,7 +40,7 @@ impl<'a> Event<'a> {
     }
 
     /// The event of this type with these data.
-    pub(super) fn saying(self, event_type: &str, data: Value, at: Timestamp) -> Drift {
+    pub(crate) fn saying(self, event_type: &str, data: Value, at: Timestamp) -> Drift {
         let event_id = self.event_id();
         let body = json!({
             "object": "event", "id": event_id, "event": event_type, "data": data,
@@ -67,6 +67,6 @@ impl<'a> Event<'a> {
 }
 
 /// A time inside data.
-pub(super) fn time_in(data: &Value, key: &str) -> Option<Timestamp> {
+pub(crate) fn time_in(data: &Value, key: &str) -> Option<Timestamp> {
     Timestamp::parse(data.get(key)?.as_str()?)
 }

@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::differ::{Differ, id_of};
 use super::event::Event;
 use super::{Progress, ReconcileError, Reconciler, counts_of};
-use crate::people::reconciles::{self, Reconcile};
 use crate::people::directories;
+use crate::people::reconciles::{self, Drift, Reconcile};
 use crate::workos::client::Page;
 
 impl Reconciler {
@@ -95,7 +95,11 @@ impl Reconciler {
             return Ok(true);
         }
         let row = one.clone();
-        self.write(move |conn| Differ::new(conn, &row)?.edges_gone(&group, at)).await?;
+        self.write(move |conn| {
+            let found = Differ::new(conn, &row)?.edges_gone(&group, at)?;
+            Ok(reconciles::add_drift(conn, &found)?)
+        })
+        .await?;
         Ok(true)
     }
 
@@ -105,7 +109,7 @@ impl Reconciler {
         one: &Reconcile,
         kind: &'static str,
         page: Page<Value>,
-        compare: impl FnOnce(&mut Differ<'_>, &[Value]) -> Result<(), ReconcileError> + Send + 'static,
+        compare: impl FnOnce(&mut Differ<'_>, &[Value]) -> Result<Vec<Drift>, ReconcileError> + Send + 'static,
     ) -> Result<i64, ReconcileError> {
         let row = one.clone();
         self.write(move |conn| {
@@ -117,7 +121,8 @@ impl Reconciler {
                     return Err(ReconcileError::Incomplete("the listing repeated a page".to_owned()));
                 }
             }
-            compare(&mut Differ::new(conn, &row)?, &page.data)?;
+            let found = compare(&mut Differ::new(conn, &row)?, &page.data)?;
+            reconciles::add_drift(conn, &found)?;
             Ok(i64::try_from(new).unwrap_or(i64::MAX))
         })
         .await

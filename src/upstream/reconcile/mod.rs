@@ -4,9 +4,9 @@
 //! A listing that failed, was cut, repeated itself or came back empty ends `incomplete`, and nothing
 //! follows from it (R43).
 
-mod apply;
-mod differ;
-mod event;
+pub(super) mod apply;
+pub(super) mod differ;
+pub(super) mod event;
 mod listing;
 
 use std::sync::Arc;
@@ -87,6 +87,26 @@ pub struct Reconciler {
     owner: String,
 }
 
+/// A comparison that is not kept: of one person, or of somebody's groups.
+pub(super) fn passing(organization: &str, directory: &str, now: Timestamp) -> Reconcile {
+    Reconcile {
+        id: new_id("resync"),
+        organization_id: organization.to_owned(),
+        directory_id: directory.to_owned(),
+        apply: true,
+        state: reconciles::RUNNING.to_owned(),
+        phase: String::new(),
+        progress: String::new(),
+        reason: None,
+        actor: String::new(),
+        started_at: now,
+        finished_at: None,
+        lease_owner: None,
+        lease_token: 0,
+        lease_until: None,
+    }
+}
+
 /// The phases, in order.
 const PHASES: [&str; 7] = ["begin", "users", "groups", "edges", "missing_users", "missing_groups", "apply"];
 
@@ -106,7 +126,7 @@ impl Reconciler {
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
             tokio::select! {
-                done = self.work_off() => {
+                done = self.round() => {
                     if let Err(error) = done {
                         tracing::warn!(%error, "a comparison could not be worked on; it is taken up again");
                     }
@@ -118,6 +138,11 @@ impl Reconciler {
                 _ = stop.changed() => {}
             }
         }
+    }
+
+    async fn round(&self) -> Result<(), ReconcileError> {
+        self.work_off().await?;
+        self.refetch_returned().await.map(drop)
     }
 
     /// Works on everything that waits now; answers how many comparisons that were.
@@ -200,6 +225,22 @@ impl Reconciler {
         work: impl FnOnce(&mut Conn) -> Result<T, ReconcileError> + Send + 'static,
     ) -> Result<T, ReconcileError> {
         write(&self.db, work).await
+    }
+
+    pub(super) fn db(&self) -> &Db {
+        &self.db
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(super) fn wake(&self) {
+        self.wake.notify_one();
     }
 
     /// When a page was true: WorkOS's clock, where it says, because its events are dated by it.
