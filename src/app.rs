@@ -26,7 +26,6 @@ use crate::telemetry;
 use crate::triggers::sender::Sender;
 use crate::triggers::{ChannelSettings, Channels, Policy};
 use crate::worker::{BatchSettings, Worker};
-use crate::workos::Secrets;
 use crate::workos::client::Client;
 
 mod every;
@@ -215,10 +214,7 @@ impl App {
     }
 
     fn http_state(&self, intake: Intake) -> anyhow::Result<HttpState> {
-        let secrets = match &self.config.webhook.secrets {
-            Some(secrets) => Secrets::parse(secrets.expose_secret())?,
-            None => Secrets::default(),
-        };
+        let secrets = self.webhook_secrets()?;
         Ok(HttpState {
             db: self.db.clone(),
             clock: self.clock.clone(),

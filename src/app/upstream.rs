@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+use secrecy::ExposeSecret;
+
 use super::App;
 use crate::config::{CatchUpMode, Config};
+use crate::desk::enable::kept_webhook_secret;
 use crate::intake::Intake;
 use crate::upstream::{CatchUp, CatchUpSettings, Pulling, Reconciler};
+use crate::workos::Secrets;
 use crate::workos::client::{Client, ClientSettings};
 
 /// WorkOS's API, where a key is configured.
@@ -22,6 +26,25 @@ pub fn workos_client(config: &Config) -> anyhow::Result<Option<Client>> {
 }
 
 impl App {
+    /// What verifies deliveries: the configured secrets, and that of an endpoint that Rollcall
+    /// registered itself.
+    pub(super) fn webhook_secrets(&self) -> anyhow::Result<Secrets> {
+        let configured = self.config.webhook.secrets.as_ref();
+        let configured = configured.map(ExposeSecret::expose_secret);
+        let kept = self.db.read(kept_webhook_secret)?;
+        let registered = kept
+            .filter(|kept| configured.is_none_or(|all| !all.contains(kept)))
+            .map(|kept| format!("registered:{kept}"));
+        let all: Vec<&str> = configured
+            .into_iter()
+            .chain(registered.as_deref())
+            .collect();
+        if all.is_empty() {
+            return Ok(Secrets::default());
+        }
+        Ok(Secrets::parse(&all.join(","))?)
+    }
+
     /// Reading events back, where a key is set and it is not turned off.
     pub(super) fn catch_up(&self, intake: Intake) -> Option<CatchUp> {
         if self.config.workos.catch_up == CatchUpMode::Off {
@@ -43,7 +66,12 @@ impl App {
     pub fn reconciler(&self) -> Option<Reconciler> {
         let client = self.workos.clone()?;
         let wake = Arc::clone(&self.wake);
-        Some(Reconciler::new(self.db.clone(), self.clock.clone(), client, wake))
+        Some(Reconciler::new(
+            self.db.clone(),
+            self.clock.clone(),
+            client,
+            wake,
+        ))
     }
 
     pub(super) fn pulling(&self) -> Pulling {

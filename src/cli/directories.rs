@@ -8,8 +8,8 @@ use super::database::{self, DryRun};
 use super::holds::show as show_hold;
 use super::output::Cell;
 use super::shown;
-use super::reconcile;
 use super::{Context, Exit, Failure};
+use super::{enable, reconcile};
 
 /// Look at directories; decide about the people of a deleted one
 #[derive(Debug, clap::Args)]
@@ -24,6 +24,7 @@ enum Command {
     Show(Show),
     Decide(Decide),
     Reconcile(reconcile::Args),
+    Enable(enable::EnableArgs),
 }
 
 /// List directories, newest first
@@ -96,6 +97,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
             shown::one(context, &one, facts);
         }
         Command::Decide(args) => decide(&args, context)?,
+        Command::Enable(args) => return enable::enable(args, context).await,
         Command::Reconcile(args) => return reconcile::run(args, context).await,
     }
     Ok(Exit::Done)

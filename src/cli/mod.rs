@@ -12,6 +12,7 @@ mod deliveries;
 mod demo;
 mod directories;
 mod doctor;
+mod enable;
 mod events;
 mod exit;
 mod healthcheck;
@@ -72,6 +73,7 @@ enum Command {
     Directories(directories::Args),
     CatchUp(upstream::CatchUpArgs),
     Gaps(upstream::GapsArgs),
+    Webhooks(enable::WebhooksArgs),
     Tokens(tokens::Args),
     Doctor(doctor::Args),
     Migrate(migrate::Args),
@@ -89,7 +91,7 @@ impl Command {
             Self::Work(args) => work::run(args, context).await,
             Self::Demo(args) => demo::run(args, context).await,
             Self::Send(args) => send::run(args, context).await,
-            Self::Profiles(args) => profiles::run(args, context),
+            Self::Profiles(args) => profiles::run(args, context).await,
             Self::Events(args) => events::run(args, context),
             Self::Communities(args) => communities::run(args, context),
             Self::Triggers(args) => triggers::run(args, context),
@@ -99,6 +101,7 @@ impl Command {
             Self::Directories(args) => directories::run(args, context).await,
             Self::CatchUp(args) => upstream::catch_up(args, context).await,
             Self::Gaps(args) => upstream::gaps(args, context),
+            Self::Webhooks(args) => enable::webhooks(args, context).await,
             Self::Tokens(args) => tokens::run(args, context),
             Self::Doctor(args) => doctor::run(&args, context),
             Self::Migrate(args) => migrate::run(&args, context),

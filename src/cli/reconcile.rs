@@ -46,7 +46,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let config = context.config()?;
     let client = client(&config)?;
     if args.apply {
-        context.output.confirm(&format!("Compare directory {} with WorkOS and apply what differs?", args.id))?;
+        context.output.confirm(&format!(
+            "Compare directory {} with WorkOS and apply what differs?",
+            args.id
+        ))?;
     }
     let db = database::open_or_make(&config)?;
     let id = begun(&db, &client, &args).await?;
@@ -54,7 +57,11 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     compare(context, &reconciler, &id).await?;
     let detail = db.read(|conn| reconciles::show(conn, &Actor::cli(), &id))?;
     show(context, &detail);
-    Ok(if detail.reconcile.state == "done" { Exit::Done } else { Exit::SomeFailed })
+    Ok(if detail.reconcile.state == "done" {
+        Exit::Done
+    } else {
+        Exit::SomeFailed
+    })
 }
 
 /// The comparison that was left behind, or a new one.
@@ -66,7 +73,9 @@ async fn begun(db: &Db, client: &Client, args: &Args) -> Result<String, Failure>
     let organization = listed.get("organization_id").and_then(Value::as_str);
     let now = Clock::System.now();
     let one = db.write(Urgency::Normal, |conn| {
-        Ok::<_, DeskError>(reconciles::begin(conn, &Actor::cli(), &args.id, organization, args.apply, now)?.id)
+        Ok::<_, DeskError>(
+            reconciles::begin(conn, &Actor::cli(), &args.id, organization, args.apply, now)?.id,
+        )
     })?;
     Ok(one)
 }
@@ -75,7 +84,10 @@ async fn compare(context: &Context, reconciler: &Reconciler, id: &str) -> Result
     let bar = context.output.progress(0, "users listed");
     let drawn = AtomicI64::new(0);
     let watch = |_: &str, progress: &Progress| {
-        if let Some(expected) = progress.expected_users.and_then(|count| u64::try_from(count).ok()) {
+        if let Some(expected) = progress
+            .expected_users
+            .and_then(|count| u64::try_from(count).ok())
+        {
             bar.of(expected);
         }
         let before = drawn.swap(progress.users, Ordering::Relaxed);
@@ -85,8 +97,12 @@ async fn compare(context: &Context, reconciler: &Reconciler, id: &str) -> Result
     bar.finish();
     match ours {
         Ok(true) => Ok(()),
-        Ok(false) => Err(Failure::new(Exit::Refused, format!("another process is working on comparison {id}"))),
-        Err(why) => Err(Failure::new(Exit::Unavailable, why.to_string()).hint("run the same command again: it goes on where this one ended")),
+        Ok(false) => Err(Failure::new(
+            Exit::Refused,
+            format!("another process is working on comparison {id}"),
+        )),
+        Err(why) => Err(Failure::new(Exit::Unavailable, why.to_string())
+            .hint("run the same command again: it goes on where this one ended")),
     }
 }
 
@@ -99,7 +115,11 @@ fn show(context: &Context, detail: &ReconcileDetail) {
     let count = |key: &str| one.progress.get(key).and_then(Value::as_i64).unwrap_or(0);
     out.note(format!(
         "{}: {} users, {} groups and {} edges listed with {} calls",
-        one.state, count("users"), count("groups"), count("edges"), count("calls")
+        one.state,
+        count("users"),
+        count("groups"),
+        count("edges"),
+        count("calls")
     ));
     if let Some(reason) = &one.reason {
         out.note(format!("Nothing follows from it: {reason}"));
@@ -108,15 +128,29 @@ fn show(context: &Context, detail: &ReconcileDetail) {
         return out.note("Nothing differs.");
     }
     let rows = one.drift.iter().flat_map(|(kind, states)| {
-        states.iter().map(|(state, count)| vec![kind.as_str().into(), shown::state(state), Cell::Number(*count)])
+        states.iter().map(|(state, count)| {
+            vec![
+                kind.as_str().into(),
+                shown::state(state),
+                Cell::Number(*count),
+            ]
+        })
     });
     out.table(&["what", "is", "count"], rows.collect());
     let rows = detail.items.iter().map(|item| {
         let fields = (!item.fields.is_empty()).then(|| item.fields.join(", "));
-        vec![item.kind.as_str().into(), item.subject.as_str().into(), fields.into(), shown::state(&item.state)]
+        vec![
+            item.kind.as_str().into(),
+            item.subject.as_str().into(),
+            fields.into(),
+            shown::state(&item.state),
+        ]
     });
     out.table(&["what", "whom", "fields", "is"], rows.collect());
     if !one.apply {
-        out.note(format!("Apply it: rollcall directories reconcile {} --apply", one.directory_id));
+        out.note(format!(
+            "Apply it: rollcall directories reconcile {} --apply",
+            one.directory_id
+        ));
     }
 }

@@ -62,9 +62,13 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let exit = match &error {
             ClientError::NotFound { .. } => Exit::NotFound,
-            ClientError::Unauthorized { .. } | ClientError::NoClient | ClientError::NotConfigured(_) => Exit::Configuration,
+            ClientError::Unauthorized { .. }
+            | ClientError::NoClient
+            | ClientError::NotConfigured(_) => Exit::Configuration,
             ClientError::Refused { .. } => Exit::Refused,
-            ClientError::RateLimited { .. } | ClientError::Unreachable { .. } | ClientError::Unreadable { .. } => Exit::Unavailable,
+            ClientError::RateLimited { .. }
+            | ClientError::Unreachable { .. }
+            | ClientError::Unreadable { .. } => Exit::Unavailable,
         };
         Self::new(exit, error.to_string())
     }
@@ -75,8 +79,9 @@ pub async fn catch_up(_: CatchUpArgs, context: &Context) -> Result<Exit, Failure
     let config = context.config()?;
     let client = client(&config)?;
     let db = database::open_or_make(&config)?;
-    let (intake, committer) = Intake::start(db.clone(), Arc::new(Notify::new()), config.intake.queue)
-        .map_err(|why| Failure::new(Exit::Unavailable, why.to_string()))?;
+    let (intake, committer) =
+        Intake::start(db.clone(), Arc::new(Notify::new()), config.intake.queue)
+            .map_err(|why| Failure::new(Exit::Unavailable, why.to_string()))?;
     let settings = CatchUpSettings {
         overlap: config.workos.catch_up_overlap,
     };
@@ -96,8 +101,10 @@ pub async fn catch_up(_: CatchUpArgs, context: &Context) -> Result<Exit, Failure
             }
             Ok(Exit::Done)
         }
-        Ok(None) => Err(Failure::new(Exit::Refused, "another process is catching up just now")
-            .hint("`rollcall gaps` shows what it found")),
+        Ok(None) => Err(
+            Failure::new(Exit::Refused, "another process is catching up just now")
+                .hint("`rollcall gaps` shows what it found"),
+        ),
         Err(PullError::Client(error)) => Err(error.into()),
         Err(PullError::Database(error)) => Err(error.into()),
         Err(error) => Err(Failure::new(Exit::Unavailable, error.to_string())),
@@ -123,8 +130,13 @@ pub fn gaps(args: GapsArgs, context: &Context) -> Result<Exit, Failure> {
 fn show(context: &Context, report: &GapReport) {
     let out = &context.output;
     for one in &report.catch_up {
-        let reached = one.reached.map_or("nothing yet".to_owned(), |at| out.time(at));
-        out.note(format!("environment {}: read up to {reached}", one.environment));
+        let reached = one
+            .reached
+            .map_or("nothing yet".to_owned(), |at| out.time(at));
+        out.note(format!(
+            "environment {}: read up to {reached}",
+            one.environment
+        ));
         if let Some(error) = &one.last_error {
             out.note(format!("  the last reading ended early: {error}"));
         }
@@ -132,7 +144,10 @@ fn show(context: &Context, report: &GapReport) {
     if report.catch_up.is_empty() {
         out.note("Events were never read back: set WORKOS_API_KEY, or run `rollcall catch-up`.");
     }
-    out.note(format!("{} events came by no webhook, {} came late", report.lost, report.late));
+    out.note(format!(
+        "{} events came by no webhook, {} came late",
+        report.lost, report.late
+    ));
     for stretch in &report.stretches {
         out.note(format!(
             "{} to {}: {} events; {}",
@@ -154,5 +169,8 @@ fn show(context: &Context, report: &GapReport) {
             one.webhook_at.map_or(Cell::Nothing, Cell::from),
         ]
     });
-    out.table(&["id", "type", "happened", "found", "webhook came"], rows.collect());
+    out.table(
+        &["id", "type", "happened", "found", "webhook came"],
+        rows.collect(),
+    );
 }

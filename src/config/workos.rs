@@ -61,7 +61,10 @@ const INTERVAL: Setting = Setting::new(
     "catch-up-interval",
     "workos.catch_up_interval",
 )
-.help("SECONDS", "Seconds between two readings of the Events API (5-86400).")
+.help(
+    "SECONDS",
+    "Seconds between two readings of the Events API (5-86400).",
+)
 .default("300");
 
 const OVERLAP: Setting = Setting::new(

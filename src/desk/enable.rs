@@ -54,10 +54,23 @@ pub fn may_open(actor: &Actor, organization: &str) -> Result<(), DeskError> {
 }
 
 /// Notes that a link was opened; answers when it ends.
-pub fn opened(conn: &mut Conn, actor: &Actor, organization: &str, now: Timestamp) -> Result<Timestamp, DeskError> {
+pub fn opened(
+    conn: &mut Conn,
+    actor: &Actor,
+    organization: &str,
+    now: Timestamp,
+) -> Result<Timestamp, DeskError> {
     may_open(actor, organization)?;
     setup_links::opened(conn, organization, &actor.name, now)?;
-    audit(conn, actor, "organization.setup_link_opened", organization, Some(organization), None, now)?;
+    audit(
+        conn,
+        actor,
+        "organization.setup_link_opened",
+        organization,
+        Some(organization),
+        None,
+        now,
+    )?;
     Ok(now.plus(LIFE))
 }
 
@@ -75,17 +88,29 @@ pub fn state(
     if known.is_none() && link.is_none() {
         return Err(DeskError::not_found("organization", organization));
     }
-    let query = DirectoryQuery { organization_id: Some(organization.to_owned()), limit: None };
+    let query = DirectoryQuery {
+        organization_id: Some(organization.to_owned()),
+        limit: None,
+    };
     let here = directories::list(conn, actor, &query)?.data;
-    let here = here.into_iter().filter(|one| one.linked && !is_of_logins(&one.id));
+    let here = here
+        .into_iter()
+        .filter(|one| one.linked && !is_of_logins(&one.id));
     let arriving: Vec<Arriving> = here.map(|one| arriving(one, there)).collect();
     let armed = known.is_some_and(|one| one.armed_at.is_some());
     Ok(view(organization, link, arriving, armed))
 }
 
 fn arriving(one: DirectoryView, there: Option<&[Value]>) -> Arriving {
-    let listed = there.and_then(|all| all.iter().find(|listed| listed.get("id").and_then(Value::as_str) == Some(&one.id)));
-    let count = |path: &str| listed.and_then(|listed| listed.pointer(path)).and_then(Value::as_i64);
+    let listed = there.and_then(|all| {
+        all.iter()
+            .find(|listed| listed.get("id").and_then(Value::as_str) == Some(&one.id))
+    });
+    let count = |path: &str| {
+        listed
+            .and_then(|listed| listed.pointer(path))
+            .and_then(Value::as_i64)
+    };
     let users = count("/metadata/users/active").zip(count("/metadata/users/inactive"));
     Arriving {
         users_here: one.users.values().sum(),
@@ -97,16 +122,35 @@ fn arriving(one: DirectoryView, there: Option<&[Value]>) -> Arriving {
     }
 }
 
-fn view(organization: &str, link: Option<SetupLink>, arriving: Vec<Arriving>, armed: bool) -> EnableView {
+fn view(
+    organization: &str,
+    link: Option<SetupLink>,
+    arriving: Vec<Arriving>,
+    armed: bool,
+) -> EnableView {
     let here: i64 = arriving.iter().map(|one| one.users_here).sum();
-    let waiting = arriving.iter().any(|one| one.users_there.is_some_and(|there| one.users_here < there));
+    let waiting = arriving
+        .iter()
+        .any(|one| one.users_there.is_some_and(|there| one.users_here < there));
     let (step, sentence) = match (arriving.is_empty(), here, &link) {
-        (true, _, None) => ("not_started", "open a set-up link and give it to the organization's administrator"),
-        (true, _, Some(_)) => ("link_opened", "the administrator links the directory at WorkOS; a link that has ended is opened again"),
+        (true, _, None) => (
+            "not_started",
+            "open a set-up link and give it to the organization's administrator",
+        ),
+        (true, _, Some(_)) => (
+            "link_opened",
+            "the administrator links the directory at WorkOS; a link that has ended is opened again",
+        ),
         (false, 0, _) => ("linked", "the directory is linked; its people follow"),
         (false, _, _) if armed => ("armed", "people are here and triggers may fire"),
-        (false, _, _) if waiting => ("arriving", "people are arriving; WorkOS counts more than are here"),
-        (false, _, _) => ("ready", "people are here; look at them, then arm the organization"),
+        (false, _, _) if waiting => (
+            "arriving",
+            "people are arriving; WorkOS counts more than are here",
+        ),
+        (false, _, _) => (
+            "ready",
+            "people are here; look at them, then arm the organization",
+        ),
     };
     EnableView {
         organization_id: organization.to_owned(),
@@ -120,10 +164,24 @@ fn view(organization: &str, link: Option<SetupLink>, arriving: Vec<Arriving>, ar
 }
 
 /// Keeps the signing secret of an endpoint that Rollcall registered itself.
-pub fn keep_webhook_secret(conn: &mut Conn, actor: &Actor, endpoint: &str, secret: &str, now: Timestamp) -> Result<(), DeskError> {
+pub fn keep_webhook_secret(
+    conn: &mut Conn,
+    actor: &Actor,
+    endpoint: &str,
+    secret: &str,
+    now: Timestamp,
+) -> Result<(), DeskError> {
     actor.require(Role::Admin)?;
     secrets::replace(conn, secrets::WORKOS_ENDPOINT, secret, now)?;
-    audit(conn, actor, "webhook_endpoint.registered", endpoint, None, None, now)?;
+    audit(
+        conn,
+        actor,
+        "webhook_endpoint.registered",
+        endpoint,
+        None,
+        None,
+        now,
+    )?;
     Ok(())
 }
 

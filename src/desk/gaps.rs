@@ -98,7 +98,10 @@ pub fn report(conn: &mut Conn, actor: &Actor, query: &GapQuery) -> Result<GapRep
         Some(_) => counts_of(&rows),
     };
     let catch_up = match actor.organization_id {
-        None => catch_ups::all(conn)?.into_iter().map(CatchUpView::from).collect(),
+        None => catch_ups::all(conn)?
+            .into_iter()
+            .map(CatchUpView::from)
+            .collect(),
         Some(_) => Vec::new(),
     };
     Ok(GapReport {
@@ -120,18 +123,29 @@ fn stretches(conn: &mut Conn, rows: &[Gap]) -> Result<Vec<Stretch>, DeskError> {
     let mut groups: Vec<Vec<&Gap>> = Vec::new();
     for row in rows.iter().filter(|row| row.webhook_at.is_none()) {
         match groups.last_mut() {
-            Some(group) if group.last().is_some_and(|last| last.occurred_at.since(row.occurred_at) <= APART) => {
+            Some(group)
+                if group
+                    .last()
+                    .is_some_and(|last| last.occurred_at.since(row.occurred_at) <= APART) =>
+            {
                 group.push(row);
             }
             _ => groups.push(vec![row]),
         }
     }
     let first = gaps::first_webhook(conn)?;
-    groups.iter().map(|group| stretch(conn, group, first)).collect()
+    groups
+        .iter()
+        .map(|group| stretch(conn, group, first))
+        .collect()
 }
 
 /// The rows are newest first.
-fn stretch(conn: &mut Conn, group: &[&Gap], first: Option<Timestamp>) -> Result<Stretch, DeskError> {
+fn stretch(
+    conn: &mut Conn,
+    group: &[&Gap],
+    first: Option<Timestamp>,
+) -> Result<Stretch, DeskError> {
     let time_of = |gap: Option<&&Gap>| gap.map_or(Timestamp(0), |gap| gap.occurred_at);
     let (from, until) = (time_of(group.last()), time_of(group.first()));
     let mut types: BTreeMap<String, usize> = BTreeMap::new();
@@ -150,13 +164,23 @@ fn stretch(conn: &mut Conn, group: &[&Gap], first: Option<Timestamp>) -> Result<
         from,
         until,
         events: group.len(),
-        likely_cause: likely_cause(first.is_none_or(|first| until < first), around, &unheard, types.len()),
+        likely_cause: likely_cause(
+            first.is_none_or(|first| until < first),
+            around,
+            &unheard,
+            types.len(),
+        ),
         types,
     })
 }
 
 /// Why they were lost, as far as it can be told from what else came.
-fn likely_cause(before_the_first: bool, around: i64, unheard: &BTreeSet<&str>, types: usize) -> String {
+fn likely_cause(
+    before_the_first: bool,
+    around: i64,
+    unheard: &BTreeSet<&str>,
+    types: usize,
+) -> String {
     if before_the_first {
         return "before the first webhook that is still known: Rollcall was not set up yet, or is not called at all".to_owned();
     }

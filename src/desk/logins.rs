@@ -86,9 +86,14 @@ fn checked(profile: &SsoProfile) -> Result<String, DeskError> {
     let invalid = |what: &str| Err(DeskError::Invalid(what.to_owned()));
     let organization = profile.organization_id.as_deref().unwrap_or_default();
     if organization.is_empty() || organization.len() > LONGEST {
-        return invalid("the SSO profile names no organization_id; link its connection to an organization in WorkOS");
+        return invalid(
+            "the SSO profile names no organization_id; link its connection to an organization in WorkOS",
+        );
     }
-    let present = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.trim().is_empty() && text.len() <= LONGEST);
+    let present = |text: &Option<String>| {
+        text.as_deref()
+            .is_some_and(|text| !text.trim().is_empty() && text.len() <= LONGEST)
+    };
     if !present(&profile.idp_id) && !present(&profile.email) {
         return invalid("the SSO profile has neither an idp_id nor an email to know the person by");
     }
@@ -99,7 +104,8 @@ fn checked(profile: &SsoProfile) -> Result<String, DeskError> {
 fn is_synced(conn: &mut Conn, organization: &str) -> Result<bool, DeskError> {
     let all = directories::of_organizations(conn, &[organization.to_owned()])?;
     for (id, directory) in all.iter().filter(|(id, _)| !is_of_logins(id)) {
-        let mut undecided = || holds::open_of(conn, organization, holds::DIRECTORY_DELETED, Some(id));
+        let mut undecided =
+            || holds::open_of(conn, organization, holds::DIRECTORY_DELETED, Some(id));
         if directory.life.live() || undecided()?.is_some() {
             return Ok(true);
         }
@@ -109,8 +115,15 @@ fn is_synced(conn: &mut Conn, organization: &str) -> Result<bool, DeskError> {
 
 /// Whom a profile is of: by the provider's id, else by the address. Somebody who works there counts
 /// before somebody who left.
-fn who(conn: &mut Conn, organization: &str, profile: &SsoProfile) -> Result<Option<ProfileRow>, DeskError> {
-    let best = |rows: Vec<ProfileRow>| rows.into_iter().max_by_key(|row| (has_access(&row.status), row.updated_at));
+fn who(
+    conn: &mut Conn,
+    organization: &str,
+    profile: &SsoProfile,
+) -> Result<Option<ProfileRow>, DeskError> {
+    let best = |rows: Vec<ProfileRow>| {
+        rows.into_iter()
+            .max_by_key(|row| (has_access(&row.status), row.updated_at))
+    };
     if let Some(idp_id) = profile.idp_id.as_deref() {
         let found = best(profiles::by_idp_id(conn, organization, idp_id)?);
         if found.is_some() {
@@ -130,20 +143,31 @@ fn who(conn: &mut Conn, organization: &str, profile: &SsoProfile) -> Result<Opti
 /// Those who left and are known by log-ins alone, under another provider's id, are other people who
 /// had the address before (R24). A directory's ids may be written differently from a log-in's: who is
 /// known by one stays refused.
-fn without_strangers(conn: &mut Conn, rows: Vec<ProfileRow>, profile: &SsoProfile) -> Result<Vec<ProfileRow>, DeskError> {
+fn without_strangers(
+    conn: &mut Conn,
+    rows: Vec<ProfileRow>,
+    profile: &SsoProfile,
+) -> Result<Vec<ProfileRow>, DeskError> {
     let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
     let links = profiles::links_of(conn, &ids)?;
     let is_other = |row: &ProfileRow| {
         profile.idp_id.is_some()
             && links.get(&row.id).is_some_and(|links| {
-                links.iter().all(|link| is_of_logins(&link.directory_id) && link.idp_id.is_some())
+                links
+                    .iter()
+                    .all(|link| is_of_logins(&link.directory_id) && link.idp_id.is_some())
             })
     };
     Ok(rows.into_iter().filter(|row| !is_other(row)).collect())
 }
 
 /// Puts the log-in through the outbox and the fold; answers whether anything changed.
-fn say(conn: &mut Conn, organization: &str, profile: &SsoProfile, now: Timestamp) -> Result<bool, DeskError> {
+fn say(
+    conn: &mut Conn,
+    organization: &str,
+    profile: &SsoProfile,
+    now: Timestamp,
+) -> Result<bool, DeskError> {
     let event = event_of(organization, profile, now)?;
     if says_nothing_new(conn, &event)? {
         return Ok(false);
@@ -159,8 +183,16 @@ fn say(conn: &mut Conn, organization: &str, profile: &SsoProfile, now: Timestamp
     Ok(outbox::find(conn, &id)?.is_some_and(|row| row.outcome.as_deref() == Some("applied")))
 }
 
-fn event_of(organization: &str, profile: &SsoProfile, now: Timestamp) -> Result<NewEvent, DeskError> {
-    let person = profile.idp_id.as_deref().or(profile.email.as_deref()).unwrap_or_default();
+fn event_of(
+    organization: &str,
+    profile: &SsoProfile,
+    now: Timestamp,
+) -> Result<NewEvent, DeskError> {
+    let person = profile
+        .idp_id
+        .as_deref()
+        .or(profile.email.as_deref())
+        .unwrap_or_default();
     let digest = Sha256::digest(format!("{organization}\0{}", person.trim().to_lowercase()));
     let mut data = json!({
         "object": "profile",
@@ -194,7 +226,8 @@ fn event_of(organization: &str, profile: &SsoProfile, now: Timestamp) -> Result<
         "created_at": now.to_string(), "context": {"source": "login"},
     })
     .to_string();
-    let envelope = read_envelope(body.as_bytes()).map_err(|error| DeskError::Invalid(error.to_string()))?;
+    let envelope =
+        read_envelope(body.as_bytes()).map_err(|error| DeskError::Invalid(error.to_string()))?;
     Ok(NewEvent {
         event_id: envelope.id,
         event_type: envelope.event,
@@ -217,7 +250,9 @@ fn says_nothing_new(conn: &mut Conn, event: &NewEvent) -> Result<bool, DeskError
         return Ok(false);
     };
     let said = statements::of_links(conn, std::slice::from_ref(subject))?;
-    let last = said.into_iter().max_by(|one, other| one.key.cmp(&other.key));
+    let last = said
+        .into_iter()
+        .max_by(|one, other| one.key.cmp(&other.key));
     let counts = profiles::state_of_link(conn, subject)?.as_deref() == Some("active");
     Ok(counts && last.is_some_and(|last| last.said.user == user))
 }
@@ -241,7 +276,11 @@ fn answer(
         updated,
     };
     let Some(person) = person else {
-        let reason = if synced { "not_in_directory" } else { "unknown" };
+        let reason = if synced {
+            "not_in_directory"
+        } else {
+            "unknown"
+        };
         return Ok(view(false, reason.to_owned(), None));
     };
     let query = AccessQuery {
@@ -255,10 +294,14 @@ fn answer(
 fn message_of(reason: &str) -> &'static str {
     match reason {
         "active" | "on_leave" => "You are signed in.",
-        "removed" | "erased" => "Your access has ended. If you work here again, ask your administrator to restore it.",
+        "removed" | "erased" => {
+            "Your access has ended. If you work here again, ask your administrator to restore it."
+        }
         "suspended" => "Your access is suspended until an administrator decides. Ask them.",
         "pending" => "Your account is not active yet. Ask your administrator when it begins.",
-        "not_in_directory" => "Your company's directory has not given you access. Ask your administrator to add you.",
+        "not_in_directory" => {
+            "Your company's directory has not given you access. Ask your administrator to add you."
+        }
         _ => "You could not be signed in. Ask your administrator.",
     }
 }

@@ -112,25 +112,58 @@ pub fn begin(
         lease_until: None,
     };
     reconciles::add(conn, &one)?;
-    let act = if apply { "directory.reconcile_and_apply" } else { "directory.reconciled" };
-    audit(conn, actor, act, directory, Some(&organization), Some(&one.id), now)?;
+    let act = if apply {
+        "directory.reconcile_and_apply"
+    } else {
+        "directory.reconciled"
+    };
+    audit(
+        conn,
+        actor,
+        act,
+        directory,
+        Some(&organization),
+        Some(&one.id),
+        now,
+    )?;
     view(conn, one)
 }
 
 /// The comparison of a directory that is not over, if there is one.
-pub fn running(conn: &mut Conn, actor: &Actor, directory: &str) -> Result<Option<String>, DeskError> {
+pub fn running(
+    conn: &mut Conn,
+    actor: &Actor,
+    directory: &str,
+) -> Result<Option<String>, DeskError> {
     actor.require(Role::Viewer)?;
     let one = reconciles::running_of(conn, directory)?;
-    Ok(one.filter(|one| actor.may_see(Some(&one.organization_id))).map(|one| one.id))
+    Ok(one
+        .filter(|one| actor.may_see(Some(&one.organization_id)))
+        .map(|one| one.id))
 }
 
 /// Comparisons, newest first; at most 200.
-pub fn list(conn: &mut Conn, actor: &Actor, query: &ReconcileQuery) -> Result<Page<ReconcileView>, DeskError> {
+pub fn list(
+    conn: &mut Conn,
+    actor: &Actor,
+    query: &ReconcileQuery,
+) -> Result<Page<ReconcileView>, DeskError> {
     actor.require(Role::Viewer)?;
     let organization = actor.scope(query.organization_id.as_deref())?;
-    let rows = reconciles::list(conn, organization.as_deref(), query.directory_id.as_deref(), limit_of(query.limit)?)?;
-    let data = rows.into_iter().map(|row| view(conn, row)).collect::<Result<_, _>>()?;
-    Ok(Page { data, next_cursor: None })
+    let rows = reconciles::list(
+        conn,
+        organization.as_deref(),
+        query.directory_id.as_deref(),
+        limit_of(query.limit)?,
+    )?;
+    let data = rows
+        .into_iter()
+        .map(|row| view(conn, row))
+        .collect::<Result<_, _>>()?;
+    Ok(Page {
+        data,
+        next_cursor: None,
+    })
 }
 
 /// One comparison with what it found.
@@ -145,7 +178,12 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<ReconcileDetail,
 }
 
 /// Lets what a whole comparison found be applied, by whoever works on comparisons.
-pub fn apply(conn: &mut Conn, actor: &Actor, id: &str, now: Timestamp) -> Result<ReconcileView, DeskError> {
+pub fn apply(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    now: Timestamp,
+) -> Result<ReconcileView, DeskError> {
     actor.require(Role::Operator)?;
     let row = seen(conn, actor, id)?;
     if !reconciles::begin_apply(conn, id)? {
@@ -154,7 +192,15 @@ pub fn apply(conn: &mut Conn, actor: &Actor, id: &str, now: Timestamp) -> Result
             row.state
         )));
     }
-    audit(conn, actor, "reconcile.applied", id, Some(&row.organization_id), None, now)?;
+    audit(
+        conn,
+        actor,
+        "reconcile.applied",
+        id,
+        Some(&row.organization_id),
+        None,
+        now,
+    )?;
     let row = seen(conn, actor, id)?;
     view(conn, row)
 }

@@ -77,7 +77,13 @@ pub(super) async fn metrics(state: web::Data<HttpState>) -> HttpResponse {
     let db = state.db.clone();
     let now = state.clock.now();
     let figures = tokio::task::spawn_blocking(move || {
-        db.read(|conn| Ok::<_, DbError>((queue_stats(conn)?, delivery_stats(conn, now)?, gaps::counts(conn)?)))
+        db.read(|conn| {
+            Ok::<_, DbError>((
+                queue_stats(conn)?,
+                delivery_stats(conn, now)?,
+                gaps::counts(conn)?,
+            ))
+        })
     })
     .await;
     if let Ok(Ok((queue, deliveries, (lost, late)))) = figures {

@@ -120,9 +120,11 @@ impl From<ClientError> for Problem {
         let detail = error.to_string();
         match error {
             ClientError::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, "not-found", detail),
-            ClientError::Refused { .. } => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "refused-by-workos", detail)
-            }
+            ClientError::Refused { .. } => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "refused-by-workos",
+                detail,
+            ),
             ClientError::Unauthorized { .. }
             | ClientError::NoClient
             | ClientError::NotConfigured(_) => {

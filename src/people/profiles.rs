@@ -261,7 +261,11 @@ pub fn by_email(conn: &mut Conn, organization: &str, email: &str) -> QueryResult
 }
 
 /// Everybody of an organization who has a link under a provider's id, in whatever directory.
-pub fn by_idp_id(conn: &mut Conn, organization: &str, idp_id: &str) -> QueryResult<Vec<ProfileRow>> {
+pub fn by_idp_id(
+    conn: &mut Conn,
+    organization: &str,
+    idp_id: &str,
+) -> QueryResult<Vec<ProfileRow>> {
     on_backend!(conn, c => profiles::table
         .filter(profiles::organization_id.eq(organization))
         .filter(profiles::id.eq_any(links::table

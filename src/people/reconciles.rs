@@ -203,7 +203,12 @@ pub fn see(conn: &mut Conn, id: &str, kind: &str, all: &[String]) -> QueryResult
 }
 
 /// The first of what was named, in order, after a given one.
-pub fn seen_after(conn: &mut Conn, id: &str, kind: &str, after: &str) -> QueryResult<Option<String>> {
+pub fn seen_after(
+    conn: &mut Conn,
+    id: &str,
+    kind: &str,
+    after: &str,
+) -> QueryResult<Option<String>> {
     on_backend!(conn, c => reconcile_seen::table
         .filter(reconcile_seen::reconcile_id.eq(id))
         .filter(reconcile_seen::kind.eq(kind))
@@ -343,7 +348,10 @@ pub fn drift(
 }
 
 /// How much of each kind is in each state.
-pub fn drift_counts(conn: &mut Conn, id: &str) -> QueryResult<BTreeMap<String, BTreeMap<String, i64>>> {
+pub fn drift_counts(
+    conn: &mut Conn,
+    id: &str,
+) -> QueryResult<BTreeMap<String, BTreeMap<String, i64>>> {
     let rows: Vec<(String, String, i64)> = on_backend!(conn, c => drift_items::table
         .filter(drift_items::reconcile_id.eq(id))
         .group_by((drift_items::kind, drift_items::state))

@@ -33,7 +33,9 @@ pub fn differences(link: &Link, listed: &DirectoryUser, mapping: &Mapping) -> Ve
         }
     }
     let differs = match listed.state {
-        Some(UserState::Active) => link.state != LinkState::Active && link.state != LinkState::Moved,
+        Some(UserState::Active) => {
+            link.state != LinkState::Active && link.state != LinkState::Moved
+        }
         Some(UserState::Inactive(_)) => link.state == LinkState::Active,
         None => false,
     };

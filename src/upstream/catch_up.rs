@@ -71,7 +71,9 @@ pub enum PullError {
     #[error("events could not be stored while catching up: {0}")]
     Shed(Shed),
     /// A page went back in time, or came twice.
-    #[error("the Events API gave events in an order that cannot be trusted ({0}); nothing was skipped, the next reading begins again")]
+    #[error(
+        "the Events API gave events in an order that cannot be trusted ({0}); nothing was skipped, the next reading begins again"
+    )]
     Order(&'static str),
     /// Another process pulls now.
     #[error("another process took over catching up")]
@@ -94,7 +96,13 @@ type Newest = Option<(String, Timestamp)>;
 
 impl CatchUp {
     /// Catches up through this intake.
-    pub fn new(db: Db, clock: Clock, client: Client, intake: Intake, settings: CatchUpSettings) -> Self {
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        client: Client,
+        intake: Intake,
+        settings: CatchUpSettings,
+    ) -> Self {
         Self {
             db,
             clock,
@@ -122,7 +130,11 @@ impl CatchUp {
 
     /// Reads everything there is. `None`: another process does just that.
     pub async fn pull(&self) -> Result<Option<Pulled>, PullError> {
-        let (environment, owner, now) = (self.client.environment().to_owned(), self.owner.clone(), self.clock.now());
+        let (environment, owner, now) = (
+            self.client.environment().to_owned(),
+            self.owner.clone(),
+            self.clock.now(),
+        );
         let claimed = write(&self.db, move |conn| {
             Ok::<_, DbError>(catch_ups::claim(conn, &environment, &owner, now, LEASE)?)
         });
@@ -130,7 +142,11 @@ impl CatchUp {
             return Ok(None);
         };
         let done = self.pull_all(&held).await;
-        let (row, error, now) = (held, done.as_ref().err().map(ToString::to_string), self.clock.now());
+        let (row, error, now) = (
+            held,
+            done.as_ref().err().map(ToString::to_string),
+            self.clock.now(),
+        );
         write(&self.db, move |conn| {
             Ok::<_, DbError>(catch_ups::finish(conn, &row, error.as_deref(), now)?)
         })
@@ -145,8 +161,14 @@ impl CatchUp {
         let mut reached: Option<Timestamp> = None;
         loop {
             let page = match self.client.events(&from).await {
-                Err(error) if error.is_bad_request() && !pulled.restarted && matches!(from, EventsFrom::After(_)) => {
-                    tracing::warn!("the cursor of catching up has expired; reading begins again from a time");
+                Err(error)
+                    if error.is_bad_request()
+                        && !pulled.restarted
+                        && matches!(from, EventsFrom::After(_)) =>
+                {
+                    tracing::warn!(
+                        "the cursor of catching up has expired; reading begins again from a time"
+                    );
                     pulled.restarted = true;
                     from = EventsFrom::Time(self.restart(newest.as_ref().map(|(_, at)| *at)));
                     reached = None;
@@ -157,7 +179,9 @@ impl CatchUp {
             pulled.pages += 1;
             let events = self.read_page(&page);
             reached = Some(in_order(&events, reached)?).flatten().or(reached);
-            let last = events.last().map(|event| (event.event_id.clone(), event.occurred_at));
+            let last = events
+                .last()
+                .map(|event| (event.event_id.clone(), event.occurred_at));
             let (new, known) = self.take_in(events).await?;
             pulled.new += new;
             pulled.known += known;
@@ -190,7 +214,12 @@ impl CatchUp {
         let now = self.clock.now();
         let read = |raw: &Box<RawValue>| {
             new_event(raw.get(), now)
-                .inspect_err(|error| tracing::warn!(fault = error.code(), "the Events API gave something that is no event; it was left out"))
+                .inspect_err(|error| {
+                    tracing::warn!(
+                        fault = error.code(),
+                        "the Events API gave something that is no event; it was left out"
+                    )
+                })
                 .ok()
         };
         page.data.iter().filter_map(read).collect()
@@ -200,14 +229,20 @@ impl CatchUp {
     async fn take_in(&self, events: Vec<NewEvent>) -> Result<(usize, usize), PullError> {
         let ids: Vec<String> = events.iter().map(|event| event.event_id.clone()).collect();
         let all = ids.len();
-        let known = read(&self.db, move |conn| Ok::<_, DbError>(outbox::known(conn, &ids)?)).await?;
-        let fresh = events.into_iter().filter(|event| !known.contains(&event.event_id));
+        let known = read(&self.db, move |conn| {
+            Ok::<_, DbError>(outbox::known(conn, &ids)?)
+        })
+        .await?;
+        let fresh = events
+            .into_iter()
+            .filter(|event| !known.contains(&event.event_id));
         let mut new = 0;
         for admission in join_all(fresh.map(|event| self.submit(event))).await {
             new += usize::from(admission? == Admission::Accepted);
         }
         metrics::counter!(telemetry::CATCH_UP_EVENTS, "result" => "new").increment(new as u64);
-        metrics::counter!(telemetry::CATCH_UP_EVENTS, "result" => "known").increment((all - new) as u64);
+        metrics::counter!(telemetry::CATCH_UP_EVENTS, "result" => "known")
+            .increment((all - new) as u64);
         Ok((new, all - new))
     }
 
@@ -231,7 +266,11 @@ impl CatchUp {
             let cursor = newest.as_ref().map(|(id, at)| (id.as_str(), *at));
             Ok::<_, DbError>(catch_ups::advance(conn, &row, cursor, until)?)
         });
-        if ours.await? { Ok(()) } else { Err(PullError::LeaseLost) }
+        if ours.await? {
+            Ok(())
+        } else {
+            Err(PullError::LeaseLost)
+        }
     }
 }
 
@@ -250,7 +289,10 @@ fn newer(known: Newest, last: Newest) -> Newest {
 
 /// WorkOS's parameter `order` is ignored by WorkOS itself (contract 7): oldest first is asserted, page
 /// by page and over them. Answers how far the page reached.
-fn in_order(events: &[NewEvent], reached: Option<Timestamp>) -> Result<Option<Timestamp>, PullError> {
+fn in_order(
+    events: &[NewEvent],
+    reached: Option<Timestamp>,
+) -> Result<Option<Timestamp>, PullError> {
     let (Some(first), Some(last)) = (events.first(), events.last()) else {
         return Ok(None);
     };
@@ -270,7 +312,11 @@ fn tell(done: &Result<Option<Pulled>, PullError>) {
             let now = Clock::System.now().millis() as f64 / 1_000.0;
             metrics::gauge!(telemetry::CATCH_UP_LAST).set(now);
             if pulled.new > 0 {
-                tracing::info!(new = pulled.new, known = pulled.known, "caught up on events that no webhook had brought; `rollcall gaps` tells more");
+                tracing::info!(
+                    new = pulled.new,
+                    known = pulled.known,
+                    "caught up on events that no webhook had brought; `rollcall gaps` tells more"
+                );
             }
         }
         Ok(None) => {}

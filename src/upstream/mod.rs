@@ -51,5 +51,7 @@ async fn write<T: Send + 'static, E: From<DbError> + Send + 'static>(
 }
 
 fn joined<T, E: From<DbError>>(done: Result<Result<T, E>, tokio::task::JoinError>) -> Result<T, E> {
-    done.unwrap_or_else(|error| Err(DbError::Pool(format!("a database task ended: {error}")).into()))
+    done.unwrap_or_else(
+        |error| Err(DbError::Pool(format!("a database task ended: {error}")).into()),
+    )
 }

@@ -31,7 +31,10 @@ impl Reconciler {
             }
         }
         if let Some((last, _)) = returned.last().cloned() {
-            write(self.db(), move |conn| Ok::<_, DbError>(changes::set_refetched(conn, last)?)).await?;
+            write(self.db(), move |conn| {
+                Ok::<_, DbError>(changes::set_refetched(conn, last)?)
+            })
+            .await?;
         }
         Ok(returned.len())
     }
@@ -43,11 +46,17 @@ impl Reconciler {
             Ok::<_, DbError>(all.into_values().flatten().collect::<Vec<_>>())
         })
         .await?;
-        let live = links.into_iter().filter(|link| link.state == "active" && !is_of_logins(&link.directory_id));
+        let live = links
+            .into_iter()
+            .filter(|link| link.state == "active" && !is_of_logins(&link.directory_id));
         for link in live {
-            let asked = Asked::groups_of(self.client(), &link.directory_user_id, self.now()).await?;
+            let asked =
+                Asked::groups_of(self.client(), &link.directory_user_id, self.now()).await?;
             let now = self.now();
-            write(self.db(), move |conn| asked.mend_edges(conn, &link.directory_id, now)).await?;
+            write(self.db(), move |conn| {
+                asked.mend_edges(conn, &link.directory_id, now)
+            })
+            .await?;
             self.wake();
         }
         Ok(())

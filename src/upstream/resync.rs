@@ -81,31 +81,61 @@ impl Asked {
             done => Some(done?),
         };
         match user {
-            None => Ok(Self { id: id.to_owned(), user, groups: Vec::new(), at }),
-            Some(_) => Ok(Self { user, ..Self::groups_of(client, id, at).await? }),
+            None => Ok(Self {
+                id: id.to_owned(),
+                user,
+                groups: Vec::new(),
+                at,
+            }),
+            Some(_) => Ok(Self {
+                user,
+                ..Self::groups_of(client, id, at).await?
+            }),
         }
     }
 
     /// The groups alone.
-    pub(super) async fn groups_of(client: &Client, id: &str, at: Timestamp) -> Result<Self, ClientError> {
+    pub(super) async fn groups_of(
+        client: &Client,
+        id: &str,
+        at: Timestamp,
+    ) -> Result<Self, ClientError> {
         let (mut groups, mut after) = (Vec::new(), None::<String>);
         loop {
             let page = client.groups_of_user(id, after.as_deref()).await?;
             groups.extend(page.data);
             if page.after.is_none() || page.after == after {
-                return Ok(Self { id: id.to_owned(), user: None, groups, at });
+                return Ok(Self {
+                    id: id.to_owned(),
+                    user: None,
+                    groups,
+                    at,
+                });
             }
             after = page.after;
         }
     }
 
     /// What differs, fields first.
-    fn drift(&self, conn: &mut Conn, organization: &str, link: &LinkRow) -> Result<Vec<Drift>, ReconcileError> {
+    fn drift(
+        &self,
+        conn: &mut Conn,
+        organization: &str,
+        link: &LinkRow,
+    ) -> Result<Vec<Drift>, ReconcileError> {
         let one = passing(organization, &link.directory_id, self.at);
         let Some(user) = &self.user else {
             let ids = [self.id.clone()].into();
-            let newer = kin::links_by_id(conn, &ids)?.values().any(|link| link.last.at > self.at);
-            let gone = removal(&one, "user_missing_there", "dsync.user.deleted", &self.id, self.at);
+            let newer = kin::links_by_id(conn, &ids)?
+                .values()
+                .any(|link| link.last.at > self.at);
+            let gone = removal(
+                &one,
+                "user_missing_there",
+                "dsync.user.deleted",
+                &self.id,
+                self.at,
+            );
             return Ok(if newer { Vec::new() } else { vec![gone] });
         };
         let mut found = Differ::new(conn, &one)?.users(std::slice::from_ref(user), self.at)?;
@@ -114,27 +144,55 @@ impl Asked {
     }
 
     /// Groups and edges that differ.
-    fn edges(&self, conn: &mut Conn, organization: &str, directory: &str) -> Result<Vec<Drift>, ReconcileError> {
+    fn edges(
+        &self,
+        conn: &mut Conn,
+        organization: &str,
+        directory: &str,
+    ) -> Result<Vec<Drift>, ReconcileError> {
         let one = passing(organization, directory, self.at);
         let known = groups::edges_of_links(conn, std::slice::from_ref(&self.id))?;
         let mut differ = Differ::new(conn, &one)?;
         let mut found = differ.groups(&self.groups, self.at)?;
-        let listed: Vec<&str> = self.groups.iter().filter_map(|group| group.get("id")?.as_str()).collect();
+        let listed: Vec<&str> = self
+            .groups
+            .iter()
+            .filter_map(|group| group.get("id")?.as_str())
+            .collect();
         for group in &listed {
             let edge = known.iter().find(|edge| edge.group_id == **group);
             if edge.is_none_or(|edge| !edge.present && edge.key.at <= self.at) {
-                found.push(differ.edge("edge_missing_here", "dsync.group.user_added", group, &self.id, self.at));
+                found.push(differ.edge(
+                    "edge_missing_here",
+                    "dsync.group.user_added",
+                    group,
+                    &self.id,
+                    self.at,
+                ));
             }
         }
-        let gone = known.iter().filter(|edge| edge.present && edge.key.at <= self.at && !listed.contains(&edge.group_id.as_str()));
+        let gone = known.iter().filter(|edge| {
+            edge.present && edge.key.at <= self.at && !listed.contains(&edge.group_id.as_str())
+        });
         for edge in gone {
-            found.push(differ.edge("edge_missing_there", "dsync.group.user_removed", &edge.group_id, &self.id, self.at));
+            found.push(differ.edge(
+                "edge_missing_there",
+                "dsync.group.user_removed",
+                &edge.group_id,
+                &self.id,
+                self.at,
+            ));
         }
         Ok(found)
     }
 
     /// Puts what differs of groups and edges into the outbox.
-    pub(super) fn mend_edges(&self, conn: &mut Conn, directory: &str, now: Timestamp) -> Result<(), ReconcileError> {
+    pub(super) fn mend_edges(
+        &self,
+        conn: &mut Conn,
+        directory: &str,
+        now: Timestamp,
+    ) -> Result<(), ReconcileError> {
         let known = directories::load(conn, &[directory.to_owned()])?;
         let Some(known) = known.get(directory) else {
             return Ok(());
@@ -146,28 +204,56 @@ impl Asked {
 }
 
 fn events_of(found: &[Drift], now: Timestamp) -> Vec<NewEvent> {
-    found.iter().filter_map(|item| new_event(&item.body, now).ok()).collect()
+    found
+        .iter()
+        .filter_map(|item| new_event(&item.body, now).ok())
+        .collect()
 }
 
 /// Asks WorkOS about everybody a profile stands for, and applies what differs.
-pub async fn resync(db: &Db, clock: &Clock, client: &Client, actor: Actor, id: &str) -> Result<ResyncView, ResyncError> {
+pub async fn resync(
+    db: &Db,
+    clock: &Clock,
+    client: &Client,
+    actor: Actor,
+    id: &str,
+) -> Result<ResyncView, ResyncError> {
     let (profile_id, by) = (id.to_owned(), actor.clone());
     let (organization, links) = read(db, move |conn| {
         by.require(Role::Operator)?;
         let organization = desk_profiles::show(conn, &by, &profile_id)?.organization_id;
         let all = profiles::links_of(conn, std::slice::from_ref(&profile_id))?;
-        let real = all.into_values().flatten().filter(|link| !is_of_logins(&link.directory_id));
+        let real = all
+            .into_values()
+            .flatten()
+            .filter(|link| !is_of_logins(&link.directory_id));
         Ok::<_, ResyncError>((organization, real.collect::<Vec<_>>()))
     })
     .await?;
-    let mut view = ResyncView { profile_id: id.to_owned(), steps: Vec::new(), changed: false };
+    let mut view = ResyncView {
+        profile_id: id.to_owned(),
+        steps: Vec::new(),
+        changed: false,
+    };
     if links.is_empty() {
-        view.steps.push(step("found", "", false, "no directory speaks for this person: log-ins keep them up to date"));
+        view.steps.push(step(
+            "found",
+            "",
+            false,
+            "no directory speaks for this person: log-ins keep them up to date",
+        ));
     }
     for link in links {
         let asked = Asked::whole(client, &link.directory_user_id, clock.now()).await?;
-        let (now, by, whose) = (clock.now(), actor.clone(), (id.to_owned(), organization.clone()));
-        let (steps, changed) = write(db, move |conn| settle(conn, &by, &whose, &link, &asked, now)).await?;
+        let (now, by, whose) = (
+            clock.now(),
+            actor.clone(),
+            (id.to_owned(), organization.clone()),
+        );
+        let (steps, changed) = write(db, move |conn| {
+            settle(conn, &by, &whose, &link, &asked, now)
+        })
+        .await?;
         view.steps.extend(steps);
         view.changed |= changed;
     }
@@ -175,7 +261,12 @@ pub async fn resync(db: &Db, clock: &Clock, client: &Client, actor: Actor, id: &
 }
 
 fn step(step: &'static str, user: &str, ok: bool, sentence: impl Into<String>) -> ResyncStep {
-    ResyncStep { step, directory_user_id: user.to_owned(), ok, sentence: sentence.into() }
+    ResyncStep {
+        step,
+        directory_user_id: user.to_owned(),
+        ok,
+        sentence: sentence.into(),
+    }
 }
 
 /// Compares and applies in one transaction.
@@ -190,26 +281,59 @@ fn settle(
     outbox::lock_part(conn, outbox::part_of(organization))?;
     let user = link.directory_user_id.as_str();
     let found = match &asked.user {
-        Some(_) => step("found", user, true, format!("WorkOS knows them, in {} groups", asked.groups.len())),
-        None => step("found", user, false, "WorkOS knows nobody of this id any more"),
+        Some(_) => step(
+            "found",
+            user,
+            true,
+            format!("WorkOS knows them, in {} groups", asked.groups.len()),
+        ),
+        None => step(
+            "found",
+            user,
+            false,
+            "WorkOS knows nobody of this id any more",
+        ),
     };
-    let matched = step("matched", user, true, format!("by the directory user's id; the link is {}", link.state));
+    let matched = step(
+        "matched",
+        user,
+        true,
+        format!("by the directory user's id; the link is {}", link.state),
+    );
     let drift = asked.drift(conn, organization, link)?;
     let mut steps = vec![found, matched, step("mapped", user, true, differs(&drift))];
-    audit(conn, actor, "profile.resynced", profile, Some(organization), None, now)?;
+    audit(
+        conn,
+        actor,
+        "profile.resynced",
+        profile,
+        Some(organization),
+        None,
+        now,
+    )?;
     let mut changed = false;
     let events = events_of(&drift, now);
     outbox::enqueue(conn, &events)?;
     for event in &events {
-        let Some(row) = outbox::find(conn, &event.event_id)? else { continue };
-        let settings = BatchSettings { max_attempts: u32::MAX, arm_new: false };
+        let Some(row) = outbox::find(conn, &event.event_id)? else {
+            continue;
+        };
+        let settings = BatchSettings {
+            max_attempts: u32::MAX,
+            arm_new: false,
+        };
         worker::work_off(conn, settings, &[row.id], now)?;
         let done = outbox::find(conn, &event.event_id)?;
         let outcome = done.as_ref().and_then(|row| row.outcome.clone());
         let reason = done.and_then(|row| row.reason).unwrap_or_default();
         changed |= outcome.as_deref() == Some("applied");
         let word = outcome.unwrap_or_else(|| "held".to_owned());
-        steps.push(step("applied", user, word == "applied", format!("{}: {word}: {reason}", event.event_type)));
+        steps.push(step(
+            "applied",
+            user,
+            word == "applied",
+            format!("{}: {word}: {reason}", event.event_type),
+        ));
     }
     Ok((steps, changed))
 }

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use crate::support::app::TestApp;
 use crate::support::events::{ada, directory, employee, group, minute};
 use crate::support::macros::on_both;
-use crate::support::workos::{API_KEY, CLIENT_ID, Fault, FakeWorkOs};
+use crate::support::workos::{API_KEY, CLIENT_ID, FakeWorkOs, Fault};
 
 on_both!(
     r19_an_endpoint_down_for_a_day_is_made_good_in_the_order_of_truth_and_once,
@@ -53,9 +53,15 @@ impl Desk {
             app.clock.clone(),
             workos_client(&config).unwrap().unwrap(),
             intake,
-            CatchUpSettings { overlap: Duration::from_secs(600) },
+            CatchUpSettings {
+                overlap: Duration::from_secs(600),
+            },
         );
-        Self { app, fake, catch_up }
+        Self {
+            app,
+            fake,
+            catch_up,
+        }
     }
 
     async fn pull(&self) -> Pulled {
@@ -63,8 +69,14 @@ impl Desk {
     }
 }
 
-async fn r19_an_endpoint_down_for_a_day_is_made_good_in_the_order_of_truth_and_once(backend: Backend) {
-    let Desk { app, fake, catch_up } = &Desk::start(backend).await;
+async fn r19_an_endpoint_down_for_a_day_is_made_good_in_the_order_of_truth_and_once(
+    backend: Backend,
+) {
+    let Desk {
+        app,
+        fake,
+        catch_up,
+    } = &Desk::start(backend).await;
     let first = directory("dsync.activated", minute(0));
     app.apply(&first).await;
     fake.happened(&first);
@@ -72,15 +84,26 @@ async fn r19_an_endpoint_down_for_a_day_is_made_good_in_the_order_of_truth_and_o
     for number in 0..250 {
         fake.happened(&employee(&format!("p{number}")).created(minute(60 + number)));
     }
-    fake.happened(&employee("p1").updated(minute(400)).set("data.last_name", "Second"));
-    fake.happened(&employee("p1").updated(minute(420)).set("data.last_name", "Third"));
+    fake.happened(
+        &employee("p1")
+            .updated(minute(400))
+            .set("data.last_name", "Second"),
+    );
+    fake.happened(
+        &employee("p1")
+            .updated(minute(420))
+            .set("data.last_name", "Third"),
+    );
     fake.happened(&employee("p2").deleted(minute(500)));
     app.advance(Duration::from_secs(86_400));
     let pulled = catch_up.pull().await.unwrap().unwrap();
     assert_eq!((pulled.new, pulled.known, pulled.pages), (253, 1, 3));
     app.drain();
     assert_eq!(app.people().len(), 249);
-    assert_eq!(app.profile(&employee("p1")).last_name.as_deref(), Some("Third"));
+    assert_eq!(
+        app.profile(&employee("p1")).last_name.as_deref(),
+        Some("Third")
+    );
     assert_eq!(app.profile(&employee("p2")).status, "removed");
     let before = app.dump();
     let again = catch_up.pull().await.unwrap().unwrap();
@@ -92,13 +115,25 @@ async fn r19_an_endpoint_down_for_a_day_is_made_good_in_the_order_of_truth_and_o
     let report = app.get("/v1/gaps").await;
     assert_eq!(report["lost"], 253);
     let stretch = &report["stretches"][0];
-    assert!(stretch["likely_cause"].as_str().unwrap().contains("no webhook at all"), "{stretch}");
+    assert!(
+        stretch["likely_cause"]
+            .as_str()
+            .unwrap()
+            .contains("no webhook at all"),
+        "{stretch}"
+    );
 }
 
-async fn r19_a_lost_removal_shown_late_is_found_by_the_overlap_and_by_nothing_else(backend: Backend) {
+async fn r19_a_lost_removal_shown_late_is_found_by_the_overlap_and_by_nothing_else(
+    backend: Backend,
+) {
     let desk = Desk::start(backend).await;
     let Desk { app, fake, .. } = &desk;
-    let (hired, gone, other) = (ada().created(minute(0)), ada().deleted(minute(10)), employee("bob").created(minute(11)));
+    let (hired, gone, other) = (
+        ada().created(minute(0)),
+        ada().deleted(minute(10)),
+        employee("bob").created(minute(11)),
+    );
     app.apply(&hired).await;
     fake.happened(&hired);
     // The webhook of the removal is lost, and the Events API shows a newer event first.
@@ -110,8 +145,15 @@ async fn r19_a_lost_removal_shown_late_is_found_by_the_overlap_and_by_nothing_el
     assert_eq!(app.people().len(), 2, "nobody knows of it yet");
     fake.reveal();
     // Going on after the cursor alone would never see it: it stands before.
-    let ids: Vec<String> = fake.environment().events.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect();
-    assert!(ids.iter().position(|id| *id == gone.id()) < ids.iter().position(|id| *id == other.id()));
+    let ids: Vec<String> = fake
+        .environment()
+        .events
+        .iter()
+        .map(|one| one["id"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(
+        ids.iter().position(|id| *id == gone.id()) < ids.iter().position(|id| *id == other.id())
+    );
     assert_eq!(desk.pull().await.new, 1);
     app.drain();
     assert_eq!(app.people(), ["bob@test.example"]);
@@ -133,7 +175,12 @@ async fn r3_an_event_by_both_doors_has_one_effect_and_is_told_as_late(backend: B
     let report = app.get("/v1/gaps").await;
     assert_eq!((&report["lost"], &report["late"]), (&0.into(), &1.into()));
     assert_eq!(report["events"][0]["webhook_at"], minute(1).to_string());
-    assert!(app.http.metric("rollcall_event_gaps{webhook=\"late\"}").await >= 1.0);
+    assert!(
+        app.http
+            .metric("rollcall_event_gaps{webhook=\"late\"}")
+            .await
+            >= 1.0
+    );
 }
 
 async fn an_expired_cursor_begins_again_from_a_time(backend: Backend) {
@@ -144,7 +191,14 @@ async fn an_expired_cursor_begins_again_from_a_time(backend: Backend) {
     }
     app.advance(Duration::from_secs(86_400));
     // The first reading breaks off in the middle, so that the next one goes on after its cursor.
-    fake.fault("/events", Fault::Answer(200, r#"{"object":"list","data":[],"list_metadata":{"after":"event_nowhere"}}"#, None));
+    fake.fault(
+        "/events",
+        Fault::Answer(
+            200,
+            r#"{"object":"list","data":[],"list_metadata":{"after":"event_nowhere"}}"#,
+            None,
+        ),
+    );
     assert!(desk.pull().await.restarted);
     app.drain();
     assert_eq!(app.people().len(), 150);
@@ -156,12 +210,21 @@ async fn events_that_do_not_come_oldest_first_move_no_cursor(backend: Backend) {
     fake.happened(&ada().created(minute(0)));
     fake.happened(&ada().deleted(minute(5)));
     fake.fault("/events", Fault::NewestFirst);
-    assert!(matches!(desk.catch_up.pull().await, Err(PullError::Order(_))));
-    assert_eq!(app.count("catch_ups WHERE cursor IS NULL AND last_error IS NOT NULL"), 1);
+    assert!(matches!(
+        desk.catch_up.pull().await,
+        Err(PullError::Order(_))
+    ));
+    assert_eq!(
+        app.count("catch_ups WHERE cursor IS NULL AND last_error IS NOT NULL"),
+        1
+    );
     fake.mend();
     assert_eq!(desk.pull().await.new, 2);
     app.drain();
-    assert_eq!(app.count("catch_ups WHERE cursor IS NOT NULL AND last_error IS NULL"), 1);
+    assert_eq!(
+        app.count("catch_ups WHERE cursor IS NOT NULL AND last_error IS NULL"),
+        1
+    );
 }
 
 async fn a_bare_rate_limit_and_a_passing_failure_are_waited_out(backend: Backend) {
@@ -172,10 +235,19 @@ async fn a_bare_rate_limit_and_a_passing_failure_are_waited_out(backend: Backend
     fake.fault("/events", Fault::Answer(503, "", None));
     let began = std::time::Instant::now();
     assert_eq!(desk.pull().await.new, 1);
-    assert!(began.elapsed() >= Duration::from_secs(1), "Retry-After was not kept");
-    fake.fault("/events", Fault::Answer(401, r#"{"message":"Unauthorized"}"#, None));
+    assert!(
+        began.elapsed() >= Duration::from_secs(1),
+        "Retry-After was not kept"
+    );
+    fake.fault(
+        "/events",
+        Fault::Answer(401, r#"{"message":"Unauthorized"}"#, None),
+    );
     let refused = desk.catch_up.pull().await.unwrap_err().to_string();
-    assert!(refused.contains("WORKOS_API_KEY") && !refused.contains(API_KEY), "{refused}");
+    assert!(
+        refused.contains("WORKOS_API_KEY") && !refused.contains(API_KEY),
+        "{refused}"
+    );
     app.drain();
 }
 
@@ -185,14 +257,19 @@ async fn of_two_pullers_one_pulls(backend: Backend) {
     assert_eq!(desk.catch_up.pull().await.unwrap(), None);
     desk.app.sql("UPDATE catch_ups SET lease_until = 1");
     assert!(desk.catch_up.pull().await.unwrap().is_some());
-    assert_eq!(desk.app.count("catch_ups WHERE lease_token = 8 AND lease_until IS NULL"), 1);
+    assert_eq!(
+        desk.app
+            .count("catch_ups WHERE lease_token = 8 AND lease_until IS NULL"),
+        1
+    );
 }
 
 async fn the_cause_of_a_gap_is_told_from_what_else_came(backend: Backend) {
     let desk = Desk::start(backend).await;
     let Desk { app, fake, .. } = &desk;
     for at in 0..3 {
-        app.apply(&employee(&format!("p{at}")).created(minute(at))).await;
+        app.apply(&employee(&format!("p{at}")).created(minute(at)))
+            .await;
     }
     fake.happened(&group("dsync.group.created", "crew", minute(1)));
     app.advance(Duration::from_secs(3_600));
@@ -200,5 +277,8 @@ async fn the_cause_of_a_gap_is_told_from_what_else_came(backend: Backend) {
     app.drain();
     let report = app.get("/v1/gaps").await;
     let cause = report["stretches"][0]["likely_cause"].as_str().unwrap();
-    assert!(cause.contains("does not subscribe") && cause.contains("dsync.group.created"), "{cause}");
+    assert!(
+        cause.contains("does not subscribe") && cause.contains("dsync.group.created"),
+        "{cause}"
+    );
 }

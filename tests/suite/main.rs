@@ -20,6 +20,7 @@ mod logins;
 mod migrations;
 mod operators;
 mod processes;
+mod reconcile;
 mod roads;
 mod roles;
 mod rules;

@@ -3,6 +3,7 @@
 
 mod auth;
 mod communities;
+mod enable;
 mod events;
 mod holds;
 mod organizations;
@@ -41,6 +42,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .configure(holds::routes)
         .configure(triggers::routes)
         .configure(upstream::routes)
+        .configure(enable::routes)
         .configure(reconciles::routes);
 }
 

@@ -35,10 +35,17 @@ async fn login(
 ) -> Result<HttpResponse, Problem> {
     let now = state.clock.now();
     let profile = match body.into_inner() {
-        LoginBody { profile: Some(profile), code: None } => profile,
-        LoginBody { profile: None, code: Some(code) } => exchanged(&caller.0, &state, &code).await?,
+        LoginBody {
+            profile: Some(profile),
+            code: None,
+        } => profile,
+        LoginBody {
+            profile: None,
+            code: Some(code),
+        } => exchanged(&caller.0, &state, &code).await?,
         _ => {
-            let detail = "send either `profile`, WorkOS's SSO profile, or `code`, to be exchanged for one";
+            let detail =
+                "send either `profile`, WorkOS's SSO profile, or `code`, to be exchanged for one";
             return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid", detail));
         }
     };

@@ -32,9 +32,15 @@ const ORDER: [&str; 9] = [
 ];
 
 impl Reconciler {
-    pub(super) async fn check_users(&self, one: &mut Reconcile, progress: &mut Progress) -> Result<bool, ReconcileError> {
+    pub(super) async fn check_users(
+        &self,
+        one: &mut Reconcile,
+        progress: &mut Progress,
+    ) -> Result<bool, ReconcileError> {
         let (row, after) = (one.clone(), progress.at.clone());
-        let candidates = self.write(move |conn| Ok(reconciles::unseen_users(conn, &row, &after, CHECKS)?)).await?;
+        let candidates = self
+            .write(move |conn| Ok(reconciles::unseen_users(conn, &row, &after, CHECKS)?))
+            .await?;
         let mut gone = Vec::new();
         for id in candidates {
             progress.calls += 1;
@@ -50,17 +56,29 @@ impl Reconciler {
         self.write(move |conn| {
             let users = gone.iter().map(|(id, _)| id.clone()).collect();
             let links = kin::links_by_id(conn, &users)?;
-            let untouched = gone.iter().filter(|(id, asked)| links.get(id).is_none_or(|link| link.last.at <= *asked));
-            let found: Vec<Drift> = untouched.map(|(id, asked)| removal(&row, "user_missing_there", "dsync.user.deleted", id, *asked)).collect();
+            let untouched = gone
+                .iter()
+                .filter(|(id, asked)| links.get(id).is_none_or(|link| link.last.at <= *asked));
+            let found: Vec<Drift> = untouched
+                .map(|(id, asked)| {
+                    removal(&row, "user_missing_there", "dsync.user.deleted", id, *asked)
+                })
+                .collect();
             reconciles::add_drift(conn, &found)?;
             Ok(!reconciles::unseen_users(conn, &row, &last, 1)?.is_empty())
         })
         .await
     }
 
-    pub(super) async fn check_groups(&self, one: &mut Reconcile, progress: &mut Progress) -> Result<bool, ReconcileError> {
+    pub(super) async fn check_groups(
+        &self,
+        one: &mut Reconcile,
+        progress: &mut Progress,
+    ) -> Result<bool, ReconcileError> {
         let (row, after) = (one.clone(), progress.at.clone());
-        let candidates = self.write(move |conn| Ok(reconciles::unseen_groups(conn, &row, &after, CHECKS)?)).await?;
+        let candidates = self
+            .write(move |conn| Ok(reconciles::unseen_groups(conn, &row, &after, CHECKS)?))
+            .await?;
         let mut gone = Vec::new();
         for id in candidates {
             progress.calls += 1;
@@ -73,7 +91,18 @@ impl Reconciler {
         }
         let (row, last) = (one.clone(), progress.at.clone());
         self.write(move |conn| {
-            let found: Vec<Drift> = gone.iter().map(|(id, asked)| removal(&row, "group_missing_there", "dsync.group.deleted", id, *asked)).collect();
+            let found: Vec<Drift> = gone
+                .iter()
+                .map(|(id, asked)| {
+                    removal(
+                        &row,
+                        "group_missing_there",
+                        "dsync.group.deleted",
+                        id,
+                        *asked,
+                    )
+                })
+                .collect();
             reconciles::add_drift(conn, &found)?;
             Ok(!reconciles::unseen_groups(conn, &row, &last, 1)?.is_empty())
         })
@@ -81,7 +110,11 @@ impl Reconciler {
     }
 
     /// Applies a handful; false when nothing is left.
-    pub(super) async fn apply_some(&self, one: &Reconcile, progress: &mut Progress) -> Result<bool, ReconcileError> {
+    pub(super) async fn apply_some(
+        &self,
+        one: &Reconcile,
+        progress: &mut Progress,
+    ) -> Result<bool, ReconcileError> {
         let (row, now) = (one.clone(), self.clock.now());
         let done = self.write(move |conn| apply_some(conn, &row, now)).await?;
         if let Some(applied) = done {
@@ -92,22 +125,41 @@ impl Reconciler {
     }
 }
 
-pub(crate) fn removal(one: &Reconcile, kind: &'static str, event_type: &str, id: &str, at: Timestamp) -> Drift {
-    let data = json!({"id": id, "directory_id": one.directory_id, "organization_id": one.organization_id});
+pub(crate) fn removal(
+    one: &Reconcile,
+    kind: &'static str,
+    event_type: &str,
+    id: &str,
+    at: Timestamp,
+) -> Drift {
+    let data =
+        json!({"id": id, "directory_id": one.directory_id, "organization_id": one.organization_id});
     Event::of(one, kind, id).saying(event_type, data, at)
 }
 
 /// `None` when nothing is open any more.
-fn apply_some(conn: &mut Conn, one: &Reconcile, now: Timestamp) -> Result<Option<usize>, ReconcileError> {
+fn apply_some(
+    conn: &mut Conn,
+    one: &Reconcile,
+    now: Timestamp,
+) -> Result<Option<usize>, ReconcileError> {
     for kind in ORDER {
         let open = reconciles::drift(conn, &one.id, Some(kind), Some("open"), APPLIED_AT_ONCE)?;
         if open.is_empty() {
             continue;
         }
         let (touched, untouched) = sorted(conn, kind, open)?;
-        let events: Vec<NewEvent> = untouched.iter().filter_map(|item| new_event(&item.body, now).ok()).collect();
+        let events: Vec<NewEvent> = untouched
+            .iter()
+            .filter_map(|item| new_event(&item.body, now).ok())
+            .collect();
         outbox::enqueue(conn, &events)?;
-        let subjects = |items: &[Drift]| items.iter().map(|item| item.subject.clone()).collect::<Vec<_>>();
+        let subjects = |items: &[Drift]| {
+            items
+                .iter()
+                .map(|item| item.subject.clone())
+                .collect::<Vec<_>>()
+        };
         let why = Some("a newer event has spoken of it since it was compared");
         reconciles::settle_drift(conn, &one.id, kind, &subjects(&touched), "skipped", why)?;
         reconciles::settle_drift(conn, &one.id, kind, &subjects(&untouched), "applied", None)?;
@@ -117,12 +169,27 @@ fn apply_some(conn: &mut Conn, one: &Reconcile, now: Timestamp) -> Result<Option
 }
 
 /// Those that a newer event has touched, and the others.
-fn sorted(conn: &mut Conn, kind: &str, open: Vec<Drift>) -> Result<(Vec<Drift>, Vec<Drift>), ReconcileError> {
-    let user_of = |item: &Drift| item.subject.rsplit(' ').next().unwrap_or_default().to_owned();
+fn sorted(
+    conn: &mut Conn,
+    kind: &str,
+    open: Vec<Drift>,
+) -> Result<(Vec<Drift>, Vec<Drift>), ReconcileError> {
+    let user_of = |item: &Drift| {
+        item.subject
+            .rsplit(' ')
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
     if kind.starts_with("user") {
-        let links = kin::links_by_id(conn, &open.iter().map(|item| item.subject.clone()).collect())?;
+        let links = kin::links_by_id(
+            conn,
+            &open.iter().map(|item| item.subject.clone()).collect(),
+        )?;
         return Ok(open.into_iter().partition(|item| {
-            links.get(&item.subject).is_some_and(|link| kind == "user_missing_here" || link.last.at > item.occurred_at)
+            links
+                .get(&item.subject)
+                .is_some_and(|link| kind == "user_missing_here" || link.last.at > item.occurred_at)
         }));
     }
     if kind.starts_with("edge") {
@@ -130,7 +197,8 @@ fn sorted(conn: &mut Conn, kind: &str, open: Vec<Drift>) -> Result<(Vec<Drift>, 
         let edges = groups::edges_of_links(conn, &users)?;
         return Ok(open.into_iter().partition(|item| {
             edges.iter().any(|edge| {
-                edge.key.at > item.occurred_at && format!("{} {}", edge.group_id, edge.directory_user_id) == item.subject
+                edge.key.at > item.occurred_at
+                    && format!("{} {}", edge.group_id, edge.directory_user_id) == item.subject
             })
         }));
     }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::event::{Event, time_in};
 use super::ReconcileError;
+use super::event::{Event, time_in};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::reconciles::{self, Drift, Reconcile};
@@ -28,14 +28,23 @@ pub(crate) fn id_of(one: &Value) -> Option<String> {
 impl<'a> Differ<'a> {
     pub(crate) fn new(conn: &'a mut Conn, one: &'a Reconcile) -> Result<Self, ReconcileError> {
         let organization = organizations::find(conn, &one.organization_id)?;
-        let mapping = organization.map(|known| known.settings.mapping).unwrap_or_default();
+        let mapping = organization
+            .map(|known| known.settings.mapping)
+            .unwrap_or_default();
         Ok(Self { conn, one, mapping })
     }
 
-    pub(crate) fn users(&mut self, listed: &[Value], at: Timestamp) -> Result<Vec<Drift>, ReconcileError> {
+    pub(crate) fn users(
+        &mut self,
+        listed: &[Value],
+        at: Timestamp,
+    ) -> Result<Vec<Drift>, ReconcileError> {
         let ids: BTreeSet<String> = listed.iter().filter_map(id_of).collect();
         let links = kin::links_by_id(self.conn, &ids)?;
-        Ok(listed.iter().filter_map(|user| self.user(user, &links, at)).collect())
+        Ok(listed
+            .iter()
+            .filter_map(|user| self.user(user, &links, at))
+            .collect())
     }
 
     fn user(&self, listed: &Value, links: &BTreeMap<String, Link>, at: Timestamp) -> Option<Drift> {
@@ -47,18 +56,27 @@ impl<'a> Differ<'a> {
             None => {
                 // Dated by WorkOS's own last word, so that nobody looks newer than they are (R58).
                 let said = time_in(&data, "updated_at").unwrap_or(at).min(at);
-                Some(Event::of(self.one, "user_missing_here", &id).saying("dsync.user.created", data, said))
+                Some(Event::of(self.one, "user_missing_here", &id).saying(
+                    "dsync.user.created",
+                    data,
+                    said,
+                ))
             }
             Some(link) if link.last.at > at => None,
             Some(link) => {
                 let event = Event::of(self.one, "user_differs", &id);
                 let fields = differences(link, &read_user(&data)?, &self.mapping);
-                (!fields.is_empty()).then(|| event.fields(fields).saying("dsync.user.updated", data, at))
+                (!fields.is_empty())
+                    .then(|| event.fields(fields).saying("dsync.user.updated", data, at))
             }
         }
     }
 
-    pub(crate) fn groups(&mut self, listed: &[Value], at: Timestamp) -> Result<Vec<Drift>, ReconcileError> {
+    pub(crate) fn groups(
+        &mut self,
+        listed: &[Value],
+        at: Timestamp,
+    ) -> Result<Vec<Drift>, ReconcileError> {
         let ids: Vec<String> = listed.iter().filter_map(id_of).collect();
         let known = groups::load(self.conn, &ids)?;
         let mut found = Vec::new();
@@ -67,7 +85,10 @@ impl<'a> Differ<'a> {
             let mut data = group.clone();
             data["directory_id"] = json!(self.one.directory_id);
             data["organization_id"] = json!(self.one.organization_id);
-            let name = group.get("name").and_then(Value::as_str).unwrap_or_default();
+            let name = group
+                .get("name")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
             let newest = |group: &crate::roll::Group| {
                 let keys = [&group.named, &group.deleted, &group.seen];
                 keys.into_iter().flatten().map(|key| key.at).max()
@@ -76,18 +97,28 @@ impl<'a> Differ<'a> {
                 Some(group) if newest(group).is_some_and(|last| last > at) => {}
                 Some(group) if group.exists() && group.seen.is_some() => {
                     if group.name != name {
-                        let event = Event::of(self.one, "group_differs", &id).fields(vec!["name".to_owned()]);
+                        let event = Event::of(self.one, "group_differs", &id)
+                            .fields(vec!["name".to_owned()]);
                         found.push(event.saying("dsync.group.updated", data, at));
                     }
                 }
-                _ => found.push(Event::of(self.one, "group_missing_here", &id).saying("dsync.group.created", data, at)),
+                _ => found.push(Event::of(self.one, "group_missing_here", &id).saying(
+                    "dsync.group.created",
+                    data,
+                    at,
+                )),
             }
         }
         Ok(found)
     }
 
     /// Users that a group's page names and that are not in it here.
-    pub(crate) fn edges(&mut self, group: &str, listed: &[Value], at: Timestamp) -> Result<Vec<Drift>, ReconcileError> {
+    pub(crate) fn edges(
+        &mut self,
+        group: &str,
+        listed: &[Value],
+        at: Timestamp,
+    ) -> Result<Vec<Drift>, ReconcileError> {
         let ids: Vec<String> = listed.iter().filter_map(id_of).collect();
         let edges = groups::edges_of_links(self.conn, &ids)?;
         let known: BTreeMap<&str, (bool, Timestamp)> = edges
@@ -99,20 +130,53 @@ impl<'a> Differ<'a> {
             Some((present, said)) => !present && *said <= at,
             None => true,
         });
-        Ok(missing.map(|user| self.edge("edge_missing_here", "dsync.group.user_added", group, user, at)).collect())
+        Ok(missing
+            .map(|user| {
+                self.edge(
+                    "edge_missing_here",
+                    "dsync.group.user_added",
+                    group,
+                    user,
+                    at,
+                )
+            })
+            .collect())
     }
 
     /// Users that are in a group here and that its whole listing did not name.
-    pub(crate) fn edges_gone(&mut self, group: &str, at: Timestamp) -> Result<Vec<Drift>, ReconcileError> {
+    pub(crate) fn edges_gone(
+        &mut self,
+        group: &str,
+        at: Timestamp,
+    ) -> Result<Vec<Drift>, ReconcileError> {
         let gone = reconciles::unseen_edges(self.conn, self.one, group)?;
         let gone = gone.iter().filter(|(_, said)| *said <= at);
-        Ok(gone.map(|(user, _)| self.edge("edge_missing_there", "dsync.group.user_removed", group, user, at)).collect())
+        Ok(gone
+            .map(|(user, _)| {
+                self.edge(
+                    "edge_missing_there",
+                    "dsync.group.user_removed",
+                    group,
+                    user,
+                    at,
+                )
+            })
+            .collect())
     }
 
-    pub(crate) fn edge(&self, kind: &'static str, event_type: &str, group: &str, user: &str, at: Timestamp) -> Drift {
-        let within = |id: &str| json!({
-            "id": id, "directory_id": self.one.directory_id, "organization_id": self.one.organization_id,
-        });
+    pub(crate) fn edge(
+        &self,
+        kind: &'static str,
+        event_type: &str,
+        group: &str,
+        user: &str,
+        at: Timestamp,
+    ) -> Drift {
+        let within = |id: &str| {
+            json!({
+                "id": id, "directory_id": self.one.directory_id, "organization_id": self.one.organization_id,
+            })
+        };
         let data = json!({"directory_id": self.one.directory_id, "user": within(user), "group": within(group)});
         Event::of(self.one, kind, &format!("{group} {user}")).saying(event_type, data, at)
     }

@@ -62,7 +62,10 @@ impl<'a> Event<'a> {
 
     fn event_id(&self) -> String {
         let digest = Sha256::digest(format!("{}\0{}\0{}", self.one.id, self.kind, self.subject));
-        format!("reconcile_{}", hex::encode(digest.get(..13).unwrap_or_default()))
+        format!(
+            "reconcile_{}",
+            hex::encode(digest.get(..13).unwrap_or_default())
+        )
     }
 }
 

@@ -13,14 +13,19 @@ use crate::workos::client::Page;
 
 impl Reconciler {
     /// The directory: only of a linked one anything is inferred (R38).
-    pub(super) async fn begin(&self, one: &mut Reconcile, progress: &mut Progress) -> Result<bool, ReconcileError> {
+    pub(super) async fn begin(
+        &self,
+        one: &mut Reconcile,
+        progress: &mut Progress,
+    ) -> Result<bool, ReconcileError> {
         let directory = self.directory(one, progress).await?;
         (progress.expected_users, progress.expected_groups) = counts_of(&directory);
         let (row, now) = (one.clone(), self.clock.now());
         self.write(move |conn| {
             let known = directories::load(conn, std::slice::from_ref(&row.directory_id))?;
             if !known.contains_key(&row.directory_id) {
-                let item = Event::of(&row, "directory_missing_here", &row.directory_id).linked(&directory, now);
+                let item = Event::of(&row, "directory_missing_here", &row.directory_id)
+                    .linked(&directory, now);
                 reconciles::add_drift(conn, &[item])?;
             }
             Ok(())
@@ -29,10 +34,17 @@ impl Reconciler {
         Ok(false)
     }
 
-    async fn directory(&self, one: &Reconcile, progress: &mut Progress) -> Result<Value, ReconcileError> {
+    async fn directory(
+        &self,
+        one: &Reconcile,
+        progress: &mut Progress,
+    ) -> Result<Value, ReconcileError> {
         progress.calls += 1;
         let directory = self.client.directory(&one.directory_id).await?;
-        let state = directory.get("state").and_then(Value::as_str).unwrap_or("unknown");
+        let state = directory
+            .get("state")
+            .and_then(Value::as_str)
+            .unwrap_or("unknown");
         if matches!(state, "linked" | "active") {
             return Ok(directory);
         }
@@ -41,38 +53,68 @@ impl Reconciler {
         )))
     }
 
-    pub(super) async fn list_users(&self, one: &mut Reconcile, progress: &mut Progress) -> Result<bool, ReconcileError> {
+    pub(super) async fn list_users(
+        &self,
+        one: &mut Reconcile,
+        progress: &mut Progress,
+    ) -> Result<bool, ReconcileError> {
         progress.calls += 1;
-        let page = self.client.users_of_directory(&one.directory_id, progress.cursor.as_deref()).await?;
+        let page = self
+            .client
+            .users_of_directory(&one.directory_id, progress.cursor.as_deref())
+            .await?;
         let (after, at) = (page.after.clone(), self.time_of(page.at));
-        progress.users += self.take_page(one, "user", page, move |differ, users| differ.users(users, at)).await?;
+        progress.users += self
+            .take_page(one, "user", page, move |differ, users| {
+                differ.users(users, at)
+            })
+            .await?;
         if go_on(progress, after) {
             return Ok(true);
         }
         let counted = counts_of(&self.directory(one, progress).await?).0;
         let (id, here) = (one.directory_id.clone(), progress.users);
-        let known = self.write(move |conn| Ok(reconciles::users_here(conn, &id)?)).await?;
+        let known = self
+            .write(move |conn| Ok(reconciles::users_here(conn, &id)?))
+            .await?;
         is_whole("users", here, known, progress.expected_users.min(counted))?;
         Ok(false)
     }
 
-    pub(super) async fn list_groups(&self, one: &mut Reconcile, progress: &mut Progress) -> Result<bool, ReconcileError> {
+    pub(super) async fn list_groups(
+        &self,
+        one: &mut Reconcile,
+        progress: &mut Progress,
+    ) -> Result<bool, ReconcileError> {
         progress.calls += 1;
-        let page = self.client.groups_of_directory(&one.directory_id, progress.cursor.as_deref()).await?;
+        let page = self
+            .client
+            .groups_of_directory(&one.directory_id, progress.cursor.as_deref())
+            .await?;
         let (after, at) = (page.after.clone(), self.time_of(page.at));
-        progress.groups += self.take_page(one, "group", page, move |differ, groups| differ.groups(groups, at)).await?;
+        progress.groups += self
+            .take_page(one, "group", page, move |differ, groups| {
+                differ.groups(groups, at)
+            })
+            .await?;
         if go_on(progress, after) {
             return Ok(true);
         }
         let counted = counts_of(&self.directory(one, progress).await?).1;
         let (id, here) = (one.directory_id.clone(), progress.groups);
-        let known = self.write(move |conn| Ok(reconciles::groups_here(conn, &id)?)).await?;
+        let known = self
+            .write(move |conn| Ok(reconciles::groups_here(conn, &id)?))
+            .await?;
         is_whole("groups", here, known, progress.expected_groups.min(counted))?;
         Ok(false)
     }
 
     /// One page of one group's users; a group that is listed whole is compared at its end.
-    pub(super) async fn list_edges(&self, one: &mut Reconcile, progress: &mut Progress) -> Result<bool, ReconcileError> {
+    pub(super) async fn list_edges(
+        &self,
+        one: &mut Reconcile,
+        progress: &mut Progress,
+    ) -> Result<bool, ReconcileError> {
         if progress.cursor.is_none() {
             let (id, last) = (one.id.clone(), progress.at.clone());
             let next = self.write(move |conn| {
@@ -87,10 +129,17 @@ impl Reconciler {
         }
         let group = progress.at.clone();
         progress.calls += 1;
-        let page = self.client.users_of_group(&one.directory_id, &group, progress.cursor.as_deref()).await?;
+        let page = self
+            .client
+            .users_of_group(&one.directory_id, &group, progress.cursor.as_deref())
+            .await?;
         let (after, at) = (page.after.clone(), self.time_of(page.at));
         let of = group.clone();
-        progress.edges += self.take_page(one, "edge", page, move |differ, users| differ.edges(&of, users, at)).await?;
+        progress.edges += self
+            .take_page(one, "edge", page, move |differ, users| {
+                differ.edges(&of, users, at)
+            })
+            .await?;
         if go_on(progress, after) {
             return Ok(true);
         }
@@ -109,7 +158,9 @@ impl Reconciler {
         one: &Reconcile,
         kind: &'static str,
         page: Page<Value>,
-        compare: impl FnOnce(&mut Differ<'_>, &[Value]) -> Result<Vec<Drift>, ReconcileError> + Send + 'static,
+        compare: impl FnOnce(&mut Differ<'_>, &[Value]) -> Result<Vec<Drift>, ReconcileError>
+        + Send
+        + 'static,
     ) -> Result<i64, ReconcileError> {
         let row = one.clone();
         self.write(move |conn| {
@@ -117,8 +168,12 @@ impl Reconciler {
             let new = reconciles::see(conn, &row.id, kind, &ids)?;
             if let Some(after) = &page.after {
                 let token = format!("{kind} {after}");
-                if reconciles::see(conn, &row.id, "page", &[token])? == 0 || (new == 0 && !ids.is_empty()) {
-                    return Err(ReconcileError::Incomplete("the listing repeated a page".to_owned()));
+                if reconciles::see(conn, &row.id, "page", &[token])? == 0
+                    || (new == 0 && !ids.is_empty())
+                {
+                    return Err(ReconcileError::Incomplete(
+                        "the listing repeated a page".to_owned(),
+                    ));
                 }
             }
             let found = compare(&mut Differ::new(conn, &row)?, &page.data)?;
@@ -137,7 +192,12 @@ fn go_on(progress: &mut Progress, after: Option<String>) -> bool {
 
 /// R43: an empty listing of a directory that has people here, and one with fewer rows than WorkOS
 /// itself counts, are no listings.
-fn is_whole(what: &str, listed: i64, known: i64, counted: Option<i64>) -> Result<(), ReconcileError> {
+fn is_whole(
+    what: &str,
+    listed: i64,
+    known: i64,
+    counted: Option<i64>,
+) -> Result<(), ReconcileError> {
     if listed == 0 && known > 0 {
         return Err(ReconcileError::Incomplete(format!(
             "the listing of {what} came back empty, and {known} are known here"

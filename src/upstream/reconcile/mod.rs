@@ -108,7 +108,15 @@ pub(super) fn passing(organization: &str, directory: &str, now: Timestamp) -> Re
 }
 
 /// The phases, in order.
-const PHASES: [&str; 7] = ["begin", "users", "groups", "edges", "missing_users", "missing_groups", "apply"];
+const PHASES: [&str; 7] = [
+    "begin",
+    "users",
+    "groups",
+    "edges",
+    "missing_users",
+    "missing_groups",
+    "apply",
+];
 
 impl Reconciler {
     /// Works on comparisons of this database; `wake` is told when something was put into the outbox.
@@ -148,7 +156,10 @@ impl Reconciler {
     /// Works on everything that waits now; answers how many comparisons that were.
     pub async fn work_off(&self) -> Result<usize, ReconcileError> {
         let now = self.clock.now();
-        let waiting = read(&self.db, move |conn| Ok::<_, DbError>(reconciles::waiting(conn, now)?)).await?;
+        let waiting = read(&self.db, move |conn| {
+            Ok::<_, DbError>(reconciles::waiting(conn, now)?)
+        })
+        .await?;
         let mut worked = 0;
         for id in waiting {
             worked += usize::from(self.work_on(&id, &|_, _| ()).await?);
@@ -158,7 +169,11 @@ impl Reconciler {
 
     /// Works on one comparison to its end, telling `watch` its phase and progress after each step;
     /// false when somebody else does.
-    pub async fn work_on(&self, id: &str, watch: &(dyn Fn(&str, &Progress) + Sync)) -> Result<bool, ReconcileError> {
+    pub async fn work_on(
+        &self,
+        id: &str,
+        watch: &(dyn Fn(&str, &Progress) + Sync),
+    ) -> Result<bool, ReconcileError> {
         let (id, owner, now) = (id.to_owned(), self.owner.clone(), self.clock.now());
         let claimed = write(&self.db, move |conn| {
             Ok::<_, DbError>(reconciles::claim(conn, &id, &owner, now, LEASE)?)
@@ -175,7 +190,11 @@ impl Reconciler {
                     return Ok(true);
                 }
                 Err(ReconcileError::Incomplete(why)) => {
-                    tracing::warn!(reconcile_id = one.id, why, "a comparison is incomplete; nothing follows from it");
+                    tracing::warn!(
+                        reconcile_id = one.id,
+                        why,
+                        "a comparison is incomplete; nothing follows from it"
+                    );
                     self.finish(one, &progress, INCOMPLETE, Some(why)).await?;
                     return Ok(true);
                 }
@@ -185,7 +204,11 @@ impl Reconciler {
     }
 
     /// One page, or one handful of checks. False when it is over.
-    async fn step(&self, one: &mut Reconcile, progress: &mut Progress) -> Result<bool, ReconcileError> {
+    async fn step(
+        &self,
+        one: &mut Reconcile,
+        progress: &mut Progress,
+    ) -> Result<bool, ReconcileError> {
         let more = match one.phase.as_str() {
             "begin" => self.begin(one, progress).await?,
             "users" => self.list_users(one, progress).await?,
@@ -198,7 +221,10 @@ impl Reconciler {
             _ => return Ok(false),
         };
         if !more {
-            let next = PHASES.iter().skip_while(|phase| **phase != one.phase).nth(1);
+            let next = PHASES
+                .iter()
+                .skip_while(|phase| **phase != one.phase)
+                .nth(1);
             one.phase = next.copied().unwrap_or("apply").to_owned();
             progress.cursor = None;
             progress.at = String::new();
@@ -207,17 +233,42 @@ impl Reconciler {
         Ok(true)
     }
 
-    async fn checkpoint(&self, one: &mut Reconcile, progress: &Progress) -> Result<(), ReconcileError> {
+    async fn checkpoint(
+        &self,
+        one: &mut Reconcile,
+        progress: &Progress,
+    ) -> Result<(), ReconcileError> {
         one.progress = text_of(progress);
         let (row, until) = (one.clone(), self.clock.now().plus(LEASE));
-        let ours = write(&self.db, move |conn| Ok::<_, DbError>(reconciles::save(conn, &row, until)?));
-        if ours.await? { Ok(()) } else { Err(ReconcileError::LeaseLost) }
+        let ours = write(&self.db, move |conn| {
+            Ok::<_, DbError>(reconciles::save(conn, &row, until)?)
+        });
+        if ours.await? {
+            Ok(())
+        } else {
+            Err(ReconcileError::LeaseLost)
+        }
     }
 
-    async fn finish(&self, mut one: Reconcile, progress: &Progress, state: &'static str, reason: Option<String>) -> Result<(), ReconcileError> {
+    async fn finish(
+        &self,
+        mut one: Reconcile,
+        progress: &Progress,
+        state: &'static str,
+        reason: Option<String>,
+    ) -> Result<(), ReconcileError> {
         one.progress = text_of(progress);
         let now = self.clock.now();
-        self.write(move |conn| Ok(reconciles::finish(conn, &one, state, reason.as_deref(), now)?)).await
+        self.write(move |conn| {
+            Ok(reconciles::finish(
+                conn,
+                &one,
+                state,
+                reason.as_deref(),
+                now,
+            )?)
+        })
+        .await
     }
 
     async fn write<T: Send + 'static>(
@@ -258,5 +309,8 @@ fn text_of(progress: &Progress) -> String {
 fn counts_of(directory: &Value) -> (Option<i64>, Option<i64>) {
     let count = |path: &str| directory.pointer(path).and_then(Value::as_i64);
     let users = count("/metadata/users/active").zip(count("/metadata/users/inactive"));
-    (users.map(|(active, inactive)| active + inactive), count("/metadata/groups"))
+    (
+        users.map(|(active, inactive)| active + inactive),
+        count("/metadata/groups"),
+    )
 }

@@ -20,7 +20,9 @@ pub enum ClientError {
     )]
     NoClient,
     /// The key is not accepted.
-    #[error("WorkOS does not accept the API key ({status}) for {what}; check WORKOS_API_KEY and its environment")]
+    #[error(
+        "WorkOS does not accept the API key ({status}) for {what}; check WORKOS_API_KEY and its environment"
+    )]
     Unauthorized {
         /// What was being done.
         what: &'static str,
@@ -216,16 +218,27 @@ mod tests {
     use super::*;
 
     fn refusal(status: u16, body: &str) -> ClientError {
-        said_of("a call", status, &HeaderMap::new(), body.as_bytes().to_vec())
-            .err()
-            .unwrap()
+        said_of(
+            "a call",
+            status,
+            &HeaderMap::new(),
+            body.as_bytes().to_vec(),
+        )
+        .err()
+        .unwrap()
     }
 
     #[test]
     fn every_shape_of_an_error_is_read_and_nothing_sent_is_repeated() {
         let cases = [
-            (r#"{"message":"ada@x.example is not valid","code":"invalid_url"}"#, "invalid_url"),
-            (r#"{"error":"invalid_grant","error_description":"the code x"}"#, "invalid_grant"),
+            (
+                r#"{"message":"ada@x.example is not valid","code":"invalid_url"}"#,
+                "invalid_url",
+            ),
+            (
+                r#"{"error":"invalid_grant","error_description":"the code x"}"#,
+                "invalid_grant",
+            ),
             (r#"{"message":"ada@x.example"}"#, "no code"),
             ("\"Ratelimited\"", "no code"),
             ("<html>", "no code"),
@@ -238,9 +251,21 @@ mod tests {
     #[test]
     fn a_bare_text_is_a_rate_limit_too_and_the_wait_is_read_where_it_is_said() {
         let bare = refusal(429, "\"Ratelimited\"");
-        assert_eq!(bare, ClientError::RateLimited { what: "a call", retry_after: None });
+        assert_eq!(
+            bare,
+            ClientError::RateLimited {
+                what: "a call",
+                retry_after: None
+            }
+        );
         let said = refusal(429, r#"{"code":"x","message":"y","retry_after_seconds":7}"#);
         let seven = Some(Duration::from_secs(7));
-        assert_eq!(said, ClientError::RateLimited { what: "a call", retry_after: seven });
+        assert_eq!(
+            said,
+            ClientError::RateLimited {
+                what: "a call",
+                retry_after: seven
+            }
+        );
     }
 }

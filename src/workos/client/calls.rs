@@ -80,48 +80,98 @@ impl Client {
     }
 
     /// The directories of an organization.
-    pub async fn directories(&self, organization: &str, after: Option<&str>) -> Result<Page<Value>, ClientError> {
-        self.list("listing directories", "/directories", &[("organization_id", organization)], after)
-            .await
+    pub async fn directories(
+        &self,
+        organization: &str,
+        after: Option<&str>,
+    ) -> Result<Page<Value>, ClientError> {
+        self.list(
+            "listing directories",
+            "/directories",
+            &[("organization_id", organization)],
+            after,
+        )
+        .await
     }
 
     /// One directory, with WorkOS's own counts.
     pub async fn directory(&self, id: &str) -> Result<Value, ClientError> {
-        self.one("reading a directory", &at("/directories", id)).await
-    }
-
-    /// A page of a directory's users, oldest first: who joins meanwhile comes last.
-    pub async fn users_of_directory(&self, directory: &str, after: Option<&str>) -> Result<Page<Value>, ClientError> {
-        self.list("listing users", "/directory_users", &[("directory", directory)], after)
+        self.one("reading a directory", &at("/directories", id))
             .await
     }
 
+    /// A page of a directory's users, oldest first: who joins meanwhile comes last.
+    pub async fn users_of_directory(
+        &self,
+        directory: &str,
+        after: Option<&str>,
+    ) -> Result<Page<Value>, ClientError> {
+        self.list(
+            "listing users",
+            "/directory_users",
+            &[("directory", directory)],
+            after,
+        )
+        .await
+    }
+
     /// A page of a group's users. The supported way to read edges: `user.groups` is empty now.
-    pub async fn users_of_group(&self, directory: &str, group: &str, after: Option<&str>) -> Result<Page<Value>, ClientError> {
+    pub async fn users_of_group(
+        &self,
+        directory: &str,
+        group: &str,
+        after: Option<&str>,
+    ) -> Result<Page<Value>, ClientError> {
         let filter = [("directory", directory), ("group", group)];
-        self.list("listing a group's users", "/directory_users", &filter, after).await
+        self.list(
+            "listing a group's users",
+            "/directory_users",
+            &filter,
+            after,
+        )
+        .await
     }
 
     /// One directory user.
     pub async fn user(&self, id: &str) -> Result<Value, ClientError> {
-        self.one("reading a directory user", &at("/directory_users", id)).await
+        self.one("reading a directory user", &at("/directory_users", id))
+            .await
     }
 
     /// A page of a directory's groups.
-    pub async fn groups_of_directory(&self, directory: &str, after: Option<&str>) -> Result<Page<Value>, ClientError> {
-        self.list("listing groups", "/directory_groups", &[("directory", directory)], after)
-            .await
+    pub async fn groups_of_directory(
+        &self,
+        directory: &str,
+        after: Option<&str>,
+    ) -> Result<Page<Value>, ClientError> {
+        self.list(
+            "listing groups",
+            "/directory_groups",
+            &[("directory", directory)],
+            after,
+        )
+        .await
     }
 
     /// A page of a user's groups.
-    pub async fn groups_of_user(&self, user: &str, after: Option<&str>) -> Result<Page<Value>, ClientError> {
-        self.list("listing a user's groups", "/directory_groups", &[("user", user)], after)
-            .await
+    pub async fn groups_of_user(
+        &self,
+        user: &str,
+        after: Option<&str>,
+    ) -> Result<Page<Value>, ClientError> {
+        self.list(
+            "listing a user's groups",
+            "/directory_groups",
+            &[("user", user)],
+            after,
+        )
+        .await
     }
 
     /// One group.
     pub async fn group(&self, id: &str) -> Result<Value, ClientError> {
-        self.one("reading a group", &at("/directory_groups", id)).await
+        self.one("reading a group", &at("/directory_groups", id))
+            .await
     }
 
     /// A set-up link for Directory Sync. Whoever has it may configure the organization for five
@@ -129,16 +179,25 @@ impl Client {
     pub async fn setup_link(&self, organization: &str) -> Result<SecretString, ClientError> {
         let body = json!({ "organization": organization, "intent": "dsync" });
         let said = self
-            .send("making a set-up link", Method::POST, "/portal/generate_link", Body::Json(body))
+            .send(
+                "making a set-up link",
+                Method::POST,
+                "/portal/generate_link",
+                Body::Json(body),
+            )
             .await?;
         Ok(said.one::<Link>()?.link)
     }
 
     /// Exchanges an SSO code for the profile of who logged in.
     pub async fn profile_of_code(&self, code: &str) -> Result<Value, ClientError> {
-        let client_id = self.settings.client_id.as_deref().ok_or(ClientError::NotConfigured(
-            "exchanging a code needs WORKOS_CLIENT_ID beside WORKOS_API_KEY",
-        ))?;
+        let client_id = self
+            .settings
+            .client_id
+            .as_deref()
+            .ok_or(ClientError::NotConfigured(
+                "exchanging a code needs WORKOS_CLIENT_ID beside WORKOS_API_KEY",
+            ))?;
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("client_id", client_id)
             .append_pair("client_secret", self.settings.api_key.expose_secret())
@@ -146,13 +205,21 @@ impl Client {
             .append_pair("code", code)
             .finish();
         let said = self
-            .send("exchanging a log-in code", Method::POST, "/sso/token", Body::Form(form))
+            .send(
+                "exchanging a log-in code",
+                Method::POST,
+                "/sso/token",
+                Body::Form(form),
+            )
             .await?;
         Ok(said.one::<Exchanged>()?.profile)
     }
 
     /// A page of the environment's webhook endpoints.
-    pub async fn webhook_endpoints(&self, after: Option<&str>) -> Result<Page<WebhookEndpoint>, ClientError> {
+    pub async fn webhook_endpoints(
+        &self,
+        after: Option<&str>,
+    ) -> Result<Page<WebhookEndpoint>, ClientError> {
         let mut query = vec![("limit", PAGE)];
         query.extend(after.map(|after| ("after", after)));
         self.get("listing webhook endpoints", "/webhook_endpoints", &query)
@@ -163,18 +230,32 @@ impl Client {
     /// Makes an endpoint that hears of the ten Directory Sync events.
     pub async fn create_webhook_endpoint(&self, url: &str) -> Result<WebhookEndpoint, ClientError> {
         let body = json!({ "endpoint_url": url, "events": SUBSCRIBED });
-        self.send("making a webhook endpoint", Method::POST, "/webhook_endpoints", Body::Json(body))
-            .await?
-            .one()
+        self.send(
+            "making a webhook endpoint",
+            Method::POST,
+            "/webhook_endpoints",
+            Body::Json(body),
+        )
+        .await?
+        .one()
     }
 
     /// Enables an endpoint and gives it these events.
-    pub async fn update_webhook_endpoint(&self, id: &str, events: &[String]) -> Result<WebhookEndpoint, ClientError> {
+    pub async fn update_webhook_endpoint(
+        &self,
+        id: &str,
+        events: &[String],
+    ) -> Result<WebhookEndpoint, ClientError> {
         let body = json!({ "status": "enabled", "events": events });
         let path = at("/webhook_endpoints", id);
-        self.send("changing a webhook endpoint", Method::PATCH, &path, Body::Json(body))
-            .await?
-            .one()
+        self.send(
+            "changing a webhook endpoint",
+            Method::PATCH,
+            &path,
+            Body::Json(body),
+        )
+        .await?
+        .one()
     }
 
     async fn one(&self, what: &'static str, path: &str) -> Result<Value, ClientError> {

@@ -82,7 +82,12 @@ impl Client {
     }
 
     /// Reads; again and again where the network, WorkOS or its limits are in the way.
-    async fn get(&self, what: &'static str, path: &str, query: &[(&str, &str)]) -> Result<Said, ClientError> {
+    async fn get(
+        &self,
+        what: &'static str,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Said, ClientError> {
         let url = self.url(path, query)?;
         let directory = limited_directory(path, query);
         let mut attempt = 0;
@@ -100,7 +105,13 @@ impl Client {
     }
 
     /// Makes or changes something: only a refusal by limit is tried again.
-    async fn send(&self, what: &'static str, method: Method, path: &str, body: Body) -> Result<Said, ClientError> {
+    async fn send(
+        &self,
+        what: &'static str,
+        method: Method,
+        path: &str,
+        body: Body,
+    ) -> Result<Said, ClientError> {
         let url = self.url(path, &[])?;
         let mut attempt = 0;
         loop {
@@ -145,14 +156,21 @@ enum Body {
 /// `/directory_users` is limited by directory; a group's users count for the directory that is named
 /// with it, or for the group where none is.
 fn limited_directory<'a>(path: &str, query: &[(&str, &'a str)]) -> Option<&'a str> {
-    let value = |name: &str| query.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
+    let value = |name: &str| {
+        query
+            .iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| *value)
+    };
     (path == "/directory_users").then(|| value("directory").or_else(|| value("group")))?
 }
 
 fn pause_after(error: &ClientError, attempt: u32) -> Duration {
     let own = Duration::from_millis(250).saturating_mul(1 << attempt.min(6));
     match error {
-        ClientError::RateLimited { retry_after, .. } => retry_after.unwrap_or(own).min(LONGEST_WAIT),
+        ClientError::RateLimited { retry_after, .. } => {
+            retry_after.unwrap_or(own).min(LONGEST_WAIT)
+        }
         _ => own,
     }
 }

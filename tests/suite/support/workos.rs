@@ -106,7 +106,12 @@ impl FakeWorkOs {
     pub fn happened(&self, event: &Event) {
         let mut all = self.environment();
         all.events.push(event.0.clone());
-        all.events.sort_by_key(|one| (one["created_at"].as_str().unwrap().to_owned(), one["id"].as_str().unwrap().to_owned()));
+        all.events.sort_by_key(|one| {
+            (
+                one["created_at"].as_str().unwrap().to_owned(),
+                one["id"].as_str().unwrap().to_owned(),
+            )
+        });
     }
 
     /// Something happened, and the Events API does not show it yet.
@@ -117,12 +122,18 @@ impl FakeWorkOs {
     /// What was hidden can be read from now on, at its place in time.
     pub fn reveal(&self) {
         let hidden = std::mem::take(&mut self.environment().hidden);
-        hidden.into_iter().for_each(|one| self.happened(&Event(one)));
+        hidden
+            .into_iter()
+            .for_each(|one| self.happened(&Event(one)));
     }
 
     /// Switches a fault on for calls to a path, after those that wait there already.
     pub fn fault(&self, path: &str, fault: Fault) {
-        self.environment().faults.entry(path.to_owned()).or_default().push_back(fault);
+        self.environment()
+            .faults
+            .entry(path.to_owned())
+            .or_default()
+            .push_back(fault);
     }
 
     /// No fault any more.
@@ -144,18 +155,24 @@ impl FakeWorkOs {
     pub fn user(&self, event: &Event) {
         let mut one = event.0["data"].clone();
         one["groups"] = json!([]);
-        self.environment().users.insert(one["id"].as_str().unwrap().to_owned(), one);
+        self.environment()
+            .users
+            .insert(one["id"].as_str().unwrap().to_owned(), one);
     }
 
     /// A group as an event's data shows it.
     pub fn group(&self, event: &Event) {
         let one = event.0["data"].clone();
-        self.environment().groups.insert(one["id"].as_str().unwrap().to_owned(), one);
+        self.environment()
+            .groups
+            .insert(one["id"].as_str().unwrap().to_owned(), one);
     }
 
     /// Somebody is in a group.
     pub fn edge(&self, group: &str, user: &str) {
-        self.environment().edges.push((group.to_owned(), user.to_owned()));
+        self.environment()
+            .edges
+            .push((group.to_owned(), user.to_owned()));
     }
 
     /// The requests so far: method and target.
@@ -181,7 +198,9 @@ fn serve(stream: TcpStream, shared: &Mutex<Environment>) -> std::io::Result<()> 
         return Ok(());
     };
     let (status, retry_after, body) = answer(&mut shared.lock().unwrap(), &request);
-    let retry = retry_after.map_or(String::new(), |seconds| format!("Retry-After: {seconds}\r\n"));
+    let retry = retry_after.map_or(String::new(), |seconds| {
+        format!("Retry-After: {seconds}\r\n")
+    });
     let head = format!(
         "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n{retry}Content-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
@@ -194,22 +213,29 @@ fn say(status: u16, body: Value) -> Answer {
 }
 
 fn answer(all: &mut Environment, request: &TakenRequest) -> Answer {
-    all.requests.push(format!("{} {}", request.method, request.target));
+    all.requests
+        .push(format!("{} {}", request.method, request.target));
     let path = request.path().to_owned();
     let query: BTreeMap<String, String> = url::Url::parse(&format!("http://x{}", request.target))
         .unwrap()
         .query_pairs()
         .into_owned()
         .collect();
-    let fault = all.faults.get_mut(&path).and_then(|faults| match faults.front() {
-        Some(Fault::Answer(..)) => faults.pop_front(),
-        other => other.cloned(),
-    });
+    let fault = all
+        .faults
+        .get_mut(&path)
+        .and_then(|faults| match faults.front() {
+            Some(Fault::Answer(..)) => faults.pop_front(),
+            other => other.cloned(),
+        });
     if let Some(Fault::Answer(status, body, retry_after)) = fault {
         return (status, retry_after, body.to_owned());
     }
-    let form: BTreeMap<String, String> = url::form_urlencoded::parse(&request.body).into_owned().collect();
-    let by_secret = path == "/sso/token" && form.get("client_secret").map(String::as_str) == Some(API_KEY);
+    let form: BTreeMap<String, String> = url::form_urlencoded::parse(&request.body)
+        .into_owned()
+        .collect();
+    let by_secret =
+        path == "/sso/token" && form.get("client_secret").map(String::as_str) == Some(API_KEY);
     if !by_secret && request.header("authorization") != Some(&format!("Bearer {API_KEY}")) {
         return say(401, json!({"message": "Unauthorized"}));
     }
@@ -217,15 +243,30 @@ fn answer(all: &mut Environment, request: &TakenRequest) -> Answer {
     match (request.method.as_str(), parts.as_slice()) {
         ("GET", ["events"]) => events(all, &query, fault.as_ref()),
         ("GET", ["directories"]) => {
-            let rows = all.directories.values().filter(|one| query.get("organization_id").is_none_or(|id| one["organization_id"] == id.as_str()));
+            let rows = all.directories.values().filter(|one| {
+                query
+                    .get("organization_id")
+                    .is_none_or(|id| one["organization_id"] == id.as_str())
+            });
             list(&rows.cloned().collect::<Vec<_>>(), &query, fault.as_ref())
         }
         ("GET", ["directories", id]) => match all.directories.get(*id).cloned() {
             None => say(404, json!({"message": "Directory not found"})),
             Some(mut one) => {
-                let users: Vec<&Value> = all.users.values().filter(|user| user["directory_id"] == *id).collect();
-                let active = users.iter().filter(|user| user["state"] == "active").count();
-                let groups = all.groups.values().filter(|group| group["directory_id"] == *id).count();
+                let users: Vec<&Value> = all
+                    .users
+                    .values()
+                    .filter(|user| user["directory_id"] == *id)
+                    .collect();
+                let active = users
+                    .iter()
+                    .filter(|user| user["state"] == "active")
+                    .count();
+                let groups = all
+                    .groups
+                    .values()
+                    .filter(|group| group["directory_id"] == *id)
+                    .count();
                 one["metadata"] = json!({"users": {"active": active, "inactive": users.len() - active}, "groups": groups});
                 say(200, one)
             }
@@ -255,20 +296,34 @@ fn id_of(one: &Value) -> &str {
 }
 
 fn events(all: &Environment, query: &BTreeMap<String, String>, fault: Option<&Fault>) -> Answer {
-    let names: Vec<&str> = query.get("events").map_or(Vec::new(), |names| names.split(',').collect());
+    let names: Vec<&str> = query
+        .get("events")
+        .map_or(Vec::new(), |names| names.split(',').collect());
     if let Some(unknown) = names.iter().find(|name| !NAMES.contains(name)) {
         let message = format!("Invalid name parameter, received: '{unknown}'");
-        return say(400, json!({"code": "invalid_events_request", "message": message}));
+        return say(
+            400,
+            json!({"code": "invalid_events_request", "message": message}),
+        );
     }
     if names.is_empty() || (query.contains_key("after") && query.contains_key("range_start")) {
-        return say(400, json!({"code": "invalid_events_request", "message": "events, and either after or range_start"}));
+        return say(
+            400,
+            json!({"code": "invalid_events_request", "message": "events, and either after or range_start"}),
+        );
     }
-    let since = query.get("range_start").map(|text| Timestamp::parse(text).unwrap());
+    let since = query
+        .get("range_start")
+        .map(|text| Timestamp::parse(text).unwrap());
     let mut rows: Vec<Value> = all
         .events
         .iter()
         .filter(|one| names.contains(&one["event"].as_str().unwrap()))
-        .filter(|one| since.is_none_or(|since| Timestamp::parse(one["created_at"].as_str().unwrap()).unwrap() >= since))
+        .filter(|one| {
+            since.is_none_or(|since| {
+                Timestamp::parse(one["created_at"].as_str().unwrap()).unwrap() >= since
+            })
+        })
         .cloned()
         .collect();
     if matches!(fault, Some(Fault::NewestFirst)) {
@@ -278,15 +333,25 @@ fn events(all: &Environment, query: &BTreeMap<String, String>, fault: Option<&Fa
 }
 
 fn list(rows: &[Value], query: &BTreeMap<String, String>, fault: Option<&Fault>) -> Answer {
-    let limit = query.get("limit").map_or(10, |text| text.parse::<usize>().unwrap());
+    let limit = query
+        .get("limit")
+        .map_or(10, |text| text.parse::<usize>().unwrap());
     if !(1..=100).contains(&limit) {
-        return say(422, json!({"message": "limit", "code": "invalid_request_parameters"}));
+        return say(
+            422,
+            json!({"message": "limit", "code": "invalid_request_parameters"}),
+        );
     }
     let begin = match query.get("after") {
         None => 0,
         Some(after) => match rows.iter().position(|one| id_of(one) == after) {
             Some(at) => at + 1,
-            None => return say(400, json!({"message": "Invalid cursor", "code": "invalid_cursor"})),
+            None => {
+                return say(
+                    400,
+                    json!({"message": "Invalid cursor", "code": "invalid_cursor"}),
+                );
+            }
         },
     };
     let page: Vec<Value> = rows.iter().skip(begin).take(limit).cloned().collect();
@@ -297,7 +362,10 @@ fn list(rows: &[Value], query: &BTreeMap<String, String>, fault: Option<&Fault>)
         Some(Fault::SamePage) => query.get("after").cloned().or(last),
         _ => last.filter(|_| more),
     };
-    say(200, json!({"object": "list", "data": page, "list_metadata": {"before": null, "after": after}}))
+    say(
+        200,
+        json!({"object": "list", "data": page, "list_metadata": {"before": null, "after": after}}),
+    )
 }
 
 fn users(all: &mut Environment, query: &BTreeMap<String, String>, fault: Option<&Fault>) -> Answer {
@@ -312,15 +380,27 @@ fn users(all: &mut Environment, query: &BTreeMap<String, String>, fault: Option<
         return (429, None, "\"Ratelimited\"".to_owned());
     }
     calls.push(now);
-    let rows = all.users.values().filter(|one| query.get("directory").is_none_or(|id| one["directory_id"] == id.as_str()));
-    let rows = rows.filter(|one| group.is_none_or(|group| all.edges.contains(&(group.clone(), id_of(one).to_owned()))));
+    let rows = all.users.values().filter(|one| {
+        query
+            .get("directory")
+            .is_none_or(|id| one["directory_id"] == id.as_str())
+    });
+    let rows = rows.filter(|one| {
+        group.is_none_or(|group| all.edges.contains(&(group.clone(), id_of(one).to_owned())))
+    });
     list(&rows.cloned().collect::<Vec<_>>(), query, fault)
 }
 
 fn groups(all: &Environment, query: &BTreeMap<String, String>, fault: Option<&Fault>) -> Answer {
     let user = query.get("user");
-    let rows = all.groups.values().filter(|one| query.get("directory").is_none_or(|id| one["directory_id"] == id.as_str()));
-    let rows = rows.filter(|one| user.is_none_or(|user| all.edges.contains(&(id_of(one).to_owned(), user.clone()))));
+    let rows = all.groups.values().filter(|one| {
+        query
+            .get("directory")
+            .is_none_or(|id| one["directory_id"] == id.as_str())
+    });
+    let rows = rows.filter(|one| {
+        user.is_none_or(|user| all.edges.contains(&(id_of(one).to_owned(), user.clone())))
+    });
     list(&rows.cloned().collect::<Vec<_>>(), query, fault)
 }
 
@@ -329,27 +409,51 @@ fn portal(all: &mut Environment, request: &TakenRequest) -> Answer {
     if body["intent"] != "dsync" || !body["organization"].is_string() {
         return say(422, json!({"message": "intent"}));
     }
-    let link = format!("https://setup.workos.example/portal/launch?secret=secret_{}", all.links.len());
-    all.links.push((link.clone(), Instant::now() + Duration::from_secs(300)));
+    let link = format!(
+        "https://setup.workos.example/portal/launch?secret=secret_{}",
+        all.links.len()
+    );
+    all.links
+        .push((link.clone(), Instant::now() + Duration::from_secs(300)));
     say(201, json!({"link": link}))
 }
 
 fn token(all: &mut Environment, form: &BTreeMap<String, String>) -> Answer {
     if form.get("client_id").map(String::as_str) != Some(CLIENT_ID) {
-        return say(400, json!({"error": "invalid_client", "error_description": "Invalid client ID."}));
+        return say(
+            400,
+            json!({"error": "invalid_client", "error_description": "Invalid client ID."}),
+        );
     }
     match form.get("code").and_then(|code| all.codes.remove(code)) {
-        Some(profile) => say(200, json!({"token_type": "Bearer", "access_token": "t", "expires_in": 600, "profile": profile})),
-        None => say(400, json!({"error": "invalid_grant", "error_description": "The code has expired or is invalid."})),
+        Some(profile) => say(
+            200,
+            json!({"token_type": "Bearer", "access_token": "t", "expires_in": 600, "profile": profile}),
+        ),
+        None => say(
+            400,
+            json!({"error": "invalid_grant", "error_description": "The code has expired or is invalid."}),
+        ),
     }
 }
 
 fn endpoint(all: &mut Environment, request: &TakenRequest) -> Answer {
     let body = request.json();
-    if all.endpoints.iter().any(|one| one["endpoint_url"] == body["endpoint_url"]) {
-        return say(409, json!({"code": "duplicate_endpoint", "message": "duplicate"}));
+    if all
+        .endpoints
+        .iter()
+        .any(|one| one["endpoint_url"] == body["endpoint_url"])
+    {
+        return say(
+            409,
+            json!({"code": "duplicate_endpoint", "message": "duplicate"}),
+        );
     }
-    if !body["endpoint_url"].as_str().unwrap_or("").starts_with("https://") {
+    if !body["endpoint_url"]
+        .as_str()
+        .unwrap_or("")
+        .starts_with("https://")
+    {
         return say(422, json!({"code": "invalid_url", "message": "invalid"}));
     }
     let one = json!({
