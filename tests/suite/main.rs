@@ -13,6 +13,7 @@ mod crashes;
 mod deliveries;
 mod demo;
 mod durability;
+mod fair_fake;
 mod holds;
 mod intake;
 mod layers;
