@@ -6,6 +6,7 @@ mod client;
 mod communities;
 mod completions;
 mod config;
+mod conflicts;
 mod context;
 mod database;
 mod deliveries;
@@ -15,8 +16,11 @@ mod doctor;
 mod enable;
 mod events;
 mod exit;
+mod failures;
+mod fields;
 mod healthcheck;
 mod holds;
+mod jobs;
 mod man;
 mod migrate;
 mod organizations;
@@ -30,6 +34,7 @@ mod serve;
 mod settings;
 mod shown;
 mod signature;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -65,10 +70,13 @@ enum Command {
     Send(send::Args),
     Profiles(profiles::Args),
     Events(events::Args),
+    Failures(failures::Args),
     Communities(communities::Args),
     Triggers(triggers::Args),
     Deliveries(deliveries::Args),
     Holds(holds::Args),
+    Conflicts(conflicts::Args),
+    Jobs(jobs::Args),
     Organizations(organizations::Args),
     Directories(directories::Args),
     CatchUp(upstream::CatchUpArgs),
@@ -93,10 +101,13 @@ impl Command {
             Self::Send(args) => send::run(args, context).await,
             Self::Profiles(args) => profiles::run(args, context).await,
             Self::Events(args) => events::run(args, context),
+            Self::Failures(args) => failures::run(&args, context),
             Self::Communities(args) => communities::run(args, context),
             Self::Triggers(args) => triggers::run(args, context),
             Self::Deliveries(args) => deliveries::run(args, context),
             Self::Holds(args) => holds::run(args, context),
+            Self::Conflicts(args) => conflicts::run(args, context),
+            Self::Jobs(args) => jobs::run(args, context),
             Self::Organizations(args) => organizations::run(args, context),
             Self::Directories(args) => directories::run(args, context).await,
             Self::CatchUp(args) => upstream::catch_up(args, context).await,

@@ -66,6 +66,7 @@ diesel::table! {
         last_at -> BigInt,
         last_removal -> Bool,
         last_event_id -> Text,
+        question -> Nullable<Text>,
     }
 }
 
@@ -283,6 +284,33 @@ diesel::table! {
         digest -> Text,
         created_at -> BigInt,
         revoked_at -> Nullable<BigInt>,
+        sensitive -> Bool,
+    }
+}
+
+diesel::table! {
+    jobs (id) {
+        id -> Text,
+        kind -> Text,
+        organization_id -> Nullable<Text>,
+        state -> Text,
+        payload -> Text,
+        cursor -> Text,
+        result -> Text,
+        total -> BigInt,
+        done -> BigInt,
+        attempts -> Integer,
+        reason -> Nullable<Text>,
+        created_by -> Text,
+        created_at -> BigInt,
+        available_at -> BigInt,
+        started_at -> Nullable<BigInt>,
+        updated_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+        ended_by -> Nullable<Text>,
+        lease_owner -> Nullable<Text>,
+        lease_token -> BigInt,
+        lease_until -> Nullable<BigInt>,
     }
 }
 
@@ -314,6 +342,26 @@ diesel::table! {
         started_at -> BigInt,
         heartbeat_at -> BigInt,
         stopped_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    identity_decisions (directory_user_id, other_id) {
+        directory_user_id -> Text,
+        other_id -> Text,
+        organization_id -> Text,
+        same -> Bool,
+        decided_by -> Text,
+        decided_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    identity_swaps (event_id, profile_id) {
+        event_id -> Text,
+        profile_id -> Text,
+        organization_id -> Text,
+        received_at -> BigInt,
     }
 }
 
@@ -424,11 +472,14 @@ diesel::allow_tables_to_appear_in_same_query!(
     kept_secrets,
     operator_acts,
     processes,
+    identity_decisions,
+    identity_swaps,
+    jobs,
     event_gaps,
     catch_ups,
     reconciles,
     reconcile_seen,
     drift_items,
     membership_refetches,
-    setup_links
+    setup_links,
 );

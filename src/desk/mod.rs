@@ -6,22 +6,27 @@ mod actor;
 mod error;
 mod history;
 mod members;
+mod owners;
 mod page;
 mod story;
 #[cfg(test)]
 mod tests;
+mod visibility;
 
 pub mod access;
 pub mod communities;
+pub mod conflicts;
 pub mod deliveries;
 pub mod directories;
 pub mod doctor;
 pub mod enable;
 pub mod events;
+pub mod failures;
 pub mod fields;
 pub mod gaps;
 pub mod holds;
 pub mod logins;
+pub mod jobs;
 pub mod names;
 pub mod organizations;
 pub mod overview;

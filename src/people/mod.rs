@@ -5,9 +5,11 @@
 pub mod acts;
 pub mod changes;
 pub mod communities;
+pub mod decisions;
 pub mod directories;
 pub mod groups;
 pub mod holds;
+pub mod jobs;
 pub mod kin;
 pub mod organizations;
 pub mod processes;
@@ -18,6 +20,7 @@ pub mod secrets;
 pub mod setup_links;
 pub mod statements;
 pub mod surroundings;
+pub mod swaps;
 pub mod tokens;
 
 /// A JSON column that we wrote ourselves and cannot read: the database was edited by hand, or is

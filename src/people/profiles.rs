@@ -184,6 +184,12 @@ pub fn delete(conn: &mut Conn, ids: &[String]) -> QueryResult<()> {
     Ok(())
 }
 
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// In small letters.
+    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
+
 /// Which profiles. Everything given must hold.
 #[derive(Debug, Clone, Default)]
 pub struct ProfileFilter {
@@ -193,6 +199,8 @@ pub struct ProfileFilter {
     pub status: Option<String>,
     /// Text in name, address, title or department.
     pub q: Option<String>,
+    /// The text may be in name and address only.
+    pub q_names_only: bool,
     /// One department, as written.
     pub department: Option<String>,
     /// Only rows after this one in the list (the cursor).
@@ -216,7 +224,11 @@ pub fn list(conn: &mut Conn, filter: &ProfileFilter, limit: i64) -> QueryResult<
         if let Some(department) = &filter.department {
             query = query.filter(profiles::department.eq(department));
         }
-        if let Some(q) = &filter.q {
+        if let Some(q) = filter.q.as_ref().filter(|_| filter.q_names_only) {
+            let pattern = contains(&q.to_lowercase());
+            query = query.filter(lower(profiles::display_name).like(pattern.clone()).escape('\\')
+                .or(profiles::email_key.like(pattern).escape('\\').assume_not_null()));
+        } else if let Some(q) = &filter.q {
             query = query.filter(profiles::search.like(contains(&q.to_lowercase())).escape('\\'));
         }
         if let Some((at, id)) = &filter.after {
@@ -291,6 +303,22 @@ pub fn links_of(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String,
         }
     }
     Ok(by_profile)
+}
+
+/// Active directory users of a directory with their people, by directory user.
+pub fn active_of_directory(
+    conn: &mut Conn,
+    directory: &str,
+    limit: i64,
+) -> QueryResult<Vec<(LinkRow, ProfileRow)>> {
+    on_backend!(conn, c => links::table
+        .inner_join(profiles::table.on(profiles::id.nullable().eq(links::profile_id)))
+        .filter(links::directory_id.eq(directory))
+        .filter(links::state.eq("active"))
+        .order(links::directory_user_id)
+        .limit(limit)
+        .select((LinkRow::as_select(), ProfileRow::as_select()))
+        .load(c))
 }
 
 /// The profile behind each of the given directory users.

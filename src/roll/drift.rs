@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use crate::workos::{DirectoryUser, UserState};
 
-use super::attributes::{ALL_ATTRIBUTES, Mapping, Values};
+use super::attributes::{ALL_ATTRIBUTES, Values};
 use super::identity::fold_case;
 use super::kin::{Link, LinkState};
+use super::mapping::Mapping;
 
 /// The names of what differs, sorted; empty where listing and link agree.
 pub fn differences(link: &Link, listed: &DirectoryUser, mapping: &Mapping) -> Vec<String> {

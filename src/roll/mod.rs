@@ -7,6 +7,7 @@
 mod attributes;
 mod compose;
 mod contest;
+mod decisions;
 mod directory;
 mod drift;
 mod families;
@@ -16,28 +17,39 @@ pub mod guard;
 mod identity;
 mod kin;
 mod lifecycle;
+mod mapping;
+mod mapping_read;
 mod memberships;
 mod outcome;
+mod question;
 mod refold;
 mod settings;
 mod statement;
+mod swap;
+mod transforms;
+mod visibility;
 
-pub use attributes::{Mapping, MappingRule, ValueKind};
 pub use compose::{FIELDS, Profile, compose};
 pub use directory::{DirectoryLife, DirectoryTurn, directory_of_logins, is_of_logins};
 pub use drift::differences;
+pub use decisions::Decisions;
 pub use families::Families;
 pub use fold::{Known, apply, fold};
 pub use groups::{Edge, Group};
 pub use identity::keys_said;
 pub use kin::{Kin, Link, LinkState, Person};
 pub use lifecycle::Status;
+pub use mapping::{Mapping, MappingRule, STANDARD_TARGETS, ValueKind};
 pub use memberships::{LEFT, Membership, Role, Source, follow_status};
 pub(crate) use outcome::sentence;
 pub use outcome::{Change, Outcome, diff_profiles};
+pub use question::{Asks, Question, question};
 pub use refold::{comes_late, reconcile, refold, turn_concerns};
 pub use settings::{RestoreAdmin, Settings};
 pub use statement::{Life, Said, Statement, Step};
+pub use swap::{SwapGuard, swapped};
+pub use transforms::{Otherwise, Transform};
+pub use visibility::{HIDDEN, Hidden};
 
 #[cfg(test)]
 mod tests;

@@ -8,13 +8,17 @@
 )]
 
 mod catch_up;
+mod browser;
 mod console;
 mod crashes;
 mod deliveries;
 mod demo;
 mod durability;
 mod fair_fake;
+mod failures;
+mod fields;
 mod holds;
+mod identity;
 mod intake;
 mod layers;
 mod logins;
@@ -27,6 +31,7 @@ mod roles;
 mod rules;
 mod spine;
 mod support;
+mod visibility;
 mod webhook_contract;
 mod webhook_door;
 mod worker;

@@ -4,8 +4,12 @@
 mod auth;
 mod communities;
 mod enable;
+mod conflicts;
 mod events;
+mod failures;
+mod fields;
 mod holds;
+mod jobs;
 mod organizations;
 mod profiles;
 mod reconciles;
@@ -36,14 +40,18 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .app_data(web::QueryConfig::default().error_handler(bad_query))
         .app_data(web::PathConfig::default().error_handler(bad_path))
         .configure(events::routes)
+        .configure(failures::routes)
         .configure(profiles::routes)
         .configure(communities::routes)
         .configure(organizations::routes)
+        .configure(fields::routes)
+        .configure(jobs::routes)
         .configure(holds::routes)
-        .configure(triggers::routes)
         .configure(upstream::routes)
         .configure(enable::routes)
-        .configure(reconciles::routes);
+        .configure(reconciles::routes)
+        .configure(conflicts::routes)
+        .configure(triggers::routes);
 }
 
 fn bad_json(error: JsonPayloadError, _: &HttpRequest) -> actix_web::Error {
