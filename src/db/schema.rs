@@ -390,6 +390,89 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    event_gaps (event_id) {
+        event_id -> Text,
+        event_type -> Text,
+        organization_id -> Nullable<Text>,
+        directory_id -> Nullable<Text>,
+        occurred_at -> BigInt,
+        found_at -> BigInt,
+        webhook_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    catch_ups (environment) {
+        environment -> Text,
+        cursor -> Nullable<Text>,
+        cursor_at -> Nullable<BigInt>,
+        drained -> Bool,
+        polled_at -> Nullable<BigInt>,
+        caught_up_at -> Nullable<BigInt>,
+        last_error -> Nullable<Text>,
+        lease_owner -> Nullable<Text>,
+        lease_token -> BigInt,
+        lease_until -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    reconciles (id) {
+        id -> Text,
+        organization_id -> Text,
+        directory_id -> Text,
+        apply -> Bool,
+        state -> Text,
+        phase -> Text,
+        progress -> Text,
+        reason -> Nullable<Text>,
+        actor -> Text,
+        started_at -> BigInt,
+        finished_at -> Nullable<BigInt>,
+        lease_owner -> Nullable<Text>,
+        lease_token -> BigInt,
+        lease_until -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    reconcile_seen (reconcile_id, kind, id) {
+        reconcile_id -> Text,
+        kind -> Text,
+        id -> Text,
+    }
+}
+
+diesel::table! {
+    drift_items (reconcile_id, kind, subject) {
+        reconcile_id -> Text,
+        kind -> Text,
+        subject -> Text,
+        fields -> Text,
+        state -> Text,
+        reason -> Nullable<Text>,
+        event_id -> Text,
+        occurred_at -> BigInt,
+        body -> Text,
+    }
+}
+
+diesel::table! {
+    membership_refetches (name) {
+        name -> Text,
+        change_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    setup_links (organization_id) {
+        organization_id -> Text,
+        opened_at -> BigInt,
+        opened_by -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     organizations,
     directories,
@@ -419,4 +502,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     identity_decisions,
     identity_swaps,
     jobs,
+    event_gaps,
+    catch_ups,
+    reconciles,
+    reconcile_seen,
+    drift_items,
+    membership_refetches,
+    setup_links,
 );

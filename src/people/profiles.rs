@@ -306,6 +306,23 @@ pub fn by_email(conn: &mut Conn, organization: &str, email: &str) -> QueryResult
         .load(c))
 }
 
+/// Everybody of an organization who has a link under a provider's id, in whatever directory.
+pub fn by_idp_id(
+    conn: &mut Conn,
+    organization: &str,
+    idp_id: &str,
+) -> QueryResult<Vec<ProfileRow>> {
+    on_backend!(conn, c => profiles::table
+        .filter(profiles::organization_id.eq(organization))
+        .filter(profiles::id.eq_any(links::table
+            .filter(links::organization_id.eq(organization))
+            .filter(links::idp_id.eq(idp_id))
+            .filter(links::profile_id.is_not_null())
+            .select(links::profile_id.assume_not_null())))
+        .select(ProfileRow::as_select())
+        .load(c))
+}
+
 /// The links of the given profiles, by profile.
 pub fn links_of(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String, Vec<LinkRow>>> {
     let rows: Vec<LinkRow> = on_backend!(conn, c => links::table
@@ -385,4 +402,13 @@ fn nested(rows: Vec<(String, String, i64)>) -> BTreeMap<String, BTreeMap<String,
         all.entry(owner).or_default().insert(word, count);
     }
     all
+}
+
+/// The state of one link, as shown.
+pub fn state_of_link(conn: &mut Conn, directory_user: &str) -> QueryResult<Option<String>> {
+    on_backend!(conn, c => links::table
+        .find(directory_user)
+        .select(links::state)
+        .first(c)
+        .optional())
 }

@@ -9,6 +9,7 @@ mod compose;
 mod contest;
 mod decisions;
 mod directory;
+mod drift;
 mod families;
 mod fold;
 mod groups;
@@ -30,8 +31,9 @@ mod transforms;
 mod visibility;
 
 pub use compose::{FIELDS, Profile, compose};
+pub use directory::{DirectoryLife, DirectoryTurn, directory_of_logins, is_of_logins};
+pub use drift::differences;
 pub use decisions::Decisions;
-pub use directory::{DirectoryLife, DirectoryTurn};
 pub use families::Families;
 pub use fold::{Known, apply, fold};
 pub use groups::{Edge, Group};

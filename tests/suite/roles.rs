@@ -15,6 +15,32 @@ on_both!(every_route_asks_for_its_role_and_shows_an_outsider_nothing);
 /// Method, path, and the status for an outsider, a viewer, an operator, then an admin. They are
 /// called in this order, so what an operator ended an admin finds ended.
 const ROUTES: &[(&str, &str, [u16; 4])] = &[
+    (
+        "GET",
+        "/organizations/{organization}/directory-sync",
+        [404, 200, 200, 200],
+    ),
+    (
+        "POST",
+        "/organizations/{organization}/directory-sync/link",
+        [403, 403, 403, 409],
+    ),
+    (
+        "POST",
+        "/organizations/{organization}/directory-sync-link",
+        [403, 403, 403, 409],
+    ),
+    ("POST", "/profiles/{profile}/resync", [409, 409, 409, 409]),
+    (
+        "POST",
+        "/directories/{directory}/reconcile",
+        [409, 409, 409, 409],
+    ),
+    ("GET", "/reconciles", [200, 200, 200, 200]),
+    ("GET", "/reconciles/{missing}", [404, 404, 404, 404]),
+    ("POST", "/reconciles/{missing}/apply", [404, 403, 404, 404]),
+    ("POST", "/logins", [404, 403, 200, 200]),
+    ("GET", "/gaps", [200, 200, 200, 200]),
     ("GET", "/events", [200, 200, 200, 200]),
     ("GET", "/events/{event}", [404, 200, 200, 200]),
     ("POST", "/events/{event}/discard", [404, 403, 409, 409]),
@@ -247,6 +273,9 @@ fn body(method: &str, path: &str, things: &BTreeMap<&str, String>) -> Option<Val
     let (_, last) = path.rsplit_once('/').unwrap();
     match (method, last) {
         ("GET" | "DELETE", _) => None,
+        (_, "logins") => Some(
+            json!({"profile": {"organization_id": ORGANIZATION, "email": "nobody@test.example"}}),
+        ),
         (_, "discard") => Some(json!({"reason": "a test"})),
         (_, "decide") if path.starts_with("/conflicts") => Some(json!({"decision": "new_person"})),
         (_, "decide") => Some(json!({"decision": "keep"})),

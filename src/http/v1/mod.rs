@@ -4,6 +4,7 @@
 mod apply;
 mod auth;
 mod communities;
+mod enable;
 mod conflicts;
 mod events;
 mod failures;
@@ -12,7 +13,9 @@ mod holds;
 mod jobs;
 mod organizations;
 mod profiles;
+mod reconciles;
 mod triggers;
+mod upstream;
 
 pub use auth::Caller;
 
@@ -46,6 +49,9 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .configure(jobs::routes)
         .configure(holds::routes)
         .configure(apply::routes)
+        .configure(upstream::routes)
+        .configure(enable::routes)
+        .configure(reconciles::routes)
         .configure(conflicts::routes)
         .configure(triggers::routes);
 }
