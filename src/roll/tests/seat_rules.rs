@@ -6,7 +6,7 @@ use crate::roll::{
 };
 use crate::workos::OrderKey;
 
-use super::story::Told;
+use super::told::Told;
 use super::teller::{after, key, minute, user};
 
 fn edge(at: u32, joins: bool) -> Told {
