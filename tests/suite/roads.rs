@@ -125,7 +125,7 @@ fn assert_same(found: &[String], wanted: &[String], road: &str) {
 }
 
 /// Drains with so many workers beside each other.
-async fn drain_at_once(app: &TestApp, batch: usize, workers: usize) {
+pub async fn drain_at_once(app: &TestApp, batch: usize, workers: usize) {
     let settings = BatchSettings {
         max_attempts: 8,
         arm_new: false,

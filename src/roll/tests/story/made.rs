@@ -84,6 +84,7 @@ fn speech() -> impl Strategy<Value = Act> {
                 first_name,
                 custom,
                 old_title,
+                bare,
             },
             true => Speech {
                 who,
@@ -96,6 +97,7 @@ fn speech() -> impl Strategy<Value = Act> {
                 first_name: Word::Unsaid,
                 custom: None,
                 old_title: None,
+                bare,
             },
         })
     })

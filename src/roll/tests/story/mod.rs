@@ -69,6 +69,8 @@ pub struct Speech {
     pub custom: Option<Map<String, Value>>,
     /// A deprecated title: at the top level, or in a SCIM body.
     pub old_title: Option<OldTitle>,
+    /// Nothing but the ids it cannot do without.
+    pub bare: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,12 +161,6 @@ impl History {
             }
         }
         batches
-    }
-
-    /// Whether a directory goes away: then an address may come to be used twice.
-    pub fn has_turns(&self) -> bool {
-        let turns = |step: &Step| matches!(step.act, Act::Link { .. });
-        self.0.iter().any(turns)
     }
 }
 
@@ -272,6 +268,9 @@ impl Speech {
             "u{}.d{}.{} {life}",
             self.who, self.directory, self.again
         )?;
+        if self.bare {
+            return write!(out, ", bare");
+        }
         match self.idp {
             true => write!(out, ", idp i{}", self.who)?,
             false => write!(out, ", no idp")?,

@@ -128,7 +128,10 @@ impl Speech {
             "directory_id",
             format!("d{}_{company}", self.directory).into(),
         );
-        put("organization_id", format!("org_{company}").into());
+        // A bare event says who and where, and not even whose directory that is (R6).
+        if !self.bare {
+            put("organization_id", format!("org_{company}").into());
+        }
         if self.idp {
             put("idp_id", format!("i{}", self.who).into());
         }
