@@ -29,15 +29,24 @@ const NOT_YET: [(u32, &str); 17] = [
     (72, "retention"),
 ];
 
-/// The numbers in names like `r13_only_…`: at the start of a word, code only.
+/// The numbers that names like `r13_only_…` and `r24_r32_an_…` begin with; code only.
 fn numbers(source: &Source) -> BTreeSet<u32> {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     let words = source.code.split(|letter| !is_part(letter));
-    let of_word = |word: &str| {
-        let (digits, rest) = word.strip_prefix('r')?.split_once('_')?;
-        digits.parse().ok().filter(|_| !rest.is_empty())
+    words
+        .filter(|word| word.contains('_'))
+        .flat_map(leading)
+        .collect()
+}
+
+fn leading(word: &str) -> impl Iterator<Item = u32> {
+    let number = |part: &str| {
+        let (kind, digits) = part.split_at_checked(1)?;
+        let number: u32 = digits.parse().ok()?;
+        matches!(kind, "r" | "c").then_some((kind == "r", number))
     };
-    words.filter_map(of_word).collect()
+    let numbers = word.split('_').map_while(number);
+    numbers.filter_map(|(is_rule, number)| is_rule.then_some(number))
 }
 
 #[test]
@@ -52,7 +61,11 @@ fn a_number_is_read_from_a_name_and_nothing_else() {
         found("on_both!(r2_a, r3_b); let for_12_ = \"r9_x\";"),
         [2, 3]
     );
-    assert_eq!(found("r4_ r_5 xr6_a"), [0; 0]);
+    assert_eq!(
+        found("fn r24_r32_an() fn c3_r47_and_r48_too()"),
+        [24, 32, 47]
+    );
+    assert_eq!(found("r4 r_5 xr6_a"), [0; 0]);
 }
 
 #[test]
