@@ -1,4 +1,4 @@
-//! Holds at the desk: list, show, approve, reject; and the decision about a deleted directory. Of
+//! Holds at the desk: removals and changed identities that wait; list, show, approve, reject; and the decision about a deleted directory. Of
 //! two operators at once, one decides and the other is told who did.
 
 use std::collections::BTreeSet;
@@ -13,6 +13,8 @@ use crate::people::{directories, profiles};
 use crate::worker;
 
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
+
+pub use crate::people::holds::IDENTITY_SWAP;
 
 /// Which holds.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -201,7 +203,10 @@ pub fn reject(
         let waiting = events(conn, id, false)?;
         outbox::reject(conn, &waiting, &actor.name, now)?;
         let applied = events(conn, id, true)?;
-        let taken = worker::take_back(conn, &hold.organization_id, &applied, &actor.name, now)?;
+        let and_removals = hold.kind == holds::REMOVALS;
+        let organization = &hold.organization_id;
+        let taken =
+            worker::take_back(conn, organization, &applied, and_removals, &actor.name, now)?;
         let all: BTreeSet<String> = applied.into_iter().chain(taken).collect();
         let all: Vec<String> = all.into_iter().collect();
         outbox::reject(conn, &all, &actor.name, now)?;

@@ -1,4 +1,5 @@
-//! Holds: batches of removals that wait for an operator, and whom they are about.
+//! Holds: batches of removals, or of changed identities, that wait for an operator, and whom they
+//! are about.
 
 use std::collections::BTreeSet;
 
@@ -47,6 +48,8 @@ pub struct HoldItem {
 pub const REMOVALS: &str = "removals";
 /// A directory was deleted.
 pub const DIRECTORY_DELETED: &str = "directory_deleted";
+/// Too many people under another provider's id or e-mail domain within an hour (R42).
+pub const IDENTITY_SWAP: &str = "identity_swap";
 /// Waiting for an operator.
 pub const OPEN: &str = "open";
 

@@ -11,6 +11,7 @@ use crate::workos::OrderKey;
 use super::attributes::Values;
 use super::compose::compose;
 use super::contest::{guard_email, rejudge};
+use super::decisions::Decisions;
 use super::directory::{DirectoryLife, DirectoryTurn};
 use super::identity::{Verdict, fold_case, is_live, judge};
 use super::kin::{Kin, Link, LinkState, Person};
@@ -27,6 +28,8 @@ pub struct Known<'a> {
     pub directories: &'a BTreeMap<String, DirectoryLife>,
     /// Its settings.
     pub settings: &'a Settings,
+    /// What operators decided about who is who.
+    pub decisions: &'a Decisions,
 }
 
 impl Known<'_> {
@@ -243,6 +246,7 @@ fn own_person(
         left: None,
         left_reason: None,
         period: "first".to_owned(),
+        period_told: false,
         possible_rehire_of: None,
         first_seen: link.first.at,
         updated: link.first.at,

@@ -11,6 +11,8 @@ mod guard;
 mod item;
 mod locked;
 mod members;
+mod rekey;
+mod swaps;
 mod world;
 mod write;
 
@@ -28,7 +30,7 @@ use crate::outbox::{self, Claimed, Settlement};
 use crate::telemetry;
 
 pub use batch::{BatchReport, BatchSettings, Worked};
-pub use decide::{end_directory, refold_organization, take_back, work_off};
+pub use decide::{decide_identity, end_directory, refold_organization, take_back, work_off};
 
 /// How long an idle worker waits before it looks again; a wake-up from the intake comes first.
 /// Other processes' events and retries that fall due are found by looking.

@@ -8,19 +8,21 @@ use diesel::QueryResult;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
+use crate::people::decisions;
 use crate::people::directories::{self, Directory};
 use crate::people::kin::{self, Found, Key};
 use crate::people::organizations::{self, Organization};
 use crate::people::{groups, statements};
 use crate::roll::{
-    DirectoryLife, Edge, Families, Group, Kin, Known, Settings, Statement, Step, comes_late,
-    keys_said, turn_concerns,
+    Decisions, DirectoryLife, Edge, Families, Group, Kin, Known, Settings, Statement, Step,
+    comes_late, keys_said, turn_concerns,
 };
 use crate::workos::Data;
 
 use super::guard::Guards;
 use super::item::Item;
 use super::locked::load_locked;
+use super::swaps::Swaps;
 
 /// Kin in hand: as it was found and as it is now.
 #[derive(Debug, Default)]
@@ -42,6 +44,8 @@ pub(super) struct World {
     pub organizations: BTreeMap<String, Organization>,
     pub directories: BTreeMap<String, Directory>,
     pub lives: BTreeMap<String, DirectoryLife>,
+    /// What operators decided about who is who, by organization.
+    pub decisions: BTreeMap<String, Decisions>,
     pub changed_directories: BTreeSet<String>,
     pub relatives: Vec<Relatives>,
     pub place: BTreeMap<String, usize>,
@@ -55,6 +59,7 @@ pub(super) struct World {
     pub new_statements: Vec<(String, Statement)>,
     pub new_keys: BTreeSet<(Key, String)>,
     pub guards: Guards,
+    pub swaps: Swaps,
 }
 
 impl World {
@@ -126,6 +131,7 @@ impl World {
             self.organizations = organizations::load(conn, &ids)?;
         }
         self.directories = directories::of_organizations(conn, &ids)?;
+        self.decisions = decisions::load(conn, &ids)?;
         self.directories.extend(known);
         self.lives = self
             .directories
@@ -358,6 +364,10 @@ impl World {
             organization_id: organization,
             directories: &self.lives,
             settings: self.settings(organization),
+            decisions: self
+                .decisions
+                .get(organization)
+                .unwrap_or(Decisions::none()),
         }
     }
 }

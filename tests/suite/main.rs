@@ -7,14 +7,17 @@
     reason = "in a test, a step that fails is the test that fails"
 )]
 
+mod browser;
 mod console;
 mod crashes;
 mod deliveries;
 mod demo;
 mod durability;
+mod failures;
 mod famous_failures;
 mod histories;
 mod holds;
+mod identity;
 mod intake;
 mod layers;
 mod migrations;

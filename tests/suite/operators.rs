@@ -197,7 +197,7 @@ async fn r69_of_two_who_replay_at_once_one_does_and_both_see_who_did(app: TestAp
         let shown = app
             .http
             .api_as(Some(token), "GET", path.trim_end_matches("/replay"), None);
-        let attempts = shown.await.ok()["attempts"].clone();
+        let attempts = shown.await.ok()["attempt_log"].clone();
         let replays = attempts.as_array().unwrap().iter();
         let actors: Vec<&str> = replays.filter_map(|one| one["actor"].as_str()).collect();
         assert_eq!(actors, [winner], "{attempts}");

@@ -15,7 +15,7 @@ use crate::roll::Status;
 
 /// How many histories are tried: `ROLLCALL_HISTORIES`, else so many that an unoptimized build does it
 /// in passing. `.ci/histories` asks for more.
-fn wanted() -> u32 {
+pub(super) fn wanted() -> u32 {
     let asked = std::env::var("ROLLCALL_HISTORIES").ok();
     asked.and_then(|text| text.parse().ok()).unwrap_or(1_000)
 }
@@ -91,8 +91,7 @@ fn check(history: &History) -> Verdict {
 
 impl<'a> Tried<'a> {
     fn of(history: &'a History) -> Self {
-        // What the story calls its order, not what the keys of its events say.
-        let ordered: Vec<Told> = history.in_order(0).iter().filter_map(Told::read).collect();
+        let ordered = sorted(history);
         let mut in_order = Desk::default();
         let mut changed_by_removals = Vec::new();
         for told in &ordered {
@@ -103,8 +102,8 @@ impl<'a> Tried<'a> {
             }
         }
         let mut as_it_came = Desk::default();
-        for batch in history.arrivals(0) {
-            as_it_came.take(batch.iter().filter_map(Told::read).collect());
+        for batch in arrivals(history) {
+            as_it_came.take(batch);
         }
         Self {
             history,
@@ -116,8 +115,24 @@ impl<'a> Tried<'a> {
     }
 }
 
+/// In what the story calls its order, not in what the keys of its events say.
+pub(super) fn sorted(history: &History) -> Vec<Told> {
+    history.in_order(0).iter().filter_map(Told::read).collect()
+}
+
+/// Batch by batch as they arrive.
+pub(super) fn arrivals(history: &History) -> Vec<Vec<Told>> {
+    let batches = history.arrivals(0);
+    let read = |batch: &Vec<Value>| batch.iter().filter_map(Told::read).collect();
+    batches.iter().map(read).collect()
+}
+
+pub(super) fn same(expected: &Desk, found: &Desk) -> Verdict {
+    compare(&expected.shown(), &found.shown())
+}
+
 fn same_in_any_order(tried: &Tried<'_>) -> Verdict {
-    compare(&tried.in_order.shown(), &tried.as_it_came.shown())
+    same(&tried.in_order, &tried.as_it_came)
 }
 
 fn ids_stay(tried: &Tried<'_>) -> Verdict {
