@@ -7,16 +7,18 @@
     reason = "in a test, a step that fails is the test that fails"
 )]
 
-mod catch_up;
 mod browser;
+mod catch_up;
 mod console;
 mod crashes;
 mod deliveries;
 mod demo;
 mod durability;
-mod fair_fake;
 mod failures;
+mod fair_fake;
+mod famous_failures;
 mod fields;
+mod histories;
 mod holds;
 mod identity;
 mod intake;
@@ -28,6 +30,7 @@ mod processes;
 mod reconcile;
 mod roads;
 mod roles;
+mod rule_numbers;
 mod rules;
 mod spine;
 mod support;
