@@ -162,7 +162,14 @@ fn show(context: &Context, one: &ConflictView) {
         ]
     });
     out.table(
-        &["might be", "name", "address", "department", "status", "left"],
+        &[
+            "might be",
+            "name",
+            "address",
+            "department",
+            "status",
+            "left",
+        ],
         rows.collect(),
     );
 }

@@ -158,7 +158,14 @@ fn show(context: &Context, one: &DirectoryDetail) {
         ]
     });
     out.table(
-        &["profile", "name", "address", "status", "directory user", "idp id"],
+        &[
+            "profile",
+            "name",
+            "address",
+            "status",
+            "directory user",
+            "idp id",
+        ],
         rows.collect(),
     );
 }

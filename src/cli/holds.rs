@@ -1,7 +1,7 @@
 //! `rollcall holds`: removals that wait because too many came at once or because a directory was
 //! deleted, and identities that changed for too many people at once; shown with everybody they are about, then approved or rejected as one batch.
 
-use crate::desk::holds::{self, IDENTITY_SWAP, HoldDetail, HoldQuery, HoldView};
+use crate::desk::holds::{self, HoldDetail, HoldQuery, HoldView, IDENTITY_SWAP};
 
 use super::database::{self, DryRun};
 use super::output::Cell;

@@ -205,14 +205,8 @@ pub fn reject(
         let applied = events(conn, id, true)?;
         let and_removals = hold.kind == holds::REMOVALS;
         let organization = &hold.organization_id;
-        let taken = worker::take_back(
-            conn,
-            organization,
-            &applied,
-            and_removals,
-            &actor.name,
-            now,
-        )?;
+        let taken =
+            worker::take_back(conn, organization, &applied, and_removals, &actor.name, now)?;
         let all: BTreeSet<String> = applied.into_iter().chain(taken).collect();
         let all: Vec<String> = all.into_iter().collect();
         outbox::reject(conn, &all, &actor.name, now)?;

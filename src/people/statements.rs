@@ -108,11 +108,9 @@ pub fn take_back(
             .filter(statements::removal.eq(true))
             .select((statements::event_id, statements::directory_user_id, statements::at))
             .load(c))?;
-        let later = removals
-            .iter()
-            .filter(|(_, user, at)| {
-                and_removals && since.get(user.as_str()).is_some_and(|since| at >= since)
-            });
+        let later = removals.iter().filter(|(_, user, at)| {
+            and_removals && since.get(user.as_str()).is_some_and(|since| at >= since)
+        });
         let all: BTreeSet<String> = first
             .iter()
             .chain(later)

@@ -103,7 +103,9 @@ pub fn decide_identity(
     decisions::replace(conn, user, new)?;
     let key = (organization.to_owned(), kin::decided_key(user));
     let same = new.iter().filter(|one| one.same);
-    let mut keyed: Vec<_> = same.map(|one| (key.clone(), one.other_id.clone())).collect();
+    let mut keyed: Vec<_> = same
+        .map(|one| (key.clone(), one.other_id.clone()))
+        .collect();
     if !keyed.is_empty() {
         keyed.push((key, user.to_owned()));
     }

@@ -137,7 +137,13 @@ impl Guards {
     }
 }
 
-pub(super) fn item(hold: &str, event: &str, profile: &str, applied: bool, now: Timestamp) -> HoldItem {
+pub(super) fn item(
+    hold: &str,
+    event: &str,
+    profile: &str,
+    applied: bool,
+    now: Timestamp,
+) -> HoldItem {
     HoldItem {
         hold_id: hold.to_owned(),
         event_id: event.to_owned(),

@@ -14,8 +14,8 @@ use crate::people::kin::{self, Found, Key};
 use crate::people::organizations::{self, Organization};
 use crate::people::{groups, statements};
 use crate::roll::{
-    Decisions, DirectoryLife, Edge, Families, Group, Kin, Known, Settings, Statement, Step, comes_late,
-    keys_said, turn_concerns,
+    Decisions, DirectoryLife, Edge, Families, Group, Kin, Known, Settings, Statement, Step,
+    comes_late, keys_said, turn_concerns,
 };
 use crate::workos::Data;
 
@@ -364,7 +364,10 @@ impl World {
             organization_id: organization,
             directories: &self.lives,
             settings: self.settings(organization),
-            decisions: self.decisions.get(organization).unwrap_or(Decisions::none()),
+            decisions: self
+                .decisions
+                .get(organization)
+                .unwrap_or(Decisions::none()),
         }
     }
 }

@@ -57,9 +57,13 @@ async fn decide(app: &TestApp, user: &str, decision: Value) -> Value {
     app.call("POST", &path, decision).await.ok()
 }
 
-async fn profile_of(app: &TestApp, user: &str) -> Value {
+async fn id_of(app: &TestApp, user: &str) -> String {
     let shown = app.get(&format!("/v1/conflicts/{user}")).await;
-    let id = shown["profile"]["profile_id"].as_str().unwrap();
+    shown["profile"]["profile_id"].as_str().unwrap().to_owned()
+}
+
+async fn profile_of(app: &TestApp, user: &str) -> Value {
+    let id = id_of(app, user).await;
     app.get(&format!("/v1/profiles/{id}")).await
 }
 
@@ -77,7 +81,7 @@ async fn arm_with_a_welcome(app: &TestApp) {
 async fn r25_two_under_one_address_are_listed_and_said_to_be_two_people(app: TestApp) {
     app.apply(&ada().created(minute(1))).await;
     app.apply(&double(2)).await;
-    let hers = app.profile(&ada()).id;
+    let hers = id_of(&app, &ada().id()).await;
     let all = conflicts(&app).await;
     assert_eq!(all.len(), 1, "{all:?}");
     assert_eq!(all[0]["directory_user_id"], DOUBLE);
@@ -114,7 +118,7 @@ async fn r25_two_under_one_address_are_listed_and_said_to_be_two_people(app: Tes
 async fn r20_said_to_be_the_same_person_both_directories_speak_for_them(app: TestApp) {
     app.apply(&ada().created(minute(1))).await;
     app.apply(&double(2)).await;
-    let hers = app.profile(&ada()).id;
+    let hers = id_of(&app, &ada().id()).await;
     let merged = decide(
         &app,
         DOUBLE,
@@ -136,7 +140,7 @@ async fn r20_a_decision_outlives_late_events_and_replays(app: TestApp) {
     let (first, second) = (ada().created(minute(3)), double(4));
     app.apply(&first).await;
     app.apply(&second).await;
-    let hers = app.profile(&ada()).id;
+    let hers = id_of(&app, &ada().id()).await;
     decide(
         &app,
         DOUBLE,
@@ -162,13 +166,13 @@ async fn r20_a_decision_outlives_late_events_and_replays(app: TestApp) {
     for table in ["profiles", "links", "changes", "identity_decisions"] {
         assert_eq!(before[table], after[table], "{table}");
     }
-    assert_eq!(app.profile(&ada()).id, hers);
+    assert_eq!(id_of(&app, &ada().id()).await, hers);
 }
 
 async fn r20_a_decision_can_be_made_anew(app: TestApp) {
     app.apply(&ada().created(minute(1))).await;
     app.apply(&double(2)).await;
-    let hers = app.profile(&ada()).id;
+    let hers = id_of(&app, &ada().id()).await;
     let nothing = format!("/v1/conflicts/{}/decide", ada().id());
     let said = json!({"decision": "new_person"});
     assert_eq!(app.call("POST", &nothing, said.clone()).await.status, 409);
@@ -179,7 +183,7 @@ async fn r20_a_decision_can_be_made_anew(app: TestApp) {
     assert_eq!(app.count("profiles WHERE status = 'active'"), 2);
     decide(&app, DOUBLE, same).await;
     assert_eq!(app.count("profiles"), 1);
-    assert_eq!(app.profile(&ada()).id, hers);
+    assert_eq!(id_of(&app, &ada().id()).await, hers);
 }
 
 async fn r32_a_possible_rehire_is_listed_and_merged_by_hand_without_a_second_welcome(app: TestApp) {
@@ -191,16 +195,11 @@ async fn r32_a_possible_rehire_is_listed_and_merged_by_hand_without_a_second_wel
     let again = employee("lovelace")
         .created(minute(30))
         .set("data.email", ada().email())
-        .set(
-            "data.custom_attributes.employment_start_date",
-            "2026-12-01",
-        );
+        .set("data.custom_attributes.employment_start_date", "2026-12-01");
     app.apply(&again).await;
     assert_eq!(app.count("profiles"), 2);
     assert_eq!(app.count("deliveries"), 2, "a new person is greeted (R32)");
-    let listed = app
-        .get("/v1/conflicts?kind=possible_rehire")
-        .await;
+    let listed = app.get("/v1/conflicts?kind=possible_rehire").await;
     assert_eq!(listed["data"][0]["directory_user_id"], DOUBLE);
     let candidate = &listed["data"][0]["candidates"][0];
     assert_eq!(candidate["profile_id"], former.as_str());
@@ -237,13 +236,16 @@ async fn r25_whom_a_late_event_makes_wait_is_in_no_community_until_it_is_decided
     assert_eq!(shown["communities"], json!([]));
     decide(&app, DOUBLE, json!({"decision": "new_person"})).await;
     let seat = &app.members(&chess)[0];
-    assert_eq!((seat.profile_id.as_str(), seat.role.as_str()), (&*his, "admin"));
+    assert_eq!(
+        (seat.profile_id.as_str(), seat.role.as_str()),
+        (&*his, "admin")
+    );
 }
 
 async fn r20_numbers_meet_where_a_new_mapping_finds_them(app: TestApp) {
     let badge = "data.custom_attributes.badge";
     app.apply(&ada().created(minute(1)).set(badge, "B-7")).await;
-    let hers = app.profile(&ada()).id;
+    let hers = id_of(&app, &ada().id()).await;
     let rules = json!({"rules": [{"target": "employee_number", "from": ["badge"]}]});
     let path = format!("/v1/organizations/{ORGANIZATION}/fields");
     app.call("PUT", &path, rules).await.ok();
@@ -256,7 +258,7 @@ async fn r20_numbers_meet_where_a_new_mapping_finds_them(app: TestApp) {
     app.call("PUT", &path, json!({})).await.ok();
     assert_eq!(app.count("link_keys WHERE key = 'n:b-7'"), 0);
     assert_eq!(app.people().len(), 2);
-    assert_eq!(app.profile(&ada()).id, hers);
+    assert_eq!(id_of(&app, &ada().id()).await, hers);
 }
 
 async fn r33_a_start_told_after_the_return_onboards_once_more(app: TestApp) {

@@ -321,14 +321,9 @@ impl<'a> Play<'a> {
             email: Some(email.to_owned()),
             profile_id: None,
         };
-        let got: AccessView = self.stage.read(|conn| {
-            access::access(
-                conn,
-                &self.stage.actor,
-                &query,
-                Clock::System.now(),
-            )
-        })?;
+        let got: AccessView = self
+            .stage
+            .read(|conn| access::access(conn, &self.stage.actor, &query, Clock::System.now()))?;
         let word = if got.allowed { "allowed" } else { "refused" };
         self.tell.claim(
             got.allowed == allowed,

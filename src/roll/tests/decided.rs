@@ -14,13 +14,18 @@ use super::teller::{after, user};
 /// What operators decide: who, whether they are the same, and before which batch. Nobody says two
 /// things about the same two.
 fn decisions(most: usize) -> impl Strategy<Value = Vec<(String, String, bool, usize)>> {
-    let user = || (0u8..3, 0u8..2, 0u8..2).prop_map(|(who, d, again)| format!("u{who}.d{d}.{again}"));
+    let user =
+        || (0u8..3, 0u8..2, 0u8..2).prop_map(|(who, d, again)| format!("u{who}.d{d}.{again}"));
     let one = (user(), user(), any::<bool>(), 0usize..12);
     proptest::collection::vec(one, 1..=most).prop_map(|all| {
         let mut told = std::collections::BTreeSet::new();
         let mut pairs = all;
         pairs.retain(|(one, other, ..)| {
-            one != other && told.insert(std::cmp::max((one.clone(), other.clone()), (other.clone(), one.clone())))
+            one != other
+                && told.insert(std::cmp::max(
+                    (one.clone(), other.clone()),
+                    (other.clone(), one.clone()),
+                ))
         });
         pairs
     })

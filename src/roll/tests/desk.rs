@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::roll::{
-    Decisions, DirectoryLife, Edge, Families, Group, Kin, Known, LinkState, Membership, Profile, Role,
-    Settings, Source, Statement, Step, apply, comes_late, compose, follow_status, keys_said,
+    Decisions, DirectoryLife, Edge, Families, Group, Kin, Known, LinkState, Membership, Profile,
+    Role, Settings, Source, Statement, Step, apply, comes_late, compose, follow_status, keys_said,
     refold, turn_concerns,
 };
 
