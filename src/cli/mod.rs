@@ -15,6 +15,7 @@ mod directories;
 mod doctor;
 mod events;
 mod exit;
+mod failures;
 mod healthcheck;
 mod holds;
 mod man;
@@ -29,6 +30,7 @@ mod serve;
 mod settings;
 mod shown;
 mod signature;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -63,6 +65,7 @@ enum Command {
     Send(send::Args),
     Profiles(profiles::Args),
     Events(events::Args),
+    Failures(failures::Args),
     Communities(communities::Args),
     Triggers(triggers::Args),
     Deliveries(deliveries::Args),
@@ -89,6 +92,7 @@ impl Command {
             Self::Send(args) => send::run(args, context).await,
             Self::Profiles(args) => profiles::run(args, context),
             Self::Events(args) => events::run(args, context),
+            Self::Failures(args) => failures::run(&args, context),
             Self::Communities(args) => communities::run(args, context),
             Self::Triggers(args) => triggers::run(args, context),
             Self::Deliveries(args) => deliveries::run(args, context),

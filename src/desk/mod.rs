@@ -18,6 +18,7 @@ pub mod deliveries;
 pub mod directories;
 pub mod doctor;
 pub mod events;
+pub mod failures;
 pub mod fields;
 pub mod holds;
 pub mod names;

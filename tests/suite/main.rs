@@ -7,11 +7,13 @@
     reason = "in a test, a step that fails is the test that fails"
 )]
 
+mod browser;
 mod console;
 mod crashes;
 mod deliveries;
 mod demo;
 mod durability;
+mod failures;
 mod holds;
 mod identity;
 mod intake;

@@ -5,6 +5,7 @@ mod auth;
 mod communities;
 mod conflicts;
 mod events;
+mod failures;
 mod holds;
 mod organizations;
 mod profiles;
@@ -34,6 +35,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .app_data(web::QueryConfig::default().error_handler(bad_query))
         .app_data(web::PathConfig::default().error_handler(bad_path))
         .configure(events::routes)
+        .configure(failures::routes)
         .configure(profiles::routes)
         .configure(communities::routes)
         .configure(organizations::routes)
