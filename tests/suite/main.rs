@@ -16,6 +16,7 @@ mod durability;
 mod failures;
 mod holds;
 mod identity;
+mod identity_swaps;
 mod intake;
 mod layers;
 mod migrations;
