@@ -112,7 +112,11 @@ pub fn decide_identity(
     kin::save_keys(conn, &keyed)?;
     let concerned = former.iter().chain(new).map(|one| one.other_id.clone());
     let users: BTreeSet<String> = concerned.chain([user.to_owned()]).collect();
-    fold_again(conn, organization, &users, actor, now)?;
+    let world = World {
+        decided: true,
+        ..World::default()
+    };
+    fold_in(conn, world, organization, &users, actor, now)?;
     Ok(())
 }
 
@@ -166,15 +170,23 @@ fn fold_again(
     actor: &str,
     now: Timestamp,
 ) -> Result<Vec<String>, DbError> {
-    let id = organization.to_owned();
-    let mut world = World {
-        now,
-        operator: Some(actor.to_owned()),
-        organizations: organizations::load(conn, std::slice::from_ref(&id))?,
-        directories: directories::of_organizations(conn, std::slice::from_ref(&id))?,
-        decisions: decisions::load(conn, &[id])?,
-        ..World::default()
-    };
+    fold_in(conn, World::default(), organization, users, actor, now)
+}
+
+fn fold_in(
+    conn: &mut Conn,
+    mut world: World,
+    organization: &str,
+    users: &BTreeSet<String>,
+    actor: &str,
+    now: Timestamp,
+) -> Result<Vec<String>, DbError> {
+    let ids = [organization.to_owned()];
+    world.now = now;
+    world.operator = Some(actor.to_owned());
+    world.organizations = organizations::load(conn, &ids)?;
+    world.directories = directories::of_organizations(conn, &ids)?;
+    world.decisions = decisions::load(conn, &ids)?;
     world.lives = world
         .directories
         .iter()

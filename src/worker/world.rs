@@ -41,6 +41,8 @@ pub(super) struct World {
     pub now: Timestamp,
     /// Who decided, where it was not an event.
     pub operator: Option<String>,
+    /// Whether they decided who is who: what was asked before has to be written anew.
+    pub decided: bool,
     pub organizations: BTreeMap<String, Organization>,
     pub directories: BTreeMap<String, Directory>,
     pub lives: BTreeMap<String, DirectoryLife>,
