@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use diesel::QueryResult;
+
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::outbox;
@@ -14,8 +16,7 @@ use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
 use super::batch::{self, BatchSettings};
-use super::fold::compare;
-use super::rekey;
+use super::fold::compare_under;
 use super::world::World;
 use super::write::write_world;
 
@@ -114,36 +115,10 @@ pub fn decide_identity(
     let users: BTreeSet<String> = concerned.chain([user.to_owned()]).collect();
     let world = World {
         decided: true,
-        ..World::default()
+        ..world_of(conn, organization, actor, now)?
     };
-    fold_in(conn, world, organization, &users, actor, now)?;
+    fold_users(conn, world, organization, &users, actor, now)?;
     Ok(())
-}
-
-/// Folds everybody of an organization again under its present settings: a changed mapping reaches
-/// all of them at once. Answers how many directory users were folded.
-pub fn refold_organization(
-    conn: &mut Conn,
-    organization: &str,
-    actor: &str,
-    now: Timestamp,
-) -> Result<usize, DbError> {
-    outbox::lock_part(conn, outbox::part_of(organization))?;
-    let known = organizations::find(conn, organization)?;
-    let settings = known.map(|one| one.settings).unwrap_or_default();
-    rekey::widen(conn, organization, &settings)?;
-    let mut folded = 0;
-    let mut after = String::new();
-    loop {
-        let users = kin::of_organization(conn, organization, &after, AT_ONCE)?;
-        let Some(last) = users.last() else {
-            rekey::narrow(conn, organization, &settings)?;
-            return Ok(folded);
-        };
-        after.clone_from(last);
-        folded += users.len();
-        fold_again(conn, organization, &users.into_iter().collect(), actor, now)?;
-    }
 }
 
 /// Works off the given events in the caller's transaction, whatever else is due: for a rehearsal
@@ -170,10 +145,36 @@ fn fold_again(
     actor: &str,
     now: Timestamp,
 ) -> Result<Vec<String>, DbError> {
-    fold_in(conn, World::default(), organization, users, actor, now)
+    let world = world_of(conn, organization, actor, now)?;
+    fold_users(conn, world, organization, users, actor, now)
 }
 
-fn fold_in(
+/// A world with one organization in it and nobody yet.
+pub(super) fn world_of(
+    conn: &mut Conn,
+    organization: &str,
+    actor: &str,
+    now: Timestamp,
+) -> QueryResult<World> {
+    let id = organization.to_owned();
+    let mut world = World {
+        now,
+        operator: Some(actor.to_owned()),
+        organizations: organizations::load(conn, std::slice::from_ref(&id))?,
+        directories: directories::of_organizations(conn, std::slice::from_ref(&id))?,
+        decisions: decisions::load(conn, &[id])?,
+        ..World::default()
+    };
+    world.lives = world
+        .directories
+        .iter()
+        .map(|(id, one)| (id.clone(), one.life.clone()))
+        .collect();
+    Ok(world)
+}
+
+/// As [`fold_again`], in a world of the caller's.
+pub(super) fn fold_users(
     conn: &mut Conn,
     mut world: World,
     organization: &str,
@@ -181,17 +182,6 @@ fn fold_in(
     actor: &str,
     now: Timestamp,
 ) -> Result<Vec<String>, DbError> {
-    let ids = [organization.to_owned()];
-    world.now = now;
-    world.operator = Some(actor.to_owned());
-    world.organizations = organizations::load(conn, &ids)?;
-    world.directories = directories::of_organizations(conn, &ids)?;
-    world.decisions = decisions::load(conn, &ids)?;
-    world.lives = world
-        .directories
-        .iter()
-        .map(|(id, one)| (id.clone(), one.life.clone()))
-        .collect();
     let places = world.load_more(conn, users)?;
     world.load_steps(conn, &places)?;
     let mut caused = Vec::new();
@@ -227,10 +217,9 @@ fn fold_place(
         removal: false,
         event_id: String::new(),
     };
-    let effect = compare(
-        &before,
-        &after,
-        &world.known(organization),
+    let effect = compare_under(
+        (&before, &world.known_before(organization)),
+        (&after, &world.known(organization)),
         organization,
         &key,
         "",

@@ -43,6 +43,8 @@ pub(super) struct World {
     pub operator: Option<String>,
     /// Whether they decided who is who: what was asked before has to be written anew.
     pub decided: bool,
+    /// The settings until now, while a changed mapping is applied: everybody is written, nobody is messaged.
+    pub former: Option<Settings>,
     pub organizations: BTreeMap<String, Organization>,
     pub directories: BTreeMap<String, Directory>,
     pub lives: BTreeMap<String, DirectoryLife>,
@@ -370,6 +372,15 @@ impl World {
                 .decisions
                 .get(organization)
                 .unwrap_or(Decisions::none()),
+        }
+    }
+
+    /// What the fold of an organization could look at when what is stored was written.
+    pub(super) fn known_before<'a>(&'a self, organization: &'a str) -> Known<'a> {
+        let settings = self.former.as_ref();
+        Known {
+            settings: settings.unwrap_or_else(|| self.settings(organization)),
+            ..self.known(organization)
         }
     }
 }

@@ -8,25 +8,33 @@
 )]
 
 mod browser;
+mod catch_up;
 mod console;
 mod crashes;
 mod deliveries;
 mod demo;
 mod durability;
 mod failures;
+mod fair_fake;
+mod fields;
 mod holds;
 mod identity;
 mod identity_swaps;
 mod intake;
 mod layers;
+mod logins;
 mod migrations;
 mod operators;
 mod processes;
+mod reconcile;
 mod roads;
 mod roles;
 mod rules;
 mod spine;
 mod support;
+mod triggers_apply;
+mod triggers_time;
+mod visibility;
 mod webhook_contract;
 mod webhook_door;
 mod worker;
