@@ -260,10 +260,10 @@ async fn r20_numbers_meet_where_a_new_mapping_finds_them(app: TestApp) {
 async fn r33_a_start_told_after_the_return_onboards_once_more(app: TestApp) {
     arm_with_a_welcome(&app).await;
     let start = "data.custom_attributes.employment_start_date";
-    app.apply(&ada().created(minute(1)).set(start, "2020-01-01"))
+    app.apply(&ada().created(minute(1)).set(start, "2026-11-23"))
         .await;
     app.apply(&ada().deactivated(minute(2))).await;
-    app.apply(&ada().updated(minute(3)).set(start, "2020-01-01"))
+    app.apply(&ada().updated(minute(3)).set(start, "2026-11-23"))
         .await;
     assert_eq!(app.count("deliveries"), 1, "no new start, no welcome");
     app.apply(&ada().updated(minute(4)).set(start, "2026-12-01"))
