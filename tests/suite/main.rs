@@ -21,6 +21,7 @@ mod fields;
 mod histories;
 mod holds;
 mod identity;
+mod identity_swaps;
 mod intake;
 mod layers;
 mod logins;
