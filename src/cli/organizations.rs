@@ -144,11 +144,33 @@ fn facts(one: &OrganizationView) -> Vec<(&'static str, Cell)> {
     ]
 }
 
+/// What arming means, on one screen: who is there, who is messaged, who will be.
 fn tell(done: &ArmView, context: &Context) {
-    shown::one(context, done, |done| facts(&done.organization));
+    shown::one(context, done, |done| {
+        let mut all = facts(&done.organization);
+        all.push(("there already", done.people.into()));
+        all.push(("messaged now", done.messages_due.into()));
+        if let Some(from) = &done.greeted_from {
+            let triggers = match done.published.as_slice() {
+                [] => "none is published".to_owned(),
+                some => some.join(", "),
+            };
+            all.push(("published triggers", triggers.into()));
+            all.push(("greeted", format!("who starts on {from} or later; without a start date, who is first heard of from now on").into()));
+            all.push((
+                "burst",
+                format!(
+                    "more than {} people welcomed in an hour wait for an operator",
+                    done.burst_limit
+                )
+                .into(),
+            ));
+        }
+        all
+    });
     if done.organization.armed {
         context.output.note(format!(
-            "Triggers fire from now on. {} people are there already; {} of them are messaged because of it.",
+            "Triggers fire from now on. {} people are there already; {} messages go out because of it.",
             done.people, done.messages_due
         ));
     } else {

@@ -11,6 +11,7 @@ use crate::people::changes::{self, Caused};
 use crate::people::communities::{self, Community};
 use crate::people::{profiles, rules, to_json, unreadable};
 use crate::roll::{Membership, Role as Seat};
+use crate::triggers::deliveries;
 
 use super::members::change;
 use super::visibility::{Veil, fields_asked};
@@ -300,7 +301,8 @@ fn apply_rules(
             }
         }
     }
-    Ok(changes::add(conn, &caused, now)?)
+    changes::add(conn, &caused, now)?;
+    Ok(deliveries::after_hands(conn, &caused, now)?)
 }
 
 fn good_name(name: &str) -> Result<String, DeskError> {

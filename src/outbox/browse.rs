@@ -1,6 +1,8 @@
 //! Looking at events: lists by filter, newest first, with a cursor that stays put while rows are
 //! added; one event with its body and attempts.
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
@@ -144,4 +146,13 @@ pub fn attempts_of(
         .order(event_attempts::id)
         .select((event_attempts::at, event_attempts::what, event_attempts::detail, event_attempts::actor))
         .load(c))
+}
+
+/// Which of the given events are in the outbox.
+pub fn known(conn: &mut Conn, event_ids: &[String]) -> QueryResult<BTreeSet<String>> {
+    let ids: Vec<String> = on_backend!(conn, c => outbox::table
+        .filter(outbox::event_id.eq_any(event_ids))
+        .select(outbox::event_id)
+        .load(c))?;
+    Ok(ids.into_iter().collect())
 }

@@ -8,7 +8,7 @@ use diesel::upsert::excluded;
 use crate::clock::Timestamp;
 use crate::db::schema::{links, profiles};
 use crate::db::{Conn, ROWS_PER_STATEMENT, contains, on_backend};
-use crate::roll::{Person, Profile};
+use crate::roll::{Person, Profile, Status};
 
 use super::to_json;
 
@@ -38,6 +38,40 @@ pub struct ProfileRow {
     pub updated_at: Timestamp,
     pub removed_at: Option<Timestamp>,
     pub removed_reason: Option<String>,
+}
+
+impl ProfileRow {
+    /// The person as the roll knows them; `None` where the row is not of this version.
+    pub fn profile(&self) -> Option<Profile> {
+        let fields = [
+            ("first_name", &self.first_name),
+            ("last_name", &self.last_name),
+            ("email", &self.email),
+            ("title", &self.title),
+            ("department", &self.department),
+            ("pronouns", &self.pronouns),
+            ("start_date", &self.start_date),
+            ("manager_email", &self.manager_email),
+            ("employee_number", &self.employee_number),
+        ];
+        let mut fields: BTreeMap<&'static str, String> = fields
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.clone()?)))
+            .collect();
+        fields.insert("display_name", self.display_name.clone());
+        Some(Profile {
+            id: self.id.clone(),
+            status: Status::parse(&self.status)?,
+            fields,
+            attributes: serde_json::from_str(&self.attributes).ok()?,
+            warnings: serde_json::from_str(&self.warnings).ok()?,
+            period: self.period.clone(),
+            first_seen: self.first_seen_at,
+            updated: self.updated_at,
+            removed_at: self.removed_at,
+            removed_reason: self.removed_reason.clone(),
+        })
+    }
 }
 
 /// A link as shown.
@@ -272,6 +306,23 @@ pub fn by_email(conn: &mut Conn, organization: &str, email: &str) -> QueryResult
         .load(c))
 }
 
+/// Everybody of an organization who has a link under a provider's id, in whatever directory.
+pub fn by_idp_id(
+    conn: &mut Conn,
+    organization: &str,
+    idp_id: &str,
+) -> QueryResult<Vec<ProfileRow>> {
+    on_backend!(conn, c => profiles::table
+        .filter(profiles::organization_id.eq(organization))
+        .filter(profiles::id.eq_any(links::table
+            .filter(links::organization_id.eq(organization))
+            .filter(links::idp_id.eq(idp_id))
+            .filter(links::profile_id.is_not_null())
+            .select(links::profile_id.assume_not_null())))
+        .select(ProfileRow::as_select())
+        .load(c))
+}
+
 /// The links of the given profiles, by profile.
 pub fn links_of(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String, Vec<LinkRow>>> {
     let rows: Vec<LinkRow> = on_backend!(conn, c => links::table
@@ -351,4 +402,13 @@ fn nested(rows: Vec<(String, String, i64)>) -> BTreeMap<String, BTreeMap<String,
         all.entry(owner).or_default().insert(word, count);
     }
     all
+}
+
+/// The state of one link, as shown.
+pub fn state_of_link(conn: &mut Conn, directory_user: &str) -> QueryResult<Option<String>> {
+    on_backend!(conn, c => links::table
+        .find(directory_user)
+        .select(links::state)
+        .first(c)
+        .optional())
 }

@@ -8,6 +8,7 @@ mod decide;
 mod fold;
 mod fold_groups;
 mod guard;
+mod happenings;
 mod item;
 mod jobs;
 mod locked;

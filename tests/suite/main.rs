@@ -7,26 +7,32 @@
     reason = "in a test, a step that fails is the test that fails"
 )]
 
+mod catch_up;
 mod browser;
 mod console;
 mod crashes;
 mod deliveries;
 mod demo;
 mod durability;
+mod fair_fake;
 mod failures;
 mod fields;
 mod holds;
 mod identity;
 mod intake;
 mod layers;
+mod logins;
 mod migrations;
 mod operators;
 mod processes;
+mod reconcile;
 mod roads;
 mod roles;
 mod rules;
 mod spine;
 mod support;
+mod triggers_apply;
+mod triggers_time;
 mod visibility;
 mod webhook_contract;
 mod webhook_door;

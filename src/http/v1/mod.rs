@@ -1,8 +1,10 @@
 //! `/v1`: the desk over HTTP. Handlers read parameters, call the desk, and answer JSON; who may do
 //! what is judged at the desk.
 
+mod apply;
 mod auth;
 mod communities;
+mod enable;
 mod conflicts;
 mod events;
 mod failures;
@@ -11,7 +13,9 @@ mod holds;
 mod jobs;
 mod organizations;
 mod profiles;
+mod reconciles;
 mod triggers;
+mod upstream;
 
 pub use auth::Caller;
 
@@ -44,6 +48,10 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .configure(fields::routes)
         .configure(jobs::routes)
         .configure(holds::routes)
+        .configure(apply::routes)
+        .configure(upstream::routes)
+        .configure(enable::routes)
+        .configure(reconciles::routes)
         .configure(conflicts::routes)
         .configure(triggers::routes);
 }
