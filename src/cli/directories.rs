@@ -9,6 +9,7 @@ use super::holds::show as show_hold;
 use super::output::Cell;
 use super::shown;
 use super::{Context, Exit, Failure};
+use super::{enable, reconcile};
 
 /// Look at directories; decide about the people of a deleted one
 #[derive(Debug, clap::Args)]
@@ -22,6 +23,8 @@ enum Command {
     List(List),
     Show(Show),
     Decide(Decide),
+    Reconcile(reconcile::Args),
+    Enable(enable::EnableArgs),
 }
 
 /// List directories, newest first
@@ -84,7 +87,7 @@ impl From<Choice> for Decision {
 }
 
 /// Does what was asked.
-pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     match args.command {
         Command::List(args) => list(args, context)?,
         Command::Show(args) => {
@@ -94,6 +97,8 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
             show(context, &one);
         }
         Command::Decide(args) => decide(&args, context)?,
+        Command::Enable(args) => return enable::enable(args, context).await,
+        Command::Reconcile(args) => return reconcile::run(args, context).await,
     }
     Ok(Exit::Done)
 }

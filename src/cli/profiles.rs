@@ -3,10 +3,10 @@
 use crate::clock::Clock;
 use crate::desk::profiles::{self, EntryKind, ProfileQuery, ProfileView};
 
-use super::database;
 use super::output::{Cell, plain};
 use super::shown::{self, Paging};
 use super::{Context, Exit, Failure};
+use super::{database, enable};
 
 /// Look at people: lists, one person, their history
 #[derive(Debug, clap::Args)]
@@ -20,6 +20,7 @@ enum Command {
     List(List),
     Show(Show),
     History(History),
+    Resync(enable::ResyncArgs),
 }
 
 /// List people, those first seen last on top; the active ones unless --status says otherwise
@@ -68,7 +69,7 @@ struct History {
 }
 
 /// Shows what was asked for.
-pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     match args.command {
         Command::List(args) => list(args, context)?,
         Command::Show(args) => {
@@ -78,6 +79,7 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
             shown::one(context, &one, facts);
         }
         Command::History(args) => history(&args, context)?,
+        Command::Resync(args) => return enable::resync(args, context).await,
     }
     Ok(Exit::Done)
 }

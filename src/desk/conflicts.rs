@@ -14,6 +14,7 @@ use crate::people::profiles::{self, ProfileRow};
 use crate::worker;
 
 use super::events::one_of;
+use super::visibility::Veil;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
 /// Which conflicts.
@@ -119,7 +120,7 @@ pub fn list(
         id: row.directory_user_id.clone(),
     });
     let next_cursor = page.next_cursor;
-    let data = views(conn, page.data)?;
+    let data = views(conn, actor, page.data)?;
     Ok(Page { data, next_cursor })
 }
 
@@ -127,7 +128,7 @@ pub fn list(
 pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<ConflictView, DeskError> {
     actor.require(Role::Viewer)?;
     let row = seen(conn, actor, id)?;
-    views(conn, vec![row])?
+    views(conn, actor, vec![row])?
         .pop()
         .ok_or_else(|| DeskError::not_found("directory user", id))
 }
@@ -257,13 +258,18 @@ fn links_of_all(conn: &mut Conn, people: &[String]) -> Result<BTreeSet<String>, 
     Ok(links.map(|link| link.directory_user_id).collect())
 }
 
-fn views(conn: &mut Conn, rows: Vec<Asked>) -> Result<Vec<ConflictView>, DeskError> {
+fn views(conn: &mut Conn, actor: &Actor, rows: Vec<Asked>) -> Result<Vec<ConflictView>, DeskError> {
     let mut ids = BTreeSet::new();
     for row in &rows {
         ids.extend(row.profile_id.clone());
         ids.extend(row.question.iter().flat_map(|one| one.candidates.clone()));
     }
-    let people = profiles::load(conn, &ids.into_iter().collect::<Vec<_>>())?;
+    let mut people = profiles::load(conn, &ids.into_iter().collect::<Vec<_>>())?;
+    let homes: Vec<String> = rows.iter().map(|row| row.organization_id.clone()).collect();
+    let veil = Veil::over(conn, actor, &homes)?;
+    for person in people.values_mut() {
+        veil.profile(person)?;
+    }
     rows.into_iter()
         .map(|row| view(conn, row, &people))
         .collect()

@@ -8,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::directories::{self, Directory};
 use crate::people::profiles;
+use crate::roll::is_of_logins;
 
 use super::{Actor, DeskError, Page, Role, limit_of};
 
@@ -124,10 +125,13 @@ fn views(conn: &mut Conn, rows: Vec<Directory>) -> Result<Vec<DirectoryView>, De
             .map_or(0, |count| *count),
         users: users.remove(&row.id).unwrap_or_default(),
         linked: row.life.live(),
+        name: row.name,
+        directory_type: row
+            .life
+            .kind
+            .or_else(|| is_of_logins(&row.id).then(|| "log-ins".to_owned())),
         id: row.id,
         organization_id: row.organization_id,
-        name: row.name,
-        directory_type: row.life.kind,
         state: row.state,
         first_seen_at: row.first_seen_at,
         last_event_at: row.last_event_at,

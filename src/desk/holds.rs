@@ -10,6 +10,7 @@ use crate::db::Conn;
 use crate::outbox;
 use crate::people::holds::{self, Hold};
 use crate::people::{directories, profiles};
+use crate::triggers::deliveries;
 use crate::worker;
 
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
@@ -172,6 +173,8 @@ pub fn approve(
             still_gone(conn, directory)?;
             worker::end_directory(conn, directory, &actor.name, now)?;
         }
+    } else if hold.kind == holds::WELCOMES {
+        deliveries::release_held(conn, id, now)?;
     } else {
         let waiting = events(conn, id, false)?;
         outbox::release(conn, &waiting, &actor.name, now)?;
@@ -190,7 +193,7 @@ fn still_gone(conn: &mut Conn, directory: &str) -> Result<(), DeskError> {
     Ok(())
 }
 
-/// Takes everything back: what waits is not applied, what was applied is undone with memberships,
+/// Takes everything back: held welcomes are cancelled; of removals, what waits is not applied, what was applied is undone with memberships,
 /// admin seats and cancelled messages (R41).
 pub fn reject(
     conn: &mut Conn,
@@ -199,7 +202,9 @@ pub fn reject(
     now: Timestamp,
 ) -> Result<HoldDetail, DeskError> {
     let hold = take(conn, actor, id, "rejected", now)?;
-    if hold.kind != holds::DIRECTORY_DELETED {
+    if hold.kind == holds::WELCOMES {
+        deliveries::cancel_held(conn, id, &actor.name, now)?;
+    } else if hold.kind != holds::DIRECTORY_DELETED {
         let waiting = events(conn, id, false)?;
         outbox::reject(conn, &waiting, &actor.name, now)?;
         let applied = events(conn, id, true)?;

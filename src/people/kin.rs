@@ -312,3 +312,18 @@ pub fn of_organization(
         .select(links::directory_user_id)
         .load(c))
 }
+
+/// Those of the given directory users that are known.
+pub fn links_by_id(conn: &mut Conn, ids: &BTreeSet<String>) -> QueryResult<BTreeMap<String, Link>> {
+    let mut found = Found::default();
+    load_links(conn, ids, &mut found)?;
+    Ok(found.links)
+}
+
+/// How many directory users an organization has.
+pub fn count_of_organization(conn: &mut Conn, organization: &str) -> QueryResult<i64> {
+    on_backend!(conn, c => links::table
+        .filter(links::organization_id.eq(organization))
+        .count()
+        .get_result(c))
+}

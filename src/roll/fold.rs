@@ -12,7 +12,7 @@ use super::attributes::Values;
 use super::compose::compose;
 use super::contest::{guard_email, rejudge};
 use super::decisions::Decisions;
-use super::directory::{DirectoryLife, DirectoryTurn};
+use super::directory::{DirectoryLife, DirectoryTurn, is_of_logins};
 use super::identity::{Verdict, fold_case, is_live, judge};
 use super::kin::{Kin, Link, LinkState, Person};
 use super::lifecycle::{Status, settle};
@@ -34,6 +34,10 @@ pub struct Known<'a> {
 
 impl Known<'_> {
     pub(super) fn live_at(&self, directory: &str, key: &OrderKey) -> bool {
+        let mut real = self.directories.iter().filter(|(id, _)| !is_of_logins(id));
+        if is_of_logins(directory) && real.any(|(_, life)| life.speaks_at(key)) {
+            return false;
+        }
         self.directories
             .get(directory)
             .is_none_or(|life| life.live_at(key))

@@ -2,7 +2,7 @@
 //! what becomes of their memberships, statements and keys, groups and edges, the audit, and the
 //! deliveries that fall due or are cancelled.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use diesel::QueryResult;
 
@@ -12,9 +12,10 @@ use crate::people::directories::Directory;
 use crate::people::profiles::{self, ToSave};
 use crate::people::{communities, directories, groups, kin, statements};
 use crate::roll::{Known, Membership, Person, Profile, Status, compose, question};
-use crate::triggers::{deliveries, plan};
+use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
+use super::happenings::happenings;
 use super::members::{follow_rules, write_memberships};
 use super::world::{Relatives, World};
 
@@ -140,11 +141,13 @@ fn moved_people(world: &World) -> Vec<Moved> {
     let mut all = Vec::new();
     for one in touched(world) {
         let known = world.known(&one.organization_id);
+        let known_before = world.known_before(&one.organization_id);
         for (id, person) in &one.kin.people {
             let was = one.original.people.get(id);
-            let before = was.map(|was| compose(&one.original, was, &known));
+            let before = was.map(|was| compose(&one.original, was, &known_before));
             let after = compose(&one.kin, person, &known);
-            if was != Some(person) || before.as_ref() != Some(&after) {
+            let differs = was != Some(person) || before.as_ref() != Some(&after);
+            if differs || world.former.is_some() {
                 let left_changed = was.and_then(|was| was.left.clone()) != person.left;
                 all.push(Moved {
                     organization_id: one.organization_id.clone(),
@@ -271,68 +274,9 @@ fn plan_deliveries(
     if !left.is_empty() {
         deliveries::cancel_for(conn, &left, deliveries::PERSON_LEFT, world.now)?;
     }
-    let armed: BTreeSet<&str> = moved
-        .iter()
-        .map(|one| one.organization_id.as_str())
-        .filter(|id| {
-            world
-                .organizations
-                .get(*id)
-                .is_some_and(|one| one.armed_at.is_some())
-        })
-        .collect();
-    if armed.is_empty() {
+    if world.former.is_some() {
         return Ok(());
     }
-    let happenings: Vec<plan::Happening> = moved
-        .iter()
-        .filter(|one| armed.contains(one.organization_id.as_str()))
-        .map(|one| plan::Happening {
-            organization_id: one.organization_id.clone(),
-            before: known_before(one),
-            after: one.after.clone(),
-            changed_fields: fields_of(caused, &one.after.id),
-            began_communities: communities_of(ended, &one.after.id, true),
-            ended_communities: communities_of(ended, &one.after.id, false),
-            event_id: causes
-                .get(&one.after.id)
-                .map(|(key, _)| key.event_id.clone()),
-        })
-        .filter(plan::Happening::matters)
-        .collect();
-    deliveries::plan_and_add(conn, &happenings, world.now)
-}
-
-/// What somebody was before, for whom it may concern. Who was in as another person is not greeted.
-fn known_before(one: &Moved) -> Option<Profile> {
-    let had_access = |profile: &&Profile| profile.status.has_access();
-    let joined = one.joined.as_ref().map(|joined| Profile {
-        period: one.after.period.clone(),
-        ..joined.clone()
-    });
-    match one.before.as_ref().filter(had_access) {
-        Some(before) => Some(before.clone()),
-        None => joined.or_else(|| one.before.clone()),
-    }
-}
-
-fn communities_of(turned: &[Caused], profile: &str, began: bool) -> Vec<String> {
-    turned
-        .iter()
-        .map(|one| &one.change)
-        .filter(|change| {
-            change.profile_id == profile
-                && change.new.is_some() == began
-                && change.old.is_none() == began
-        })
-        .map(|change| change.name.clone())
-        .collect()
-}
-
-fn fields_of(caused: &[Caused], profile: &str) -> Vec<String> {
-    caused
-        .iter()
-        .filter(|one| one.change.profile_id == profile && one.change.what == "field")
-        .map(|one| one.change.name.clone())
-        .collect()
+    let happenings = happenings(conn, world, moved, ended, caused, causes)?;
+    deliveries::plan_and_add(conn, &happenings, &world.organizations, world.now)
 }

@@ -7,28 +7,36 @@
     reason = "in a test, a step that fails is the test that fails"
 )]
 
+mod catch_up;
 mod browser;
 mod console;
 mod crashes;
 mod deliveries;
 mod demo;
 mod durability;
+mod fair_fake;
 mod failures;
 mod famous_failures;
+mod fields;
 mod histories;
 mod holds;
 mod identity;
 mod intake;
 mod layers;
+mod logins;
 mod migrations;
 mod operators;
 mod processes;
+mod reconcile;
 mod roads;
 mod roles;
 mod rule_numbers;
 mod rules;
 mod spine;
 mod support;
+mod triggers_apply;
+mod triggers_time;
+mod visibility;
 mod webhook_contract;
 mod webhook_door;
 mod worker;

@@ -1,15 +1,21 @@
 //! `/v1`: the desk over HTTP. Handlers read parameters, call the desk, and answer JSON; who may do
 //! what is judged at the desk.
 
+mod apply;
 mod auth;
 mod communities;
+mod enable;
 mod conflicts;
 mod events;
 mod failures;
+mod fields;
 mod holds;
+mod jobs;
 mod organizations;
 mod profiles;
+mod reconciles;
 mod triggers;
+mod upstream;
 
 pub use auth::Caller;
 
@@ -39,7 +45,13 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .configure(profiles::routes)
         .configure(communities::routes)
         .configure(organizations::routes)
+        .configure(fields::routes)
+        .configure(jobs::routes)
         .configure(holds::routes)
+        .configure(apply::routes)
+        .configure(upstream::routes)
+        .configure(enable::routes)
+        .configure(reconciles::routes)
         .configure(conflicts::routes)
         .configure(triggers::routes);
 }

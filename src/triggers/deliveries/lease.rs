@@ -30,6 +30,9 @@ pub struct Leased {
     pub attempts: i32,
     pub lease_token: i64,
     pub created_at: Timestamp,
+    pub due_at: Timestamp,
+    pub trigger_version: i32,
+    pub community_id: Option<String>,
 }
 
 /// How an attempt ended.

@@ -15,3 +15,4 @@ pub mod roll;
 pub mod smtp;
 pub mod source;
 pub mod wait;
+pub mod workos;
