@@ -51,37 +51,32 @@ const CHECKS: [(&str, fn(&Tried<'_>) -> Verdict); 5] = [
 fn r14_any_order_any_duplicates_and_any_batching_end_in_the_same_roll() {
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let workers = u32::try_from(workers).unwrap_or(1).min(wanted());
-    let tell = |share: u32| try_all(share, check);
-    let told = std::thread::scope(|scope| {
+    let failures = std::thread::scope(|scope| {
+        let share = |worker| wanted() / workers + u32::from(worker < wanted() % workers);
         let all: Vec<_> = (0..workers)
-            .map(|worker| {
-                let more = u32::from(worker < wanted() % workers);
-                scope.spawn(move || tell(wanted() / workers + more))
-            })
+            .map(|worker| scope.spawn(move || run(share(worker), check)))
             .collect();
-        all.into_iter()
-            .filter_map(|one| one.join().unwrap().err())
-            .collect::<Vec<_>>()
+        let told = all.into_iter().filter_map(|one| one.join().unwrap().err());
+        told.collect::<Vec<_>>()
     });
-    assert!(told.is_empty(), "{}", told.join("\n"));
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// Tries as many histories as are [`wanted`].
-pub(super) fn for_all(check: impl Fn(&History) -> Verdict) {
-    if let Err(story) = try_all(wanted(), check) {
-        panic!("{story}");
+/// Asks one thing of as many histories; for what the five checks do not ask.
+pub fn for_all(holds: impl Fn(&History) -> Verdict) {
+    if let Err(failure) = run(wanted(), holds) {
+        panic!("{failure}");
     }
 }
 
-/// Tries so many histories; the story of the first that fails, made as small as it goes.
-fn try_all(cases: u32, check: impl Fn(&History) -> Verdict) -> Result<(), String> {
+fn run(cases: u32, holds: impl Fn(&History) -> Verdict) -> Result<(), String> {
     let config = Config {
         cases,
         failure_persistence: None,
         max_shrink_iters: shrinks(),
         ..Config::default()
     };
-    let told = TestRunner::new(config).run(&histories(LONGEST), |history| check(&history));
+    let told = TestRunner::new(config).run(&histories(LONGEST), |history| holds(&history));
     told.map_err(|failure| failure.to_string())
 }
 
