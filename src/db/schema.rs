@@ -261,6 +261,22 @@ diesel::table! {
         lease_until -> Nullable<BigInt>,
         created_at -> BigInt,
         settled_at -> Nullable<BigInt>,
+        destination -> Text,
+        planned_at -> BigInt,
+        detail -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    destinations (id) {
+        id -> Text,
+        channel -> Text,
+        shown -> Text,
+        not_before -> BigInt,
+        stopped_at -> Nullable<BigInt>,
+        reason -> Nullable<Text>,
+        resumed_at -> Nullable<BigInt>,
+        created_at -> BigInt,
     }
 }
 
@@ -336,6 +352,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     event_attempts,
     triggers,
     deliveries,
+    destinations,
     delivery_attempts,
     tokens,
     kept_secrets,

@@ -3,18 +3,21 @@
 //! the network and happens under a lease with a fencing token (R73), never inside a transaction.
 
 mod browse;
+mod claim;
 mod failures;
 mod lease;
 mod operate;
 
 use diesel::prelude::*;
+use serde_json::json;
 
 use crate::clock::Timestamp;
 use crate::db::schema::deliveries;
 use crate::db::{Conn, ROWS_PER_STATEMENT, new_id, on_backend};
 use crate::people::surroundings::Surroundings;
 
-use super::definition::Event;
+use super::definition::{Channel, Event};
+use super::destinations::{self, Destination};
 use super::plan::{Due, Happening, due, facts_of};
 use super::store;
 
@@ -22,9 +25,11 @@ pub use browse::{
     AttemptRow, DeliveryFilter, DeliveryRow, DeliveryStats, attempts_of, count, delivery_stats,
     find, list, of_event, of_profile,
 };
+pub use claim::claim;
 pub use failures::{DeliveryFailures, failures};
 pub use lease::{
-    Leased, Rendered, Settled, begin_attempt, claim, extend, give_back, postpone, recover, settle,
+    Leased, Rendered, Settled, begin_attempt, extend, give_back, postpone, recover, redirect,
+    settle,
 };
 pub use operate::{Refusal, cancel, retry};
 
@@ -78,6 +83,9 @@ struct NewRow<'a> {
     state: &'static str,
     due_at: Timestamp,
     created_at: Timestamp,
+    destination: &'a str,
+    planned_at: Timestamp,
+    detail: Option<String>,
 }
 
 /// Plans and adds what the happenings make due. Those whose key exists already are left alone.
@@ -95,7 +103,7 @@ pub fn plan_and_add(conn: &mut Conn, happenings: &[Happening], now: Timestamp) -
     }
     let ids: Vec<String> = happenings.iter().map(|one| one.after.id.clone()).collect();
     let surroundings = Surroundings::of(conn, &ids)?;
-    let mut all: Vec<(&Happening, Due)> = Vec::new();
+    let mut all: Vec<(&Happening, Due, Destination)> = Vec::new();
     for happening in happenings {
         let profile = facts_of(&happening.organization_id, &happening.after);
         let facts = surroundings.facts(&happening.after.id, &profile);
@@ -107,18 +115,24 @@ pub fn plan_and_add(conn: &mut Conn, happenings: &[Happening], now: Timestamp) -
             all.extend(
                 due(happening, trigger, &facts, now)
                     .into_iter()
-                    .map(|due| (happening, due)),
+                    .filter_map(|due| {
+                        let place = usize::try_from(due.step).ok()?;
+                        let step = trigger.definition.steps.get(place)?;
+                        Some((happening, due, Destination::of(step)))
+                    }),
             );
         }
     }
     add(conn, &all, now)
 }
 
-fn add(conn: &mut Conn, all: &[(&Happening, Due)], now: Timestamp) -> QueryResult<()> {
+fn add(conn: &mut Conn, all: &[(&Happening, Due, Destination)], now: Timestamp) -> QueryResult<()> {
+    let places: Vec<Destination> = all.iter().map(|(_, _, place)| place.clone()).collect();
+    destinations::ensure(conn, &places, now)?;
     for chunk in all.chunks(ROWS_PER_STATEMENT) {
         let rows: Vec<NewRow<'_>> = chunk
             .iter()
-            .map(|(happening, due)| NewRow {
+            .map(|(happening, due, place)| NewRow {
                 id: new_id("delivery"),
                 key: &due.key,
                 organization_id: &happening.organization_id,
@@ -132,11 +146,30 @@ fn add(conn: &mut Conn, all: &[(&Happening, Due)], now: Timestamp) -> QueryResul
                 state: DeliveryState::Due.as_str(),
                 due_at: due.due_at,
                 created_at: now,
+                destination: &place.id,
+                planned_at: due.due_at,
+                detail: detail_of(happening, due),
             })
             .collect();
         on_backend!(conn, c => diesel::insert_into(deliveries::table).values(&rows).on_conflict_do_nothing().execute(c))?;
     }
     Ok(())
+}
+
+/// What a webhook tells beside the person: which fields changed, which communities began or ended.
+fn detail_of(happening: &Happening, due: &Due) -> Option<String> {
+    if due.channel != Channel::Webhook.name() {
+        return None;
+    }
+    let detail = match due.on {
+        Event::ProfileUpdated | Event::FieldChanged => {
+            json!({ "changed_fields": happening.changed_fields })
+        }
+        Event::MembershipBegan => json!({ "communities": happening.began_communities }),
+        Event::MembershipEnded => json!({ "communities": happening.ended_communities }),
+        Event::ProfileActivated | Event::ProfileRemoved => return None,
+    };
+    Some(detail.to_string())
 }
 
 /// Why a removal cancels.
