@@ -10,6 +10,7 @@ mod context;
 mod database;
 mod deliveries;
 mod demo;
+mod destinations;
 mod directories;
 mod doctor;
 mod events;
@@ -33,6 +34,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod trial;
 mod triggers;
 mod work;
 
@@ -68,6 +70,7 @@ enum Command {
     Communities(communities::Args),
     Triggers(triggers::Args),
     Deliveries(deliveries::Args),
+    Destinations(destinations::Args),
     Holds(holds::Args),
     Organizations(organizations::Args),
     Directories(directories::Args),
@@ -94,6 +97,7 @@ impl Command {
             Self::Communities(args) => communities::run(args, context),
             Self::Triggers(args) => triggers::run(args, context),
             Self::Deliveries(args) => deliveries::run(args, context),
+            Self::Destinations(args) => destinations::run(args, context),
             Self::Holds(args) => holds::run(args, context),
             Self::Organizations(args) => organizations::run(args, context),
             Self::Directories(args) => directories::run(args, context),

@@ -25,6 +25,7 @@ enum Command {
     Create(Create),
     Delete(Delete),
     Preview(Preview),
+    Test(super::trial::Args),
 }
 
 /// List triggers, newest first
@@ -107,6 +108,7 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
             context.output.note("Deleted.");
         }
         Command::Preview(args) => preview(&args, context)?,
+        Command::Test(args) => return super::trial::run(&args, context),
     }
     Ok(Exit::Done)
 }

@@ -14,6 +14,7 @@ mod tests;
 pub mod access;
 pub mod communities;
 pub mod deliveries;
+pub mod destinations;
 pub mod directories;
 pub mod doctor;
 pub mod events;
@@ -27,6 +28,7 @@ pub mod profiles;
 pub mod replay;
 pub mod secrets;
 pub mod tokens;
+pub mod trial;
 pub mod triggers;
 
 pub use actor::{Actor, Role};

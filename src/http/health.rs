@@ -10,6 +10,7 @@ use crate::outbox::{QueueStats, queue_stats};
 use crate::people::processes::{self, SILENT_AFTER};
 use crate::telemetry;
 use crate::triggers::deliveries::delivery_stats;
+use crate::triggers::destinations::stopped_count;
 
 use super::HttpState;
 
@@ -77,10 +78,13 @@ pub(super) async fn metrics(state: web::Data<HttpState>) -> HttpResponse {
     let db = state.db.clone();
     let now = state.clock.now();
     let figures = tokio::task::spawn_blocking(move || {
-        db.read(|conn| Ok::<_, DbError>((queue_stats(conn)?, delivery_stats(conn, now)?)))
+        db.read(|conn| {
+            let deliveries = delivery_stats(conn, now)?;
+            Ok::<_, DbError>((queue_stats(conn)?, deliveries, stopped_count(conn)?))
+        })
     })
     .await;
-    if let Ok(Ok((queue, deliveries))) = figures {
+    if let Ok(Ok((queue, deliveries, (stopped, all)))) = figures {
         for (state, count) in [
             ("ready", queue.ready),
             ("parked", queue.parked),
@@ -90,10 +94,14 @@ pub(super) async fn metrics(state: web::Data<HttpState>) -> HttpResponse {
         }
         for (state, count) in [
             ("due", deliveries.due),
+            ("parked", deliveries.parked),
             ("unknown", deliveries.unknown),
             ("failed", deliveries.failed),
         ] {
             set(telemetry::DELIVERIES, state, count);
+        }
+        for (state, count) in [("open", all - stopped), ("stopped", stopped)] {
+            set(telemetry::DESTINATIONS, state, count);
         }
         let age = |at: Option<Timestamp>| at.map_or(0.0, |at| now.since(at).as_secs_f64());
         metrics::gauge!(telemetry::OUTBOX_OLDEST_READY_SECONDS).set(age(queue.oldest_ready));

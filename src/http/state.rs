@@ -1,5 +1,6 @@
 //! What the handlers share.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -10,7 +11,7 @@ use crate::clock::Clock;
 use crate::db::{Conn, Db, DbError, Urgency};
 use crate::desk::DeskError;
 use crate::intake::Intake;
-use crate::triggers::Policy;
+use crate::triggers::{Channels, Policy};
 use crate::workos::Secrets;
 
 /// What the handlers share; one for each server.
@@ -33,6 +34,8 @@ pub struct HttpState {
     pub trusted_proxies: Vec<IpNet>,
     /// The bootstrap token.
     pub admin_token: Option<SecretString>,
+    /// How test-sends leave the house.
+    pub channels: Arc<Channels>,
     /// What triggers may name.
     pub policy: Policy,
     /// Renders `/metrics`.

@@ -3,11 +3,13 @@
 
 mod auth;
 mod communities;
+mod destinations;
 mod events;
 mod failures;
 mod holds;
 mod organizations;
 mod profiles;
+mod trial;
 mod triggers;
 
 pub use auth::Caller;
@@ -39,6 +41,8 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .configure(communities::routes)
         .configure(organizations::routes)
         .configure(holds::routes)
+        .configure(destinations::routes)
+        .configure(trial::routes)
         .configure(triggers::routes);
 }
 

@@ -22,8 +22,8 @@ use super::plan::{Due, Happening, due, facts_of};
 use super::store;
 
 pub use browse::{
-    AttemptRow, DeliveryFilter, DeliveryRow, DeliveryStats, attempts_of, count, delivery_stats,
-    find, list, of_event, of_profile,
+    AttemptRow, DeliveryFilter, DeliveryRow, DeliveryStats, PARKED, attempts_of, count,
+    delivery_stats, find, list, of_event, of_profile, show_parked,
 };
 pub use claim::claim;
 pub use failures::{DeliveryFailures, failures};
@@ -31,7 +31,7 @@ pub use lease::{
     Leased, Rendered, Settled, begin_attempt, extend, give_back, postpone, recover, redirect,
     settle,
 };
-pub use operate::{Refusal, cancel, retry};
+pub use operate::{Refusal, Span, cancel, replay, replayable, retry};
 
 /// The states of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub enum DeliveryState {
 
 impl DeliveryState {
     /// As shown and stored.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Due => "due",
             Self::Claimed => "claimed",

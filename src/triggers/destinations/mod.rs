@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use super::definition::{Channel, Recipient, Step};
 
 pub use rows::{
-    DestinationFigures, DestinationRow, Open, ensure, figures, find, hold_back, list, open, pace,
-    resume, stop, stopped_count,
+    DestinationFigures, DestinationRow, Open, ensure, figures, find, hold_back, is_used_by, list,
+    open, pace, resume, stop, stopped_count,
 };
 
 /// Where a step goes.

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
 use crate::clock::Timestamp;
-use crate::db::schema::destinations;
+use crate::db::schema::{deliveries, destinations};
 use crate::db::{Conn, on_backend};
 
 use super::Destination;
@@ -199,4 +199,12 @@ pub fn figures(
         .bind::<Text, _>(id)
         .bind::<Text, _>(organization)
         .get_result(c))
+}
+
+/// Whether an organization has a message for it.
+pub fn is_used_by(conn: &mut Conn, id: &str, organization: &str) -> QueryResult<bool> {
+    let own = deliveries::table
+        .filter(deliveries::destination.eq(id))
+        .filter(deliveries::organization_id.eq(organization));
+    on_backend!(conn, c => diesel::select(diesel::dsl::exists(own)).get_result(c))
 }
