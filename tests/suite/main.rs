@@ -7,10 +7,12 @@
     reason = "in a test, a step that fails is the test that fails"
 )]
 
+mod channels;
 mod console;
 mod crashes;
 mod deliveries;
 mod demo;
+mod destinations;
 mod durability;
 mod failures;
 mod holds;
@@ -22,8 +24,10 @@ mod processes;
 mod roads;
 mod roles;
 mod rules;
+mod sending_crashes;
 mod spine;
 mod support;
+mod targets;
 mod webhook_contract;
 mod webhook_door;
 mod worker;
