@@ -136,6 +136,7 @@ async fn killed(backend: Backend, at: At, left: &str, in_the_end: &str, taken: u
         let there = match at {
             At::Commit(_) => first.words().contains("the test says no"),
             At::Server(SmtpStep::Text) => stage.of(&ada().email()) == 1,
+            At::Server(SmtpStep::Data) => stage.mail.commands().contains(&"DATA".to_owned()),
             At::Server(_) => stage.mail.connections() == 1,
             At::End => true,
         };
