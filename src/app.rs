@@ -27,7 +27,16 @@ use crate::telemetry;
 use crate::triggers::sender::Sender;
 use crate::triggers::{Channels, Policy};
 use crate::worker::{BatchSettings, Worker};
-use crate::workos::Secrets;
+use crate::workos::client::Client;
+
+mod every;
+mod presence;
+mod upstream;
+
+pub use upstream::workos_client;
+
+use every::every;
+use presence::is_gone;
 
 pub use outgoing::channels;
 
@@ -60,6 +69,10 @@ pub struct App {
     pub options: Options,
     /// Told when something new is in the outbox.
     pub wake: Arc<Notify>,
+    /// Told of every delivery.
+    pub poke: Arc<Notify>,
+    /// WorkOS's API, where a key is configured.
+    pub workos: Option<Client>,
     channels: Arc<Channels>,
     process_id: String,
 }
@@ -89,12 +102,15 @@ impl App {
             std::process::id(),
             new_id("process")
         );
+        let workos = workos_client(&config)?;
         Ok(Self {
             db,
             clock,
             config,
             options,
             wake: Arc::new(Notify::new()),
+            poke: Arc::new(Notify::new()),
+            workos,
             channels: Arc::new(channels),
             process_id,
         })
@@ -143,6 +159,7 @@ impl App {
             self.config.intake.queue,
         )
         .context("could not start the intake's thread")?;
+        let catch_up = self.catch_up(intake.clone());
         let state = web::Data::new(self.http_state(intake)?);
         let console = web::Data::new(Console::new(self.session_key()));
         let server = start_http(listener, state, console)?;
@@ -151,6 +168,12 @@ impl App {
         let http = tokio::spawn(server);
         if !self.options.no_worker {
             self.spawn_work(&mut tasks, careful, &stop);
+        }
+        if let Some(catch_up) = catch_up {
+            tasks.spawn(catch_up.run(self.pulling(), Arc::clone(&self.poke), stop.clone()));
+        }
+        if let Some(reconciler) = self.reconciler().filter(|_| !self.options.no_worker) {
+            tasks.spawn(reconciler.run(stop.clone()));
         }
         self.spawn_housekeeping(&mut tasks, &stop);
         wait_for(stop.clone()).await;
@@ -180,14 +203,14 @@ impl App {
     }
 
     fn http_state(&self, intake: Intake) -> anyhow::Result<HttpState> {
-        let secrets = match &self.config.webhook.secrets {
-            Some(secrets) => Secrets::parse(secrets.expose_secret())?,
-            None => Secrets::default(),
-        };
+        let secrets = self.webhook_secrets()?;
         Ok(HttpState {
             db: self.db.clone(),
             clock: self.clock.clone(),
             intake,
+            poke: Arc::clone(&self.poke),
+            wake: Arc::clone(&self.wake),
+            workos: self.workos.clone(),
             secrets,
             tolerance: self.config.webhook.tolerance,
             body_limit: self.config.http.body_limit,
@@ -350,37 +373,4 @@ fn start_http(
 async fn wait_for(mut stop: watch::Receiver<bool>) {
     // An error means that whoever could say stop is gone: stop.
     let _ = stop.wait_for(|stopped| *stopped).await;
-}
-
-async fn every(
-    pause: Duration,
-    mut stop: watch::Receiver<bool>,
-    work: impl Fn() -> Result<(), DbError> + Send + Sync + 'static,
-) {
-    let work = Arc::new(work);
-    while !*stop.borrow() {
-        let work = Arc::clone(&work);
-        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || work()).await {
-            tracing::warn!(%error, "housekeeping failed; trying again");
-        }
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            _ = stop.changed() => {}
-        }
-    }
-}
-
-/// Whether this machine knows that the process of that id (`host:pid:…`) does not live any more.
-fn is_gone(id: &str) -> bool {
-    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
-    let mut parts = id.split(':');
-    let (Some(theirs), Some(pid)) = (parts.next(), parts.next()) else {
-        return false;
-    };
-    // Where there is no /proc to ask, only a silent heartbeat tells.
-    if theirs != host.trim() || !std::path::Path::new("/proc/self").exists() {
-        return false;
-    }
-    // The same number as ours can only be an earlier process: this one has just begun.
-    pid == std::process::id().to_string() || !std::path::Path::new("/proc").join(pid).exists()
 }

@@ -208,6 +208,8 @@ fn list_of(what: &str) -> Option<&'static str> {
         "delivery" => "deliveries list",
         "organization" => "organizations list",
         "directory" => "directories list",
+        "directory user" => "conflicts list",
+        "job" => "jobs list",
         "live token" => "tokens list",
         _ => return None,
     })

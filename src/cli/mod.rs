@@ -6,6 +6,7 @@ mod client;
 mod communities;
 mod completions;
 mod config;
+mod conflicts;
 mod context;
 mod database;
 mod deliveries;
@@ -13,16 +14,20 @@ mod demo;
 mod destinations;
 mod directories;
 mod doctor;
+mod enable;
 mod events;
 mod exit;
 mod failures;
+mod fields;
 mod healthcheck;
 mod holds;
+mod jobs;
 mod man;
 mod migrate;
 mod organizations;
 pub mod output;
 mod profiles;
+mod reconcile;
 mod replay;
 mod secret;
 mod send;
@@ -36,6 +41,7 @@ mod tests;
 mod tokens;
 mod trial;
 mod triggers;
+mod upstream;
 mod work;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -72,8 +78,13 @@ enum Command {
     Deliveries(deliveries::Args),
     Destinations(destinations::Args),
     Holds(holds::Args),
+    Conflicts(conflicts::Args),
+    Jobs(jobs::Args),
     Organizations(organizations::Args),
     Directories(directories::Args),
+    CatchUp(upstream::CatchUpArgs),
+    Gaps(upstream::GapsArgs),
+    Webhooks(enable::WebhooksArgs),
     Tokens(tokens::Args),
     Doctor(doctor::Args),
     Migrate(migrate::Args),
@@ -91,7 +102,7 @@ impl Command {
             Self::Work(args) => work::run(args, context).await,
             Self::Demo(args) => demo::run(args, context).await,
             Self::Send(args) => send::run(args, context).await,
-            Self::Profiles(args) => profiles::run(args, context),
+            Self::Profiles(args) => profiles::run(args, context).await,
             Self::Events(args) => events::run(args, context),
             Self::Failures(args) => failures::run(&args, context),
             Self::Communities(args) => communities::run(args, context),
@@ -99,8 +110,13 @@ impl Command {
             Self::Deliveries(args) => deliveries::run(args, context),
             Self::Destinations(args) => destinations::run(args, context),
             Self::Holds(args) => holds::run(args, context),
+            Self::Conflicts(args) => conflicts::run(args, context),
+            Self::Jobs(args) => jobs::run(args, context),
             Self::Organizations(args) => organizations::run(args, context),
-            Self::Directories(args) => directories::run(args, context),
+            Self::Directories(args) => directories::run(args, context).await,
+            Self::CatchUp(args) => upstream::catch_up(args, context).await,
+            Self::Gaps(args) => upstream::gaps(args, context),
+            Self::Webhooks(args) => enable::webhooks(args, context).await,
             Self::Tokens(args) => tokens::run(args, context),
             Self::Doctor(args) => doctor::run(&args, context),
             Self::Migrate(args) => migrate::run(&args, context),

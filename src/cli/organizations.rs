@@ -1,13 +1,14 @@
-//! `rollcall organizations`: who is in them, and whether their triggers may fire.
+//! `rollcall organizations`: who is in them, whether their triggers may fire, their mapping.
 
 use crate::desk::organizations::{self, ArmView, OrganizationQuery, OrganizationView};
 
 use super::database::{self, DryRun};
+use super::fields;
 use super::output::Cell;
 use super::shown::{self, Paging};
 use super::{Context, Exit, Failure};
 
-/// Look at organizations; let their triggers fire or stop them
+/// Look at organizations; let their triggers fire or stop them; set their attribute mapping
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -20,6 +21,7 @@ enum Command {
     Show(Show),
     Arm(Arm),
     Disarm(Disarm),
+    Fields(fields::Args),
 }
 
 /// List organizations, newest first
@@ -93,6 +95,7 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
             })?;
             tell(&disarmed, context);
         }
+        Command::Fields(args) => return fields::run(args, context),
     }
     Ok(Exit::Done)
 }
@@ -141,11 +144,33 @@ fn facts(one: &OrganizationView) -> Vec<(&'static str, Cell)> {
     ]
 }
 
+/// What arming means, on one screen: who is there, who is messaged, who will be.
 fn tell(done: &ArmView, context: &Context) {
-    shown::one(context, done, |done| facts(&done.organization));
+    shown::one(context, done, |done| {
+        let mut all = facts(&done.organization);
+        all.push(("there already", done.people.into()));
+        all.push(("messaged now", done.messages_due.into()));
+        if let Some(from) = &done.greeted_from {
+            let triggers = match done.published.as_slice() {
+                [] => "none is published".to_owned(),
+                some => some.join(", "),
+            };
+            all.push(("published triggers", triggers.into()));
+            all.push(("greeted", format!("who starts on {from} or later; without a start date, who is first heard of from now on").into()));
+            all.push((
+                "burst",
+                format!(
+                    "more than {} people welcomed in an hour wait for an operator",
+                    done.burst_limit
+                )
+                .into(),
+            ));
+        }
+        all
+    });
     if done.organization.armed {
         context.output.note(format!(
-            "Triggers fire from now on. {} people are there already; {} of them are messaged because of it.",
+            "Triggers fire from now on. {} people are there already; {} messages go out because of it.",
             done.people, done.messages_due
         ));
     } else {

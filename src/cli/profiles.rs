@@ -1,11 +1,12 @@
 //! `rollcall profiles`: who works there, one person, and everything that happened to them.
 
+use crate::clock::Clock;
 use crate::desk::profiles::{self, EntryKind, ProfileQuery, ProfileView};
 
-use super::database;
 use super::output::{Cell, plain};
 use super::shown::{self, Paging};
 use super::{Context, Exit, Failure};
+use super::{database, enable};
 
 /// Look at people: lists, one person, their history
 #[derive(Debug, clap::Args)]
@@ -19,6 +20,7 @@ enum Command {
     List(List),
     Show(Show),
     History(History),
+    Resync(enable::ResyncArgs),
 }
 
 /// List people, those first seen last on top; the active ones unless --status says otherwise
@@ -67,14 +69,17 @@ struct History {
 }
 
 /// Shows what was asked for.
-pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     match args.command {
         Command::List(args) => list(args, context)?,
         Command::Show(args) => {
-            let one = database::read(context, |conn, actor| profiles::show(conn, actor, &args.id))?;
+            let one = database::read(context, |conn, actor| {
+                profiles::show(conn, actor, &args.id, Clock::System.now())
+            })?;
             shown::one(context, &one, facts);
         }
         Command::History(args) => history(&args, context)?,
+        Command::Resync(args) => return enable::resync(args, context).await,
     }
     Ok(Exit::Done)
 }
@@ -88,7 +93,9 @@ fn list(args: List, context: &Context) -> Result<(), Failure> {
         limit: args.paging.limit,
         cursor: args.paging.cursor,
     };
-    let page = database::read(context, |conn, actor| profiles::list(conn, actor, &query))?;
+    let page = database::read(context, |conn, actor| {
+        profiles::list(conn, actor, &query, Clock::System.now())
+    })?;
     shown::page(
         context,
         &page,
@@ -159,7 +166,7 @@ fn facts(one: &ProfileView) -> Vec<(&'static str, Cell)> {
 
 fn history(args: &History, context: &Context) -> Result<(), Failure> {
     let told = database::read(context, |conn, actor| {
-        profiles::history(conn, actor, &args.id)
+        profiles::history(conn, actor, &args.id, Clock::System.now())
     })?;
     let out = &context.output;
     if out.is_json() {

@@ -78,6 +78,7 @@ fn matching(args: Args, context: &Context) -> Result<(), Failure> {
         cursor: None,
     });
     let body = ReplayBody {
+        ids: Vec::new(),
         state: query.state,
         outcome: query.outcome,
         event_type: query.event_type,

@@ -9,14 +9,17 @@ use crate::people::profiles;
 use crate::triggers::deliveries::{self, AttemptRow, DeliveryFilter, DeliveryRow, Refusal};
 use crate::triggers::sender::shown_recipient;
 use crate::triggers::store;
+use crate::triggers::vars::variables_of;
 
 use super::events::one_of;
 use super::triggers::message_for;
+use super::visibility::Veil;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
-const STATES: [&str; 8] = [
+const STATES: [&str; 9] = [
     "due",
     deliveries::PARKED,
+    "held",
     "claimed",
     "attempting",
     "sent",
@@ -49,7 +52,11 @@ pub struct DeliveryView {
     pub organization_id: String,
     pub profile_id: String,
     pub trigger_id: String,
+    /// The version of the trigger that it was planned by, and is sent by.
+    pub trigger_version: i32,
     pub step: i32,
+    /// The hold it waits in, or was decided in.
+    pub hold_id: Option<String>,
     /// What the trigger listens to.
     pub on: String,
     pub channel: String,
@@ -107,7 +114,9 @@ fn view(row: DeliveryRow) -> DeliveryView {
         organization_id: row.organization_id,
         profile_id: row.profile_id,
         trigger_id: row.trigger_id,
+        trigger_version: row.trigger_version,
         step: row.step,
+        hold_id: row.hold_id,
         on: row.on_event,
         channel: row.channel,
         destination: row.destination,
@@ -138,8 +147,13 @@ pub fn list(
         one_of("channel", channel, &["email", "slack", "webhook"])?;
     }
     let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
+    let organization_id = actor.scope(query.organization_id.as_deref())?;
+    let veil = Veil::over_scope(conn, actor, organization_id.as_deref())?;
+    if query.q.is_some() {
+        veil.refuse("searching the texts of messages")?;
+    }
     let filter = DeliveryFilter {
-        organization_id: actor.scope(query.organization_id.as_deref())?,
+        organization_id,
         state: query.state.clone(),
         profile_id: query.profile_id.clone(),
         trigger_id: query.trigger_id.clone(),
@@ -154,7 +168,10 @@ pub fn list(
         at: row.created_at,
         id: row.id.clone(),
     });
-    Ok(page.map(view))
+    Ok(page.map(|mut row| {
+        veil.delivery(&mut row);
+        view(row)
+    }))
 }
 
 fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<DeliveryRow, DeskError> {
@@ -174,8 +191,10 @@ pub fn show(
 ) -> Result<DeliveryDetail, DeskError> {
     actor.require(Role::Viewer)?;
     let mut row = seen(conn, actor, id)?;
-    let waits = row.body.is_none() && matches!(row.state.as_str(), "due" | "parked" | "claimed");
+    let waits =
+        row.body.is_none() && matches!(row.state.as_str(), "due" | "parked" | "held" | "claimed");
     let preview = waits && filled_in(conn, &mut row, now)?;
+    Veil::over_one(conn, actor, &row.organization_id)?.delivery(&mut row);
     let log = deliveries::attempts_of(conn, id)?;
     Ok(DeliveryDetail {
         text: row.body.take(),
@@ -194,12 +213,16 @@ fn filled_in(conn: &mut Conn, row: &mut DeliveryRow, now: Timestamp) -> Result<b
     let Some(profile) = profiles::find(conn, &row.profile_id)? else {
         return Ok(false);
     };
-    let definition = trigger.read()?;
+    let definition = match store::version(conn, &row.trigger_id, row.trigger_version)? {
+        Some(definition) => definition,
+        None => trigger.read()?,
+    };
     let place = usize::try_from(row.step).unwrap_or(usize::MAX);
     let Some(step) = definition.steps.get(place) else {
         return Ok(false);
     };
-    let Ok(message) = message_for(&definition, step, &profile, now) else {
+    let vars = variables_of(conn, &profile, row.community_id.as_deref())?;
+    let Ok(message) = message_for(&definition, step, &vars, now) else {
         return Ok(false);
     };
     row.recipient = Some(shown_recipient(&step.to, &message.recipient).to_owned());
@@ -257,5 +280,7 @@ fn act(
     })?;
     let organization = Some(row.organization_id.as_str());
     audit(conn, actor, act, id, organization, None, now)?;
-    Ok(view(seen(conn, actor, id)?))
+    let mut row = seen(conn, actor, id)?;
+    Veil::over_one(conn, actor, &row.organization_id)?.delivery(&mut row);
+    Ok(view(row))
 }

@@ -11,6 +11,7 @@ use crate::outbox::{self, EventFilter, EventRow, EventState, Refusal};
 use crate::people::{changes, profiles};
 use crate::triggers::deliveries;
 
+use super::visibility::Veil;
 use super::{Actor, Cursor, DeskError, MAX_LIMIT, Page, Role, audit, limit_of};
 
 /// Which events; the query of `GET /v1/events` and the flags of `rollcall events list`.
@@ -199,12 +200,16 @@ fn filter_of(conn: &mut Conn, actor: &Actor, query: &EventQuery) -> Result<Event
         }
         None => None,
     };
+    let organization_id = actor.scope(query.organization_id.as_deref())?;
+    let q_outside_payload =
+        query.q.is_some() && !Veil::over_scope(conn, actor, organization_id.as_deref())?.is_empty();
     Ok(EventFilter {
+        q_outside_payload,
         state: query.state.clone(),
         outcome: query.outcome.clone(),
         event_type: query.event_type.clone(),
         directory_id: query.directory_id.clone(),
-        organization_id: actor.scope(query.organization_id.as_deref())?,
+        organization_id,
         subjects,
         since: query.since,
         until: query.until,
@@ -266,7 +271,8 @@ pub fn payload(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Option<String
     Ok(outbox::body_of(conn, id)?)
 }
 
-fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<EventRow, DeskError> {
+/// The event, where this actor may see it.
+pub(super) fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<EventRow, DeskError> {
     outbox::find(conn, id)?
         .filter(|row| actor.may_see(row.organization_id.as_deref()))
         .ok_or_else(|| DeskError::not_found("event", id))
@@ -277,7 +283,8 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<EventDetail, Des
     actor.require(Role::Viewer)?;
     let row = seen(conn, actor, id)?;
     let people = people_of(conn, std::slice::from_ref(&row))?;
-    let payload = outbox::body_of(conn, id)?.and_then(|body| RawValue::from_string(body).ok());
+    let veil = Veil::over_event(conn, actor, &row)?;
+    let payload = outbox::body_of(conn, id)?.and_then(|body| veil.payload(body));
     let attempt_log = outbox::attempts_of(conn, id)?;
     let deliveries = deliveries::of_event(conn, id)?;
     Ok(EventDetail {
@@ -291,10 +298,7 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<EventDetail, Des
                 actor,
             })
             .collect(),
-        changes: changes::of_event(conn, id)?
-            .into_iter()
-            .map(ChangeView::from)
-            .collect(),
+        changes: changes_of(conn, &veil, id)?,
         deliveries: deliveries
             .into_iter()
             .map(|row| DeliveryRef {
@@ -306,6 +310,12 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<EventDetail, Des
             .collect(),
         event: view(row, &people),
     })
+}
+
+fn changes_of(conn: &mut Conn, veil: &Veil, id: &str) -> Result<Vec<ChangeView>, DeskError> {
+    let mut rows = changes::of_event(conn, id)?;
+    rows.iter_mut().for_each(|row| veil.change(row));
+    Ok(rows.into_iter().map(ChangeView::from).collect())
 }
 
 /// Makes a settled event ready again.

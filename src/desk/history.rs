@@ -15,6 +15,7 @@ use crate::triggers::deliveries::{self, DeliveryRow};
 use super::events::{ChangeView, EventView, event_view};
 use super::profiles::ProfileView;
 use super::story;
+use super::visibility::Veil;
 use super::{Actor, DeskError, Role};
 
 /// The newest events that a history goes back to.
@@ -92,12 +93,22 @@ pub struct ActView {
 }
 
 /// The history of one person.
-pub fn history(conn: &mut Conn, actor: &Actor, id: &str) -> Result<HistoryView, DeskError> {
+pub fn history(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    now: Timestamp,
+) -> Result<HistoryView, DeskError> {
     actor.require(Role::Viewer)?;
     let row = super::profiles::seen(conn, actor, id)?;
     let (events, truncated) = events_about(conn, id)?;
-    let changes = changes::of_profile(conn, id)?;
-    let messages = deliveries::of_profile(conn, id)?;
+    let veil = Veil::over_one(conn, actor, &row.organization_id)?;
+    let mut changes = changes::of_profile(conn, id)?;
+    changes.iter_mut().for_each(|change| veil.change(change));
+    let mut messages = deliveries::of_profile(conn, id)?;
+    for message in &mut messages {
+        veil.delivery(message);
+    }
     let acts = acts::list(conn, None, Some(id), None, MOST_ACTS)?;
     let named: Vec<String> = changes
         .iter()
@@ -118,7 +129,7 @@ pub fn history(conn: &mut Conn, actor: &Actor, id: &str) -> Result<HistoryView, 
     for act in acts {
         chain.act(act);
     }
-    let profile = super::profiles::views(conn, vec![row])?
+    let profile = super::profiles::views(conn, actor, vec![row], now)?
         .pop()
         .ok_or_else(|| DeskError::not_found("profile", id))?;
     Ok(HistoryView {

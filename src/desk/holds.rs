@@ -1,4 +1,4 @@
-//! Holds at the desk: list, show, approve, reject; and the decision about a deleted directory. Of
+//! Holds at the desk: removals and changed identities that wait; list, show, approve, reject; and the decision about a deleted directory. Of
 //! two operators at once, one decides and the other is told who did.
 
 use std::collections::BTreeSet;
@@ -10,9 +10,12 @@ use crate::db::Conn;
 use crate::outbox;
 use crate::people::holds::{self, Hold};
 use crate::people::{directories, profiles};
+use crate::triggers::deliveries;
 use crate::worker;
 
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
+
+pub use crate::people::holds::IDENTITY_SWAP;
 
 /// Which holds.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -170,6 +173,8 @@ pub fn approve(
             still_gone(conn, directory)?;
             worker::end_directory(conn, directory, &actor.name, now)?;
         }
+    } else if hold.kind == holds::WELCOMES {
+        deliveries::release_held(conn, id, now)?;
     } else {
         let waiting = events(conn, id, false)?;
         outbox::release(conn, &waiting, &actor.name, now)?;
@@ -188,7 +193,7 @@ fn still_gone(conn: &mut Conn, directory: &str) -> Result<(), DeskError> {
     Ok(())
 }
 
-/// Takes everything back: what waits is not applied, what was applied is undone with memberships,
+/// Takes everything back: held welcomes are cancelled; of removals, what waits is not applied, what was applied is undone with memberships,
 /// admin seats and cancelled messages (R41).
 pub fn reject(
     conn: &mut Conn,
@@ -197,11 +202,16 @@ pub fn reject(
     now: Timestamp,
 ) -> Result<HoldDetail, DeskError> {
     let hold = take(conn, actor, id, "rejected", now)?;
-    if hold.kind != holds::DIRECTORY_DELETED {
+    if hold.kind == holds::WELCOMES {
+        deliveries::cancel_held(conn, id, &actor.name, now)?;
+    } else if hold.kind != holds::DIRECTORY_DELETED {
         let waiting = events(conn, id, false)?;
         outbox::reject(conn, &waiting, &actor.name, now)?;
         let applied = events(conn, id, true)?;
-        let taken = worker::take_back(conn, &hold.organization_id, &applied, &actor.name, now)?;
+        let and_removals = hold.kind == holds::REMOVALS;
+        let organization = &hold.organization_id;
+        let taken =
+            worker::take_back(conn, organization, &applied, and_removals, &actor.name, now)?;
         let all: BTreeSet<String> = applied.into_iter().chain(taken).collect();
         let all: Vec<String> = all.into_iter().collect();
         outbox::reject(conn, &all, &actor.name, now)?;

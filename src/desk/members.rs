@@ -9,6 +9,7 @@ use crate::people::changes::{self, Caused};
 use crate::people::communities::{self, Community, MemberRow};
 use crate::people::profiles;
 use crate::roll::{Change, Membership, Role as Seat, Source};
+use crate::triggers::deliveries;
 
 use super::communities::{held, note, seen};
 use super::profiles::has_access;
@@ -92,7 +93,9 @@ pub fn put_member(
     if was != Some(seat) {
         let (old, new) = (was.map(word), Some(word(seat)));
         let caused = change(actor, &community, profile_id, old, new, now);
-        changes::add(conn, &[caused], now)?;
+        let caused = [caused];
+        changes::add(conn, &caused, now)?;
+        deliveries::after_hands(conn, &caused, now)?;
         let detail = format!("{profile_id} as {}", seat.as_str());
         note(
             conn,
@@ -128,7 +131,9 @@ pub fn remove_member(
     let old = Some(word(row.role));
     communities::save_memberships(conn, &[(community.organization_id.clone(), row)])?;
     let caused = change(actor, &community, profile_id, old, None, now);
-    changes::add(conn, &[caused], now)?;
+    let caused = [caused];
+    changes::add(conn, &caused, now)?;
+    deliveries::after_hands(conn, &caused, now)?;
     let act = "community.member_removed";
     Ok(note(conn, actor, act, &community, Some(profile_id), now)?)
 }

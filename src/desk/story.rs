@@ -111,6 +111,7 @@ pub(super) fn of_delivery(row: &DeliveryRow) -> String {
     let reason = row.reason.as_deref().unwrap_or("no reason was kept");
     match row.state.as_str() {
         "due" => format!("{message} is due at {}.", row.due_at),
+        "held" => format!("{message} waits: {reason}."),
         "claimed" | "attempting" => format!("{message} is being sent."),
         "sent" => format!("{message} was sent."),
         "cancelled" => format!("{message} was cancelled: {reason}."),

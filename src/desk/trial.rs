@@ -9,6 +9,7 @@ use crate::db::{Conn, new_id};
 use crate::triggers::channels::{Channels, Message};
 use crate::triggers::definition::Recipient;
 use crate::triggers::sender::shown_recipient;
+use crate::triggers::vars::variables_of;
 use crate::triggers::{Channel, Step};
 
 use super::triggers::{message_for, seen};
@@ -65,6 +66,7 @@ pub fn prepare(
         )));
     }
     let definition = row.read()?;
+    let vars = variables_of(conn, &profile, None)?;
     if let Some(step) = order.step
         && step >= definition.steps.len()
     {
@@ -78,7 +80,7 @@ pub fn prepare(
         .filter(|(place, _)| order.step.is_none_or(|step| step == *place))
         .map(|(place, step)| {
             let step = redirected(step, order.to.as_deref());
-            let message = message_for(&definition, &step, &profile, now).map(as_test);
+            let message = message_for(&definition, &step, &vars, now).map(as_test);
             let shown = message
                 .as_ref()
                 .map(|message| shown_recipient(&step.to, &message.recipient).to_owned());

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::clock::Timestamp;
 use crate::db::{DbError, migration_state};
-use crate::outbox::{QueueStats, queue_stats};
+use crate::outbox::{QueueStats, gaps, queue_stats};
 use crate::people::processes::{self, SILENT_AFTER};
 use crate::telemetry;
 use crate::triggers::deliveries::delivery_stats;
@@ -79,12 +79,20 @@ pub(super) async fn metrics(state: web::Data<HttpState>) -> HttpResponse {
     let now = state.clock.now();
     let figures = tokio::task::spawn_blocking(move || {
         db.read(|conn| {
-            let deliveries = delivery_stats(conn, now)?;
-            Ok::<_, DbError>((queue_stats(conn)?, deliveries, stopped_count(conn)?))
+            Ok::<_, DbError>((
+                queue_stats(conn)?,
+                delivery_stats(conn, now)?,
+                gaps::counts(conn)?,
+                stopped_count(conn)?,
+            ))
         })
     })
     .await;
-    if let Ok(Ok((queue, deliveries, (stopped, all)))) = figures {
+    if let Ok(Ok((queue, deliveries, (lost, late), (stopped, all)))) = figures {
+        for (webhook, count) in [("never", lost), ("late", late)] {
+            #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
+            metrics::gauge!(telemetry::EVENT_GAPS, "webhook" => webhook).set(count as f64);
+        }
         for (state, count) in [
             ("ready", queue.ready),
             ("parked", queue.parked),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
+use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::db::{Conn, Db, DbError, Urgency};
@@ -13,6 +14,7 @@ use crate::desk::DeskError;
 use crate::intake::Intake;
 use crate::triggers::{Channels, Policy};
 use crate::workos::Secrets;
+use crate::workos::client::Client;
 
 /// What the handlers share; one for each server.
 pub struct HttpState {
@@ -22,6 +24,12 @@ pub struct HttpState {
     pub clock: Clock,
     /// The door to the committer.
     pub intake: Intake,
+    /// Told of every delivery: catching up may be waiting for one.
+    pub poke: Arc<Notify>,
+    /// Told when something new is in the outbox that did not come by the intake.
+    pub wake: Arc<Notify>,
+    /// WorkOS's API, where a key is configured.
+    pub workos: Option<Client>,
     /// The webhook secrets.
     pub secrets: Secrets,
     /// How far a delivery's `t` may be from now.

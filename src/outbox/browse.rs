@@ -1,6 +1,8 @@
 //! Looking at events: lists by filter, newest first, with a cursor that stays put while rows are
 //! added; one event with its body and attempts.
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
@@ -28,6 +30,8 @@ pub struct EventFilter {
     pub until: Option<Timestamp>,
     /// Text in the id, the error or the payload.
     pub q: Option<String>,
+    /// The text may not be in the payload.
+    pub q_outside_payload: bool,
     /// Text in the error.
     pub error: Option<String>,
     /// Only rows older than this one (the cursor).
@@ -95,7 +99,13 @@ pub fn list(conn: &mut Conn, filter: &EventFilter, limit: i64) -> QueryResult<Ve
         if let Some(text) = &filter.error {
             query = query.filter(outbox::error.like(contains(text)).escape('\\'));
         }
-        if let Some(text) = &filter.q {
+        if let Some(text) = filter.q.as_ref().filter(|_| filter.q_outside_payload) {
+            let pattern = contains(text);
+            query = query.filter(
+                outbox::event_id.like(pattern.clone()).escape('\\')
+                    .or(outbox::error.like(pattern).escape('\\').assume_not_null()),
+            );
+        } else if let Some(text) = &filter.q {
             let pattern = contains(text);
             query = query.filter(
                 outbox::event_id.like(pattern.clone()).escape('\\')
@@ -136,4 +146,13 @@ pub fn attempts_of(
         .order(event_attempts::id)
         .select((event_attempts::at, event_attempts::what, event_attempts::detail, event_attempts::actor))
         .load(c))
+}
+
+/// Which of the given events are in the outbox.
+pub fn known(conn: &mut Conn, event_ids: &[String]) -> QueryResult<BTreeSet<String>> {
+    let ids: Vec<String> = on_backend!(conn, c => outbox::table
+        .filter(outbox::event_id.eq_any(event_ids))
+        .select(outbox::event_id)
+        .load(c))?;
+    Ok(ids.into_iter().collect())
 }

@@ -3,15 +3,17 @@
 //! as the transaction it is made in, so there is no "running" state to be rescued from.
 
 mod browse;
+pub mod catch_ups;
 mod claim;
 mod enqueue;
 mod failures;
+pub mod gaps;
 mod prune;
 mod replay;
 mod settle;
 mod stats;
 
-pub use browse::{EventFilter, EventRow, attempts_of, body_of, find, list};
+pub use browse::{EventFilter, EventRow, attempts_of, body_of, find, known, list};
 pub(crate) use claim::load as load_claimed;
 pub use claim::{Claimed, claim, claim_one, lock_part};
 pub use enqueue::{NewEvent, enqueue};

@@ -1,4 +1,5 @@
-//! Holds: batches of removals that wait for an operator, and whom they are about.
+//! Holds: batches of removals, or of changed identities, that wait for an operator, and whom they
+//! are about.
 
 use std::collections::BTreeSet;
 
@@ -47,6 +48,10 @@ pub struct HoldItem {
 pub const REMOVALS: &str = "removals";
 /// A directory was deleted.
 pub const DIRECTORY_DELETED: &str = "directory_deleted";
+/// Too many welcomes due within an hour.
+pub const WELCOMES: &str = "welcomes";
+/// Too many people under another provider's id or e-mail domain within an hour (R42).
+pub const IDENTITY_SWAP: &str = "identity_swap";
 /// Waiting for an operator.
 pub const OPEN: &str = "open";
 
@@ -232,6 +237,7 @@ pub fn approved(conn: &mut Conn, events: &[String]) -> QueryResult<BTreeSet<Stri
         let some: Vec<String> = on_backend!(conn, c => hold_items::table
             .inner_join(holds::table.on(holds::id.eq(hold_items::hold_id)))
             .filter(hold_items::event_id.eq_any(chunk))
+            .filter(holds::kind.ne(WELCOMES))
             .filter(holds::state.eq("approved"))
             .select(hold_items::event_id)
             .load(c))?;

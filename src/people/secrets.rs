@@ -22,3 +22,26 @@ pub fn keep(conn: &mut Conn, name: &str, made: &str, now: Timestamp) -> QueryRes
         .execute(c))?;
     on_backend!(conn, c => kept_secrets::table.find(name).select(kept_secrets::value).first(c))
 }
+
+/// The name under which the signing secret of a registered WorkOS endpoint is kept.
+pub const WORKOS_ENDPOINT: &str = "workos_endpoint";
+
+/// The secret of that name.
+pub fn find(conn: &mut Conn, name: &str) -> QueryResult<Option<String>> {
+    on_backend!(conn, c => kept_secrets::table.find(name).select(kept_secrets::value).first(c).optional())
+}
+
+/// Keeps a secret in the place of the one there was.
+pub fn replace(conn: &mut Conn, name: &str, value: &str, now: Timestamp) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::insert_into(kept_secrets::table)
+        .values((
+            kept_secrets::name.eq(name),
+            kept_secrets::value.eq(value),
+            kept_secrets::created_at.eq(now),
+        ))
+        .on_conflict(kept_secrets::name)
+        .do_update()
+        .set((kept_secrets::value.eq(value), kept_secrets::created_at.eq(now)))
+        .execute(c))?;
+    Ok(())
+}

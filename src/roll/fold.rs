@@ -11,7 +11,8 @@ use crate::workos::OrderKey;
 use super::attributes::Values;
 use super::compose::compose;
 use super::contest::{guard_email, rejudge};
-use super::directory::{DirectoryLife, DirectoryTurn};
+use super::decisions::Decisions;
+use super::directory::{DirectoryLife, DirectoryTurn, is_of_logins};
 use super::identity::{Verdict, fold_case, is_live, judge};
 use super::kin::{Kin, Link, LinkState, Person};
 use super::lifecycle::{Status, settle};
@@ -27,10 +28,16 @@ pub struct Known<'a> {
     pub directories: &'a BTreeMap<String, DirectoryLife>,
     /// Its settings.
     pub settings: &'a Settings,
+    /// What operators decided about who is who.
+    pub decisions: &'a Decisions,
 }
 
 impl Known<'_> {
     pub(super) fn live_at(&self, directory: &str, key: &OrderKey) -> bool {
+        let mut real = self.directories.iter().filter(|(id, _)| !is_of_logins(id));
+        if is_of_logins(directory) && real.any(|(_, life)| life.speaks_at(key)) {
+            return false;
+        }
         self.directories
             .get(directory)
             .is_none_or(|life| life.live_at(key))
@@ -243,6 +250,7 @@ fn own_person(
         left: None,
         left_reason: None,
         period: "first".to_owned(),
+        period_told: false,
         possible_rehire_of: None,
         first_seen: link.first.at,
         updated: link.first.at,

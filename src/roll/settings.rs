@@ -3,8 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::attributes::Mapping;
 use super::guard::RemovalGuard;
+use super::mapping::Mapping;
+use super::messages::MessageSettings;
+use super::swap::SwapGuard;
 
 /// The settings of one organization.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -18,6 +20,10 @@ pub struct Settings {
     pub restore_admin: RestoreAdmin,
     /// How many removals an hour may bring before the next ones wait for an operator (R40).
     pub removal_guard: RemovalGuard,
+    /// Zones, quiet hours, and who is greeted (R57-R62).
+    pub messages: MessageSettings,
+    /// How many people may get another identity within an hour before the next ones wait (R42).
+    pub swap_guard: SwapGuard,
 }
 
 /// What becomes of an admin seat when its holder returns.

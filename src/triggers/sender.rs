@@ -14,12 +14,15 @@ use crate::retry;
 use serde_json::{Map, Value, json};
 
 use super::channels::{Channels, Message};
-use super::definition::{Channel, Event, Recipient, Step};
+use super::definition::{Channel, Event, Recipient, Status, Step};
 use super::deliveries::{self, Leased, Rendered, Settled};
 use super::destinations::Destination;
+use super::gather::{self, Together};
 use super::outcome::Outcome;
+use super::recheck::{Verdict, recheck};
 use super::store;
 use super::template::{Escape, render};
+use super::vars::variables_of;
 
 /// A lease's length; the heartbeat comes three times in it.
 const LEASE: Duration = Duration::from_secs(15);
@@ -63,7 +66,16 @@ impl Sender {
                     Settled::Cancelled("its trigger was deleted".to_owned()),
                 );
             };
-            let definition = row.read()?;
+            if row.status != Status::Published.name() {
+                return end(
+                    conn,
+                    Settled::Cancelled("its trigger is a draft now".to_owned()),
+                );
+            }
+            let definition = match store::version(conn, &one.trigger_id, one.trigger_version)? {
+                Some(definition) => definition,
+                None => row.read()?,
+            };
             let Some(step) = usize::try_from(one.step)
                 .ok()
                 .and_then(|place| definition.steps.get(place))
@@ -88,22 +100,44 @@ impl Sender {
                 definition.on,
                 Event::ProfileRemoved | Event::MembershipEnded
             );
-            if !of_leaving && !matches!(profile.status.as_str(), "active" | "on_leave") {
+            let told = gather::told(conn, one, step)?;
+            if told.is_empty()
+                && !of_leaving
+                && !matches!(profile.status.as_str(), "active" | "on_leave")
+            {
                 return end(
                     conn,
                     Settled::Cancelled(format!("the person is {} now", profile.status)),
                 );
             }
-            let vars = variables(&profile);
+            let vars = variables_of(conn, &profile, one.community_id.as_deref())?;
             let Some(recipient) = recipient_of(&step.to, &vars) else {
                 return wait_for_address(conn, one, now, end);
             };
+            match recheck(conn, one, step, &vars, Some(&recipient), now)? {
+                Verdict::Go => {}
+                Verdict::Cancel(why) => return end(conn, Settled::Cancelled(why)),
+                Verdict::Wait(until, why) => {
+                    deliveries::postpone(conn, one, until, why)?;
+                    return Ok(Prepared::Settled);
+                }
+            }
+            let together = gather::gather(conn, one, step, told, now)?;
             let event = one.event_id.as_deref();
-            let message =
-                match compose(&one.key, event, step, &definition.on, recipient, &vars, now) {
-                    Ok(message) => with_detail(message, one.detail.as_deref()),
-                    Err(error) => return end(conn, Settled::Failed(error.to_string())),
-                };
+            let composed = match &together {
+                Together::TakenIn => return Ok(Prepared::Settled),
+                Together::Alone => {
+                    compose(&one.key, event, step, &definition.on, recipient, &vars, now)
+                }
+                Together::Digest(digest, names) => {
+                    let of = definition.on.name();
+                    gather::compose(&one.key, step.channel, digest, names, of, recipient, now)
+                }
+            };
+            let message = match composed {
+                Ok(message) => with_detail(message, one.detail.as_deref()),
+                Err(error) => return end(conn, Settled::Failed(error.to_string())),
+            };
             let shown = match &message.payload {
                 Some(payload) => payload.to_string(),
                 None => message.text.clone(),
@@ -191,18 +225,6 @@ fn with_detail(mut message: Message, detail: Option<&str>) -> Message {
         data.extend(detail);
     }
     message
-}
-
-/// The profile's fields by name, as templates and webhook bodies have them.
-pub(crate) fn variables(row: &profiles::ProfileRow) -> Value {
-    let attributes: Value = serde_json::from_str(&row.attributes).unwrap_or_else(|_| json!({}));
-    json!({
-        "id": row.id, "organization_id": row.organization_id, "status": row.status,
-        "first_name": row.first_name, "last_name": row.last_name, "display_name": row.display_name,
-        "email": row.email, "title": row.title, "department": row.department, "pronouns": row.pronouns,
-        "start_date": row.start_date, "manager_email": row.manager_email, "employee_number": row.employee_number,
-        "attributes": attributes, "removed_at": row.removed_at, "removed_reason": row.removed_reason,
-    })
 }
 
 /// To whom or where a step goes for one person; `None` while the address is not known.

@@ -3,17 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use diesel::QueryResult;
+
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::outbox;
 use crate::people::changes::{self, Caused};
-use crate::people::{directories, kin, organizations, statements};
+use crate::people::decisions::Decision;
+use crate::people::{decisions, directories, kin, organizations, statements};
 use crate::roll::{DirectoryTurn, refold};
 use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
 use super::batch::{self, BatchSettings};
-use super::fold::compare;
+use super::fold::compare_under;
 use super::world::World;
 use super::write::write_world;
 
@@ -21,18 +24,19 @@ use super::write::write_world;
 const AT_ONCE: i64 = 500;
 
 /// Takes back what the given events said, as if they had never come: people, memberships, admin
-/// seats and cancelled messages are as before. Answers all events taken back: removals of the same
-/// people that followed are among them.
+/// seats and cancelled messages are as before. Answers all events taken back: where `and_removals`,
+/// removals of the same people that followed are among them.
 pub fn take_back(
     conn: &mut Conn,
     organization: &str,
     events: &[String],
+    and_removals: bool,
     actor: &str,
     now: Timestamp,
 ) -> Result<Vec<String>, DbError> {
     outbox::lock_part(conn, outbox::part_of(organization))?;
     let since = changes::earliest(conn, events)?;
-    let taken = statements::take_back(conn, events)?;
+    let taken = statements::take_back(conn, events, and_removals)?;
     let restored = fold_again(conn, organization, &taken.users, actor, now)?;
     if let Some(since) = since {
         deliveries::revive_for(conn, &restored, deliveries::PERSON_LEFT, since)?;
@@ -86,26 +90,31 @@ pub fn end_directory(
     }
 }
 
-/// Folds everybody of an organization again under its present settings: a changed mapping reaches
-/// all of them at once. Answers how many directory users were folded.
-pub fn refold_organization(
+/// Keeps what was decided about who a directory user is, in place of what was decided before, and
+/// folds everybody concerned again: what comes later finds it too.
+pub fn decide_identity(
     conn: &mut Conn,
     organization: &str,
+    user: &str,
+    new: &[Decision],
     actor: &str,
     now: Timestamp,
-) -> Result<usize, DbError> {
-    outbox::lock_part(conn, outbox::part_of(organization))?;
-    let mut folded = 0;
-    let mut after = String::new();
-    loop {
-        let users = kin::of_organization(conn, organization, &after, AT_ONCE)?;
-        let Some(last) = users.last() else {
-            return Ok(folded);
-        };
-        after.clone_from(last);
-        folded += users.len();
-        fold_again(conn, organization, &users.into_iter().collect(), actor, now)?;
+) -> Result<(), DbError> {
+    let former = decisions::of_user(conn, user)?;
+    decisions::replace(conn, user, new)?;
+    let key = (organization.to_owned(), kin::decided_key(user));
+    let same = new.iter().filter(|one| one.same);
+    let mut keyed: Vec<_> = same
+        .map(|one| (key.clone(), one.other_id.clone()))
+        .collect();
+    if !keyed.is_empty() {
+        keyed.push((key, user.to_owned()));
     }
+    kin::save_keys(conn, &keyed)?;
+    let concerned = former.iter().chain(new).map(|one| one.other_id.clone());
+    let users: BTreeSet<String> = concerned.chain([user.to_owned()]).collect();
+    fold_again(conn, organization, &users, actor, now)?;
+    Ok(())
 }
 
 /// Works off the given events in the caller's transaction, whatever else is due: for a rehearsal
@@ -132,12 +141,24 @@ fn fold_again(
     actor: &str,
     now: Timestamp,
 ) -> Result<Vec<String>, DbError> {
+    let world = world_of(conn, organization, actor, now)?;
+    fold_users(conn, world, organization, users, actor, now)
+}
+
+/// A world with one organization in it and nobody yet.
+pub(super) fn world_of(
+    conn: &mut Conn,
+    organization: &str,
+    actor: &str,
+    now: Timestamp,
+) -> QueryResult<World> {
     let id = organization.to_owned();
     let mut world = World {
         now,
         operator: Some(actor.to_owned()),
         organizations: organizations::load(conn, std::slice::from_ref(&id))?,
-        directories: directories::of_organizations(conn, &[id])?,
+        directories: directories::of_organizations(conn, std::slice::from_ref(&id))?,
+        decisions: decisions::load(conn, &[id])?,
         ..World::default()
     };
     world.lives = world
@@ -145,6 +166,18 @@ fn fold_again(
         .iter()
         .map(|(id, one)| (id.clone(), one.life.clone()))
         .collect();
+    Ok(world)
+}
+
+/// As [`fold_again`], in a world of the caller's.
+pub(super) fn fold_users(
+    conn: &mut Conn,
+    mut world: World,
+    organization: &str,
+    users: &BTreeSet<String>,
+    actor: &str,
+    now: Timestamp,
+) -> Result<Vec<String>, DbError> {
     let places = world.load_more(conn, users)?;
     world.load_steps(conn, &places)?;
     let mut caused = Vec::new();
@@ -180,10 +213,9 @@ fn fold_place(
         removal: false,
         event_id: String::new(),
     };
-    let effect = compare(
-        &before,
-        &after,
-        &world.known(organization),
+    let effect = compare_under(
+        (&before, &world.known_before(organization)),
+        (&after, &world.known(organization)),
         organization,
         &key,
         "",

@@ -8,19 +8,21 @@ use diesel::QueryResult;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
+use crate::people::decisions;
 use crate::people::directories::{self, Directory};
 use crate::people::kin::{self, Found, Key};
 use crate::people::organizations::{self, Organization};
 use crate::people::{groups, statements};
 use crate::roll::{
-    DirectoryLife, Edge, Families, Group, Kin, Known, Settings, Statement, Step, comes_late,
-    keys_said, turn_concerns,
+    Decisions, DirectoryLife, Edge, Families, Group, Kin, Known, Settings, Statement, Step,
+    comes_late, keys_said, turn_concerns,
 };
 use crate::workos::Data;
 
 use super::guard::Guards;
 use super::item::Item;
 use super::locked::load_locked;
+use super::swaps::Swaps;
 
 /// Kin in hand: as it was found and as it is now.
 #[derive(Debug, Default)]
@@ -39,9 +41,13 @@ pub(super) struct World {
     pub now: Timestamp,
     /// Who decided, where it was not an event.
     pub operator: Option<String>,
+    /// The settings until now, while a changed mapping is applied: everybody is written, nobody is messaged.
+    pub former: Option<Settings>,
     pub organizations: BTreeMap<String, Organization>,
     pub directories: BTreeMap<String, Directory>,
     pub lives: BTreeMap<String, DirectoryLife>,
+    /// What operators decided about who is who, by organization.
+    pub decisions: BTreeMap<String, Decisions>,
     pub changed_directories: BTreeSet<String>,
     pub relatives: Vec<Relatives>,
     pub place: BTreeMap<String, usize>,
@@ -55,6 +61,7 @@ pub(super) struct World {
     pub new_statements: Vec<(String, Statement)>,
     pub new_keys: BTreeSet<(Key, String)>,
     pub guards: Guards,
+    pub swaps: Swaps,
 }
 
 impl World {
@@ -126,6 +133,7 @@ impl World {
             self.organizations = organizations::load(conn, &ids)?;
         }
         self.directories = directories::of_organizations(conn, &ids)?;
+        self.decisions = decisions::load(conn, &ids)?;
         self.directories.extend(known);
         self.lives = self
             .directories
@@ -358,6 +366,19 @@ impl World {
             organization_id: organization,
             directories: &self.lives,
             settings: self.settings(organization),
+            decisions: self
+                .decisions
+                .get(organization)
+                .unwrap_or(Decisions::none()),
+        }
+    }
+
+    /// What the fold of an organization could look at when what is stored was written.
+    pub(super) fn known_before<'a>(&'a self, organization: &'a str) -> Known<'a> {
+        let settings = self.former.as_ref();
+        Known {
+            settings: settings.unwrap_or_else(|| self.settings(organization)),
+            ..self.known(organization)
         }
     }
 }

@@ -24,7 +24,6 @@ on_both!(
     a_host_application_is_told_of_every_change_of_a_person,
     a_webhook_is_retried_for_days,
     webhooks_are_told_again_under_their_old_ids_in_their_order,
-    a_changed_trigger_takes_what_waits_to_the_new_address,
     the_command_line_shows_and_resumes_a_stopped_destination,
 );
 
@@ -117,7 +116,7 @@ async fn a_destination_that_stalls_holds_up_no_other(post: Post) {
     post.web.always("/slow", HttpAct::Stall);
     let slow = json!({"channel": "webhook", "to": post.web.url("/slow")});
     post.trigger(json!([slow, post.webhook_step(), Post::mail_step()]));
-    for number in 0..40 {
+    for number in 0..20 {
         let one = employee(&format!("p{number}")).created(minute(number));
         post.app.deliver(&one).await;
     }
@@ -126,7 +125,7 @@ async fn a_destination_that_stalls_holds_up_no_other(post: Post) {
     let began = Instant::now();
     let sending = tokio::spawn(post.app.sender.clone().run(stopped));
     eventually("all the others are sent", async || {
-        (post.told("/hook").len() == 40 && post.mail.mails().len() == 40).then_some(())
+        (post.told("/hook").len() == 20 && post.mail.mails().len() == 20).then_some(())
     })
     .await;
     let slow = post.told("/slow").len();
@@ -352,29 +351,6 @@ async fn webhooks_are_told_again_under_their_old_ids_in_their_order(post: Post) 
         .unwrap();
     let refused = format!("/v1/destinations/{}/replay", slack["id"].as_str().unwrap());
     assert_eq!(post.app.call("POST", &refused, json!({})).await.status, 409);
-}
-
-async fn a_changed_trigger_takes_what_waits_to_the_new_address(post: Post) {
-    post.arm();
-    post.web.always("/hook", HttpAct::answer(503, ""));
-    let id = post.trigger(json!([post.webhook_step()]));
-    post.app.apply(&ada().created(minute(0))).await;
-    post.app.send_due().await;
-    let shown = post.app.get(&format!("/v1/triggers/{id}")).await;
-    let mut body = json!({});
-    for name in ["organization_id", "name", "on", "when", "status", "steps"] {
-        body[name] = shown[name].clone();
-    }
-    body["steps"][0]["to"] = post.web.url("/new").into();
-    post.app
-        .call("PUT", &format!("/v1/triggers/{id}"), body)
-        .await
-        .ok();
-    post.app.advance(Duration::from_secs(2));
-    post.app.send_due().await;
-    assert_eq!(post.told("/new").len(), 1);
-    assert_eq!(post.told("/hook").len(), 1);
-    assert_eq!(post.only().state, "sent");
 }
 
 async fn the_command_line_shows_and_resumes_a_stopped_destination(post: Post) {

@@ -7,6 +7,8 @@
     reason = "in a test, a step that fails is the test that fails"
 )]
 
+mod browser;
+mod catch_up;
 mod channels;
 mod console;
 mod crashes;
@@ -15,12 +17,17 @@ mod demo;
 mod destinations;
 mod durability;
 mod failures;
+mod fair_fake;
+mod fields;
 mod holds;
+mod identity;
 mod intake;
 mod layers;
+mod logins;
 mod migrations;
 mod operators;
 mod processes;
+mod reconcile;
 mod roads;
 mod roles;
 mod rules;
@@ -28,6 +35,9 @@ mod sending_crashes;
 mod spine;
 mod support;
 mod targets;
+mod triggers_apply;
+mod triggers_time;
+mod visibility;
 mod webhook_contract;
 mod webhook_door;
 mod worker;

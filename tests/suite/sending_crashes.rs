@@ -61,7 +61,7 @@ impl Stage {
         let row = TriggerRow::new("trigger_1".to_owned(), &definition, now).unwrap();
         let set = |conn: &mut rollcall::db::Conn| {
             organizations::ensure(conn, &[ORGANIZATION.to_owned()], true, now)?;
-            Ok::<_, DbError>(store::create(conn, &row)?)
+            Ok::<_, DbError>(store::create(conn, &row, "test")?)
         };
         assert!(db.write(Urgency::Normal, set).unwrap());
         let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,7 @@
 //! `/v1/profiles` and `/v1/access`.
 
+use std::time::Instant;
+
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
 
@@ -22,8 +24,9 @@ async fn list(
     query: web::Query<ProfileQuery>,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
+    let now = state.clock.now();
     let page = state
-        .read(move |conn| profiles::list(conn, &caller.0, &query))
+        .read(move |conn| profiles::list(conn, &caller.0, &query, now))
         .await?;
     Ok(HttpResponse::Ok().json(page))
 }
@@ -33,8 +36,9 @@ async fn show(
     id: web::Path<String>,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
+    let now = state.clock.now();
     let one = state
-        .read(move |conn| profiles::show(conn, &caller.0, &id))
+        .read(move |conn| profiles::show(conn, &caller.0, &id, now))
         .await?;
     Ok(HttpResponse::Ok().json(one))
 }
@@ -44,8 +48,9 @@ async fn chain(
     id: web::Path<String>,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
+    let now = state.clock.now();
     let all = state
-        .read(move |conn| profiles::history(conn, &caller.0, &id))
+        .read(move |conn| profiles::history(conn, &caller.0, &id, now))
         .await?;
     Ok(HttpResponse::Ok().json(all))
 }
@@ -56,11 +61,14 @@ async fn may_enter(
     query: web::Query<AccessQuery>,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
-    let now = state.clock.now();
+    let (began, now) = (Instant::now(), state.clock.now());
     let answer = state
         .read(move |conn| access::access(conn, &caller.0, &query, now))
         .await?;
+    // Whoever asks can tell the answer's own time from the network's.
+    let took = began.elapsed().as_secs_f64() * 1_000.0;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header(("server-timing", format!("answer;dur={took:.3}")))
         .json(answer))
 }

@@ -3,9 +3,11 @@
 
 mod any_order;
 mod attribute_rules;
+mod decided;
 mod desk;
 mod identity_rules;
 mod lifecycle_rules;
+mod mapping_rules;
 mod order_rules;
 mod reference;
 mod seat_rules;

@@ -49,6 +49,9 @@ pub struct DeliveryRow {
     pub created_at: Timestamp,
     pub settled_at: Option<Timestamp>,
     pub destination: String,
+    pub trigger_version: i32,
+    pub community_id: Option<String>,
+    pub hold_id: Option<String>,
 }
 
 /// One line of a delivery's attempts.
@@ -213,4 +216,12 @@ pub fn show_parked(conn: &mut Conn, rows: &mut [DeliveryRow]) -> QueryResult<()>
 /// How many deliveries there are in all.
 pub fn count(conn: &mut Conn) -> QueryResult<i64> {
     on_backend!(conn, c => deliveries::table.count().get_result(c))
+}
+
+/// How many deliveries an organization has in all.
+pub fn count_of(conn: &mut Conn, organization: &str) -> QueryResult<i64> {
+    on_backend!(conn, c => deliveries::table
+        .filter(deliveries::organization_id.eq(organization))
+        .count()
+        .get_result(c))
 }

@@ -32,6 +32,9 @@ pub struct Leased {
     pub created_at: Timestamp,
     pub destination: String,
     pub detail: Option<String>,
+    pub due_at: Timestamp,
+    pub trigger_version: i32,
+    pub community_id: Option<String>,
 }
 
 /// How an attempt ended.

@@ -132,7 +132,11 @@ pub fn cancel(
 ) -> QueryResult<Result<(), Refusal>> {
     let changed = on_backend!(conn, c => diesel::update(deliveries::table
         .filter(deliveries::id.eq(id))
-        .filter(deliveries::state.eq_any([DeliveryState::Due.as_str(), DeliveryState::Claimed.as_str()])))
+        .filter(deliveries::state.eq_any([
+            DeliveryState::Due.as_str(),
+            DeliveryState::Held.as_str(),
+            DeliveryState::Claimed.as_str(),
+        ])))
         .set((
             deliveries::state.eq(DeliveryState::Cancelled.as_str()),
             deliveries::reason.eq(format!("cancelled by {actor}")),

@@ -3,6 +3,7 @@
 
 pub mod app;
 pub mod binary;
+pub mod chromium;
 pub mod events;
 pub mod http;
 pub mod http_sink;
@@ -15,3 +16,4 @@ pub mod roll;
 pub mod smtp;
 pub mod source;
 pub mod wait;
+pub mod workos;

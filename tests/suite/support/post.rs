@@ -76,7 +76,7 @@ impl Post {
         let definition = NewTrigger::parse(&body, policy).unwrap();
         let id = format!("trigger_{number}");
         let row = TriggerRow::new(id.clone(), &definition, self.app.clock.now()).unwrap();
-        assert!(self.app.write(|conn| store::create(conn, &row)));
+        assert!(self.app.write(|conn| store::create(conn, &row, "test")));
         id
     }
 
