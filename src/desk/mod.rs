@@ -18,6 +18,7 @@ pub mod apply;
 pub mod communities;
 pub mod conflicts;
 pub mod deliveries;
+pub mod destinations;
 pub mod directories;
 pub mod doctor;
 pub mod enable;
@@ -38,6 +39,7 @@ pub mod reconciles;
 pub mod replay;
 pub mod secrets;
 pub mod tokens;
+pub mod trial;
 pub mod triggers;
 
 pub use actor::{Actor, Role};

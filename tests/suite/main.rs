@@ -9,10 +9,12 @@
 
 mod browser;
 mod catch_up;
+mod channels;
 mod console;
 mod crashes;
 mod deliveries;
 mod demo;
+mod destinations;
 mod durability;
 mod failures;
 mod fair_fake;
@@ -33,8 +35,10 @@ mod roads;
 mod roles;
 mod rule_numbers;
 mod rules;
+mod sending_crashes;
 mod spine;
 mod support;
+mod targets;
 mod triggers_apply;
 mod triggers_time;
 mod visibility;
