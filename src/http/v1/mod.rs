@@ -3,8 +3,8 @@
 
 mod auth;
 mod communities;
-mod enable;
 mod conflicts;
+mod enable;
 mod events;
 mod failures;
 mod fields;
