@@ -317,6 +317,35 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    erasures (key, profile_id) {
+        key -> Text,
+        profile_id -> Text,
+        organization_id -> Text,
+        of_user -> Bool,
+        erased_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    legal_holds (profile_id) {
+        profile_id -> Text,
+        organization_id -> Text,
+        reason -> Text,
+        placed_by -> Text,
+        placed_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    chores (name) {
+        name -> Text,
+        ran_at -> BigInt,
+        told -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     organizations,
     directories,
@@ -340,5 +369,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     tokens,
     kept_secrets,
     operator_acts,
-    processes
+    processes,
+    erasures,
+    legal_holds,
+    chores
 );

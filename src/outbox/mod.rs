@@ -5,6 +5,7 @@
 mod browse;
 mod claim;
 mod enqueue;
+mod forget;
 mod prune;
 mod replay;
 mod settle;
@@ -14,6 +15,7 @@ pub use browse::{EventFilter, EventRow, attempts_of, body_of, find, list};
 pub(crate) use claim::load as load_claimed;
 pub use claim::{Claimed, claim, claim_one, lock_part};
 pub use enqueue::{NewEvent, enqueue};
+pub use forget::{forget, forget_subject};
 pub use prune::prune_bodies;
 pub use replay::{Refusal, discard, reject, release, replay};
 pub use settle::{Settlement, Verdict, mark_attempt, settle};

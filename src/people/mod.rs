@@ -4,11 +4,14 @@
 
 pub mod acts;
 pub mod changes;
+pub mod chores;
 pub mod communities;
 pub mod directories;
+pub mod erasures;
 pub mod groups;
 pub mod holds;
 pub mod kin;
+pub mod legal_holds;
 pub mod organizations;
 pub mod processes;
 pub mod profiles;

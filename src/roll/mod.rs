@@ -8,6 +8,7 @@ mod attributes;
 mod compose;
 mod contest;
 mod directory;
+pub mod erasure;
 mod families;
 mod fold;
 mod groups;

@@ -97,6 +97,9 @@ pub(super) fn run(
     }
     write_world(conn, &mut world, caused, &causes)?;
     outbox::settle(conn, &settled, now)?;
+    if let Some(graves) = &world.graves {
+        graves.close(conn, &items)?;
+    }
     Ok(report(&items, &settled))
 }
 

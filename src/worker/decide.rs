@@ -123,15 +123,13 @@ pub fn work_off(
     Ok(())
 }
 
-/// Folds the kin of the given directory users again from what is known now; answers whose profile
-/// changed.
-fn fold_again(
+/// An organization as it is, for an operator's decision about somebody in it.
+pub(super) fn world_of(
     conn: &mut Conn,
     organization: &str,
-    users: &BTreeSet<String>,
     actor: &str,
     now: Timestamp,
-) -> Result<Vec<String>, DbError> {
+) -> Result<World, DbError> {
     let id = organization.to_owned();
     let mut world = World {
         now,
@@ -145,6 +143,19 @@ fn fold_again(
         .iter()
         .map(|(id, one)| (id.clone(), one.life.clone()))
         .collect();
+    Ok(world)
+}
+
+/// Folds the kin of the given directory users again from what is known now; answers whose profile
+/// changed.
+pub(super) fn fold_again(
+    conn: &mut Conn,
+    organization: &str,
+    users: &BTreeSet<String>,
+    actor: &str,
+    now: Timestamp,
+) -> Result<Vec<String>, DbError> {
+    let mut world = world_of(conn, organization, actor, now)?;
     let places = world.load_more(conn, users)?;
     world.load_steps(conn, &places)?;
     let mut caused = Vec::new();

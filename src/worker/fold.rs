@@ -37,6 +37,12 @@ impl Effect {
 
 /// Folds one event. Only a turn of a directory may read more from the database.
 pub(super) fn fold_item(conn: &mut Conn, world: &mut World, item: &Item) -> QueryResult<Effect> {
+    if item.erased {
+        return Ok(Effect::new(
+            Outcome::Ignored,
+            "it speaks of somebody who was erased; nothing of it was kept",
+        ));
+    }
     if let Some((organization, statement)) = item.statement() {
         return Ok(hear(world, item, &organization, statement));
     }

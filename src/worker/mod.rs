@@ -5,8 +5,10 @@
 
 mod batch;
 mod decide;
+mod erase;
 mod fold;
 mod fold_groups;
+mod graves;
 mod guard;
 mod item;
 mod locked;
@@ -28,6 +30,7 @@ use crate::outbox::{self, Claimed, Settlement};
 use crate::telemetry;
 
 pub use batch::{BatchReport, BatchSettings, Worked};
+pub use erase::{Erased, erase};
 pub use decide::{end_directory, refold_organization, take_back, work_off};
 
 /// How long an idle worker waits before it looks again; a wake-up from the intake comes first.

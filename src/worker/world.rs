@@ -18,6 +18,7 @@ use crate::roll::{
 };
 use crate::workos::Data;
 
+use super::graves::Graves;
 use super::guard::Guards;
 use super::item::Item;
 use super::locked::load_locked;
@@ -55,6 +56,10 @@ pub(super) struct World {
     pub new_statements: Vec<(String, Statement)>,
     pub new_keys: BTreeSet<(Key, String)>,
     pub guards: Guards,
+    /// Who was erased; `None` while nobody ever was (R65).
+    pub graves: Option<Graves>,
+    /// Profiles that were erased, of those that the kin in hand could take for their own.
+    pub erased: BTreeSet<String>,
 }
 
 impl World {
@@ -70,6 +75,10 @@ impl World {
             ..Self::default()
         };
         world.load_directories(conn, items, arm_new)?;
+        world.graves = Graves::open(conn)?;
+        if let Some(graves) = &mut world.graves {
+            graves.judge(conn, items)?;
+        }
         world.load_groups(conn, items)?;
         world.load_kin_of(conn, items)?;
         world.guards = Guards::load(conn, items)?;
@@ -199,8 +208,17 @@ impl World {
             .filter_map(Item::statement)
             .map(|(organization, statement)| (statement.said.user.id, organization))
             .collect();
+        self.note_erased(conn, &found)?;
         self.take_in(found, &organization_of);
         self.load_steps_where_late(conn, items)
+    }
+
+    /// Whoever of these returns after an erasure gets a profile of their own.
+    fn note_erased(&mut self, conn: &mut Conn, found: &Found) -> QueryResult<()> {
+        if let Some(graves) = &self.graves {
+            self.erased.extend(graves.profiles_of(conn, found)?);
+        }
+        Ok(())
     }
 
     /// Sorts what was found into kin: links that share a key belong together.
@@ -336,6 +354,10 @@ impl World {
             .collect();
         if !unknown.is_empty() {
             let found = kin::find(conn, &unknown, &BTreeSet::new())?;
+            if self.graves.is_none() {
+                self.graves = Graves::open(conn)?;
+            }
+            self.note_erased(conn, &found)?;
             self.take_in(found, &BTreeMap::new());
         }
         Ok(links
@@ -358,6 +380,7 @@ impl World {
             organization_id: organization,
             directories: &self.lives,
             settings: self.settings(organization),
+            erased: &self.erased,
         }
     }
 }

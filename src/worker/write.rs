@@ -10,7 +10,7 @@ use crate::db::Conn;
 use crate::people::changes::{self, Caused};
 use crate::people::directories::Directory;
 use crate::people::profiles::{self, ToSave};
-use crate::people::{communities, directories, groups, kin, statements};
+use crate::people::{communities, directories, groups, kin, legal_holds, statements};
 use crate::roll::{Membership, Person, Profile, Status, compose};
 use crate::triggers::{deliveries, plan};
 use crate::workos::OrderKey;
@@ -217,6 +217,7 @@ fn move_to_heir(conn: &mut Conn, organization: &str, from: &str, heir: &str) -> 
         })
         .collect();
     communities::save_memberships(conn, &moved)?;
+    legal_holds::reassign(conn, from, heir)?;
     changes::reassign(conn, from, heir)?;
     deliveries::reassign(conn, from, heir)
 }
@@ -256,6 +257,8 @@ fn plan_deliveries(
     let happenings: Vec<plan::Happening> = moved
         .iter()
         .filter(|one| armed.contains(one.organization_id.as_str()))
+        // Who is erased is not written about, to anybody (R65).
+        .filter(|one| one.after.status != Status::Erased)
         .map(|one| plan::Happening {
             organization_id: one.organization_id.clone(),
             before: one.before.clone(),

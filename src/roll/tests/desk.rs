@@ -18,6 +18,7 @@ use super::story::Told;
 #[derive(Default, Clone)]
 pub struct Desk {
     pub settings: Settings,
+    pub erased: BTreeSet<String>,
     pub lives: BTreeMap<String, DirectoryLife>,
     pub kin: Vec<Kin>,
     pub keys: BTreeMap<String, BTreeSet<String>>,
@@ -95,6 +96,7 @@ impl Desk {
             organization_id: "org",
             directories: &self.lives,
             settings: &self.settings,
+            erased: &self.erased,
         }
     }
 

@@ -3,6 +3,7 @@
 //! the network and happens under a lease with a fencing token (R73), never inside a transaction.
 
 mod browse;
+mod forget;
 mod lease;
 mod operate;
 
@@ -21,6 +22,7 @@ pub use browse::{
     AttemptRow, DeliveryFilter, DeliveryRow, DeliveryStats, attempts_of, count, delivery_stats,
     find, list, of_event, of_profile,
 };
+pub use forget::{forget, prune_attempts, prune_texts};
 pub use lease::{
     Leased, Rendered, Settled, begin_attempt, claim, extend, give_back, postpone, recover, settle,
 };

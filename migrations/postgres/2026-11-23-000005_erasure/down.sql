@@ -1,0 +1,4 @@
+DROP INDEX deliveries_texts;
+DROP TABLE chores;
+DROP TABLE legal_holds;
+DROP TABLE erasures;
