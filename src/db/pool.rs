@@ -124,6 +124,16 @@ impl Db {
         })
     }
 
+    /// Moves what SQLite's log holds into the file and empties it, where no reader is in the way: what
+    /// was erased must not be read off the log. Nothing to do on PostgreSQL (blocking).
+    pub fn empty_log(&self) -> Result<(), DbError> {
+        use diesel::connection::SimpleConnection as _;
+        self.maintain(|conn| match conn {
+            Conn::Sqlite(c) => Ok(c.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")?),
+            Conn::Postgres(_) => Ok(()),
+        })
+    }
+
     /// As [`Db::write`] but outside of any transaction: for migrations.
     pub fn maintain<T, E: From<DbError>>(
         &self,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::outbox::{self, EventFilter, EventRow};
-use crate::people::{acts, changes, communities, groups, profiles};
+use crate::people::{acts, changes, communities, erasures, groups};
 use crate::triggers::deliveries::{self, DeliveryRow};
 
 use super::events::{ChangeView, EventView, event_view};
@@ -130,12 +130,7 @@ pub fn history(conn: &mut Conn, actor: &Actor, id: &str) -> Result<HistoryView, 
 
 /// Events that speak of one of the person's directory users, and the ends of groups they were in.
 fn events_about(conn: &mut Conn, id: &str) -> Result<(Vec<EventRow>, bool), DeskError> {
-    let links = profiles::links_of(conn, &[id.to_owned()])?;
-    let users: Vec<String> = links
-        .into_values()
-        .flatten()
-        .map(|link| link.directory_user_id)
-        .collect();
+    let users = erasures::subjects_of(conn, id)?;
     if users.is_empty() {
         return Ok((Vec::new(), false));
     }

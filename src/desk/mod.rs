@@ -16,6 +16,7 @@ pub mod communities;
 pub mod deliveries;
 pub mod directories;
 pub mod doctor;
+pub mod erasure;
 pub mod events;
 pub mod fields;
 pub mod holds;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::profiles::{self, LinkRow, ProfileFilter, ProfileRow};
-use crate::people::{communities, unreadable};
+use crate::people::{communities, legal_holds, unreadable};
 use crate::roll::Status;
 
 use super::events::one_of;
@@ -58,6 +58,8 @@ pub struct ProfileView {
     pub warnings: Vec<String>,
     /// The employment period (R33).
     pub period: String,
+    /// Whether their data must be kept: neither erased nor purged.
+    pub legal_hold: bool,
     pub first_seen_at: Timestamp,
     pub updated_at: Timestamp,
     pub removed_at: Option<Timestamp>,
@@ -147,15 +149,20 @@ pub(super) fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<ProfileRo
         .ok_or_else(|| DeskError::not_found("profile", id))
 }
 
-/// Rows with their links and communities: two queries, however many rows.
+/// Rows with their links and communities: three queries, however many rows.
 pub(super) fn views(conn: &mut Conn, rows: Vec<ProfileRow>) -> Result<Vec<ProfileView>, DeskError> {
     let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
     let mut links = profiles::links_of(conn, &ids)?;
     let mut seats = communities::of_profiles(conn, &ids)?;
+    let held = legal_holds::among(conn, &ids)?;
     rows.into_iter()
         .map(|row| {
             let (theirs, seats) = taken(&mut links, &mut seats, &row.id);
-            view(row, theirs, seats)
+            let legal_hold = held.contains(&row.id);
+            Ok(ProfileView {
+                legal_hold,
+                ..view(row, theirs, seats)?
+            })
         })
         .collect()
 }
@@ -201,6 +208,7 @@ fn view(row: ProfileRow, links: Vec<LinkRow>, seats: Seats) -> Result<ProfileVie
         manager_email: row.manager_email,
         employee_number: row.employee_number,
         period: row.period,
+        legal_hold: false,
         first_seen_at: row.first_seen_at,
         updated_at: row.updated_at,
         removed_at: row.removed_at,

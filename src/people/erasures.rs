@@ -111,13 +111,20 @@ pub fn end(conn: &mut Conn, profile: &str, at: Timestamp) -> QueryResult<()> {
     Ok(())
 }
 
-/// What stands in the place of the directory users of an erased profile.
+/// Under which names events speak of somebody: their directory users, and what stands in the place
+/// of those that were erased.
 pub fn subjects_of(conn: &mut Conn, profile: &str) -> QueryResult<Vec<String>> {
-    on_backend!(conn, c => erasures::table
+    let mut all: Vec<String> = on_backend!(conn, c => links::table
+        .filter(links::profile_id.eq(profile))
+        .select(links::directory_user_id)
+        .load(c))?;
+    let erased: Vec<String> = on_backend!(conn, c => erasures::table
         .filter(erasures::profile_id.eq(profile))
         .filter(erasures::of_user.eq(true))
         .select(erasures::key)
-        .load(c))
+        .load(c))?;
+    all.extend(erased);
+    Ok(all)
 }
 
 /// The directory users there are of those with these ids, or with these provider's ids in their

@@ -22,7 +22,8 @@ impl Item {
         let event = match &claimed.body {
             Some(body) => read_event(body),
             None => Err(Unusable(
-                "its payload is gone, after the retention time or because the person was erased".to_owned(),
+                "its payload is gone, after the retention time or because the person was erased"
+                    .to_owned(),
             )),
         };
         let (directory_id, organization_id) = match event.as_ref().map(|event| &event.data) {

@@ -30,8 +30,8 @@ use crate::outbox::{self, Claimed, Settlement};
 use crate::telemetry;
 
 pub use batch::{BatchReport, BatchSettings, Worked};
-pub use erase::{Erased, erase};
 pub use decide::{end_directory, refold_organization, take_back, work_off};
+pub use erase::{Erased, erase};
 
 /// How long an idle worker waits before it looks again; a wake-up from the intake comes first.
 /// Other processes' events and retries that fall due are found by looking.

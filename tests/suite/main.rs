@@ -12,6 +12,7 @@ mod crashes;
 mod deliveries;
 mod demo;
 mod durability;
+mod erasure;
 mod holds;
 mod intake;
 mod layers;

@@ -14,7 +14,7 @@ on_both!(every_route_asks_for_its_role_and_shows_an_outsider_nothing);
 
 /// Method, path, and the status for an outsider, a viewer, an operator, then an admin. They are
 /// called in this order, so what an operator ended an admin finds ended.
-const ROUTES: [(&str, &str, [u16; 4]); 42] = [
+const ROUTES: [(&str, &str, [u16; 4]); 46] = [
     ("GET", "/events", [200, 200, 200, 200]),
     ("GET", "/events/{event}", [404, 200, 200, 200]),
     ("POST", "/events/{event}/discard", [404, 403, 409, 409]),
@@ -93,6 +93,22 @@ const ROUTES: [(&str, &str, [u16; 4]); 42] = [
     ),
     ("DELETE", "/triggers/{trigger}", [404, 403, 204, 404]),
     ("GET", "/directories/{decided}", [404, 200, 200, 200]),
+    (
+        "POST",
+        "/profiles/{profile}/legal-hold",
+        [404, 403, 201, 409],
+    ),
+    (
+        "GET",
+        "/profiles/{profile}/legal-hold",
+        [404, 403, 200, 200],
+    ),
+    (
+        "DELETE",
+        "/profiles/{profile}/legal-hold",
+        [403, 403, 403, 200],
+    ),
+    ("POST", "/profiles/{profile}/erase", [403, 403, 403, 200]),
 ];
 
 /// A path with every parameter blank.
@@ -200,6 +216,7 @@ fn body(method: &str, path: &str, things: &BTreeMap<&str, String>) -> Option<Val
     let (_, last) = path.rsplit_once('/').unwrap();
     match (method, last) {
         ("GET" | "DELETE", _) => None,
+        (_, "legal-hold") => Some(json!({"reason": "case 4711"})),
         (_, "discard") => Some(json!({"reason": "a test"})),
         (_, "decide") => Some(json!({"decision": "keep"})),
         (_, "preview") => Some(json!({"profile_id": things["profile"]})),

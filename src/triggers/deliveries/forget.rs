@@ -22,10 +22,7 @@ pub fn forget(
     addresses: &[String],
     now: Timestamp,
 ) -> QueryResult<usize> {
-    let waiting = [
-        DeliveryState::Due.as_str(),
-        DeliveryState::Claimed.as_str(),
-    ];
+    let waiting = [DeliveryState::Due.as_str(), DeliveryState::Claimed.as_str()];
     on_backend!(conn, c => diesel::update(deliveries::table
         .filter(deliveries::profile_id.eq(profile))
         .filter(deliveries::state.eq_any(waiting)))
