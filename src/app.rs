@@ -17,10 +17,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::console::{self, Console, SessionKey};
 use crate::db::{Db, DbError, Urgency, migrate, migration_state, new_id};
-use crate::desk;
+use crate::desk::{self, retention};
 use crate::http::{self, HttpState, Wanted};
 use crate::intake::Intake;
-use crate::outbox;
 use crate::people::processes;
 use crate::telemetry;
 use crate::triggers::sender::Sender;
@@ -32,7 +31,6 @@ use crate::workos::Secrets;
 const CONNECTIONS: u32 = 16;
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const JANITOR: Duration = Duration::from_secs(600);
-const PRUNED_AT_ONCE: i64 = 1_000;
 
 /// How the service is to be put together.
 #[derive(Debug, Clone, Default)]
@@ -274,17 +272,16 @@ impl App {
         let (db, clock, id) = (self.db.clone(), self.clock.clone(), self.process_id.clone());
         tasks.spawn(every(HEARTBEAT, stop.clone(), move || {
             let now = clock.now();
-            db.write(Urgency::Normal, |conn| Ok(processes::beat(conn, &id, now)?))
+            db.write(Urgency::Normal, |conn| {
+                Ok::<_, DbError>(processes::beat(conn, &id, now)?)
+            })
+            .map_err(|error| error.to_string())
         }));
         let (db, clock) = (self.db.clone(), self.clock.clone());
-        let retention = Duration::from_secs(u64::from(self.config.worker.retention_days) * 86_400);
+        let policy = retention_policy(&self.config);
         tasks.spawn(every(JANITOR, stop.clone(), move || {
-            let horizon = clock.now().minus(retention);
-            while db.write(Urgency::Normal, |conn| {
-                Ok::<_, DbError>(outbox::prune_bodies(conn, horizon, PRUNED_AT_ONCE)?)
-            })? > 0
-            {}
-            Ok(())
+            retention::sweep(&db, policy, retention::A_ROUND, clock.now())
+                .map_err(|error| error.to_string())
         }));
     }
 
@@ -331,6 +328,15 @@ impl App {
     }
 }
 
+/// How long what is settled is kept.
+pub fn retention_policy(config: &Config) -> retention::Policy {
+    retention::Policy::new(
+        config.worker.retention_days,
+        config.worker.retention_message_days,
+        config.worker.retention_removed_days,
+    )
+}
+
 /// Binds the address, so that a taken port is told before anything starts.
 pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
@@ -362,10 +368,10 @@ async fn wait_for(mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|stopped| *stopped).await;
 }
 
-async fn every(
+async fn every<T: Send + 'static>(
     pause: Duration,
     mut stop: watch::Receiver<bool>,
-    work: impl Fn() -> Result<(), DbError> + Send + Sync + 'static,
+    work: impl Fn() -> Result<T, String> + Send + Sync + 'static,
 ) {
     let work = Arc::new(work);
     while !*stop.borrow() {

@@ -22,6 +22,7 @@ mod organizations;
 pub mod output;
 mod profiles;
 mod replay;
+mod retention;
 mod secret;
 mod send;
 mod serve;
@@ -66,6 +67,7 @@ enum Command {
     Triggers(triggers::Args),
     Deliveries(deliveries::Args),
     Holds(holds::Args),
+    Retention(retention::Args),
     Organizations(organizations::Args),
     Directories(directories::Args),
     Tokens(tokens::Args),
@@ -91,6 +93,7 @@ impl Command {
             Self::Triggers(args) => triggers::run(args, context),
             Self::Deliveries(args) => deliveries::run(args, context),
             Self::Holds(args) => holds::run(args, context),
+            Self::Retention(args) => retention::run(args, context),
             Self::Organizations(args) => organizations::run(args, context),
             Self::Directories(args) => directories::run(args, context),
             Self::Tokens(args) => tokens::run(args, context),

@@ -159,20 +159,6 @@ where
     }
 }
 
-/// Whether what is deleted on this connection is overwritten with zeros, so that a file that is
-/// copied does not tell it. PostgreSQL does it when it vacuums.
-pub fn overwrite_deleted(conn: &mut Conn, on: bool) -> diesel::QueryResult<()> {
-    use diesel::connection::SimpleConnection as _;
-    match conn {
-        Conn::Sqlite(c) => c.batch_execute(if on {
-            "PRAGMA secure_delete = ON"
-        } else {
-            "PRAGMA secure_delete = OFF"
-        }),
-        Conn::Postgres(_) => Ok(()),
-    }
-}
-
 /// A rollback may fail where the connection is already gone; the pool then drops the connection.
 fn roll_back(conn: &mut Conn) {
     if let Err(error) = on_backend!(conn, c => AnsiTransactionManager::rollback_transaction(c)) {

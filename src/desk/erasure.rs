@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::db::{self, Conn};
+use crate::db::Conn;
 use crate::outbox;
 use crate::people::erasures::ErasureKey;
 use crate::people::legal_holds::{self, LegalHold};
@@ -82,10 +82,7 @@ pub(super) fn erase_row(
     now: Timestamp,
 ) -> Result<Erased, DeskError> {
     let key = key(conn, now)?;
-    db::overwrite_deleted(conn, true)?;
-    let erased = worker::erase(conn, row, &key, &actor.name, now);
-    db::overwrite_deleted(conn, false)?;
-    let erased = erased?;
+    let erased = worker::erase(conn, row, &key, &actor.name, now)?;
     let detail = format!("{} events, {} messages", erased.events, erased.messages);
     let organization = Some(row.organization_id.as_str());
     audit(

@@ -12,6 +12,7 @@ use crate::people::holds::{self, Hold};
 use crate::people::{directories, profiles};
 use crate::worker;
 
+use super::undo::take_back;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
 /// Which holds.
@@ -20,7 +21,7 @@ use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct HoldQuery {
     pub organization_id: Option<String>,
-    /// `open`, `approved` or `rejected`; all when nothing is said.
+    /// `open`, `approved`, `rejected` or `undone`; all when nothing is said.
     pub state: Option<String>,
     pub limit: Option<i64>,
     pub cursor: Option<String>,
@@ -124,7 +125,7 @@ fn view(conn: &mut Conn, row: Hold) -> Result<HoldView, DeskError> {
     })
 }
 
-fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Hold, DeskError> {
+pub(super) fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Hold, DeskError> {
     holds::find(conn, id)?
         .filter(|row| actor.may_see(Some(&row.organization_id)))
         .ok_or_else(|| DeskError::not_found("hold", id))
@@ -201,10 +202,7 @@ pub fn reject(
         let waiting = events(conn, id, false)?;
         outbox::reject(conn, &waiting, &actor.name, now)?;
         let applied = events(conn, id, true)?;
-        let taken = worker::take_back(conn, &hold.organization_id, &applied, &actor.name, now)?;
-        let all: BTreeSet<String> = applied.into_iter().chain(taken).collect();
-        let all: Vec<String> = all.into_iter().collect();
-        outbox::reject(conn, &all, &actor.name, now)?;
+        take_back(conn, &hold, &applied, actor, now)?;
     }
     show(conn, actor, id)
 }

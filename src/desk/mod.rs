@@ -25,9 +25,11 @@ pub mod organizations;
 pub mod overview;
 pub mod profiles;
 pub mod replay;
+pub mod retention;
 pub mod secrets;
 pub mod tokens;
 pub mod triggers;
+pub mod undo;
 
 pub use actor::{Actor, Role};
 pub use error::DeskError;

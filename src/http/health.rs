@@ -8,8 +8,9 @@ use crate::clock::Timestamp;
 use crate::db::{DbError, migration_state};
 use crate::outbox::{QueueStats, queue_stats};
 use crate::people::processes::{self, SILENT_AFTER};
+use crate::people::{chores, holds};
 use crate::telemetry;
-use crate::triggers::deliveries::delivery_stats;
+use crate::triggers::deliveries::{DeliveryStats, delivery_stats};
 
 use super::HttpState;
 
@@ -72,15 +73,38 @@ pub(super) async fn ready(state: web::Data<HttpState>) -> HttpResponse {
     }
 }
 
+/// What the metrics tell from the database.
+struct Figures {
+    queue: QueueStats,
+    deliveries: DeliveryStats,
+    holds: i64,
+    retention: Option<Timestamp>,
+}
+
 /// Prometheus text.
 pub(super) async fn metrics(state: web::Data<HttpState>) -> HttpResponse {
     let db = state.db.clone();
     let now = state.clock.now();
     let figures = tokio::task::spawn_blocking(move || {
-        db.read(|conn| Ok::<_, DbError>((queue_stats(conn)?, delivery_stats(conn, now)?)))
+        db.read(|conn| {
+            let retention = chores::last(conn, chores::RETENTION)?;
+            Ok::<_, DbError>(Figures {
+                queue: queue_stats(conn)?,
+                deliveries: delivery_stats(conn, now)?,
+                holds: holds::open_count(conn)?,
+                retention: retention.map(|(at, _)| at),
+            })
+        })
     })
     .await;
-    if let Ok(Ok((queue, deliveries))) = figures {
+    if let Ok(Ok(figures)) = figures {
+        let (queue, deliveries) = (figures.queue, figures.deliveries);
+        #[allow(clippy::cast_precision_loss, reason = "few holds; seconds fit")]
+        {
+            metrics::gauge!(telemetry::HOLDS_OPEN).set(figures.holds as f64);
+            let ran = figures.retention.map_or(0, |at| at.seconds());
+            metrics::gauge!(telemetry::RETENTION_LAST_RUN).set(ran as f64);
+        }
         for (state, count) in [
             ("ready", queue.ready),
             ("parked", queue.parked),

@@ -16,7 +16,7 @@ pub(crate) use claim::load as load_claimed;
 pub use claim::{Claimed, claim, claim_one, lock_part};
 pub use enqueue::{NewEvent, enqueue};
 pub use forget::{forget, forget_subject};
-pub use prune::prune_bodies;
+pub use prune::{old_attempts, old_bodies, prune_attempts, prune_bodies};
 pub use replay::{Refusal, discard, reject, release, replay};
 pub use settle::{Settlement, Verdict, mark_attempt, settle};
 pub use stats::{QueueStats, queue_stats};
@@ -47,7 +47,7 @@ impl EventState {
     ];
 
     /// As shown and stored.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ready => "ready",
             Self::Done => "done",

@@ -264,6 +264,23 @@ pub fn active_in(
         .load(c))
 }
 
+/// The directory users of a directory that are not active any more, by id, after a given one.
+pub fn ended_in(
+    conn: &mut Conn,
+    directory: &str,
+    after: &str,
+    limit: i64,
+) -> QueryResult<Vec<String>> {
+    on_backend!(conn, c => links::table
+        .filter(links::directory_id.eq(directory))
+        .filter(links::state.ne("active"))
+        .filter(links::directory_user_id.gt(after))
+        .order(links::directory_user_id)
+        .limit(limit)
+        .select(links::directory_user_id)
+        .load(c))
+}
+
 /// The directory users of an organization, by id, after a given one.
 pub fn of_organization(
     conn: &mut Conn,

@@ -81,6 +81,10 @@ pub(super) fn run(
             id: item.claimed.id,
             event_id: item.claimed.event_id.clone(),
             verdict: match effect.outcome {
+                _ if effect.waits_until.is_some() => Verdict::Wait {
+                    at: effect.waits_until.unwrap_or(now),
+                    reason: effect.reason,
+                },
                 Outcome::Ignored => Verdict::Ignored {
                     reason: effect.reason,
                 },
@@ -191,7 +195,7 @@ fn report(items: &[Item], settled: &[Settlement]) -> BatchReport {
         outcome: match &settlement.verdict {
             Verdict::Done { outcome, .. } => outcome,
             Verdict::Ignored { .. } => "ignored",
-            Verdict::Held { .. } => "held",
+            Verdict::Held { .. } | Verdict::Wait { .. } => "held",
             Verdict::Retry { .. } | Verdict::Park { .. } => "failed",
         },
         removal: item.claimed.removal,

@@ -86,6 +86,38 @@ pub fn end_directory(
     }
 }
 
+/// Takes back that a directory's people were removed: they are as they were before `since`, cancelled
+/// messages included. Answers how many links were folded again.
+pub fn restore_directory(
+    conn: &mut Conn,
+    directory_id: &str,
+    actor: &str,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<usize, DbError> {
+    let id = directory_id.to_owned();
+    let Some(mut directory) = directories::load(conn, &[id])?.remove(directory_id) else {
+        return Ok(0);
+    };
+    let organization = directory.organization_id.clone();
+    outbox::lock_part(conn, outbox::part_of(&organization))?;
+    directory.life.turns.retain(|turn| !turn.removes);
+    directories::save(conn, &[&directory])?;
+    let mut folded = 0;
+    let mut after = String::new();
+    loop {
+        let users = kin::ended_in(conn, directory_id, &after, AT_ONCE)?;
+        let Some(last) = users.last() else {
+            return Ok(folded);
+        };
+        after.clone_from(last);
+        folded += users.len();
+        let users = users.into_iter().collect();
+        let restored = fold_again(conn, &organization, &users, actor, now)?;
+        deliveries::revive_for(conn, &restored, deliveries::PERSON_LEFT, since)?;
+    }
+}
+
 /// Folds everybody of an organization again under its present settings: a changed mapping reaches
 /// all of them at once. Answers how many directory users were folded.
 pub fn refold_organization(

@@ -3,6 +3,7 @@
 
 use diesel::QueryResult;
 
+use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::changes::Caused;
 use crate::people::kin::concerned_by_turn;
@@ -23,14 +24,27 @@ pub(super) struct Effect {
     pub outcome: Outcome,
     pub reason: String,
     pub changes: Vec<Caused>,
+    /// It is not judged before this instant (R41).
+    pub waits_until: Option<Timestamp>,
 }
 
 impl Effect {
+    fn waits(until: Timestamp) -> Self {
+        Self {
+            waits_until: Some(until),
+            ..Self::new(
+                Outcome::Held,
+                "removals settle for a while in this organization, so that a burst is seen whole",
+            )
+        }
+    }
+
     pub(super) fn new(outcome: Outcome, reason: impl Into<String>) -> Self {
         Self {
             outcome,
             reason: reason.into(),
             changes: Vec::new(),
+            waits_until: None,
         }
     }
 }
@@ -41,6 +55,12 @@ pub(super) fn fold_item(conn: &mut Conn, world: &mut World, item: &Item) -> Quer
         return Ok(Effect::new(
             Outcome::Ignored,
             "it speaks of somebody who was erased; nothing of it was kept",
+        ));
+    }
+    if world.guards.is_taken_back(&item.key.event_id) {
+        return Ok(Effect::new(
+            Outcome::Ignored,
+            "an operator took this removal back, and it is not applied again; the directory's next word counts",
         ));
     }
     if let Some((organization, statement)) = item.statement() {
@@ -112,10 +132,19 @@ fn hear(world: &mut World, item: &Item, organization: &str, statement: Statement
     }
     let guard = world.settings(organization).removal_guard;
     let leavers = leavers(&before, &after);
+    if !leavers.is_empty() {
+        let received = item.claimed.received_at;
+        let until = world
+            .guards
+            .settles_until(guard, &key.event_id, received, world.now);
+        if let Some(until) = until {
+            return Effect::waits(until);
+        }
+    }
     if !world.guards.pass(
         organization,
         guard,
-        &key.event_id,
+        (&key.event_id, statement.directory_user_id()),
         item.claimed.received_at,
         &leavers,
     ) {
@@ -238,6 +267,7 @@ pub(super) fn compare(
         outcome,
         reason,
         changes,
+        waits_until: None,
     }
 }
 
@@ -314,6 +344,7 @@ fn turn(
         outcome: Outcome::Applied,
         reason: reason.to_owned(),
         changes,
+        waits_until: None,
     })
 }
 

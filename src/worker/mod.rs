@@ -30,7 +30,7 @@ use crate::outbox::{self, Claimed, Settlement};
 use crate::telemetry;
 
 pub use batch::{BatchReport, BatchSettings, Worked};
-pub use decide::{end_directory, refold_organization, take_back, work_off};
+pub use decide::{end_directory, refold_organization, restore_directory, take_back, work_off};
 pub use erase::{Erased, erase};
 
 /// How long an idle worker waits before it looks again; a wake-up from the intake comes first.

@@ -81,7 +81,8 @@ impl World {
         }
         world.load_groups(conn, items)?;
         world.load_kin_of(conn, items)?;
-        world.guards = Guards::load(conn, items)?;
+        let settles = |id: &str| world.settings(id).removal_guard.settle_seconds > 0;
+        world.guards = Guards::load(conn, items, &settles)?;
         Ok(world)
     }
 

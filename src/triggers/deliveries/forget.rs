@@ -58,15 +58,14 @@ pub fn forget(
     Ok(all.len())
 }
 
-/// Takes the texts and addresses of up to `limit` messages settled before `horizon`, but not about
-/// those in `spare`. Answers how many.
-pub fn prune_texts(
+/// Up to `limit` messages settled before `horizon` that still have a text, but not about those in `spare`.
+pub fn old_texts(
     conn: &mut Conn,
     horizon: Timestamp,
     spare: &[String],
     limit: i64,
-) -> QueryResult<usize> {
-    let old: Vec<String> = on_backend!(conn, c => deliveries::table
+) -> QueryResult<Vec<String>> {
+    on_backend!(conn, c => deliveries::table
         .filter(deliveries::settled_at.lt(horizon))
         .filter(deliveries::settled_at.is_not_null())
         .filter(deliveries::body.is_not_null())
@@ -74,20 +73,18 @@ pub fn prune_texts(
         .order(deliveries::settled_at)
         .limit(limit)
         .select(deliveries::id)
-        .load(c))?;
-    take_texts(conn, &old)?;
-    Ok(old.len())
+        .load(c))
 }
 
-/// Deletes up to `limit` lines about attempts before `horizon` of messages that are settled, but not
-/// about those in `spare`. Answers how many.
-pub fn prune_attempts(
+/// Up to `limit` lines about attempts before `horizon` at messages that are settled, but not about
+/// those in `spare`.
+pub fn old_attempts(
     conn: &mut Conn,
     horizon: Timestamp,
     spare: &[String],
     limit: i64,
-) -> QueryResult<usize> {
-    let old: Vec<i64> = on_backend!(conn, c => delivery_attempts::table
+) -> QueryResult<Vec<i64>> {
+    on_backend!(conn, c => delivery_attempts::table
         .inner_join(deliveries::table.on(deliveries::id.eq(delivery_attempts::delivery_id)))
         .filter(delivery_attempts::at.lt(horizon))
         .filter(deliveries::settled_at.is_not_null())
@@ -95,11 +92,16 @@ pub fn prune_attempts(
         .order(delivery_attempts::id)
         .limit(limit)
         .select(delivery_attempts::id)
-        .load(c))?;
-    on_backend!(conn, c => diesel::delete(delivery_attempts::table.filter(delivery_attempts::id.eq_any(&old))).execute(c))
+        .load(c))
 }
 
-fn take_texts(conn: &mut Conn, ids: &[String]) -> QueryResult<()> {
+/// Deletes the given lines.
+pub fn prune_attempts(conn: &mut Conn, lines: &[i64]) -> QueryResult<usize> {
+    on_backend!(conn, c => diesel::delete(delivery_attempts::table.filter(delivery_attempts::id.eq_any(lines))).execute(c))
+}
+
+/// Takes texts and addresses from the given messages.
+pub fn take_texts(conn: &mut Conn, ids: &[String]) -> QueryResult<()> {
     for chunk in ids.chunks(ROWS_PER_STATEMENT) {
         on_backend!(conn, c => diesel::update(deliveries::table.filter(deliveries::id.eq_any(chunk)))
             .set((

@@ -22,7 +22,7 @@ pub use browse::{
     AttemptRow, DeliveryFilter, DeliveryRow, DeliveryStats, attempts_of, count, delivery_stats,
     find, list, of_event, of_profile,
 };
-pub use forget::{forget, prune_attempts, prune_texts};
+pub use forget::{forget, old_attempts, old_texts, prune_attempts, take_texts};
 pub use lease::{
     Leased, Rendered, Settled, begin_attempt, claim, extend, give_back, postpone, recover, settle,
 };
