@@ -32,6 +32,15 @@ pub(super) fn note_group(world: &mut World, before: &Group, after: &Group) -> Ef
     }
 }
 
+/// What a group is called in a sentence.
+fn named(group: &Group) -> String {
+    if group.name.is_empty() {
+        "the group".to_owned()
+    } else {
+        format!("the group “{}”", group.name)
+    }
+}
+
 /// A user joins or leaves a group. The payload's user may be partial: nothing is taken from it (R76).
 pub(super) fn connect(
     world: &mut World,
@@ -86,8 +95,8 @@ pub(super) fn connect(
             Outcome::Applied,
             "in the group; it waits for the group's own event",
         ),
-        (false, true) => Effect::new(Outcome::Applied, "in the group now"),
-        (true, false) => Effect::new(Outcome::Applied, "out of the group now"),
+        (false, true) => Effect::new(Outcome::Applied, format!("in {} now", named(&group))),
+        (true, false) => Effect::new(Outcome::Applied, format!("out of {} now", named(&group))),
         (false, false) if present => Effect::new(
             Outcome::Stale,
             "the group was deleted after this, so nothing changed",

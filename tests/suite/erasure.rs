@@ -248,8 +248,14 @@ async fn r65_who_is_hired_again_after_an_erasure_is_somebody_new(app: TestApp) {
     assert_eq!(people["data"][0]["id"], new["id"]);
     let old = app.get(&format!("/v1/profiles/{id}")).await;
     assert_eq!(old["status"], "erased");
-    // And again.
+    // And again, once they have left again.
     let second = new["id"].as_str().unwrap();
+    app.apply(
+        &lovelace()
+            .deleted(minute(60))
+            .set("data.id", "directory_user_again"),
+    )
+    .await;
     erase(&app, second).await;
     let third = lovelace()
         .created(minute(70))

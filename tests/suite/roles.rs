@@ -14,7 +14,7 @@ on_both!(every_route_asks_for_its_role_and_shows_an_outsider_nothing);
 
 /// Method, path, and the status for an outsider, a viewer, an operator, then an admin. They are
 /// called in this order, so what an operator ended an admin finds ended.
-const ROUTES: [(&str, &str, [u16; 4]); 46] = [
+const ROUTES: [(&str, &str, [u16; 4]); 47] = [
     ("GET", "/events", [200, 200, 200, 200]),
     ("GET", "/events/{event}", [404, 200, 200, 200]),
     ("POST", "/events/{event}/discard", [404, 403, 409, 409]),
@@ -52,6 +52,7 @@ const ROUTES: [(&str, &str, [u16; 4]); 46] = [
     ("GET", "/holds/{approved}", [404, 200, 200, 200]),
     ("POST", "/holds/{approved}/approve", [404, 403, 200, 409]),
     ("POST", "/holds/{rejected}/reject", [404, 403, 200, 409]),
+    ("POST", "/holds/{approved}/undo", [404, 403, 200, 409]),
     ("GET", "/communities", [200, 200, 200, 200]),
     ("POST", "/communities", [404, 403, 201, 409]),
     ("GET", "/communities/{community}", [404, 200, 200, 200]),
