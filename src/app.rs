@@ -278,7 +278,7 @@ impl App {
             .map_err(|error| error.to_string())
         }));
         let (db, clock) = (self.db.clone(), self.clock.clone());
-        let policy = retention_policy(&self.config);
+        let policy = retention::Policy::of(self.config.worker.retention());
         tasks.spawn(every(JANITOR, stop.clone(), move || {
             retention::sweep(&db, policy, retention::A_ROUND, clock.now())
                 .map_err(|error| error.to_string())
@@ -326,15 +326,6 @@ impl App {
         self.end();
         tracing::info!("stopped");
     }
-}
-
-/// How long what is settled is kept.
-pub fn retention_policy(config: &Config) -> retention::Policy {
-    retention::Policy::new(
-        config.worker.retention_days,
-        config.worker.retention_message_days,
-        config.worker.retention_removed_days,
-    )
 }
 
 /// Binds the address, so that a taken port is told before anything starts.

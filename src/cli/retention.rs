@@ -1,8 +1,7 @@
 //! `rollcall retention`: what has passed its days, when it was last taken, and taking it now.
 
-use crate::app::retention_policy;
 use crate::clock::Clock;
-use crate::desk::retention::{self, Amounts, RetentionView};
+use crate::desk::retention::{self, Amounts, Policy, RetentionView};
 
 use super::database;
 use super::output::Cell;
@@ -45,7 +44,7 @@ struct Run {
 /// Does what was asked.
 pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let config = context.config()?;
-    let policy = retention_policy(&config);
+    let policy = Policy::of(config.worker.retention());
     let now = Clock::System.now();
     let told = database::read(context, |conn, actor| {
         retention::show(conn, actor, policy, now)

@@ -20,6 +20,17 @@ pub struct Worker {
     pub retention_removed_days: u32,
 }
 
+impl Worker {
+    /// Days that payloads, texts of messages, and people who left are kept; 0 people's days: for ever.
+    pub fn retention(&self) -> [u32; 3] {
+        [
+            self.retention_days,
+            self.retention_message_days,
+            self.retention_removed_days,
+        ]
+    }
+}
+
 const WORKERS: Setting = Setting::new("ROLLCALL_WORKERS", "workers", "worker.workers")
     .help("COUNT", "Batches worked on side by side in this process (1-64). SQLite has one writer: more adds nothing there.")
     .default("2");

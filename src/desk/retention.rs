@@ -39,8 +39,8 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// As configured; 0 days erases nobody.
-    pub fn new(payload_days: u32, message_days: u32, removed_days: u32) -> Self {
+    /// Days for payloads, for texts of messages, for people who left; 0 of the last erases nobody.
+    pub fn of([payload_days, message_days, removed_days]: [u32; 3]) -> Self {
         Self {
             payload_days,
             message_days,

@@ -24,7 +24,7 @@ on_both!(
 const DAY: Duration = Duration::from_secs(86_400);
 
 fn policy(removed_days: u32) -> Policy {
-    Policy::new(90, 30, removed_days)
+    Policy::of([90, 30, removed_days])
 }
 
 fn sweep(app: &TestApp, policy: Policy) -> Amounts {

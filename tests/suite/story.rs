@@ -71,11 +71,11 @@ async fn r70_a_whole_life_reads_as_a_story(app: TestApp) {
     let id = app.profile(&grace()).id;
     hour(&app);
     let title = "data.custom_attributes.job_title";
-    let promoted = grace().updated(minute(61)).set(title, "Principal");
+    let promoted = grace().updated(minute(58)).set(title, "Principal");
     app.apply(&promoted).await;
-    app.apply(&grace().updated(minute(60)).set(title, "Senior"))
+    app.apply(&grace().updated(minute(57)).set(title, "Senior"))
         .await;
-    app.apply(&grace().joined("Engineering", minute(62))).await;
+    app.apply(&grace().joined("Engineering", minute(59))).await;
     let body = json!({"organization_id": ORGANIZATION, "name": "Runners"});
     let runners = app.call("POST", "/v1/communities", body).await.ok();
     let seat = format!(
@@ -87,11 +87,11 @@ async fn r70_a_whole_life_reads_as_a_story(app: TestApp) {
     hour(&app);
     // Twenty others go within the hour, so that hers waits for somebody.
     let burst: Vec<Event> = (0..20)
-        .map(|n| employee(&format!("p{n:02}")).deactivated(minute(121)))
+        .map(|n| employee(&format!("p{n:02}")).deactivated(minute(118)))
         .collect();
     app.enqueue(&burst);
     app.drain();
-    let left = grace().deleted(minute(122));
+    let left = grace().deleted(minute(119));
     assert_eq!(app.apply(&left).await["state"], "held");
     let held = told(&app, &id).await;
     follows(&held, &["waited for a decision"]);
@@ -102,12 +102,12 @@ async fn r70_a_whole_life_reads_as_a_story(app: TestApp) {
     app.drain();
     hour(&app);
     let again = grace()
-        .created(minute(241))
+        .created(minute(238))
         .set("data.id", "directory_user_grace_2");
     app.apply(&again).await;
     app.apply(
         &grace()
-            .deleted(minute(242))
+            .deleted(minute(239))
             .set("data.id", "directory_user_grace_2"),
     )
     .await;
@@ -125,10 +125,10 @@ async fn r70_a_whole_life_reads_as_a_story(app: TestApp) {
             "Status is active.",
             "Title set to “Analyst”.",
             "A webhook was sent.",
-            "10:00 The directory updated them: newer events already spoke of everything it says, so nothing changed.",
-            "10:01 The directory updated them: changed title.",
+            "09:57 The directory updated them: newer events already spoke of everything it says, so nothing changed.",
+            "09:58 The directory updated them: changed title.",
             "Title changed from “Analyst” to “Principal”.",
-            "10:02 The directory put them into a group: in the group “Engineering” now.",
+            "09:59 The directory put them into a group: in the group “Engineering” now.",
             "Joined the community “Runners” as admin (by bootstrap).",
             "The directory deleted them: removed: deleted in the directory.",
             "Status changed from active to removed.",

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use rollcall::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::holds::{burst, company, decide, holds, only_hold, seats, somebody};
@@ -203,6 +204,8 @@ async fn r40_holds_are_decided_from_the_command_line(app: TestApp) {
         "a dry run decides nothing"
     );
     run(&["holds", "approve", &hold, "--yes"]);
+    // The command ran by the machine's clock.
+    app.advance(Clock::System.now().since(app.clock.now()) + Duration::from_secs(1));
     app.drain();
     assert_eq!(app.people().len(), 10);
     run(&["holds", "undo", &hold]);
