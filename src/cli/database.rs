@@ -207,6 +207,7 @@ fn list_of(what: &str) -> Option<&'static str> {
         "delivery" => "deliveries list",
         "organization" => "organizations list",
         "directory" => "directories list",
+        "directory user" => "conflicts list",
         "live token" => "tokens list",
         _ => return None,
     })

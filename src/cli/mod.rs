@@ -6,6 +6,7 @@ mod client;
 mod communities;
 mod completions;
 mod config;
+mod conflicts;
 mod context;
 mod database;
 mod deliveries;
@@ -14,6 +15,7 @@ mod directories;
 mod doctor;
 mod events;
 mod exit;
+mod failures;
 mod healthcheck;
 mod holds;
 mod man;
@@ -29,6 +31,7 @@ mod serve;
 mod settings;
 mod shown;
 mod signature;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -63,11 +66,13 @@ enum Command {
     Send(send::Args),
     Profiles(profiles::Args),
     Events(events::Args),
+    Failures(failures::Args),
     Communities(communities::Args),
     Triggers(triggers::Args),
     Deliveries(deliveries::Args),
     Holds(holds::Args),
     Retention(retention::Args),
+    Conflicts(conflicts::Args),
     Organizations(organizations::Args),
     Directories(directories::Args),
     Tokens(tokens::Args),
@@ -89,11 +94,13 @@ impl Command {
             Self::Send(args) => send::run(args, context).await,
             Self::Profiles(args) => profiles::run(args, context),
             Self::Events(args) => events::run(args, context),
+            Self::Failures(args) => failures::run(&args, context),
             Self::Communities(args) => communities::run(args, context),
             Self::Triggers(args) => triggers::run(args, context),
             Self::Deliveries(args) => deliveries::run(args, context),
             Self::Holds(args) => holds::run(args, context),
             Self::Retention(args) => retention::run(args, context),
+            Self::Conflicts(args) => conflicts::run(args, context),
             Self::Organizations(args) => organizations::run(args, context),
             Self::Directories(args) => directories::run(args, context),
             Self::Tokens(args) => tokens::run(args, context),

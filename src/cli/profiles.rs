@@ -1,6 +1,7 @@
 //! `rollcall profiles`: who works there, one person, and everything that happened to them; erasing
 //! somebody, and keeping somebody from being erased.
 
+use crate::clock::Clock;
 use crate::desk::erasure::{self, ErasureView, LegalHoldBody, LegalHoldView};
 use crate::desk::profiles::{self, EntryKind, ProfileQuery, ProfileView};
 
@@ -113,7 +114,9 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     match args.command {
         Command::List(args) => list(args, context)?,
         Command::Show(args) => {
-            let one = database::read(context, |conn, actor| profiles::show(conn, actor, &args.id))?;
+            let one = database::read(context, |conn, actor| {
+                profiles::show(conn, actor, &args.id, Clock::System.now())
+            })?;
             shown::one(context, &one, facts);
         }
         Command::History(args) => history(&args, context)?,
@@ -132,7 +135,9 @@ fn list(args: List, context: &Context) -> Result<(), Failure> {
         limit: args.paging.limit,
         cursor: args.paging.cursor,
     };
-    let page = database::read(context, |conn, actor| profiles::list(conn, actor, &query))?;
+    let page = database::read(context, |conn, actor| {
+        profiles::list(conn, actor, &query, Clock::System.now())
+    })?;
     shown::page(
         context,
         &page,
@@ -207,7 +212,7 @@ fn facts(one: &ProfileView) -> Vec<(&'static str, Cell)> {
 
 fn history(args: &History, context: &Context) -> Result<(), Failure> {
     let told = database::read(context, |conn, actor| {
-        profiles::history(conn, actor, &args.id)
+        profiles::history(conn, actor, &args.id, Clock::System.now())
     })?;
     let out = &context.output;
     if out.is_json() {

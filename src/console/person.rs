@@ -46,9 +46,10 @@ pub(super) async fn show(
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Refusal> {
     let actor = visitor.actor.clone();
+    let now = visitor.now;
     let (history, organizations) = state
         .read(move |conn| {
-            let history = profiles::history(conn, &actor, &id)?;
+            let history = profiles::history(conn, &actor, &id, now)?;
             Ok((history, names::of_organizations(conn, &actor)?))
         })
         .await?;

@@ -66,6 +66,7 @@ diesel::table! {
         last_at -> BigInt,
         last_removal -> Bool,
         last_event_id -> Text,
+        question -> Nullable<Text>,
     }
 }
 
@@ -346,6 +347,26 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    identity_decisions (directory_user_id, other_id) {
+        directory_user_id -> Text,
+        other_id -> Text,
+        organization_id -> Text,
+        same -> Bool,
+        decided_by -> Text,
+        decided_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    identity_swaps (event_id, profile_id) {
+        event_id -> Text,
+        profile_id -> Text,
+        organization_id -> Text,
+        received_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     organizations,
     directories,
@@ -372,5 +393,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     processes,
     erasures,
     legal_holds,
-    chores
+    chores,
+    identity_decisions,
+    identity_swaps
 );

@@ -11,7 +11,7 @@ use crate::outbox::{self, EventFilter, EventRow, EventState, Refusal};
 use crate::people::{changes, erasures, profiles};
 use crate::triggers::deliveries;
 
-use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
+use super::{Actor, Cursor, DeskError, MAX_LIMIT, Page, Role, audit, limit_of};
 
 /// Which events; the query of `GET /v1/events` and the flags of `rollcall events list`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -27,6 +27,8 @@ pub struct EventQuery {
     pub profile_id: Option<String>,
     pub since: Option<Timestamp>,
     pub until: Option<Timestamp>,
+    /// Text in the error.
+    pub error: Option<String>,
     pub q: Option<String>,
     pub limit: Option<i64>,
     pub cursor: Option<String>,
@@ -145,6 +147,24 @@ pub(super) fn matching(
     Ok(outbox::list(conn, &filter, limit)?)
 }
 
+/// The events after that place in the queue, oldest first, each with its place; from the newest one
+/// on where no place is given yet.
+pub fn following(
+    conn: &mut Conn,
+    actor: &Actor,
+    query: &EventQuery,
+    after: Option<i64>,
+) -> Result<Vec<(i64, EventView)>, DeskError> {
+    actor.require(Role::Viewer)?;
+    let mut filter = filter_of(conn, actor, query)?;
+    filter.after = after;
+    let limit = if after.is_some() { MAX_LIMIT } else { 1 };
+    let rows = outbox::list(conn, &filter, limit)?;
+    let people = people_of(conn, &rows)?;
+    let views = rows.into_iter().map(|row| (row.id, view(row, &people)));
+    Ok(views.collect())
+}
+
 fn filter_of(conn: &mut Conn, actor: &Actor, query: &EventQuery) -> Result<EventFilter, DeskError> {
     if let Some(state) = &query.state {
         one_of("state", state, &EventState::ALL.map(EventState::as_str))?;
@@ -180,8 +200,9 @@ fn filter_of(conn: &mut Conn, actor: &Actor, query: &EventQuery) -> Result<Event
         since: query.since,
         until: query.until,
         q: query.q.clone(),
-        error: None,
+        error: query.error.clone(),
         before,
+        after: None,
     })
 }
 
@@ -229,7 +250,15 @@ pub(super) fn event_view(row: EventRow, profile_id: Option<String>) -> EventView
     }
 }
 
-fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<EventRow, DeskError> {
+/// The payload as it came; `None` once the retention has passed.
+pub fn payload(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Option<String>, DeskError> {
+    actor.require(Role::Viewer)?;
+    seen(conn, actor, id)?;
+    Ok(outbox::body_of(conn, id)?)
+}
+
+/// The event, where this actor may see it.
+pub(super) fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<EventRow, DeskError> {
     outbox::find(conn, id)?
         .filter(|row| actor.may_see(row.organization_id.as_deref()))
         .ok_or_else(|| DeskError::not_found("event", id))

@@ -93,7 +93,12 @@ pub struct ActView {
 }
 
 /// The history of one person.
-pub fn history(conn: &mut Conn, actor: &Actor, id: &str) -> Result<HistoryView, DeskError> {
+pub fn history(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    now: Timestamp,
+) -> Result<HistoryView, DeskError> {
     actor.require(Role::Viewer)?;
     let row = super::profiles::seen(conn, actor, id)?;
     let (events, truncated) = events_about(conn, id)?;
@@ -122,7 +127,7 @@ pub fn history(conn: &mut Conn, actor: &Actor, id: &str) -> Result<HistoryView, 
     for (hold, item) in holds::of_profile(conn, id)? {
         chain.hold(&hold, &item);
     }
-    let profile = super::profiles::views(conn, vec![row])?
+    let profile = super::profiles::views(conn, vec![row], now)?
         .pop()
         .ok_or_else(|| DeskError::not_found("profile", id))?;
     Ok(HistoryView {

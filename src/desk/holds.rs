@@ -1,4 +1,4 @@
-//! Holds at the desk: list, show, approve, reject; and the decision about a deleted directory. Of
+//! Holds at the desk: removals and changed identities that wait; list, show, approve, reject; and the decision about a deleted directory. Of
 //! two operators at once, one decides and the other is told who did.
 
 use std::collections::BTreeSet;
@@ -14,6 +14,8 @@ use crate::worker;
 
 use super::undo::take_back;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
+
+pub use crate::people::holds::IDENTITY_SWAP;
 
 /// Which holds.
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -13,11 +13,13 @@ mod tests;
 
 pub mod access;
 pub mod communities;
+pub mod conflicts;
 pub mod deliveries;
 pub mod directories;
 pub mod doctor;
 pub mod erasure;
 pub mod events;
+pub mod failures;
 pub mod fields;
 pub mod holds;
 pub mod names;

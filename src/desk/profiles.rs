@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::profiles::{self, LinkRow, ProfileFilter, ProfileRow};
-use crate::people::{communities, legal_holds, unreadable};
+use crate::people::{communities, holds, legal_holds, unreadable};
 use crate::roll::Status;
 
 use super::events::one_of;
@@ -52,7 +52,7 @@ pub struct ProfileView {
     pub attributes: Map<String, Value>,
     pub links: Vec<LinkView>,
     pub communities: Vec<InCommunity>,
-    /// Whether they may come in.
+    /// Whether they may come in: as `/v1/access` answers.
     pub access: bool,
     /// Sentences about values that could not be taken.
     pub warnings: Vec<String>,
@@ -102,6 +102,7 @@ pub fn list(
     conn: &mut Conn,
     actor: &Actor,
     query: &ProfileQuery,
+    now: Timestamp,
 ) -> Result<Page<ProfileView>, DeskError> {
     actor.require(Role::Viewer)?;
     let limit = limit_of(query.limit)?;
@@ -112,7 +113,7 @@ pub fn list(
         id: row.id.clone(),
     });
     let next_cursor = page.next_cursor;
-    let data = views(conn, page.data)?;
+    let data = views(conn, page.data, now)?;
     Ok(Page { data, next_cursor })
 }
 
@@ -134,10 +135,15 @@ fn filter_of(actor: &Actor, query: &ProfileQuery) -> Result<ProfileFilter, DeskE
 }
 
 /// One person.
-pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<ProfileView, DeskError> {
+pub fn show(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    now: Timestamp,
+) -> Result<ProfileView, DeskError> {
     actor.require(Role::Viewer)?;
     let row = seen(conn, actor, id)?;
-    views(conn, vec![row])?
+    views(conn, vec![row], now)?
         .pop()
         .ok_or_else(|| DeskError::not_found("profile", id))
 }
@@ -149,19 +155,25 @@ pub(super) fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<ProfileRo
         .ok_or_else(|| DeskError::not_found("profile", id))
 }
 
-/// Rows with their links and communities: three queries, however many rows.
-pub(super) fn views(conn: &mut Conn, rows: Vec<ProfileRow>) -> Result<Vec<ProfileView>, DeskError> {
+/// Rows with their links, communities and suspensions: a few queries, however many rows.
+pub(super) fn views(
+    conn: &mut Conn,
+    rows: Vec<ProfileRow>,
+    now: Timestamp,
+) -> Result<Vec<ProfileView>, DeskError> {
     let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
     let mut links = profiles::links_of(conn, &ids)?;
     let mut seats = communities::of_profiles(conn, &ids)?;
     let held = legal_holds::among(conn, &ids)?;
+    let suspended = holds::suspended(conn, &ids, now)?;
     rows.into_iter()
         .map(|row| {
             let (theirs, seats) = taken(&mut links, &mut seats, &row.id);
+            let access = has_access(&row.status) && !suspended.contains(&row.id);
             let legal_hold = held.contains(&row.id);
             Ok(ProfileView {
                 legal_hold,
-                ..view(row, theirs, seats)?
+                ..view(row, theirs, seats, access)?
             })
         })
         .collect()
@@ -180,13 +192,18 @@ fn taken(
     )
 }
 
-fn view(row: ProfileRow, links: Vec<LinkRow>, seats: Seats) -> Result<ProfileView, DeskError> {
+fn view(
+    row: ProfileRow,
+    links: Vec<LinkRow>,
+    seats: Seats,
+    access: bool,
+) -> Result<ProfileView, DeskError> {
     let attributes = serde_json::from_str(&row.attributes)
         .map_err(|error| unreadable("attributes", &row.id, &error))?;
     let warnings = serde_json::from_str(&row.warnings)
         .map_err(|error| unreadable("warnings", &row.id, &error))?;
     Ok(ProfileView {
-        access: has_access(&row.status),
+        access,
         attributes,
         warnings,
         links: links.into_iter().map(LinkView::from).collect(),

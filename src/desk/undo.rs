@@ -25,7 +25,7 @@ pub fn undo(
     outbox::lock_part(conn, outbox::part_of(&hold.organization_id))?;
     if !matches!(
         hold.kind.as_str(),
-        holds::REMOVALS | holds::DIRECTORY_DELETED
+        holds::REMOVALS | holds::DIRECTORY_DELETED | holds::IDENTITY_SWAP
     ) {
         return Err(DeskError::Conflict(format!(
             "hold {id} is about {}, which cannot be undone",
@@ -68,7 +68,9 @@ pub(super) fn take_back(
     actor: &Actor,
     now: Timestamp,
 ) -> Result<(), DeskError> {
-    let taken = worker::take_back(conn, &hold.organization_id, events, &actor.name, now)?;
+    let and_removals = hold.kind == holds::REMOVALS;
+    let organization = &hold.organization_id;
+    let taken = worker::take_back(conn, organization, events, and_removals, &actor.name, now)?;
     let known: BTreeSet<&String> = events.iter().collect();
     let more: Vec<String> = taken
         .into_iter()

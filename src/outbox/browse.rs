@@ -32,6 +32,8 @@ pub struct EventFilter {
     pub error: Option<String>,
     /// Only rows older than this one (the cursor).
     pub before: Option<i64>,
+    /// Only rows newer than this one, and the oldest of them first.
+    pub after: Option<i64>,
 }
 
 /// The queue row of an event, as shown.
@@ -55,10 +57,14 @@ pub struct EventRow {
     pub settled_at: Option<Timestamp>,
 }
 
-/// Events that match, newest first, at most `limit`.
+/// Events that match, newest first (oldest first after a row), at most `limit`.
 pub fn list(conn: &mut Conn, filter: &EventFilter, limit: i64) -> QueryResult<Vec<EventRow>> {
     on_backend!(conn, c => {
-        let mut query = outbox::table.select(EventRow::as_select()).order(outbox::id.desc()).limit(limit).into_boxed();
+        let mut query = outbox::table.select(EventRow::as_select()).limit(limit).into_boxed();
+        query = match filter.after {
+            Some(after) => query.filter(outbox::id.gt(after)).order(outbox::id.asc()),
+            None => query.order(outbox::id.desc()),
+        };
         if let Some(state) = &filter.state {
             query = query.filter(outbox::state.eq(state));
         }

@@ -5,6 +5,7 @@
 mod browse;
 mod claim;
 mod enqueue;
+mod failures;
 mod forget;
 mod prune;
 mod replay;
@@ -15,6 +16,7 @@ pub use browse::{EventFilter, EventRow, attempts_of, body_of, find, list};
 pub(crate) use claim::load as load_claimed;
 pub use claim::{Claimed, claim, claim_one, lock_part};
 pub use enqueue::{NewEvent, enqueue};
+pub use failures::{EventFailures, failures, names_of};
 pub use forget::{forget, forget_subject};
 pub use prune::{old_attempts, old_bodies, prune_attempts, prune_bodies};
 pub use replay::{Refusal, discard, reject, release, replay};

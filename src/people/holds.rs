@@ -1,4 +1,5 @@
-//! Holds: batches of removals that wait for an operator, and whom they are about.
+//! Holds: batches of removals, or of changed identities, that wait for an operator, and whom they
+//! are about.
 
 use std::collections::BTreeSet;
 
@@ -47,6 +48,8 @@ pub struct HoldItem {
 pub const REMOVALS: &str = "removals";
 /// A directory was deleted.
 pub const DIRECTORY_DELETED: &str = "directory_deleted";
+/// Too many people under another provider's id or e-mail domain within an hour (R42).
+pub const IDENTITY_SWAP: &str = "identity_swap";
 /// Waiting for an operator.
 pub const OPEN: &str = "open";
 /// An operator let it be applied.
@@ -246,15 +249,15 @@ pub fn approved(conn: &mut Conn, events: &[String]) -> QueryResult<BTreeSet<Stri
     Ok(all)
 }
 
-/// Events whose removals an operator took back, by rejecting a batch or undoing one: whatever replays
-/// them, they are not applied again (R18, R41).
+/// Events that an operator took back, by rejecting a batch or undoing one: whatever replays them,
+/// they are not applied again (R18, R41).
 pub fn taken_back(conn: &mut Conn, events: &[String]) -> QueryResult<BTreeSet<String>> {
     let mut all = BTreeSet::new();
     for chunk in events.chunks(ROWS_PER_STATEMENT) {
         let some: Vec<String> = on_backend!(conn, c => hold_items::table
             .inner_join(holds::table.on(holds::id.eq(hold_items::hold_id)))
             .filter(hold_items::event_id.eq_any(chunk))
-            .filter(holds::kind.eq(REMOVALS))
+            .filter(holds::kind.eq_any([REMOVALS, IDENTITY_SWAP]))
             .filter(holds::state.eq_any([REJECTED, UNDONE]))
             .select(hold_items::event_id)
             .load(c))?;

@@ -6,6 +6,7 @@ pub mod acts;
 pub mod changes;
 pub mod chores;
 pub mod communities;
+pub mod decisions;
 pub mod directories;
 pub mod erasures;
 pub mod groups;
@@ -19,6 +20,7 @@ pub mod rules;
 pub mod secrets;
 pub mod statements;
 pub mod surroundings;
+pub mod swaps;
 pub mod tokens;
 
 /// A JSON column that we wrote ourselves and cannot read: the database was edited by hand, or is

@@ -309,6 +309,22 @@ pub fn links_of(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String,
     Ok(by_profile)
 }
 
+/// Active directory users of a directory with their people, by directory user.
+pub fn active_of_directory(
+    conn: &mut Conn,
+    directory: &str,
+    limit: i64,
+) -> QueryResult<Vec<(LinkRow, ProfileRow)>> {
+    on_backend!(conn, c => links::table
+        .inner_join(profiles::table.on(profiles::id.nullable().eq(links::profile_id)))
+        .filter(links::directory_id.eq(directory))
+        .filter(links::state.eq("active"))
+        .order(links::directory_user_id)
+        .limit(limit)
+        .select((LinkRow::as_select(), ProfileRow::as_select()))
+        .load(c))
+}
+
 /// The profile behind each of the given directory users.
 pub fn profile_of_links(
     conn: &mut Conn,

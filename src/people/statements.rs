@@ -92,10 +92,14 @@ pub struct TakenBack {
     pub events: BTreeSet<String>,
 }
 
-/// Takes statements back: an operator rejected the events that made them. The removals that
-/// followed of the same directory users go with them: a deactivation is often followed by a
-/// deletion, which alone would keep the person out.
-pub fn take_back(conn: &mut Conn, event_ids: &[String]) -> QueryResult<TakenBack> {
+/// Takes statements back: an operator rejected the events that made them. Where they were removals,
+/// those that followed of the same directory users go with them (`and_removals`): a deactivation is
+/// often followed by a deletion, which alone would keep the person out.
+pub fn take_back(
+    conn: &mut Conn,
+    event_ids: &[String],
+    and_removals: bool,
+) -> QueryResult<TakenBack> {
     let mut taken = TakenBack::default();
     for chunk in event_ids.chunks(ROWS_PER_STATEMENT) {
         let first: Vec<(String, String, Timestamp)> = on_backend!(conn, c => statements::table
@@ -112,9 +116,9 @@ pub fn take_back(conn: &mut Conn, event_ids: &[String]) -> QueryResult<TakenBack
             .filter(statements::removal.eq(true))
             .select((statements::event_id, statements::directory_user_id, statements::at))
             .load(c))?;
-        let later = removals
-            .iter()
-            .filter(|(_, user, at)| since.get(user.as_str()).is_some_and(|since| at >= since));
+        let later = removals.iter().filter(|(_, user, at)| {
+            and_removals && since.get(user.as_str()).is_some_and(|since| at >= since)
+        });
         let all: BTreeSet<String> = first
             .iter()
             .chain(later)

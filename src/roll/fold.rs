@@ -11,6 +11,7 @@ use crate::workos::OrderKey;
 use super::attributes::Values;
 use super::compose::compose;
 use super::contest::{guard_email, rejudge};
+use super::decisions::Decisions;
 use super::directory::{DirectoryLife, DirectoryTurn};
 use super::identity::{Verdict, fold_case, is_live, judge};
 use super::kin::{Kin, Link, LinkState, Person};
@@ -29,6 +30,8 @@ pub struct Known<'a> {
     pub settings: &'a Settings,
     /// Profiles that were erased: whoever returns is somebody new (R65).
     pub erased: &'a BTreeSet<String>,
+    /// What operators decided about who is who.
+    pub decisions: &'a Decisions,
 }
 
 impl Known<'_> {
@@ -248,6 +251,7 @@ fn own_person(
         left: None,
         left_reason: None,
         period: "first".to_owned(),
+        period_told: false,
         possible_rehire_of: None,
         first_seen: link.first.at,
         updated: link.first.at,

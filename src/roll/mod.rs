@@ -7,6 +7,7 @@
 mod attributes;
 mod compose;
 mod contest;
+mod decisions;
 mod directory;
 pub mod erasure;
 mod families;
@@ -18,12 +19,15 @@ mod kin;
 mod lifecycle;
 mod memberships;
 mod outcome;
+mod question;
 mod refold;
 mod settings;
 mod statement;
+mod swap;
 
 pub use attributes::{Mapping, MappingRule, ValueKind};
 pub use compose::{FIELDS, Profile, compose};
+pub use decisions::Decisions;
 pub use directory::{DirectoryLife, DirectoryTurn};
 pub use families::Families;
 pub use fold::{Known, apply, fold};
@@ -34,9 +38,11 @@ pub use lifecycle::Status;
 pub use memberships::{LEFT, Membership, Role, Source, follow_status};
 pub(crate) use outcome::sentence;
 pub use outcome::{Change, Outcome, diff_profiles};
+pub use question::{Asks, Question, question};
 pub use refold::{comes_late, reconcile, refold, turn_concerns};
 pub use settings::{RestoreAdmin, Settings};
 pub use statement::{Life, Said, Statement, Step};
+pub use swap::{SwapGuard, swapped};
 
 #[cfg(test)]
 mod tests;

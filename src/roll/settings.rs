@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attributes::Mapping;
 use super::guard::RemovalGuard;
+use super::swap::SwapGuard;
 
 /// The settings of one organization.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -18,6 +19,8 @@ pub struct Settings {
     pub restore_admin: RestoreAdmin,
     /// How many removals an hour may bring before the next ones wait for an operator (R40).
     pub removal_guard: RemovalGuard,
+    /// How many people may get another identity within an hour before the next ones wait (R42).
+    pub swap_guard: SwapGuard,
 }
 
 /// What becomes of an admin seat when its holder returns.

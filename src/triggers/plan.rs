@@ -68,8 +68,12 @@ impl Happening {
         let greeted = self.before.as_ref().is_some_and(|before| {
             before.status == Status::Removed && before.period == self.after.period
         });
+        // The start of a rehire may be told only after the return.
+        let begins_anew = had
+            && self.after.period != "first"
+            && self.before.as_ref().map(|before| &before.period) != Some(&self.after.period);
         let mut events = Vec::new();
-        if has && !had && !greeted {
+        if has && ((!had && !greeted) || begins_anew) {
             events.push(Event::ProfileActivated);
         }
         if had && !has {

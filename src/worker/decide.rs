@@ -7,13 +7,15 @@ use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::outbox;
 use crate::people::changes::{self, Caused};
-use crate::people::{directories, kin, organizations, statements};
+use crate::people::decisions::Decision;
+use crate::people::{decisions, directories, kin, organizations, statements};
 use crate::roll::{DirectoryTurn, refold};
 use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
 use super::batch::{self, BatchSettings};
 use super::fold::compare;
+use super::rekey;
 use super::world::World;
 use super::write::write_world;
 
@@ -21,18 +23,19 @@ use super::write::write_world;
 const AT_ONCE: i64 = 500;
 
 /// Takes back what the given events said, as if they had never come: people, memberships, admin
-/// seats and cancelled messages are as before. Answers all events taken back: removals of the same
-/// people that followed are among them.
+/// seats and cancelled messages are as before. Answers all events taken back: where `and_removals`,
+/// removals of the same people that followed are among them.
 pub fn take_back(
     conn: &mut Conn,
     organization: &str,
     events: &[String],
+    and_removals: bool,
     actor: &str,
     now: Timestamp,
 ) -> Result<Vec<String>, DbError> {
     outbox::lock_part(conn, outbox::part_of(organization))?;
     let since = changes::earliest(conn, events)?;
-    let taken = statements::take_back(conn, events)?;
+    let taken = statements::take_back(conn, events, and_removals)?;
     let restored = fold_again(conn, organization, &taken.users, actor, now)?;
     if let Some(since) = since {
         deliveries::revive_for(conn, &restored, deliveries::PERSON_LEFT, since)?;
@@ -118,6 +121,33 @@ pub fn restore_directory(
     }
 }
 
+/// Keeps what was decided about who a directory user is, in place of what was decided before, and
+/// folds everybody concerned again: what comes later finds it too.
+pub fn decide_identity(
+    conn: &mut Conn,
+    organization: &str,
+    user: &str,
+    new: &[Decision],
+    actor: &str,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let former = decisions::of_user(conn, user)?;
+    decisions::replace(conn, user, new)?;
+    let key = (organization.to_owned(), kin::decided_key(user));
+    let same = new.iter().filter(|one| one.same);
+    let mut keyed: Vec<_> = same
+        .map(|one| (key.clone(), one.other_id.clone()))
+        .collect();
+    if !keyed.is_empty() {
+        keyed.push((key, user.to_owned()));
+    }
+    kin::save_keys(conn, &keyed)?;
+    let concerned = former.iter().chain(new).map(|one| one.other_id.clone());
+    let users: BTreeSet<String> = concerned.chain([user.to_owned()]).collect();
+    fold_again(conn, organization, &users, actor, now)?;
+    Ok(())
+}
+
 /// Folds everybody of an organization again under its present settings: a changed mapping reaches
 /// all of them at once. Answers how many directory users were folded.
 pub fn refold_organization(
@@ -127,11 +157,15 @@ pub fn refold_organization(
     now: Timestamp,
 ) -> Result<usize, DbError> {
     outbox::lock_part(conn, outbox::part_of(organization))?;
+    let known = organizations::find(conn, organization)?;
+    let settings = known.map(|one| one.settings).unwrap_or_default();
+    rekey::widen(conn, organization, &settings)?;
     let mut folded = 0;
     let mut after = String::new();
     loop {
         let users = kin::of_organization(conn, organization, &after, AT_ONCE)?;
         let Some(last) = users.last() else {
+            rekey::narrow(conn, organization, &settings)?;
             return Ok(folded);
         };
         after.clone_from(last);
@@ -167,7 +201,8 @@ pub(super) fn world_of(
         now,
         operator: Some(actor.to_owned()),
         organizations: organizations::load(conn, std::slice::from_ref(&id))?,
-        directories: directories::of_organizations(conn, &[id])?,
+        directories: directories::of_organizations(conn, std::slice::from_ref(&id))?,
+        decisions: decisions::load(conn, &[id])?,
         ..World::default()
     };
     world.lives = world

@@ -10,7 +10,7 @@ use crate::outbox;
 use crate::people::changes::{self, Caused};
 use crate::people::erasures::{self, ErasureKey, NewErasure};
 use crate::people::profiles::{self, LinkRow, ProfileRow};
-use crate::people::{communities, groups, kin, statements};
+use crate::people::{communities, decisions, groups, kin, statements};
 use crate::roll::{Change, Kin, Status};
 use crate::triggers::deliveries;
 use crate::workos::OrderKey;
@@ -51,6 +51,7 @@ pub fn erase(
     let kin = end(conn, row, &users, actor, now)?;
     statements::delete_of(conn, &users)?;
     kin::delete_links(conn, &users)?;
+    decisions::forget(conn, &users)?;
     groups::delete_edges_of(conn, &users)?;
     communities::forget(conn, ids)?;
     profiles::blank(conn, &row.id)?;

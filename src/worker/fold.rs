@@ -8,14 +8,15 @@ use crate::db::Conn;
 use crate::people::changes::Caused;
 use crate::people::kin::concerned_by_turn;
 use crate::roll::{
-    DirectoryTurn, Group, Kin, Known, Outcome, Profile, Statement, Step, apply, comes_late,
-    compose, diff_profiles, refold, sentence,
+    Change, DirectoryTurn, Group, Kin, Known, Outcome, Profile, Statement, Step, apply, comes_late,
+    compose, diff_profiles, refold, sentence, swapped,
 };
 use crate::workos::{Data, Directory, OrderKey};
 
 use super::fold_groups::{connect, note_group};
 use super::guard::Detached;
 use super::item::Item;
+use super::swaps::pass_swaps;
 use super::world::World;
 
 /// What came of an event.
@@ -49,7 +50,7 @@ impl Effect {
     }
 }
 
-/// Folds one event. Only a turn of a directory may read more from the database.
+/// Folds one event. Only a turn of a directory and the swap guard may read more from the database.
 pub(super) fn fold_item(conn: &mut Conn, world: &mut World, item: &Item) -> QueryResult<Effect> {
     if item.erased {
         return Ok(Effect::new(
@@ -60,11 +61,11 @@ pub(super) fn fold_item(conn: &mut Conn, world: &mut World, item: &Item) -> Quer
     if world.guards.is_taken_back(&item.key.event_id) {
         return Ok(Effect::new(
             Outcome::Ignored,
-            "an operator took this removal back, and it is not applied again; the directory's next word counts",
+            "an operator took this back, and it is not applied again; the directory's next word counts",
         ));
     }
     if let Some((organization, statement)) = item.statement() {
-        return Ok(hear(world, item, &organization, statement));
+        return hear(conn, world, item, &organization, statement);
     }
     let organization = item.organization_id.clone().unwrap_or_default();
     Ok(match item.data() {
@@ -101,9 +102,16 @@ pub(super) fn fold_item(conn: &mut Conn, world: &mut World, item: &Item) -> Quer
 }
 
 /// Takes in what was said of a directory user.
-fn hear(world: &mut World, item: &Item, organization: &str, statement: Statement) -> Effect {
+fn hear(
+    conn: &mut Conn,
+    world: &mut World,
+    item: &Item,
+    organization: &str,
+    statement: Statement,
+) -> QueryResult<Effect> {
+    let nobody = || Effect::new(Outcome::Unchanged, "nobody it speaks of is in hand");
     let Some(&place) = world.place.get(statement.directory_user_id()) else {
-        return Effect::new(Outcome::Unchanged, "nobody it speaks of is in hand");
+        return Ok(nobody());
     };
     let directory = statement.said.user.directory_id.clone();
     let key = statement.key.clone();
@@ -111,7 +119,7 @@ fn hear(world: &mut World, item: &Item, organization: &str, statement: Statement
     let repeated = world.said_before.contains(&key.event_id);
     let (before, late, after) = {
         let Some(relatives) = world.relatives.get(place) else {
-            return Effect::new(Outcome::Unchanged, "nobody it speaks of is in hand");
+            return Ok(nobody());
         };
         let before = relatives.kin.clone();
         let late = repeated || comes_late(&before, &key, &directory, &world.lives);
@@ -148,10 +156,18 @@ fn hear(world: &mut World, item: &Item, organization: &str, statement: Statement
         item.claimed.received_at,
         &leavers,
     ) {
-        return Effect::new(
+        return Ok(Effect::new(
             Outcome::Held,
             "more people are being removed at once than the guard lets pass; it waits for an operator",
-        );
+        ));
+    }
+    let changed = swapped(&before, &after, &world.known(organization));
+    if !changed.is_empty() && !pass_swaps(conn, world, item, organization, &changed)? {
+        return Ok(Effect::new(
+            Outcome::Held,
+            "more people get another identity at once (the provider's id, or the domain of the address) \
+             than the guard lets pass; it waits for an operator",
+        ));
     }
     if !repeated {
         world
@@ -167,7 +183,7 @@ fn hear(world: &mut World, item: &Item, organization: &str, statement: Statement
         relatives.kin = after;
         relatives.touched = true;
     }
-    effect
+    Ok(effect)
 }
 
 /// Who loses access between two states of a kin.
@@ -241,6 +257,15 @@ pub(super) fn compare(
                 .map(|change| Caused::by_event(organization, change, key, directory)),
         );
     }
+    let renamed = other_ids(before, after);
+    if !renamed.is_empty() {
+        sentences.push("the provider knows them under another id".to_owned());
+    }
+    changes.extend(
+        renamed
+            .into_iter()
+            .map(|change| Caused::by_event(organization, change, key, directory)),
+    );
     let contested = |kin: &Kin| {
         kin.links
             .values()
@@ -269,6 +294,21 @@ pub(super) fn compare(
         changes,
         waits_until: None,
     }
+}
+
+/// Directory users whom the provider knows under another id now.
+fn other_ids(before: &Kin, after: &Kin) -> Vec<Change> {
+    let links = after.links.values().filter_map(|link| {
+        let was = before.links.get(&link.id)?.idp_id.clone()?;
+        (Some(&was) != link.idp_id.as_ref()).then(|| Change {
+            profile_id: link.person.clone(),
+            what: "link",
+            name: "idp_id".to_owned(),
+            old: Some(was),
+            new: link.idp_id.clone(),
+        })
+    });
+    links.collect()
 }
 
 /// A directory was linked, deactivated or deleted. Nobody's status changes by that alone (C10);

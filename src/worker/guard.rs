@@ -175,7 +175,13 @@ impl Guards {
     }
 }
 
-fn item(hold: &str, event: &str, profile: &str, applied: bool, now: Timestamp) -> HoldItem {
+pub(super) fn item(
+    hold: &str,
+    event: &str,
+    profile: &str,
+    applied: bool,
+    now: Timestamp,
+) -> HoldItem {
     HoldItem {
         hold_id: hold.to_owned(),
         event_id: event.to_owned(),
@@ -230,7 +236,7 @@ fn open(conn: &mut Conn, hold: &Hold) -> QueryResult<()> {
     holds::open(conn, hold)
 }
 
-fn new_hold(
+pub(super) fn new_hold(
     organization: &str,
     kind: &str,
     directory: Option<&str>,

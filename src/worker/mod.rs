@@ -13,6 +13,8 @@ mod guard;
 mod item;
 mod locked;
 mod members;
+mod rekey;
+mod swaps;
 mod world;
 mod write;
 
@@ -30,7 +32,9 @@ use crate::outbox::{self, Claimed, Settlement};
 use crate::telemetry;
 
 pub use batch::{BatchReport, BatchSettings, Worked};
-pub use decide::{end_directory, refold_organization, restore_directory, take_back, work_off};
+pub use decide::{
+    decide_identity, end_directory, refold_organization, restore_directory, take_back, work_off,
+};
 pub use erase::{Erased, erase};
 
 /// How long an idle worker waits before it looks again; a wake-up from the intake comes first.

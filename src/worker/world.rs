@@ -8,13 +8,14 @@ use diesel::QueryResult;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
+use crate::people::decisions;
 use crate::people::directories::{self, Directory};
 use crate::people::kin::{self, Found, Key};
 use crate::people::organizations::{self, Organization};
 use crate::people::{groups, statements};
 use crate::roll::{
-    DirectoryLife, Edge, Families, Group, Kin, Known, Settings, Statement, Step, comes_late,
-    keys_said, turn_concerns,
+    Decisions, DirectoryLife, Edge, Families, Group, Kin, Known, Settings, Statement, Step,
+    comes_late, keys_said, turn_concerns,
 };
 use crate::workos::Data;
 
@@ -22,6 +23,7 @@ use super::graves::Graves;
 use super::guard::Guards;
 use super::item::Item;
 use super::locked::load_locked;
+use super::swaps::Swaps;
 
 /// Kin in hand: as it was found and as it is now.
 #[derive(Debug, Default)]
@@ -43,6 +45,8 @@ pub(super) struct World {
     pub organizations: BTreeMap<String, Organization>,
     pub directories: BTreeMap<String, Directory>,
     pub lives: BTreeMap<String, DirectoryLife>,
+    /// What operators decided about who is who, by organization.
+    pub decisions: BTreeMap<String, Decisions>,
     pub changed_directories: BTreeSet<String>,
     pub relatives: Vec<Relatives>,
     pub place: BTreeMap<String, usize>,
@@ -60,6 +64,7 @@ pub(super) struct World {
     pub graves: Option<Graves>,
     /// Profiles that were erased, of those that the kin in hand could take for their own.
     pub erased: BTreeSet<String>,
+    pub swaps: Swaps,
 }
 
 impl World {
@@ -136,6 +141,7 @@ impl World {
             self.organizations = organizations::load(conn, &ids)?;
         }
         self.directories = directories::of_organizations(conn, &ids)?;
+        self.decisions = decisions::load(conn, &ids)?;
         self.directories.extend(known);
         self.lives = self
             .directories
@@ -382,6 +388,10 @@ impl World {
             directories: &self.lives,
             settings: self.settings(organization),
             erased: &self.erased,
+            decisions: self
+                .decisions
+                .get(organization)
+                .unwrap_or(Decisions::none()),
         }
     }
 }

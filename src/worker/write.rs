@@ -11,7 +11,7 @@ use crate::people::changes::{self, Caused};
 use crate::people::directories::Directory;
 use crate::people::profiles::{self, ToSave};
 use crate::people::{communities, directories, groups, kin, legal_holds, statements};
-use crate::roll::{Membership, Person, Profile, Status, compose};
+use crate::roll::{Known, Membership, Person, Profile, Status, compose, question};
 use crate::triggers::{deliveries, plan};
 use crate::workos::OrderKey;
 
@@ -26,6 +26,8 @@ pub(super) struct Moved {
     pub after: Profile,
     pub person: Person,
     pub left_changed: bool,
+    /// Who they were as well, until two people turned out to be one: with access, so not greeted again.
+    pub joined: Option<Profile>,
 }
 
 /// Who caused what last happened to a person in this batch.
@@ -47,6 +49,7 @@ pub(super) fn write_world(
     write_profiles(conn, world, &moved)?;
     merge_gone(conn, world)?;
     world.guards.write(conn, world.now)?;
+    world.swaps.write(conn, world.now)?;
     let mut ended = write_memberships(conn, world, &moved, causes)?;
     ended.extend(follow_rules(conn, world, &moved, causes)?);
     caused.extend(ended.iter().cloned());
@@ -113,15 +116,23 @@ fn touched(world: &World) -> impl Iterator<Item = &Relatives> {
 }
 
 fn write_links(conn: &mut Conn, world: &World) -> QueryResult<()> {
-    let changed: Vec<(&str, &crate::roll::Link)> = touched(world)
-        .flat_map(|one| {
-            one.kin
-                .links
-                .values()
-                .filter(|link| one.original.links.get(&link.id) != Some(*link))
-                .map(|link| (one.organization_id.as_str(), link))
-        })
-        .collect();
+    let mut changed = Vec::new();
+    for one in touched(world) {
+        let known = world.known(&one.organization_id);
+        for link in one.kin.links.values() {
+            let asked = question(&one.kin, link, &known);
+            let was = one.original.links.get(&link.id);
+            let asked_before = was.and_then(|was| question(&one.original, was, &known));
+            // Decided meanwhile: the question before is not what was asked then.
+            if was != Some(link) || asked != asked_before || world.operator.is_some() {
+                changed.push(kin::ToSave {
+                    organization_id: &one.organization_id,
+                    link,
+                    question: asked,
+                });
+            }
+        }
+    }
     kin::save_links(conn, &changed)
 }
 
@@ -141,11 +152,29 @@ fn moved_people(world: &World) -> Vec<Moved> {
                     after,
                     person: person.clone(),
                     left_changed,
+                    joined: joined(one, id, &known),
                 });
             }
         }
     }
     all
+}
+
+/// Somebody with access who is part of this person now, as they were shown.
+fn joined(one: &Relatives, person: &str, known: &Known<'_>) -> Option<Profile> {
+    let gone = one.original.people.values().filter(|was| {
+        was.id != person && was.status.has_access() && !one.kin.people.contains_key(&was.id)
+    });
+    let here = |was: &&Person| {
+        let mut links = one.original.links_of(&was.id);
+        links.any(|link| {
+            let now = one.kin.links.get(&link.id);
+            now.is_some_and(|now| now.person == person)
+        })
+    };
+    gone.filter(here)
+        .map(|was| compose(&one.original, was, known))
+        .next()
 }
 
 fn write_profiles(conn: &mut Conn, world: &World, moved: &[Moved]) -> QueryResult<()> {
@@ -202,9 +231,11 @@ fn move_to_heir(conn: &mut Conn, organization: &str, from: &str, heir: &str) -> 
         .into_iter()
         .flatten()
         .filter(|row| {
-            theirs
+            let same = theirs
                 .iter()
-                .all(|own| own.community_id != row.community_id || own.source != row.source)
+                .find(|own| own.community_id == row.community_id && own.source == row.source);
+            // A seat they have now counts more than one that ended.
+            same.is_none_or(|own| own.ended_at.is_some() && row.ended_at.is_none())
         })
         .map(|row| {
             (
@@ -261,7 +292,7 @@ fn plan_deliveries(
         .filter(|one| one.after.status != Status::Erased)
         .map(|one| plan::Happening {
             organization_id: one.organization_id.clone(),
-            before: one.before.clone(),
+            before: known_before(one),
             after: one.after.clone(),
             changed_fields: fields_of(caused, &one.after.id),
             began_communities: communities_of(ended, &one.after.id, true),
@@ -273,6 +304,19 @@ fn plan_deliveries(
         .filter(plan::Happening::matters)
         .collect();
     deliveries::plan_and_add(conn, &happenings, world.now)
+}
+
+/// What somebody was before, for whom it may concern. Who was in as another person is not greeted.
+fn known_before(one: &Moved) -> Option<Profile> {
+    let had_access = |profile: &&Profile| profile.status.has_access();
+    let joined = one.joined.as_ref().map(|joined| Profile {
+        period: one.after.period.clone(),
+        ..joined.clone()
+    });
+    match one.before.as_ref().filter(had_access) {
+        Some(before) => Some(before.clone()),
+        None => joined.or_else(|| one.before.clone()),
+    }
 }
 
 fn communities_of(turned: &[Caused], profile: &str, began: bool) -> Vec<String> {

@@ -7,13 +7,16 @@
     reason = "in a test, a step that fails is the test that fails"
 )]
 
+mod browser;
 mod console;
 mod crashes;
 mod deliveries;
 mod demo;
 mod durability;
 mod erasure;
+mod failures;
 mod holds;
+mod identity;
 mod intake;
 mod layers;
 mod migrations;

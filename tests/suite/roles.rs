@@ -14,7 +14,7 @@ on_both!(every_route_asks_for_its_role_and_shows_an_outsider_nothing);
 
 /// Method, path, and the status for an outsider, a viewer, an operator, then an admin. They are
 /// called in this order, so what an operator ended an admin finds ended.
-const ROUTES: [(&str, &str, [u16; 4]); 47] = [
+const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("GET", "/events", [200, 200, 200, 200]),
     ("GET", "/events/{event}", [404, 200, 200, 200]),
     ("POST", "/events/{event}/discard", [404, 403, 409, 409]),
@@ -48,11 +48,15 @@ const ROUTES: [(&str, &str, [u16; 4]); 47] = [
         "/directories/{decided}/decide",
         [404, 403, 200, 409],
     ),
+    ("GET", "/failures", [200, 200, 200, 200]),
     ("GET", "/holds", [200, 200, 200, 200]),
     ("GET", "/holds/{approved}", [404, 200, 200, 200]),
     ("POST", "/holds/{approved}/approve", [404, 403, 200, 409]),
     ("POST", "/holds/{rejected}/reject", [404, 403, 200, 409]),
     ("POST", "/holds/{approved}/undo", [404, 403, 200, 409]),
+    ("GET", "/conflicts", [200, 200, 200, 200]),
+    ("GET", "/conflicts/{asked}", [404, 200, 200, 200]),
+    ("POST", "/conflicts/{asked}/decide", [404, 403, 200, 200]),
     ("GET", "/communities", [200, 200, 200, 200]),
     ("POST", "/communities", [404, 403, 201, 409]),
     ("GET", "/communities/{community}", [404, 200, 200, 200]),
@@ -177,6 +181,11 @@ async fn things(app: &TestApp) -> BTreeMap<&'static str, String> {
     app.apply(&event).await;
     app.apply(&employee("bob").created(minute(1))).await;
     all.insert("event", event.id());
+    let asked = employee("bobby")
+        .created(minute(1))
+        .set("data.email", employee("bob").email());
+    app.apply(&asked).await;
+    all.insert("asked", employee("bobby").id());
     all.insert("profile", app.profile(&ada()).id);
     all.insert("directory", ada().directory);
     let body = json!({"organization_id": ORGANIZATION, "name": "chess"});
@@ -219,6 +228,7 @@ fn body(method: &str, path: &str, things: &BTreeMap<&str, String>) -> Option<Val
         ("GET" | "DELETE", _) => None,
         (_, "legal-hold") => Some(json!({"reason": "case 4711"})),
         (_, "discard") => Some(json!({"reason": "a test"})),
+        (_, "decide") if path.starts_with("/conflicts") => Some(json!({"decision": "new_person"})),
         (_, "decide") => Some(json!({"decision": "keep"})),
         (_, "preview") => Some(json!({"profile_id": things["profile"]})),
         ("PUT", "fields") => Some(json!([])),
@@ -244,7 +254,7 @@ async fn every_route_asks_for_its_role_and_shows_an_outsider_nothing(app: TestAp
         app.token("admin", "admin", None),
     ];
     let mut wrong = Vec::new();
-    for (method, path, expected) in ROUTES {
+    for &(method, path, expected) in ROUTES {
         let (full, body) = (filled(path, &things), body(method, path, &things));
         for token in [None, Some("nobody's")] {
             let answer = app.http.api_as(token, method, &full, body.as_ref()).await;

@@ -1,3 +1,4 @@
+DROP INDEX hold_items_event;
 DROP INDEX deliveries_texts;
 DROP TABLE chores;
 DROP TABLE legal_holds;

@@ -30,3 +30,6 @@ CREATE TABLE chores (
 
 -- The retention looks for settled messages that still have a text.
 CREATE INDEX deliveries_texts ON deliveries (settled_at) WHERE body IS NOT NULL AND settled_at IS NOT NULL;
+
+-- Whether an event waits in a hold, or was taken back, is asked for every event about a person.
+CREATE INDEX hold_items_event ON hold_items (event_id);

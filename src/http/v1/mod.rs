@@ -3,7 +3,9 @@
 
 mod auth;
 mod communities;
+mod conflicts;
 mod events;
+mod failures;
 mod holds;
 mod organizations;
 mod profiles;
@@ -33,10 +35,12 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .app_data(web::QueryConfig::default().error_handler(bad_query))
         .app_data(web::PathConfig::default().error_handler(bad_path))
         .configure(events::routes)
+        .configure(failures::routes)
         .configure(profiles::routes)
         .configure(communities::routes)
         .configure(organizations::routes)
         .configure(holds::routes)
+        .configure(conflicts::routes)
         .configure(triggers::routes);
 }
 

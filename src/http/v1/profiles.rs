@@ -27,8 +27,9 @@ async fn list(
     query: web::Query<ProfileQuery>,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
+    let now = state.clock.now();
     let page = state
-        .read(move |conn| profiles::list(conn, &caller.0, &query))
+        .read(move |conn| profiles::list(conn, &caller.0, &query, now))
         .await?;
     Ok(HttpResponse::Ok().json(page))
 }
@@ -38,8 +39,9 @@ async fn show(
     id: web::Path<String>,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
+    let now = state.clock.now();
     let one = state
-        .read(move |conn| profiles::show(conn, &caller.0, &id))
+        .read(move |conn| profiles::show(conn, &caller.0, &id, now))
         .await?;
     Ok(HttpResponse::Ok().json(one))
 }
@@ -49,8 +51,9 @@ async fn chain(
     id: web::Path<String>,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
+    let now = state.clock.now();
     let all = state
-        .read(move |conn| profiles::history(conn, &caller.0, &id))
+        .read(move |conn| profiles::history(conn, &caller.0, &id, now))
         .await?;
     Ok(HttpResponse::Ok().json(all))
 }

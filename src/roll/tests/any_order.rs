@@ -13,7 +13,7 @@ use super::story::{History, Told, histories};
 use crate::roll::Status;
 
 /// How many histories each property is asked about: `ROLLCALL_HISTORIES`, else a thousand.
-fn cases() -> u32 {
+pub(super) fn cases() -> u32 {
     let asked = std::env::var("ROLLCALL_HISTORIES").ok();
     asked.and_then(|text| text.parse().ok()).unwrap_or(1_000)
 }
@@ -31,7 +31,7 @@ fn for_all(check: impl Fn(&History) -> Result<(), TestCaseError>) {
     }
 }
 
-fn sorted(history: &History) -> Vec<Told> {
+pub(super) fn sorted(history: &History) -> Vec<Told> {
     let mut events = history.events();
     events.sort_by(|one, other| one.key().cmp(other.key()));
     events
@@ -53,7 +53,7 @@ fn as_it_came(history: &History) -> Desk {
     desk
 }
 
-fn same(expected: &Desk, found: &Desk) -> Result<(), TestCaseError> {
+pub(super) fn same(expected: &Desk, found: &Desk) -> Result<(), TestCaseError> {
     compare(&expected.shown(), &found.shown())
 }
 

@@ -3,6 +3,7 @@
 
 mod any_order;
 mod attribute_rules;
+mod decided;
 mod desk;
 mod identity_rules;
 mod lifecycle_rules;

@@ -38,6 +38,8 @@ struct Person {
     worked: bool,
     left: Option<(usize, Timestamp, &'static str)>,
     period: String,
+    /// Whether the present employment has a period of its own.
+    renewed: bool,
     maybe: Option<String>,
 }
 

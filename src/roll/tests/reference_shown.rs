@@ -47,12 +47,13 @@ impl Model {
             let person = self.people.get_mut(&id).unwrap();
             if status == "removed" && person.status != "removed" {
                 person.left = Some((self.time, at, reason));
+                person.renewed = false;
             }
-            if status == "active" && person.status == "removed" {
-                // R33: a new period only where the new start lies after the removal.
-                let left = person.left.unwrap().1;
-                if let Some(start) = start.filter(|start| Timestamp::parse(start).unwrap() > left) {
+            // R33: a new period only where the new start lies after the removal, once a return.
+            if let (Some((_, left, _)), "active", Some(start)) = (person.left, status, start) {
+                if Timestamp::parse(&start).unwrap() > left && !person.renewed {
                     person.period = start;
+                    person.renewed = true;
                 }
             }
             person.worked |= worked || status == "active";

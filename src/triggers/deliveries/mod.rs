@@ -3,6 +3,7 @@
 //! the network and happens under a lease with a fencing token (R73), never inside a transaction.
 
 mod browse;
+mod failures;
 mod forget;
 mod lease;
 mod operate;
@@ -22,6 +23,7 @@ pub use browse::{
     AttemptRow, DeliveryFilter, DeliveryRow, DeliveryStats, attempts_of, count, delivery_stats,
     find, list, of_event, of_profile,
 };
+pub use failures::{DeliveryFailures, failures};
 pub use forget::{forget, old_attempts, old_texts, prune_attempts, take_texts};
 pub use lease::{
     Leased, Rendered, Settled, begin_attempt, claim, extend, give_back, postpone, recover, settle,

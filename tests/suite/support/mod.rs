@@ -3,6 +3,7 @@
 
 pub mod app;
 pub mod binary;
+pub mod chromium;
 pub mod events;
 pub mod http;
 pub mod http_sink;
