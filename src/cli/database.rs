@@ -208,6 +208,7 @@ fn list_of(what: &str) -> Option<&'static str> {
         "organization" => "organizations list",
         "directory" => "directories list",
         "directory user" => "conflicts list",
+        "job" => "jobs list",
         "live token" => "tokens list",
         _ => return None,
     })

@@ -16,8 +16,10 @@ mod doctor;
 mod events;
 mod exit;
 mod failures;
+mod fields;
 mod healthcheck;
 mod holds;
+mod jobs;
 mod man;
 mod migrate;
 mod organizations;
@@ -73,6 +75,7 @@ enum Command {
     Holds(holds::Args),
     Retention(retention::Args),
     Conflicts(conflicts::Args),
+    Jobs(jobs::Args),
     Organizations(organizations::Args),
     Directories(directories::Args),
     Tokens(tokens::Args),
@@ -101,6 +104,7 @@ impl Command {
             Self::Holds(args) => holds::run(args, context),
             Self::Retention(args) => retention::run(args, context),
             Self::Conflicts(args) => conflicts::run(args, context),
+            Self::Jobs(args) => jobs::run(args, context),
             Self::Organizations(args) => organizations::run(args, context),
             Self::Directories(args) => directories::run(args, context),
             Self::Tokens(args) => tokens::run(args, context),

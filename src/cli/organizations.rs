@@ -1,13 +1,14 @@
-//! `rollcall organizations`: who is in them, and whether their triggers may fire.
+//! `rollcall organizations`: who is in them, whether their triggers may fire, their mapping.
 
 use crate::desk::organizations::{self, ArmView, OrganizationQuery, OrganizationView};
 
 use super::database::{self, DryRun};
+use super::fields;
 use super::output::Cell;
 use super::shown::{self, Paging};
 use super::{Context, Exit, Failure};
 
-/// Look at organizations; let their triggers fire or stop them
+/// Look at organizations; let their triggers fire or stop them; set their attribute mapping
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -20,6 +21,7 @@ enum Command {
     Show(Show),
     Arm(Arm),
     Disarm(Disarm),
+    Fields(fields::Args),
 }
 
 /// List organizations, newest first
@@ -93,6 +95,7 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
             })?;
             tell(&disarmed, context);
         }
+        Command::Fields(args) => return fields::run(args, context),
     }
     Ok(Exit::Done)
 }

@@ -242,7 +242,9 @@ fn history(args: &History, context: &Context) -> Result<(), Failure> {
 }
 
 fn erase(args: &Erase, context: &Context) -> Result<(), Failure> {
-    let before = database::read(context, |conn, actor| profiles::show(conn, actor, &args.id))?;
+    let before = database::read(context, |conn, actor| {
+        profiles::show(conn, actor, &args.id, Clock::System.now())
+    })?;
     if !args.dry_run.dry_run {
         context.output.confirm(&format!(
             "Erase {} ({}) for good?",

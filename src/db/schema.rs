@@ -284,6 +284,33 @@ diesel::table! {
         digest -> Text,
         created_at -> BigInt,
         revoked_at -> Nullable<BigInt>,
+        sensitive -> Bool,
+    }
+}
+
+diesel::table! {
+    jobs (id) {
+        id -> Text,
+        kind -> Text,
+        organization_id -> Nullable<Text>,
+        state -> Text,
+        payload -> Text,
+        cursor -> Text,
+        result -> Text,
+        total -> BigInt,
+        done -> BigInt,
+        attempts -> Integer,
+        reason -> Nullable<Text>,
+        created_by -> Text,
+        created_at -> BigInt,
+        available_at -> BigInt,
+        started_at -> Nullable<BigInt>,
+        updated_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+        ended_by -> Nullable<Text>,
+        lease_owner -> Nullable<Text>,
+        lease_token -> BigInt,
+        lease_until -> Nullable<BigInt>,
     }
 }
 
@@ -395,5 +422,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     legal_holds,
     chores,
     identity_decisions,
-    identity_swaps
+    identity_swaps,
+    jobs,
 );

@@ -12,6 +12,7 @@ use crate::triggers::store;
 
 use super::events::one_of;
 use super::triggers::message_for;
+use super::visibility::Veil;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
 const STATES: [&str; 7] = [
@@ -132,8 +133,13 @@ pub fn list(
         one_of("channel", channel, &["email", "slack", "webhook"])?;
     }
     let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
+    let organization_id = actor.scope(query.organization_id.as_deref())?;
+    let veil = Veil::over_scope(conn, actor, organization_id.as_deref())?;
+    if query.q.is_some() {
+        veil.refuse("searching the texts of messages")?;
+    }
     let filter = DeliveryFilter {
-        organization_id: actor.scope(query.organization_id.as_deref())?,
+        organization_id,
         state: query.state.clone(),
         profile_id: query.profile_id.clone(),
         trigger_id: query.trigger_id.clone(),
@@ -146,7 +152,10 @@ pub fn list(
         at: row.created_at,
         id: row.id.clone(),
     });
-    Ok(page.map(view))
+    Ok(page.map(|mut row| {
+        veil.delivery(&mut row);
+        view(row)
+    }))
 }
 
 fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<DeliveryRow, DeskError> {
@@ -166,6 +175,7 @@ pub fn show(
     let mut row = seen(conn, actor, id)?;
     let waits = row.body.is_none() && matches!(row.state.as_str(), "due" | "claimed");
     let preview = waits && filled_in(conn, &mut row, now)?;
+    Veil::over_one(conn, actor, &row.organization_id)?.delivery(&mut row);
     let log = deliveries::attempts_of(conn, id)?;
     Ok(DeliveryDetail {
         text: row.body.take(),
@@ -247,5 +257,7 @@ fn act(
     })?;
     let organization = Some(row.organization_id.as_str());
     audit(conn, actor, act, id, organization, None, now)?;
-    Ok(view(seen(conn, actor, id)?))
+    let mut row = seen(conn, actor, id)?;
+    Veil::over_one(conn, actor, &row.organization_id)?.delivery(&mut row);
+    Ok(view(row))
 }

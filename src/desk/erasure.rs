@@ -68,7 +68,7 @@ pub fn erase(
         erase_row(conn, &row, actor, now)?
     };
     Ok(ErasureView {
-        profile: show(conn, actor, id)?,
+        profile: show(conn, actor, id, now)?,
         events_erased: erased.events,
         messages_erased: erased.messages,
     })

@@ -11,6 +11,7 @@ use crate::outbox::{self, EventFilter, EventRow, EventState, Refusal};
 use crate::people::{changes, erasures, profiles};
 use crate::triggers::deliveries;
 
+use super::visibility::Veil;
 use super::{Actor, Cursor, DeskError, MAX_LIMIT, Page, Role, audit, limit_of};
 
 /// Which events; the query of `GET /v1/events` and the flags of `rollcall events list`.
@@ -190,12 +191,16 @@ fn filter_of(conn: &mut Conn, actor: &Actor, query: &EventQuery) -> Result<Event
         Some(profile) => Some(erasures::subjects_of(conn, profile)?),
         None => None,
     };
+    let organization_id = actor.scope(query.organization_id.as_deref())?;
+    let q_outside_payload =
+        query.q.is_some() && !Veil::over_scope(conn, actor, organization_id.as_deref())?.is_empty();
     Ok(EventFilter {
+        q_outside_payload,
         state: query.state.clone(),
         outcome: query.outcome.clone(),
         event_type: query.event_type.clone(),
         directory_id: query.directory_id.clone(),
-        organization_id: actor.scope(query.organization_id.as_deref())?,
+        organization_id,
         subjects,
         since: query.since,
         until: query.until,
@@ -269,7 +274,8 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<EventDetail, Des
     actor.require(Role::Viewer)?;
     let row = seen(conn, actor, id)?;
     let people = people_of(conn, std::slice::from_ref(&row))?;
-    let payload = outbox::body_of(conn, id)?.and_then(|body| RawValue::from_string(body).ok());
+    let veil = Veil::over_event(conn, actor, &row)?;
+    let payload = outbox::body_of(conn, id)?.and_then(|body| veil.payload(body));
     let attempt_log = outbox::attempts_of(conn, id)?;
     let deliveries = deliveries::of_event(conn, id)?;
     Ok(EventDetail {
@@ -283,10 +289,7 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<EventDetail, Des
                 actor,
             })
             .collect(),
-        changes: changes::of_event(conn, id)?
-            .into_iter()
-            .map(ChangeView::from)
-            .collect(),
+        changes: changes_of(conn, &veil, id)?,
         deliveries: deliveries
             .into_iter()
             .map(|row| DeliveryRef {
@@ -298,6 +301,12 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<EventDetail, Des
             .collect(),
         event: view(row, &people),
     })
+}
+
+fn changes_of(conn: &mut Conn, veil: &Veil, id: &str) -> Result<Vec<ChangeView>, DeskError> {
+    let mut rows = changes::of_event(conn, id)?;
+    rows.iter_mut().for_each(|row| veil.change(row));
+    Ok(rows.into_iter().map(ChangeView::from).collect())
 }
 
 /// Makes a settled event ready again.

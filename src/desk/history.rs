@@ -16,6 +16,7 @@ use crate::triggers::deliveries::{self, DeliveryRow};
 use super::events::{ChangeView, EventView, event_view};
 use super::profiles::ProfileView;
 use super::story;
+use super::visibility::Veil;
 use super::{Actor, DeskError, Role};
 
 /// The newest events that a history goes back to.
@@ -102,8 +103,13 @@ pub fn history(
     actor.require(Role::Viewer)?;
     let row = super::profiles::seen(conn, actor, id)?;
     let (events, truncated) = events_about(conn, id)?;
-    let changes = changes::of_profile(conn, id)?;
-    let messages = deliveries::of_profile(conn, id)?;
+    let veil = Veil::over_one(conn, actor, &row.organization_id)?;
+    let mut changes = changes::of_profile(conn, id)?;
+    changes.iter_mut().for_each(|change| veil.change(change));
+    let mut messages = deliveries::of_profile(conn, id)?;
+    for message in &mut messages {
+        veil.delivery(message);
+    }
     let acts = acts::list(conn, None, Some(id), None, MOST_ACTS)?;
     let named: Vec<String> = changes
         .iter()
@@ -127,7 +133,7 @@ pub fn history(
     for (hold, item) in holds::of_profile(conn, id)? {
         chain.hold(&hold, &item);
     }
-    let profile = super::profiles::views(conn, vec![row], now)?
+    let profile = super::profiles::views(conn, actor, vec![row], now)?
         .pop()
         .ok_or_else(|| DeskError::not_found("profile", id))?;
     Ok(HistoryView {

@@ -6,10 +6,12 @@ mod actor;
 mod error;
 mod history;
 mod members;
+mod owners;
 mod page;
 mod story;
 #[cfg(test)]
 mod tests;
+mod visibility;
 
 pub mod access;
 pub mod communities;
@@ -22,6 +24,7 @@ pub mod events;
 pub mod failures;
 pub mod fields;
 pub mod holds;
+pub mod jobs;
 pub mod names;
 pub mod organizations;
 pub mod overview;

@@ -14,6 +14,8 @@ use crate::people::{communities, holds, legal_holds, unreadable};
 use crate::roll::Status;
 
 use super::events::one_of;
+use super::owners::Owners;
+use super::visibility::Veil;
 use super::{Actor, Cursor, DeskError, Page, Role, limit_of};
 
 pub use super::history::{ActView, DeliveryEntry, Entry, EntryKind, HistoryView, history};
@@ -56,6 +58,10 @@ pub struct ProfileView {
     pub access: bool,
     /// Sentences about values that could not be taken.
     pub warnings: Vec<String>,
+    /// Fields that the directory owns: nobody edits them here, no log-in overwrites them (R50).
+    pub locked: Vec<String>,
+    /// Fields that have a value this token may not see.
+    pub hidden: Vec<String>,
     /// The employment period (R33).
     pub period: String,
     /// Whether their data must be kept: neither erased nor purged.
@@ -106,18 +112,22 @@ pub fn list(
 ) -> Result<Page<ProfileView>, DeskError> {
     actor.require(Role::Viewer)?;
     let limit = limit_of(query.limit)?;
-    let filter = filter_of(actor, query)?;
+    let filter = filter_of(conn, actor, query)?;
     let rows = profiles::list(conn, &filter, limit + 1)?;
     let page = Page::cut(rows, limit, |row| Cursor {
         at: row.first_seen_at,
         id: row.id.clone(),
     });
     let next_cursor = page.next_cursor;
-    let data = views(conn, page.data, now)?;
+    let data = views(conn, actor, page.data, now)?;
     Ok(Page { data, next_cursor })
 }
 
-fn filter_of(actor: &Actor, query: &ProfileQuery) -> Result<ProfileFilter, DeskError> {
+fn filter_of(
+    conn: &mut Conn,
+    actor: &Actor,
+    query: &ProfileQuery,
+) -> Result<ProfileFilter, DeskError> {
     let status = query.status.as_deref().unwrap_or("active");
     one_of(
         "status",
@@ -125,8 +135,14 @@ fn filter_of(actor: &Actor, query: &ProfileQuery) -> Result<ProfileFilter, DeskE
         &["active", "on_leave", "pending", "removed", "erased", "all"],
     )?;
     let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
+    let organization_id = actor.scope(query.organization_id.as_deref())?;
+    let veil = Veil::over_scope(conn, actor, organization_id.as_deref())?;
+    if query.department.is_some() && veil.covers("department") {
+        veil.refuse("looking for a department")?;
+    }
     Ok(ProfileFilter {
-        organization_id: actor.scope(query.organization_id.as_deref())?,
+        organization_id,
+        q_names_only: veil.covers("title") || veil.covers("department"),
         status: (status != "all").then(|| status.to_owned()),
         q: query.q.clone().filter(|q| !q.is_empty()),
         department: query.department.clone(),
@@ -143,7 +159,7 @@ pub fn show(
 ) -> Result<ProfileView, DeskError> {
     actor.require(Role::Viewer)?;
     let row = seen(conn, actor, id)?;
-    views(conn, vec![row], now)?
+    views(conn, actor, vec![row], now)?
         .pop()
         .ok_or_else(|| DeskError::not_found("profile", id))
 }
@@ -155,26 +171,34 @@ pub(super) fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<ProfileRo
         .ok_or_else(|| DeskError::not_found("profile", id))
 }
 
-/// Rows with their links, communities and suspensions: a few queries, however many rows.
+/// Rows as this actor sees them, with their links, communities and suspensions: a few queries, however
+/// many rows.
 pub(super) fn views(
     conn: &mut Conn,
+    actor: &Actor,
     rows: Vec<ProfileRow>,
     now: Timestamp,
 ) -> Result<Vec<ProfileView>, DeskError> {
+    let mut homes: Vec<String> = rows.iter().map(|row| row.organization_id.clone()).collect();
+    homes.sort();
+    homes.dedup();
+    let veil = Veil::over(conn, actor, &homes)?;
     let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
     let mut links = profiles::links_of(conn, &ids)?;
     let mut seats = communities::of_profiles(conn, &ids)?;
     let held = legal_holds::among(conn, &ids)?;
     let suspended = holds::suspended(conn, &ids, now)?;
+    let owners = Owners::of(conn, &homes)?;
     rows.into_iter()
-        .map(|row| {
+        .map(|mut row| {
             let (theirs, seats) = taken(&mut links, &mut seats, &row.id);
             let access = has_access(&row.status) && !suspended.contains(&row.id);
-            let legal_hold = held.contains(&row.id);
-            Ok(ProfileView {
-                legal_hold,
-                ..view(row, theirs, seats, access)?
-            })
+            let locked = owners.locked(&row, &theirs)?;
+            let hidden = veil.profile(&mut row)?;
+            let mut view = view(row, theirs, seats, access)?;
+            (view.locked, view.hidden) = (locked, hidden);
+            view.legal_hold = held.contains(&view.id);
+            Ok(view)
         })
         .collect()
 }
@@ -206,6 +230,8 @@ fn view(
         access,
         attributes,
         warnings,
+        locked: Vec::new(),
+        hidden: Vec::new(),
         links: links.into_iter().map(LinkView::from).collect(),
         communities: seats
             .into_iter()

@@ -14,6 +14,7 @@ use crate::triggers::deliveries;
 use crate::worker::{self, BatchSettings};
 
 use super::events::{ChangeView, EventQuery, matching, seen};
+use super::visibility::Veil;
 use super::{Actor, DeskError, Role, audit};
 
 /// The most events one call replays.
@@ -188,7 +189,7 @@ pub fn replay_matching(
     };
     let names: Vec<String> = rows.into_iter().map(|row| row.event_id).collect();
     if body.dry_run {
-        rehearse(conn, &ids, &names, &mut view, now)?;
+        rehearse(conn, actor, &ids, &names, &mut view, now)?;
     } else {
         let listed = names.into_iter().take(LISTED);
         view.events = listed
@@ -221,6 +222,7 @@ fn wait_of(place: usize, rate: u32) -> Duration {
 /// Does it all, and tells what came of it.
 fn rehearse(
     conn: &mut Conn,
+    actor: &Actor,
     ids: &[i64],
     names: &[String],
     view: &mut ReplayView,
@@ -242,13 +244,16 @@ fn rehearse(
         let Some(row) = outbox::find(conn, id)? else {
             continue;
         };
-        let differences: Vec<ChangeView> = changes::of_event(conn, id)?
-            .into_iter()
-            .filter(|change| change.id > last_change)
-            .map(ChangeView::from)
-            .collect();
+        let mut made = changes::of_event(conn, id)?;
+        made.retain(|change| change.id > last_change);
+        let listed = view.events.len() < LISTED;
+        if listed && !made.is_empty() {
+            let veil = Veil::over_event(conn, actor, &row)?;
+            made.iter_mut().for_each(|change| veil.change(change));
+        }
+        let differences = made.into_iter().map(ChangeView::from).collect();
         would_change += usize::from(row.outcome.as_deref() == Some("applied"));
-        if view.events.len() < LISTED {
+        if listed {
             view.events.push(Replayed {
                 id: id.clone(),
                 outcome: row.outcome,

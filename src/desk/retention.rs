@@ -152,6 +152,7 @@ pub fn sweep(
         name: "retention".to_owned(),
         role: Role::Admin,
         organization_id: None,
+        sensitive: false,
     };
     let mut all = Amounts::default();
     for _ in 0..transactions {

@@ -99,6 +99,7 @@ fn actor(role: Role, organization: Option<&str>) -> Actor {
         name: "tester".to_owned(),
         role,
         organization_id: organization.map(str::to_owned),
+        sensitive: false,
     }
 }
 

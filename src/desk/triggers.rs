@@ -16,6 +16,7 @@ use crate::triggers::store::{self, TriggerRow};
 
 pub use crate::triggers::definition::Policy;
 
+use super::visibility::Veil;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
 /// Which triggers.
@@ -137,6 +138,8 @@ pub fn create(
     actor.require(Role::Operator)?;
     let definition = NewTrigger::parse(body, policy).map_err(DeskError::Problems)?;
     actor.scope(Some(&definition.organization_id))?;
+    Veil::over_one(conn, actor, &definition.organization_id)?
+        .refuse("deciding what messages say")?;
     let row = TriggerRow::new(new_id("trigger"), &definition, now)?;
     if !store::create(conn, &row)? {
         return Err(taken(&row.name));
@@ -163,6 +166,7 @@ pub fn update(
             definition.organization_id, old.organization_id
         )));
     }
+    Veil::over_one(conn, actor, &old.organization_id)?.refuse("deciding what messages say")?;
     let row = TriggerRow::new(old.id, &definition, now)?;
     store::update(conn, &row).map_err(|error| taken_or(error, &row.name))?;
     note(conn, actor, "trigger.updated", &row, now)?;
@@ -194,7 +198,7 @@ pub fn preview(
 ) -> Result<PreviewView, DeskError> {
     actor.require(Role::Viewer)?;
     let row = seen(conn, actor, id)?;
-    let profile = super::profiles::seen(conn, actor, profile_id)?;
+    let mut profile = super::profiles::seen(conn, actor, profile_id)?;
     if profile.organization_id != row.organization_id {
         return Err(DeskError::Conflict(format!(
             "profile {profile_id} belongs to organization {}, the trigger to {}: choose somebody of its own organization",
@@ -208,6 +212,8 @@ pub fn preview(
         .when
         .as_ref()
         .is_none_or(|when| when.matches(&surroundings.facts(profile_id, &vars)));
+    // Whether it fits is judged on everything; what it would say shows what the actor may see.
+    Veil::over_one(conn, actor, &row.organization_id)?.profile(&mut profile)?;
     let steps = definition.steps.iter().enumerate();
     Ok(PreviewView {
         trigger_id: row.id.clone(),

@@ -28,6 +28,8 @@ pub struct EventFilter {
     pub until: Option<Timestamp>,
     /// Text in the id, the error or the payload.
     pub q: Option<String>,
+    /// The text may not be in the payload.
+    pub q_outside_payload: bool,
     /// Text in the error.
     pub error: Option<String>,
     /// Only rows older than this one (the cursor).
@@ -95,7 +97,13 @@ pub fn list(conn: &mut Conn, filter: &EventFilter, limit: i64) -> QueryResult<Ve
         if let Some(text) = &filter.error {
             query = query.filter(outbox::error.like(contains(text)).escape('\\'));
         }
-        if let Some(text) = &filter.q {
+        if let Some(text) = filter.q.as_ref().filter(|_| filter.q_outside_payload) {
+            let pattern = contains(text);
+            query = query.filter(
+                outbox::event_id.like(pattern.clone()).escape('\\')
+                    .or(outbox::error.like(pattern).escape('\\').assume_not_null()),
+            );
+        } else if let Some(text) = &filter.q {
             let pattern = contains(text);
             query = query.filter(
                 outbox::event_id.like(pattern.clone()).escape('\\')

@@ -344,3 +344,11 @@ pub fn of_organization(
         .select(links::directory_user_id)
         .load(c))
 }
+
+/// How many directory users an organization has.
+pub fn count_of_organization(conn: &mut Conn, organization: &str) -> QueryResult<i64> {
+    on_backend!(conn, c => links::table
+        .filter(links::organization_id.eq(organization))
+        .count()
+        .get_result(c))
+}

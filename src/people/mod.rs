@@ -11,6 +11,7 @@ pub mod directories;
 pub mod erasures;
 pub mod groups;
 pub mod holds;
+pub mod jobs;
 pub mod kin;
 pub mod legal_holds;
 pub mod organizations;

@@ -217,6 +217,12 @@ pub fn removed_before(
         .load(c))
 }
 
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// In small letters.
+    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
+
 /// Which profiles. Everything given must hold.
 #[derive(Debug, Clone, Default)]
 pub struct ProfileFilter {
@@ -226,6 +232,8 @@ pub struct ProfileFilter {
     pub status: Option<String>,
     /// Text in name, address, title or department.
     pub q: Option<String>,
+    /// The text may be in name and address only.
+    pub q_names_only: bool,
     /// One department, as written.
     pub department: Option<String>,
     /// Only rows after this one in the list (the cursor).
@@ -249,7 +257,11 @@ pub fn list(conn: &mut Conn, filter: &ProfileFilter, limit: i64) -> QueryResult<
         if let Some(department) = &filter.department {
             query = query.filter(profiles::department.eq(department));
         }
-        if let Some(q) = &filter.q {
+        if let Some(q) = filter.q.as_ref().filter(|_| filter.q_names_only) {
+            let pattern = contains(&q.to_lowercase());
+            query = query.filter(lower(profiles::display_name).like(pattern.clone()).escape('\\')
+                .or(profiles::email_key.like(pattern).escape('\\').assume_not_null()));
+        } else if let Some(q) = &filter.q {
             query = query.filter(profiles::search.like(contains(&q.to_lowercase())).escape('\\'));
         }
         if let Some((at, id)) = &filter.after {

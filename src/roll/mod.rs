@@ -17,6 +17,8 @@ pub mod guard;
 mod identity;
 mod kin;
 mod lifecycle;
+mod mapping;
+mod mapping_read;
 mod memberships;
 mod outcome;
 mod question;
@@ -24,8 +26,9 @@ mod refold;
 mod settings;
 mod statement;
 mod swap;
+mod transforms;
+mod visibility;
 
-pub use attributes::{Mapping, MappingRule, ValueKind};
 pub use compose::{FIELDS, Profile, compose};
 pub use decisions::Decisions;
 pub use directory::{DirectoryLife, DirectoryTurn};
@@ -35,6 +38,7 @@ pub use groups::{Edge, Group};
 pub use identity::keys_said;
 pub use kin::{Kin, Link, LinkState, Person};
 pub use lifecycle::Status;
+pub use mapping::{Mapping, MappingRule, STANDARD_TARGETS, ValueKind};
 pub use memberships::{LEFT, Membership, Role, Source, follow_status};
 pub(crate) use outcome::sentence;
 pub use outcome::{Change, Outcome, diff_profiles};
@@ -43,6 +47,8 @@ pub use refold::{comes_late, reconcile, refold, turn_concerns};
 pub use settings::{RestoreAdmin, Settings};
 pub use statement::{Life, Said, Statement, Step};
 pub use swap::{SwapGuard, swapped};
+pub use transforms::{Otherwise, Transform};
+pub use visibility::{HIDDEN, Hidden};
 
 #[cfg(test)]
 mod tests;

@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::attributes::Mapping;
 use super::guard::RemovalGuard;
+use super::mapping::Mapping;
 use super::swap::SwapGuard;
 
 /// The settings of one organization.

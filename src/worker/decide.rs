@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use diesel::QueryResult;
+
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::outbox;
@@ -14,8 +16,7 @@ use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
 use super::batch::{self, BatchSettings};
-use super::fold::compare;
-use super::rekey;
+use super::fold::compare_under;
 use super::world::World;
 use super::write::write_world;
 
@@ -148,32 +149,6 @@ pub fn decide_identity(
     Ok(())
 }
 
-/// Folds everybody of an organization again under its present settings: a changed mapping reaches
-/// all of them at once. Answers how many directory users were folded.
-pub fn refold_organization(
-    conn: &mut Conn,
-    organization: &str,
-    actor: &str,
-    now: Timestamp,
-) -> Result<usize, DbError> {
-    outbox::lock_part(conn, outbox::part_of(organization))?;
-    let known = organizations::find(conn, organization)?;
-    let settings = known.map(|one| one.settings).unwrap_or_default();
-    rekey::widen(conn, organization, &settings)?;
-    let mut folded = 0;
-    let mut after = String::new();
-    loop {
-        let users = kin::of_organization(conn, organization, &after, AT_ONCE)?;
-        let Some(last) = users.last() else {
-            rekey::narrow(conn, organization, &settings)?;
-            return Ok(folded);
-        };
-        after.clone_from(last);
-        folded += users.len();
-        fold_again(conn, organization, &users.into_iter().collect(), actor, now)?;
-    }
-}
-
 /// Works off the given events in the caller's transaction, whatever else is due: for a rehearsal
 /// that is taken back.
 pub fn work_off(
@@ -189,13 +164,26 @@ pub fn work_off(
     Ok(())
 }
 
-/// An organization as it is, for an operator's decision about somebody in it.
+/// Folds the kin of the given directory users again from what is known now; answers whose profile
+/// changed.
+pub(super) fn fold_again(
+    conn: &mut Conn,
+    organization: &str,
+    users: &BTreeSet<String>,
+    actor: &str,
+    now: Timestamp,
+) -> Result<Vec<String>, DbError> {
+    let world = world_of(conn, organization, actor, now)?;
+    fold_users(conn, world, organization, users, actor, now)
+}
+
+/// A world with one organization in it and nobody yet.
 pub(super) fn world_of(
     conn: &mut Conn,
     organization: &str,
     actor: &str,
     now: Timestamp,
-) -> Result<World, DbError> {
+) -> QueryResult<World> {
     let id = organization.to_owned();
     let mut world = World {
         now,
@@ -213,16 +201,15 @@ pub(super) fn world_of(
     Ok(world)
 }
 
-/// Folds the kin of the given directory users again from what is known now; answers whose profile
-/// changed.
-pub(super) fn fold_again(
+/// As [`fold_again`], in a world of the caller's.
+pub(super) fn fold_users(
     conn: &mut Conn,
+    mut world: World,
     organization: &str,
     users: &BTreeSet<String>,
     actor: &str,
     now: Timestamp,
 ) -> Result<Vec<String>, DbError> {
-    let mut world = world_of(conn, organization, actor, now)?;
     let places = world.load_more(conn, users)?;
     world.load_steps(conn, &places)?;
     let mut caused = Vec::new();
@@ -258,10 +245,9 @@ fn fold_place(
         removal: false,
         event_id: String::new(),
     };
-    let effect = compare(
-        &before,
-        &after,
-        &world.known(organization),
+    let effect = compare_under(
+        (&before, &world.known_before(organization)),
+        (&after, &world.known(organization)),
         organization,
         &key,
         "",

@@ -146,7 +146,7 @@ fn hear(
             .guards
             .settles_until(guard, &key.event_id, received, world.now);
         if let Some(until) = until {
-            return Effect::waits(until);
+            return Ok(Effect::waits(until));
         }
     }
     if !world.guards.pass(
@@ -237,14 +237,31 @@ pub(super) fn compare(
     key: &OrderKey,
     directory: &str,
 ) -> Effect {
-    let shown = |kin: &Kin, id: &str| -> Option<Profile> {
+    compare_under(
+        (before, known),
+        (after, known),
+        organization,
+        key,
+        directory,
+    )
+}
+
+/// As [`compare`], where the settings are not the same before and after.
+pub(super) fn compare_under(
+    (before, known_before): (&Kin, &Known<'_>),
+    (after, known): (&Kin, &Known<'_>),
+    organization: &str,
+    key: &OrderKey,
+    directory: &str,
+) -> Effect {
+    let shown = |kin: &Kin, id: &str, known: &Known<'_>| -> Option<Profile> {
         kin.people.get(id).map(|person| compose(kin, person, known))
     };
     let mut changes = Vec::new();
     let mut sentences = Vec::new();
     for id in after.people.keys() {
-        let old = shown(before, id);
-        let Some(new) = shown(after, id) else {
+        let old = shown(before, id, known_before);
+        let Some(new) = shown(after, id, known) else {
             continue;
         };
         let found = diff_profiles(old.as_ref(), &new);

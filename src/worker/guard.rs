@@ -62,12 +62,16 @@ impl Guards {
                 .or_insert(item.claimed.received_at);
             *at = (*at).min(item.claimed.received_at);
         }
-        let mut all = Self::default();
+        let spoken = items.iter().filter(|item| item.statement().is_some());
+        let spoken: Vec<String> = spoken.map(|item| item.claimed.event_id.clone()).collect();
+        let mut all = Self {
+            taken_back: holds::taken_back(conn, &spoken)?,
+            ..Self::default()
+        };
         if events.is_empty() {
             return Ok(all);
         }
         all.approved = holds::approved(conn, &events)?;
-        all.taken_back = holds::taken_back(conn, &events)?;
         for (organization, at) in earliest {
             let since = at.minus(WINDOW);
             let applied = holds::recent_removals(conn, &organization, since)?;

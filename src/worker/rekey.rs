@@ -1,6 +1,6 @@
 //! The keys by which directory users meet, after the mapping changed: an employee number may be said
-//! in another place now. First the new keys are added, then everybody is folded again over old and
-//! new keys together (so that no profile stands in two kin at once), then the old ones go.
+//! in another place now. First the new keys of everybody are added, then everybody is folded again over
+//! old and new keys together (so that no profile stands in two kin at once), then the old ones go.
 
 use std::collections::BTreeSet;
 
@@ -11,30 +11,33 @@ use crate::people::kin::{self, Key};
 use crate::people::statements;
 use crate::roll::{Settings, keys_said};
 
-/// Directory users looked at in one go.
-const AT_ONCE: i64 = 500;
-
-/// Adds the keys that the statements of an organization say under these settings.
-pub(super) fn widen(conn: &mut Conn, organization: &str, settings: &Settings) -> QueryResult<()> {
-    for_each_part(conn, organization, |conn, users| {
-        let said = keys_of(conn, organization, users, settings)?;
-        kin::save_keys(conn, &said.into_iter().collect::<Vec<_>>())
-    })
+/// Adds the keys that the statements of these directory users say under these settings.
+pub(super) fn widen(
+    conn: &mut Conn,
+    organization: &str,
+    users: &[String],
+    settings: &Settings,
+) -> QueryResult<()> {
+    let said = keys_of(conn, organization, users, settings)?;
+    kin::save_keys(conn, &said.into_iter().collect::<Vec<_>>())
 }
 
 /// Takes away the keys that nothing says any more under these settings; those that an operator's
 /// decision made stay.
-pub(super) fn narrow(conn: &mut Conn, organization: &str, settings: &Settings) -> QueryResult<()> {
-    for_each_part(conn, organization, |conn, users| {
-        let said = keys_of(conn, organization, users, settings)?;
-        let known = kin::keys_of_users(conn, organization, users)?;
-        let gone: Vec<(Key, String)> = known
-            .difference(&said)
-            .filter(|((_, key), _)| !kin::is_decided(key))
-            .cloned()
-            .collect();
-        kin::delete_keys(conn, &gone)
-    })
+pub(super) fn narrow(
+    conn: &mut Conn,
+    organization: &str,
+    users: &[String],
+    settings: &Settings,
+) -> QueryResult<()> {
+    let said = keys_of(conn, organization, users, settings)?;
+    let known = kin::keys_of_users(conn, organization, users)?;
+    let gone: Vec<(Key, String)> = known
+        .difference(&said)
+        .filter(|((_, key), _)| !kin::is_decided(key))
+        .cloned()
+        .collect();
+    kin::delete_keys(conn, &gone)
 }
 
 fn keys_of(
@@ -50,20 +53,4 @@ fn keys_of(
         all.extend(keys.map(|key| ((organization.to_owned(), key), user.clone())));
     }
     Ok(all)
-}
-
-fn for_each_part(
-    conn: &mut Conn,
-    organization: &str,
-    mut work: impl FnMut(&mut Conn, &[String]) -> QueryResult<()>,
-) -> QueryResult<()> {
-    let mut after = String::new();
-    loop {
-        let users = kin::of_organization(conn, organization, &after, AT_ONCE)?;
-        let Some(last) = users.last() else {
-            return Ok(());
-        };
-        after.clone_from(last);
-        work(conn, &users)?;
-    }
 }

@@ -140,11 +140,13 @@ fn moved_people(world: &World) -> Vec<Moved> {
     let mut all = Vec::new();
     for one in touched(world) {
         let known = world.known(&one.organization_id);
+        let known_before = world.known_before(&one.organization_id);
         for (id, person) in &one.kin.people {
             let was = one.original.people.get(id);
-            let before = was.map(|was| compose(&one.original, was, &known));
+            let before = was.map(|was| compose(&one.original, was, &known_before));
             let after = compose(&one.kin, person, &known);
-            if was != Some(person) || before.as_ref() != Some(&after) {
+            let differs = was != Some(person) || before.as_ref() != Some(&after);
+            if differs || world.former.is_some() {
                 let left_changed = was.and_then(|was| was.left.clone()) != person.left;
                 all.push(Moved {
                     organization_id: one.organization_id.clone(),
@@ -271,6 +273,9 @@ fn plan_deliveries(
         .collect();
     if !left.is_empty() {
         deliveries::cancel_for(conn, &left, deliveries::PERSON_LEFT, world.now)?;
+    }
+    if world.former.is_some() {
+        return Ok(());
     }
     let armed: BTreeSet<&str> = moved
         .iter()

@@ -11,8 +11,6 @@ on_both!(
     r68_a_dry_run_shows_differences_and_changes_nothing,
     r68_a_replay_of_everything_changes_nothing_that_is_right,
     a_replay_without_a_filter_is_refused_unless_all_is_said,
-    r50_a_changed_mapping_reaches_everybody_at_once,
-    a_mapping_with_problems_is_refused_with_all_of_them,
     access_is_answered_for_an_address_and_for_a_profile,
 );
 
@@ -94,49 +92,6 @@ async fn a_replay_without_a_filter_is_refused_unless_all_is_said(app: TestApp) {
         )
         .await;
     assert_eq!(told.status, 400, "{told:?}");
-}
-
-async fn r50_a_changed_mapping_reaches_everybody_at_once(app: TestApp) {
-    let created = ada()
-        .created(minute(0))
-        .set("data.custom_attributes.team", "Blue");
-    app.apply(&created).await;
-    let organization = app.profile(&ada()).organization_id;
-    let mapping = json!({
-        "rules": [{"target": "department", "from": ["team"]}, {"target": "attributes.role", "from": ["job_title"]}],
-        "rest": false
-    });
-    let path = format!("/v1/organizations/{organization}/fields");
-    let told = app.http.api("PUT", &path, Some(&mapping)).await;
-    assert_eq!(
-        (told.status, &told.body["reapplied"]),
-        (200, &json!(1)),
-        "{told:?}"
-    );
-    let profile = app.profile(&ada());
-    assert_eq!(profile.department.as_deref(), Some("Blue"));
-    assert_eq!(profile.title, None);
-    assert_eq!(profile.attributes, r#"{"role":"Analyst"}"#);
-}
-
-async fn a_mapping_with_problems_is_refused_with_all_of_them(app: TestApp) {
-    app.apply(&ada().created(minute(0))).await;
-    let organization = app.profile(&ada()).organization_id;
-    let mapping = json!({"rules": [{"target": "salary", "from": []}, {"target": "title", "from": ["a"]}, {"target": "title", "from": ["b"]}]});
-    let path = format!("/v1/organizations/{organization}/fields");
-    let told = app.http.api("PUT", &path, Some(&mapping)).await;
-    assert_eq!(told.status, 422, "{told:?}");
-    let detail = told.body["detail"].as_str().unwrap();
-    assert!(
-        detail.contains("rules[0].target")
-            && detail.contains("rules[0].from")
-            && detail.contains("rules[2].target")
-    );
-    assert_eq!(
-        app.profile(&ada()).title.as_deref(),
-        Some("Analyst"),
-        "nothing was changed"
-    );
 }
 
 async fn access_is_answered_for_an_address_and_for_a_profile(app: TestApp) {

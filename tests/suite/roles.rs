@@ -25,6 +25,19 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
         "/organizations/{organization}/fields",
         [404, 403, 200, 200],
     ),
+    (
+        "GET",
+        "/organizations/{organization}/fields",
+        [404, 200, 200, 200],
+    ),
+    (
+        "POST",
+        "/organizations/{organization}/fields/preview",
+        [404, 200, 200, 200],
+    ),
+    ("GET", "/jobs", [200, 200, 200, 200]),
+    ("GET", "/jobs/{job}", [404, 200, 200, 200]),
+    ("POST", "/jobs/{job}/cancel", [404, 403, 200, 409]),
     ("GET", "/profiles", [200, 200, 200, 200]),
     ("GET", "/profiles/{profile}", [404, 200, 200, 200]),
     ("GET", "/profiles/{profile}/history", [404, 200, 200, 200]),
@@ -188,6 +201,10 @@ async fn things(app: &TestApp) -> BTreeMap<&'static str, String> {
     all.insert("asked", employee("bobby").id());
     all.insert("profile", app.profile(&ada()).id);
     all.insert("directory", ada().directory);
+    let fields = format!("/v1/organizations/{ORGANIZATION}/fields");
+    let mapped = app.call("PUT", &fields, json!({"rest": false})).await.ok();
+    let job = mapped["job"]["id"].as_str().unwrap();
+    all.insert("job", job.to_owned());
     let body = json!({"organization_id": ORGANIZATION, "name": "chess"});
     all.insert("community", made(app, "/v1/communities", body).await);
     let deliveries = app.get("/v1/deliveries").await;
@@ -230,8 +247,9 @@ fn body(method: &str, path: &str, things: &BTreeMap<&str, String>) -> Option<Val
         (_, "discard") => Some(json!({"reason": "a test"})),
         (_, "decide") if path.starts_with("/conflicts") => Some(json!({"decision": "new_person"})),
         (_, "decide") => Some(json!({"decision": "keep"})),
+        (_, "preview") if path.ends_with("/fields/preview") => Some(json!({})),
         (_, "preview") => Some(json!({"profile_id": things["profile"]})),
-        ("PUT", "fields") => Some(json!([])),
+        ("PUT", "fields") => Some(json!({})),
         ("POST", "replay") if path == "/events/replay" => {
             Some(json!({"type": "dsync.user.created"}))
         }

@@ -6,7 +6,9 @@ mod communities;
 mod conflicts;
 mod events;
 mod failures;
+mod fields;
 mod holds;
+mod jobs;
 mod organizations;
 mod profiles;
 mod triggers;
@@ -39,6 +41,8 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .configure(profiles::routes)
         .configure(communities::routes)
         .configure(organizations::routes)
+        .configure(fields::routes)
+        .configure(jobs::routes)
         .configure(holds::routes)
         .configure(conflicts::routes)
         .configure(triggers::routes);

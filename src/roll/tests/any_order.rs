@@ -18,7 +18,7 @@ pub(super) fn cases() -> u32 {
     asked.and_then(|text| text.parse().ok()).unwrap_or(1_000)
 }
 
-fn for_all(check: impl Fn(&History) -> Result<(), TestCaseError>) {
+pub fn for_all(check: impl Fn(&History) -> Result<(), TestCaseError>) {
     let config = Config {
         cases: cases(),
         failure_persistence: None,
@@ -31,7 +31,7 @@ fn for_all(check: impl Fn(&History) -> Result<(), TestCaseError>) {
     }
 }
 
-pub(super) fn sorted(history: &History) -> Vec<Told> {
+pub fn sorted(history: &History) -> Vec<Told> {
     let mut events = history.events();
     events.sort_by(|one, other| one.key().cmp(other.key()));
     events
@@ -53,7 +53,7 @@ fn as_it_came(history: &History) -> Desk {
     desk
 }
 
-pub(super) fn same(expected: &Desk, found: &Desk) -> Result<(), TestCaseError> {
+pub fn same(expected: &Desk, found: &Desk) -> Result<(), TestCaseError> {
     compare(&expected.shown(), &found.shown())
 }
 

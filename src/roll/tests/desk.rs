@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::roll::{
-    Decisions, DirectoryLife, Edge, Families, Group, Kin, Known, LinkState, Membership, Profile,
-    Role, Settings, Source, Statement, Step, apply, comes_late, compose, follow_status, keys_said,
-    refold, turn_concerns,
+    Decisions, DirectoryLife, Edge, Families, Group, Kin, Known, LinkState, Mapping, Membership,
+    Profile, Role, Settings, Source, Statement, Step, apply, comes_late, compose, follow_status,
+    keys_said, refold, turn_concerns,
 };
 
 use super::story::Told;
@@ -176,6 +176,20 @@ impl Desk {
             .map(|statement| Step::Said(Box::new(statement)))
             .collect();
         refold(&self.kin[place], &steps, &self.known())
+    }
+
+    /// Another mapping, applied to everybody: first who meets whom, then everybody again.
+    pub fn remap(&mut self, mapping: Mapping) {
+        self.settings.mapping = mapping;
+        for statement in self.said.values() {
+            let keys = keys_said(statement, &self.settings);
+            let known = self.keys.entry(statement.said.user.id.clone()).or_default();
+            known.extend(keys);
+        }
+        self.sort_into_kin();
+        for place in 0..self.kin.len() {
+            self.kin[place] = self.fold_again(place);
+        }
     }
 
     /// Seats follow their person, as the worker's writing does it.

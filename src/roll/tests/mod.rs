@@ -7,6 +7,7 @@ mod decided;
 mod desk;
 mod identity_rules;
 mod lifecycle_rules;
+mod mapping_rules;
 mod order_rules;
 mod reference;
 mod seat_rules;
