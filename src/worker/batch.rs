@@ -11,7 +11,8 @@ use crate::outbox::{self, Claimed, Settlement, Verdict};
 use crate::retry;
 use crate::roll::Outcome;
 
-use super::fold::{Effect, fold_item};
+use super::effect::Effect;
+use super::fold::fold_item;
 use super::item::Item;
 use super::world::World;
 use super::write::{Cause, write_world};

@@ -3,7 +3,6 @@
 
 use diesel::QueryResult;
 
-use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::changes::Caused;
 use crate::people::kin::concerned_by_turn;
@@ -13,42 +12,12 @@ use crate::roll::{
 };
 use crate::workos::{Data, Directory, OrderKey};
 
+use super::effect::Effect;
 use super::fold_groups::{connect, note_group};
-use super::guard::Detached;
+use super::guard::{Detached, leavers};
 use super::item::Item;
 use super::swaps::pass_swaps;
 use super::world::World;
-
-/// What came of an event.
-#[derive(Debug)]
-pub(super) struct Effect {
-    pub outcome: Outcome,
-    pub reason: String,
-    pub changes: Vec<Caused>,
-    /// It is not judged before this instant (R41).
-    pub waits_until: Option<Timestamp>,
-}
-
-impl Effect {
-    fn waits(until: Timestamp) -> Self {
-        Self {
-            waits_until: Some(until),
-            ..Self::new(
-                Outcome::Held,
-                "removals settle for a while in this organization, so that a burst is seen whole",
-            )
-        }
-    }
-
-    pub(super) fn new(outcome: Outcome, reason: impl Into<String>) -> Self {
-        Self {
-            outcome,
-            reason: reason.into(),
-            changes: Vec::new(),
-            waits_until: None,
-        }
-    }
-}
 
 /// Folds one event. Only a turn of a directory and the swap guard may read more from the database.
 pub(super) fn fold_item(conn: &mut Conn, world: &mut World, item: &Item) -> QueryResult<Effect> {
@@ -184,18 +153,6 @@ fn hear(
         relatives.touched = true;
     }
     Ok(effect)
-}
-
-/// Who loses access between two states of a kin.
-fn leavers(before: &Kin, after: &Kin) -> Vec<String> {
-    let left = after.people.values().filter(|person| {
-        !person.status.has_access()
-            && before
-                .people
-                .get(&person.id)
-                .is_some_and(|was| was.status.has_access())
-    });
-    left.map(|person| person.id.clone()).collect()
 }
 
 /// An event that changed nothing: had newer ones spoken, or was it known all along?

@@ -3,7 +3,7 @@
 use crate::roll::{Edge, Group, Outcome};
 use crate::workos::{Membership, OrderKey};
 
-use super::fold::Effect;
+use super::effect::Effect;
 use super::world::World;
 
 pub(super) fn note_group(world: &mut World, before: &Group, after: &Group) -> Effect {

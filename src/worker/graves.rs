@@ -110,22 +110,27 @@ impl Graves {
         Some(self.key.of(&user, &directory, idp_id.as_deref()))
     }
 
-    /// The erased profiles whose ids the kin in hand could come by, and those of this batch.
-    pub(super) fn profiles_of(
-        &self,
+    /// The erased profiles whose ids the kin in hand could come by, and those of this batch: whoever
+    /// of them returns gets a profile of their own.
+    pub(super) fn near(
+        graves: &mut Option<Self>,
         conn: &mut Conn,
         found: &Found,
     ) -> QueryResult<BTreeSet<String>> {
-        let links = found.links.values();
-        let keys: BTreeSet<String> = links
-            .flat_map(|link| {
-                self.key
-                    .of(&link.id, &link.directory_id, link.idp_id.as_deref())
-            })
-            .collect();
-        let stones = erasures::load(conn, &keys)?;
+        if graves.is_none() {
+            *graves = Self::open(conn)?;
+        }
+        let Some(graves) = graves else {
+            return Ok(BTreeSet::new());
+        };
+        let keys = found.links.values().flat_map(|link| {
+            graves
+                .key
+                .of(&link.id, &link.directory_id, link.idp_id.as_deref())
+        });
+        let stones = erasures::load(conn, &keys.collect())?;
         let profiles = stones.into_values().flatten().map(|stone| stone.profile_id);
-        Ok(profiles.chain(self.near.iter().cloned()).collect())
+        Ok(profiles.chain(graves.near.iter().cloned()).collect())
     }
 
     /// Takes away what the dropped events said, and notes whom the directory has let go.

@@ -9,6 +9,7 @@ use diesel::QueryResult;
 use crate::clock::Timestamp;
 use crate::db::{Conn, new_id};
 use crate::people::holds::{self, Hold, HoldItem, Removal};
+use crate::roll::Kin;
 use crate::roll::guard::{RemovalGuard, WINDOW};
 use crate::telemetry;
 
@@ -259,4 +260,16 @@ pub(super) fn new_hold(
         decided_at: None,
         decided_by: None,
     }
+}
+
+/// Who loses access between two states of a kin.
+pub(super) fn leavers(before: &Kin, after: &Kin) -> Vec<String> {
+    let left = after.people.values().filter(|person| {
+        !person.status.has_access()
+            && before
+                .people
+                .get(&person.id)
+                .is_some_and(|was| was.status.has_access())
+    });
+    left.map(|person| person.id.clone()).collect()
 }

@@ -5,6 +5,7 @@
 
 mod batch;
 mod decide;
+mod effect;
 mod erase;
 mod fold;
 mod fold_groups;

@@ -217,17 +217,10 @@ impl World {
             .filter_map(Item::statement)
             .map(|(organization, statement)| (statement.said.user.id, organization))
             .collect();
-        self.note_erased(conn, &found)?;
+        self.erased
+            .extend(Graves::near(&mut self.graves, conn, &found)?);
         self.take_in(found, &organization_of);
         self.load_steps_where_late(conn, items)
-    }
-
-    /// Whoever of these returns after an erasure gets a profile of their own.
-    fn note_erased(&mut self, conn: &mut Conn, found: &Found) -> QueryResult<()> {
-        if let Some(graves) = &self.graves {
-            self.erased.extend(graves.profiles_of(conn, found)?);
-        }
-        Ok(())
     }
 
     /// Sorts what was found into kin: links that share a key belong together.
@@ -363,10 +356,8 @@ impl World {
             .collect();
         if !unknown.is_empty() {
             let found = kin::find(conn, &unknown, &BTreeSet::new())?;
-            if self.graves.is_none() {
-                self.graves = Graves::open(conn)?;
-            }
-            self.note_erased(conn, &found)?;
+            self.erased
+                .extend(Graves::near(&mut self.graves, conn, &found)?);
             self.take_in(found, &BTreeMap::new());
         }
         Ok(links
