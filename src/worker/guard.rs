@@ -236,7 +236,8 @@ fn open_for_directory(conn: &mut Conn, one: &Detached, now: Timestamp) -> QueryR
     Ok(())
 }
 
-fn open(conn: &mut Conn, hold: &Hold) -> QueryResult<()> {
+/// Opens a hold and counts it.
+pub(super) fn open(conn: &mut Conn, hold: &Hold) -> QueryResult<()> {
     metrics::counter!(telemetry::HOLDS_OPENED, "kind" => hold.kind.clone()).increment(1);
     holds::open(conn, hold)
 }
