@@ -135,7 +135,7 @@ async fn r70_a_whole_life_reads_as_a_story(app: TestApp) {
             "Left the community “Runners” (was admin).",
             "waited for a decision",
             "bootstrap approved the batch they were in.",
-            "The directory added them: restored: active again.",
+            "The directory added them: restored: active again",
             "Joined the community “Runners” as member",
             "The directory deleted them",
             "bootstrap placed a legal hold, so that nothing is erased: case 4711.",
