@@ -19,9 +19,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::console::{self, Console, SessionKey};
 use crate::db::{Db, DbError, Urgency, migrate, migration_state, new_id};
+use crate::desk::retention;
 use crate::http::{self, HttpState, Wanted};
 use crate::intake::Intake;
-use crate::outbox;
 use crate::people::processes;
 use crate::telemetry;
 use crate::triggers::sender::Sender;
@@ -44,7 +44,6 @@ pub use outgoing::channels;
 const CONNECTIONS: u32 = 16;
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const JANITOR: Duration = Duration::from_secs(600);
-const PRUNED_AT_ONCE: i64 = 1_000;
 
 /// How the service is to be put together.
 #[derive(Debug, Clone, Default)]
@@ -287,17 +286,16 @@ impl App {
         let (db, clock, id) = (self.db.clone(), self.clock.clone(), self.process_id.clone());
         tasks.spawn(every(HEARTBEAT, stop.clone(), move || {
             let now = clock.now();
-            db.write(Urgency::Normal, |conn| Ok(processes::beat(conn, &id, now)?))
+            db.write(Urgency::Normal, |conn| {
+                Ok::<_, DbError>(processes::beat(conn, &id, now)?)
+            })
+            .map_err(|error| error.to_string())
         }));
         let (db, clock) = (self.db.clone(), self.clock.clone());
-        let retention = Duration::from_secs(u64::from(self.config.worker.retention_days) * 86_400);
+        let policy = retention::Policy::of(self.config.worker.retention());
         tasks.spawn(every(JANITOR, stop.clone(), move || {
-            let horizon = clock.now().minus(retention);
-            while db.write(Urgency::Normal, |conn| {
-                Ok::<_, DbError>(outbox::prune_bodies(conn, horizon, PRUNED_AT_ONCE)?)
-            })? > 0
-            {}
-            Ok(())
+            retention::sweep(&db, policy, retention::A_ROUND, clock.now())
+                .map_err(|error| error.to_string())
         }));
     }
 

@@ -29,6 +29,7 @@ pub mod output;
 mod profiles;
 mod reconcile;
 mod replay;
+mod retention;
 mod secret;
 mod send;
 mod serve;
@@ -78,6 +79,7 @@ enum Command {
     Deliveries(deliveries::Args),
     Destinations(destinations::Args),
     Holds(holds::Args),
+    Retention(retention::Args),
     Conflicts(conflicts::Args),
     Jobs(jobs::Args),
     Organizations(organizations::Args),
@@ -110,6 +112,7 @@ impl Command {
             Self::Deliveries(args) => deliveries::run(args, context),
             Self::Destinations(args) => destinations::run(args, context),
             Self::Holds(args) => holds::run(args, context),
+            Self::Retention(args) => retention::run(args, context),
             Self::Conflicts(args) => conflicts::run(args, context),
             Self::Jobs(args) => jobs::run(args, context),
             Self::Organizations(args) => organizations::run(args, context),

@@ -387,6 +387,35 @@ diesel::table! {
 }
 
 diesel::table! {
+    erasures (key, profile_id) {
+        key -> Text,
+        profile_id -> Text,
+        organization_id -> Text,
+        of_user -> Bool,
+        erased_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    legal_holds (profile_id) {
+        profile_id -> Text,
+        organization_id -> Text,
+        reason -> Text,
+        placed_by -> Text,
+        placed_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    chores (name) {
+        name -> Text,
+        ran_at -> BigInt,
+        told -> Text,
+    }
+}
+
+diesel::table! {
     identity_decisions (directory_user_id, other_id) {
         directory_user_id -> Text,
         other_id -> Text,
@@ -516,6 +545,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     kept_secrets,
     operator_acts,
     processes,
+    erasures,
+    legal_holds,
+    chores,
     identity_decisions,
     identity_swaps,
     jobs,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::clock::Timestamp;
 use crate::db::{Backend, Conn, MigrationState, health};
 use crate::outbox;
-use crate::people::processes;
+use crate::people::{chores, holds, processes};
 use crate::triggers::definition::{Channel, Status};
 use crate::triggers::{deliveries, destinations, store};
 
@@ -19,6 +19,8 @@ use super::DeskError;
 const OLD: Duration = Duration::from_secs(60);
 /// And longer than this is a standstill.
 const VERY_OLD: Duration = Duration::from_secs(15 * 60);
+/// The retention runs every ten minutes where something runs.
+const RETENTION_OVERDUE: Duration = Duration::from_secs(86_400);
 /// Clocks may differ so much.
 const CLOCKS_APART: Duration = Duration::from_secs(5);
 /// Below these the disk is nearly full.
@@ -203,7 +205,39 @@ pub fn of_database(
     checks.push(messages(conn, now)?);
     checks.push(places(conn)?);
     checks.push(mail(conn, setup)?);
+    checks.push(waiting_holds(conn)?);
+    checks.push(retention(conn, now)?);
     Ok(checks)
+}
+
+fn waiting_holds(conn: &mut Conn) -> Result<Check, DeskError> {
+    let name = "holds";
+    let open = holds::open_count(conn)?;
+    Ok(if open > 0 {
+        Check::warn(
+            name,
+            format!("{open} batches wait for a decision"),
+            "`rollcall holds list --state open` shows them; held people lose access after four hours, and nothing else happens before somebody approves or rejects",
+        )
+    } else {
+        Check::ok(name, "nothing waits for a decision")
+    })
+}
+
+fn retention(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError> {
+    let name = "retention";
+    Ok(match chores::last(conn, chores::RETENTION)? {
+        None => Check::ok(name, "it has not run yet"),
+        Some((at, _)) => {
+            let finding = format!("last ran at {at}");
+            if now.since(at) > RETENTION_OVERDUE {
+                let advice = "`rollcall serve` and `rollcall work` run it every ten minutes; `rollcall retention run` does it now";
+                Check::warn(name, finding, advice)
+            } else {
+                Check::ok(name, finding)
+            }
+        }
+    })
 }
 
 fn durability(conn: &mut Conn) -> Result<Check, DeskError> {

@@ -13,6 +13,7 @@ use crate::people::{directories, profiles};
 use crate::triggers::deliveries;
 use crate::worker;
 
+use super::undo::take_back;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
 pub use crate::people::holds::IDENTITY_SWAP;
@@ -23,7 +24,7 @@ pub use crate::people::holds::IDENTITY_SWAP;
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct HoldQuery {
     pub organization_id: Option<String>,
-    /// `open`, `approved` or `rejected`; all when nothing is said.
+    /// `open`, `approved`, `rejected` or `undone`; all when nothing is said.
     pub state: Option<String>,
     pub limit: Option<i64>,
     pub cursor: Option<String>,
@@ -127,7 +128,7 @@ fn view(conn: &mut Conn, row: Hold) -> Result<HoldView, DeskError> {
     })
 }
 
-fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Hold, DeskError> {
+pub(super) fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Hold, DeskError> {
     holds::find(conn, id)?
         .filter(|row| actor.may_see(Some(&row.organization_id)))
         .ok_or_else(|| DeskError::not_found("hold", id))
@@ -208,13 +209,7 @@ pub fn reject(
         let waiting = events(conn, id, false)?;
         outbox::reject(conn, &waiting, &actor.name, now)?;
         let applied = events(conn, id, true)?;
-        let and_removals = hold.kind == holds::REMOVALS;
-        let organization = &hold.organization_id;
-        let taken =
-            worker::take_back(conn, organization, &applied, and_removals, &actor.name, now)?;
-        let all: BTreeSet<String> = applied.into_iter().chain(taken).collect();
-        let all: Vec<String> = all.into_iter().collect();
-        outbox::reject(conn, &all, &actor.name, now)?;
+        take_back(conn, &hold, &applied, actor, now)?;
     }
     show(conn, actor, id)
 }

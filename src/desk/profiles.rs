@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::profiles::{self, LinkRow, ProfileFilter, ProfileRow};
-use crate::people::{communities, holds, unreadable};
+use crate::people::{communities, holds, legal_holds, unreadable};
 use crate::roll::Status;
 
 use super::events::one_of;
@@ -64,6 +64,8 @@ pub struct ProfileView {
     pub hidden: Vec<String>,
     /// The employment period (R33).
     pub period: String,
+    /// Whether their data must be kept: neither erased nor purged.
+    pub legal_hold: bool,
     pub first_seen_at: Timestamp,
     pub updated_at: Timestamp,
     pub removed_at: Option<Timestamp>,
@@ -184,6 +186,7 @@ pub(super) fn views(
     let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
     let mut links = profiles::links_of(conn, &ids)?;
     let mut seats = communities::of_profiles(conn, &ids)?;
+    let held = legal_holds::among(conn, &ids)?;
     let suspended = holds::suspended(conn, &ids, now)?;
     let owners = Owners::of(conn, &homes)?;
     rows.into_iter()
@@ -194,6 +197,7 @@ pub(super) fn views(
             let hidden = veil.profile(&mut row)?;
             let mut view = view(row, theirs, seats, access)?;
             (view.locked, view.hidden) = (locked, hidden);
+            view.legal_hold = held.contains(&view.id);
             Ok(view)
         })
         .collect()
@@ -247,6 +251,7 @@ fn view(
         manager_email: row.manager_email,
         employee_number: row.employee_number,
         period: row.period,
+        legal_hold: false,
         first_seen_at: row.first_seen_at,
         updated_at: row.updated_at,
         removed_at: row.removed_at,

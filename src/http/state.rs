@@ -78,6 +78,14 @@ impl HttpState {
         off_the_loop(move || db.write(Urgency::Normal, work)).await
     }
 
+    /// After an erasure: it is done, and only the file's copy in the log may be left for a while.
+    pub async fn empty_log(&self) {
+        let db = self.db.clone();
+        if let Err(error) = off_the_loop(move || Ok(db.empty_log()?)).await {
+            tracing::warn!(%error, "the log could not be emptied now; it is overwritten in time");
+        }
+    }
+
     /// Runs a write transaction and takes it back, whatever came of it: a dry run that is true.
     pub async fn rehearse<T: Send + 'static>(
         &self,

@@ -130,6 +130,15 @@ pub fn replace(conn: &mut Conn, directory_user: &str, new: &[Decision]) -> Query
     })
 }
 
+/// Deletes every decision about people who were erased.
+pub fn forget(conn: &mut Conn, directory_users: &[String]) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::delete(identity_decisions::table
+        .filter(identity_decisions::directory_user_id.eq_any(directory_users)
+            .or(identity_decisions::other_id.eq_any(directory_users))))
+        .execute(c))?;
+    Ok(())
+}
+
 /// One directory user and what is asked about it.
 pub fn asked(conn: &mut Conn, directory_user: &str) -> QueryResult<Option<Asked>> {
     let row: Option<Row> = on_backend!(conn, c => links::table

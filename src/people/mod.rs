@@ -4,13 +4,16 @@
 
 pub mod acts;
 pub mod changes;
+pub mod chores;
 pub mod communities;
 pub mod decisions;
 pub mod directories;
+pub mod erasures;
 pub mod groups;
 pub mod holds;
 pub mod jobs;
 pub mod kin;
+pub mod legal_holds;
 pub mod opt_outs;
 pub mod organizations;
 pub mod processes;

@@ -218,6 +218,39 @@ pub fn delete(conn: &mut Conn, ids: &[String]) -> QueryResult<()> {
     Ok(())
 }
 
+/// What is shown in the place of an erased person's name.
+pub const ERASED: &str = "(erased)";
+
+/// Takes away what the row of an erased person still shows (R65).
+pub fn blank(conn: &mut Conn, id: &str) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::update(profiles::table.find(id))
+        .set((
+            profiles::display_name.eq(ERASED),
+            profiles::attributes.eq("{}"),
+            profiles::warnings.eq("[]"),
+            profiles::search.eq(""),
+        ))
+        .execute(c))?;
+    Ok(())
+}
+
+/// People who left before `horizon`, those who left first on top, without those in `spare`.
+pub fn removed_before(
+    conn: &mut Conn,
+    horizon: Timestamp,
+    spare: &[String],
+    limit: i64,
+) -> QueryResult<Vec<String>> {
+    on_backend!(conn, c => profiles::table
+        .filter(profiles::status.eq("removed"))
+        .filter(profiles::removed_at.lt(horizon))
+        .filter(profiles::id.ne_all(spare))
+        .order((profiles::removed_at, profiles::id))
+        .limit(limit)
+        .select(profiles::id)
+        .load(c))
+}
+
 #[diesel::declare_sql_function]
 extern "SQL" {
     /// In small letters.

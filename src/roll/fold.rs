@@ -28,6 +28,8 @@ pub struct Known<'a> {
     pub directories: &'a BTreeMap<String, DirectoryLife>,
     /// Its settings.
     pub settings: &'a Settings,
+    /// Profiles that were erased: whoever returns is somebody new (R65).
+    pub erased: &'a BTreeSet<String>,
     /// What operators decided about who is who.
     pub decisions: &'a Decisions,
 }
@@ -200,10 +202,10 @@ pub(super) fn attach(kin: &mut Kin, link: &mut Link, key: &OrderKey, known: &Kno
             link.person = person;
         }
         Verdict::New { possible_rehire_of } => {
-            link.person = own_person(kin, &former, &own, link, possible_rehire_of);
+            link.person = own_person(kin, &former, &own, link, possible_rehire_of, known);
         }
         Verdict::Contested(contest) => {
-            link.person = own_person(kin, &former, &own, link, None);
+            link.person = own_person(kin, &former, &own, link, None, known);
             link.contest = Some(contest);
         }
     }
@@ -236,10 +238,13 @@ fn own_person(
     own: &str,
     link: &Link,
     possible_rehire_of: Option<String>,
+    known: &Known<'_>,
 ) -> String {
     let id = if former.is_empty() {
         // A provider's id can pass to somebody else, and the profile stays with who has it.
-        free_id(own, |id| kin.people.contains_key(id))
+        free_id(own, |id| {
+            kin.people.contains_key(id) || known.erased.contains(id)
+        })
     } else {
         former.to_owned()
     };

@@ -10,6 +10,7 @@ mod contest;
 mod decisions;
 mod directory;
 mod drift;
+pub mod erasure;
 mod families;
 mod fold;
 mod groups;

@@ -90,6 +90,38 @@ pub fn end_directory(
     }
 }
 
+/// Takes back that a directory's people were removed: they are as they were before `since`, cancelled
+/// messages included. Answers how many links were folded again.
+pub fn restore_directory(
+    conn: &mut Conn,
+    directory_id: &str,
+    actor: &str,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<usize, DbError> {
+    let id = directory_id.to_owned();
+    let Some(mut directory) = directories::load(conn, &[id])?.remove(directory_id) else {
+        return Ok(0);
+    };
+    let organization = directory.organization_id.clone();
+    outbox::lock_part(conn, outbox::part_of(&organization))?;
+    directory.life.turns.retain(|turn| !turn.removes);
+    directories::save(conn, &[&directory])?;
+    let mut folded = 0;
+    let mut after = String::new();
+    loop {
+        let users = kin::ended_in(conn, directory_id, &after, AT_ONCE)?;
+        let Some(last) = users.last() else {
+            return Ok(folded);
+        };
+        after.clone_from(last);
+        folded += users.len();
+        let users = users.into_iter().collect();
+        let restored = fold_again(conn, &organization, &users, actor, now)?;
+        deliveries::revive_for(conn, &restored, deliveries::PERSON_LEFT, since)?;
+    }
+}
+
 /// Keeps what was decided about who a directory user is, in place of what was decided before, and
 /// folds everybody concerned again: what comes later finds it too.
 pub fn decide_identity(
@@ -138,7 +170,7 @@ pub fn work_off(
 
 /// Folds the kin of the given directory users again from what is known now; answers whose profile
 /// changed.
-fn fold_again(
+pub(super) fn fold_again(
     conn: &mut Conn,
     organization: &str,
     users: &BTreeSet<String>,

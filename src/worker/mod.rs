@@ -5,8 +5,11 @@
 
 mod batch;
 mod decide;
+mod effect;
+mod erase;
 mod fold;
 mod fold_groups;
+mod graves;
 mod guard;
 mod happenings;
 mod item;
@@ -33,7 +36,8 @@ use crate::outbox::{self, Claimed, Settlement};
 use crate::telemetry;
 
 pub use batch::{BatchReport, BatchSettings, Worked};
-pub use decide::{decide_identity, end_directory, take_back, work_off};
+pub use decide::{decide_identity, end_directory, restore_directory, take_back, work_off};
+pub use erase::{Erased, erase};
 
 /// How long an idle worker waits before it looks again; a wake-up from the intake comes first.
 /// Other processes' events and retries that fall due are found by looking.

@@ -19,6 +19,7 @@ use crate::roll::{
 };
 use crate::workos::Data;
 
+use super::graves::Graves;
 use super::guard::Guards;
 use super::item::Item;
 use super::locked::load_locked;
@@ -63,6 +64,10 @@ pub(super) struct World {
     pub new_statements: Vec<(String, Statement)>,
     pub new_keys: BTreeSet<(Key, String)>,
     pub guards: Guards,
+    /// Who was erased; `None` while nobody ever was (R65).
+    pub graves: Option<Graves>,
+    /// Profiles that were erased, of those that the kin in hand could take for their own.
+    pub erased: BTreeSet<String>,
     pub swaps: Swaps,
 }
 
@@ -79,9 +84,14 @@ impl World {
             ..Self::default()
         };
         world.load_directories(conn, items, arm_new)?;
+        world.graves = Graves::open(conn)?;
+        if let Some(graves) = &mut world.graves {
+            graves.judge(conn, items)?;
+        }
         world.load_groups(conn, items)?;
         world.load_kin_of(conn, items)?;
-        world.guards = Guards::load(conn, items)?;
+        let settles = |id: &str| world.settings(id).removal_guard.settle_seconds > 0;
+        world.guards = Guards::load(conn, items, &settles)?;
         Ok(world)
     }
 
@@ -209,6 +219,8 @@ impl World {
             .filter_map(Item::statement)
             .map(|(organization, statement)| (statement.said.user.id, organization))
             .collect();
+        self.erased
+            .extend(Graves::near(&mut self.graves, conn, &found)?);
         self.take_in(found, &organization_of);
         self.load_steps_where_late(conn, items)
     }
@@ -346,6 +358,8 @@ impl World {
             .collect();
         if !unknown.is_empty() {
             let found = kin::find(conn, &unknown, &BTreeSet::new())?;
+            self.erased
+                .extend(Graves::near(&mut self.graves, conn, &found)?);
             self.take_in(found, &BTreeMap::new());
         }
         Ok(links
@@ -368,6 +382,7 @@ impl World {
             organization_id: organization,
             directories: &self.lives,
             settings: self.settings(organization),
+            erased: &self.erased,
             decisions: self
                 .decisions
                 .get(organization)

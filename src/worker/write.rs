@@ -10,7 +10,7 @@ use crate::db::Conn;
 use crate::people::changes::{self, Caused};
 use crate::people::directories::Directory;
 use crate::people::profiles::{self, ToSave};
-use crate::people::{communities, directories, groups, kin, statements};
+use crate::people::{communities, directories, groups, kin, legal_holds, statements};
 use crate::roll::{Known, Membership, Person, Profile, Status, compose, question};
 use crate::triggers::deliveries;
 use crate::workos::OrderKey;
@@ -251,6 +251,7 @@ fn move_to_heir(conn: &mut Conn, organization: &str, from: &str, heir: &str) -> 
         })
         .collect();
     communities::save_memberships(conn, &moved)?;
+    legal_holds::reassign(conn, from, heir)?;
     changes::reassign(conn, from, heir)?;
     deliveries::reassign(conn, from, heir)
 }

@@ -92,6 +92,7 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("GET", "/holds/{approved}", [404, 200, 200, 200]),
     ("POST", "/holds/{approved}/approve", [404, 403, 200, 409]),
     ("POST", "/holds/{rejected}/reject", [404, 403, 200, 409]),
+    ("POST", "/holds/{approved}/undo", [404, 403, 200, 409]),
     ("GET", "/conflicts", [200, 200, 200, 200]),
     ("GET", "/conflicts/{asked}", [404, 200, 200, 200]),
     ("POST", "/conflicts/{asked}/decide", [404, 403, 200, 200]),
@@ -163,6 +164,22 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("DELETE", "/opt-outs", [404, 403, 204, 404]),
     ("DELETE", "/triggers/{trigger}", [404, 403, 204, 404]),
     ("GET", "/directories/{decided}", [404, 200, 200, 200]),
+    (
+        "POST",
+        "/profiles/{profile}/legal-hold",
+        [404, 403, 201, 409],
+    ),
+    (
+        "GET",
+        "/profiles/{profile}/legal-hold",
+        [404, 403, 200, 200],
+    ),
+    (
+        "DELETE",
+        "/profiles/{profile}/legal-hold",
+        [403, 403, 403, 200],
+    ),
+    ("POST", "/profiles/{profile}/erase", [403, 403, 403, 200]),
 ];
 
 /// A path with every parameter blank.
@@ -291,6 +308,7 @@ fn body(method: &str, path: &str, things: &BTreeMap<&str, String>) -> Option<Val
         (_, "logins") => Some(
             json!({"profile": {"organization_id": ORGANIZATION, "email": "nobody@test.example"}}),
         ),
+        (_, "legal-hold") => Some(json!({"reason": "case 4711"})),
         (_, "discard") => Some(json!({"reason": "a test"})),
         (_, "decide") if path.starts_with("/conflicts") => Some(json!({"decision": "new_person"})),
         (_, "decide") => Some(json!({"decision": "keep"})),

@@ -18,6 +18,7 @@ use super::told::Told;
 #[derive(Default, Clone)]
 pub struct Desk {
     pub settings: Settings,
+    pub erased: BTreeSet<String>,
     pub decisions: Decisions,
     pub lives: BTreeMap<String, DirectoryLife>,
     pub kin: Vec<Kin>,
@@ -115,6 +116,7 @@ impl Desk {
             organization_id: "org",
             directories: &self.lives,
             settings: &self.settings,
+            erased: &self.erased,
             decisions: &self.decisions,
         }
     }

@@ -8,6 +8,7 @@ mod burst;
 mod claim;
 mod digest;
 mod failures;
+mod forget;
 mod lease;
 mod moved;
 mod operate;
@@ -30,6 +31,7 @@ pub use burst::{cancel_held, release_held};
 pub use claim::claim;
 pub use digest::{Gathered, due_together, later_step_due, take_in, told_in};
 pub use failures::{DeliveryFailures, failures};
+pub use forget::{forget, old_attempts, old_texts, prune_attempts, take_texts};
 pub use lease::{
     Leased, Rendered, Settled, begin_attempt, extend, give_back, postpone, recover, redirect,
     settle,
