@@ -245,6 +245,7 @@ async fn r20_numbers_meet_where_a_new_mapping_finds_them(app: TestApp) {
     let rules = json!({"rules": [{"target": "employee_number", "from": ["badge"]}]});
     let path = format!("/v1/organizations/{ORGANIZATION}/fields");
     app.call("PUT", &path, rules).await.ok();
+    app.drain();
     let second = elsewhere("lovelace").created(minute(5)).set(badge, "b-7");
     app.apply(&second).await;
     let shown = profile_of(&app, DOUBLE).await;
@@ -252,6 +253,7 @@ async fn r20_numbers_meet_where_a_new_mapping_finds_them(app: TestApp) {
     assert_eq!(app.count("link_keys WHERE key = 'n:b-7'"), 2);
     // And meet no more where it is taken away.
     app.call("PUT", &path, json!({})).await.ok();
+    app.drain();
     assert_eq!(app.count("link_keys WHERE key = 'n:b-7'"), 0);
     assert_eq!(app.people().len(), 2);
     assert_eq!(id_of(&app, &ada().id()).await, hers);
