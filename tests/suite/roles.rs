@@ -231,7 +231,7 @@ async fn things(app: &TestApp) -> BTreeMap<&'static str, String> {
     app.apply(&employee("bob").created(minute(1))).await;
     all.insert("event", event.id());
     let asked = employee("bobby")
-        .created(minute(1))
+        .created(minute(4))
         .set("data.email", employee("bob").email());
     app.apply(&asked).await;
     all.insert("asked", employee("bobby").id());

@@ -12,7 +12,7 @@ use crate::roll::{
     keys_said, refold, turn_concerns,
 };
 
-use super::story::Told;
+use super::told::Told;
 
 /// Everything kept between batches.
 #[derive(Default, Clone)]

@@ -13,3 +13,4 @@ mod reference;
 mod seat_rules;
 mod story;
 mod teller;
+mod told;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::clock::Timestamp;
 use crate::workos::{Said as Word, UserState};
 
-use super::story::Told;
+use super::told::Told;
 
 #[derive(Clone, Default, PartialEq)]
 struct User {

@@ -144,7 +144,12 @@ impl Model {
         if let Some(email) = email {
             fields["email"] = email.into();
         }
-        let attributes = pick("badge").map_or(json!({}), |badge| json!({ "badge": badge }));
+        let mut attributes = json!({});
+        for name in ["badge", "emails"] {
+            if let Some(value) = pick(name) {
+                attributes[name] = value;
+            }
+        }
         (fields, attributes)
     }
 }
@@ -191,6 +196,8 @@ pub(super) mod fields {
         put("start_date", of("employment_start_date"), &|value| {
             Some(json!(&value.as_str()?[..10]))
         });
-        put("badge", of("badge"), &|value| Some(value.clone()));
+        for name in ["badge", "emails"] {
+            put(name, of(name), &|value| Some(value.clone()));
+        }
     }
 }
