@@ -23,7 +23,10 @@ fn fixtures() -> Vec<(PathBuf, String)> {
                 .is_some_and(|extension| extension == "jsonl")
             {
                 bodies.extend(text.lines().map(|line| (file.clone(), line.to_owned())));
-            } else {
+            } else if file
+                .extension()
+                .is_some_and(|extension| extension == "json")
+            {
                 bodies.push((file, text));
             }
         }
