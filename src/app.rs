@@ -2,6 +2,8 @@
 //! down. Binding comes first, so that port 0 works and a taken port is told before anything starts;
 //! the listener and the word to stop are handed in.
 
+mod outgoing;
+
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,14 +19,13 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::console::{self, Console, SessionKey};
 use crate::db::{Db, DbError, Urgency, migrate, migration_state, new_id};
-use crate::desk;
 use crate::http::{self, HttpState, Wanted};
 use crate::intake::Intake;
 use crate::outbox;
 use crate::people::processes;
 use crate::telemetry;
 use crate::triggers::sender::Sender;
-use crate::triggers::{ChannelSettings, Channels, Policy};
+use crate::triggers::{Channels, Policy};
 use crate::worker::{BatchSettings, Worker};
 use crate::workos::client::Client;
 
@@ -36,6 +37,8 @@ pub use upstream::workos_client;
 
 use every::every;
 use presence::is_gone;
+
+pub use outgoing::channels;
 
 /// Connections beside SQLite's writer, or to PostgreSQL.
 const CONNECTIONS: u32 = 16;
@@ -91,21 +94,7 @@ impl App {
             }
             migrate(conn)
         })?;
-        let webhook_secret = match &config.triggers.webhook_secret {
-            Some(secret) => secret.clone(),
-            None => db.write(Urgency::Normal, |conn| {
-                desk::secrets::webhook_key(conn, clock.now())
-            })?,
-        };
-        let channels = Channels::new(ChannelSettings {
-            smtp_url: config.mail.smtp_url.clone(),
-            mail_from: config.mail.from.clone(),
-            slack_bot_token: config.slack.bot_token.clone(),
-            slack_api_url: config.slack.api_url.clone(),
-            webhook_secret: Some(webhook_secret),
-            allow_private_targets: config.triggers.allow_private_targets,
-            capture: options.dev,
-        })?;
+        let channels = channels(&config, &db, clock.now(), options.dev)?;
         let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
         let process_id = format!(
             "{}:{}:{}",
@@ -228,6 +217,7 @@ impl App {
             allowed_sources: self.config.http.allowed_sources.clone(),
             trusted_proxies: self.config.http.trusted_proxies.clone(),
             admin_token: self.config.access.admin_token.clone(),
+            channels: Arc::clone(&self.channels),
             policy: Policy {
                 allow_private_targets: self.config.triggers.allow_private_targets,
                 slack_bot: self.config.slack.bot_token.is_some(),

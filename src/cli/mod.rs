@@ -11,6 +11,7 @@ mod context;
 mod database;
 mod deliveries;
 mod demo;
+mod destinations;
 mod directories;
 mod doctor;
 mod enable;
@@ -38,6 +39,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod trial;
 mod triggers;
 mod upstream;
 mod work;
@@ -74,6 +76,7 @@ enum Command {
     Communities(communities::Args),
     Triggers(triggers::Args),
     Deliveries(deliveries::Args),
+    Destinations(destinations::Args),
     Holds(holds::Args),
     Conflicts(conflicts::Args),
     Jobs(jobs::Args),
@@ -105,6 +108,7 @@ impl Command {
             Self::Communities(args) => communities::run(args, context),
             Self::Triggers(args) => triggers::run(args, context),
             Self::Deliveries(args) => deliveries::run(args, context),
+            Self::Destinations(args) => destinations::run(args, context),
             Self::Holds(args) => holds::run(args, context),
             Self::Conflicts(args) => conflicts::run(args, context),
             Self::Jobs(args) => jobs::run(args, context),

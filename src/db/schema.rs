@@ -287,6 +287,22 @@ diesel::table! {
         community_id -> Nullable<Text>,
         hold_id -> Nullable<Text>,
         digest_id -> Nullable<Text>,
+        destination -> Text,
+        planned_at -> BigInt,
+        detail -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    destinations (id) {
+        id -> Text,
+        channel -> Text,
+        shown -> Text,
+        not_before -> BigInt,
+        stopped_at -> Nullable<BigInt>,
+        reason -> Nullable<Text>,
+        resumed_at -> Nullable<BigInt>,
+        created_at -> BigInt,
     }
 }
 
@@ -494,6 +510,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     trigger_versions,
     opt_outs,
     deliveries,
+    destinations,
     delivery_attempts,
     tokens,
     kept_secrets,

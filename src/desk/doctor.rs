@@ -11,7 +11,7 @@ use crate::db::{Backend, Conn, MigrationState, health};
 use crate::outbox;
 use crate::people::processes;
 use crate::triggers::definition::{Channel, Status};
-use crate::triggers::{deliveries, store};
+use crate::triggers::{deliveries, destinations, store};
 
 use super::DeskError;
 
@@ -201,6 +201,7 @@ pub fn of_database(
     checks.extend(queue(conn, now)?);
     checks.push(worker(conn, now)?);
     checks.push(messages(conn, now)?);
+    checks.push(places(conn)?);
     checks.push(mail(conn, setup)?);
     Ok(checks)
 }
@@ -299,6 +300,20 @@ fn messages(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError> {
         )
     } else {
         Check::ok(name, finding)
+    })
+}
+
+fn places(conn: &mut Conn) -> Result<Check, DeskError> {
+    let name = "destinations";
+    let (stopped, all) = destinations::stopped_count(conn)?;
+    Ok(if stopped > 0 {
+        Check::fail(
+            name,
+            format!("{stopped} of {all} refuse and were stopped; what goes there is parked"),
+            "`rollcall destinations list --stopped` says why; put it right there, then `rollcall destinations resume <id>`",
+        )
+    } else {
+        Check::ok(name, format!("{all}, none stopped"))
     })
 }
 

@@ -10,6 +10,7 @@ use crate::outbox::{QueueStats, gaps, queue_stats};
 use crate::people::processes::{self, SILENT_AFTER};
 use crate::telemetry;
 use crate::triggers::deliveries::delivery_stats;
+use crate::triggers::destinations::stopped_count;
 
 use super::HttpState;
 
@@ -82,11 +83,12 @@ pub(super) async fn metrics(state: web::Data<HttpState>) -> HttpResponse {
                 queue_stats(conn)?,
                 delivery_stats(conn, now)?,
                 gaps::counts(conn)?,
+                stopped_count(conn)?,
             ))
         })
     })
     .await;
-    if let Ok(Ok((queue, deliveries, (lost, late)))) = figures {
+    if let Ok(Ok((queue, deliveries, (lost, late), (stopped, all)))) = figures {
         for (webhook, count) in [("never", lost), ("late", late)] {
             #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
             metrics::gauge!(telemetry::EVENT_GAPS, "webhook" => webhook).set(count as f64);
@@ -100,10 +102,14 @@ pub(super) async fn metrics(state: web::Data<HttpState>) -> HttpResponse {
         }
         for (state, count) in [
             ("due", deliveries.due),
+            ("parked", deliveries.parked),
             ("unknown", deliveries.unknown),
             ("failed", deliveries.failed),
         ] {
             set(telemetry::DELIVERIES, state, count);
+        }
+        for (state, count) in [("open", all - stopped), ("stopped", stopped)] {
+            set(telemetry::DESTINATIONS, state, count);
         }
         let age = |at: Option<Timestamp>| at.map_or(0.0, |at| now.since(at).as_secs_f64());
         metrics::gauge!(telemetry::OUTBOX_OLDEST_READY_SECONDS).set(age(queue.oldest_ready));

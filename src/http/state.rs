@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::db::{Conn, Db, DbError, Urgency};
 use crate::desk::DeskError;
 use crate::intake::Intake;
-use crate::triggers::Policy;
+use crate::triggers::{Channels, Policy};
 use crate::workos::Secrets;
 use crate::workos::client::Client;
 
@@ -42,6 +42,8 @@ pub struct HttpState {
     pub trusted_proxies: Vec<IpNet>,
     /// The bootstrap token.
     pub admin_token: Option<SecretString>,
+    /// How test-sends leave the house.
+    pub channels: Arc<Channels>,
     /// What triggers may name.
     pub policy: Policy,
     /// Renders `/metrics`.

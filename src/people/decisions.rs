@@ -99,6 +99,23 @@ pub fn of_user(conn: &mut Conn, directory_user: &str) -> QueryResult<Vec<Decisio
         .load(c))
 }
 
+/// The same of several directory users at once.
+pub fn of_users(
+    conn: &mut Conn,
+    directory_users: &[String],
+) -> QueryResult<BTreeMap<String, Vec<Decision>>> {
+    let rows: Vec<Decision> = on_backend!(conn, c => identity_decisions::table
+        .filter(identity_decisions::directory_user_id.eq_any(directory_users))
+        .order((identity_decisions::directory_user_id, identity_decisions::other_id))
+        .load(c))?;
+    let mut all: BTreeMap<String, Vec<Decision>> = BTreeMap::new();
+    for row in rows {
+        let of = all.entry(row.directory_user_id.clone()).or_default();
+        of.push(row);
+    }
+    Ok(all)
+}
+
 /// Replaces what was decided about a directory user, and what was decided the other way round.
 pub fn replace(conn: &mut Conn, directory_user: &str, new: &[Decision]) -> QueryResult<()> {
     let others: BTreeSet<&str> = new.iter().map(|one| one.other_id.as_str()).collect();

@@ -113,7 +113,11 @@ pub fn decide_identity(
     kin::save_keys(conn, &keyed)?;
     let concerned = former.iter().chain(new).map(|one| one.other_id.clone());
     let users: BTreeSet<String> = concerned.chain([user.to_owned()]).collect();
-    fold_again(conn, organization, &users, actor, now)?;
+    let world = World {
+        decided: true,
+        ..world_of(conn, organization, actor, now)?
+    };
+    fold_users(conn, world, organization, &users, actor, now)?;
     Ok(())
 }
 

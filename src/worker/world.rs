@@ -41,6 +41,8 @@ pub(super) struct World {
     pub now: Timestamp,
     /// Who decided, where it was not an event.
     pub operator: Option<String>,
+    /// Whether they decided who is who: what was asked before has to be written anew.
+    pub decided: bool,
     /// The settings until now, while a changed mapping is applied: everybody is written, nobody is messaged.
     pub former: Option<Settings>,
     pub organizations: BTreeMap<String, Organization>,

@@ -124,8 +124,8 @@ fn write_links(conn: &mut Conn, world: &World) -> QueryResult<()> {
             let asked = question(&one.kin, link, &known);
             let was = one.original.links.get(&link.id);
             let asked_before = was.and_then(|was| question(&one.original, was, &known));
-            // Decided meanwhile: the question before is not what was asked then.
-            if was != Some(link) || asked != asked_before || world.operator.is_some() {
+            // Decided meanwhile: what is asked of the state before is not what was asked then.
+            if was != Some(link) || asked != asked_before || world.decided {
                 changed.push(kin::ToSave {
                     organization_id: &one.organization_id,
                     link,

@@ -433,8 +433,10 @@ async fn r46_a_required_field_that_is_missing_is_told(app: TestApp) {
     let path = format!("/v1/profiles/{}", app.profile(&ada()).id);
     let warned = json!(["department: required, and nothing came yet"]);
     assert_eq!(app.get(&path).await["warnings"], warned);
-    app.apply(&in_team(&ada(), "blue").set("event", "dsync.user.updated"))
-        .await;
+    let named = ada()
+        .updated(minute(1))
+        .set("data.custom_attributes.team", "blue");
+    app.apply(&named).await;
     assert_eq!(app.get(&path).await["warnings"], json!([]));
     let emptied = ada()
         .updated(minute(2))

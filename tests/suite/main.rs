@@ -7,20 +7,23 @@
     reason = "in a test, a step that fails is the test that fails"
 )]
 
-mod catch_up;
 mod browser;
+mod catch_up;
+mod channels;
 mod console;
 mod crashes;
 mod deliveries;
 mod demo;
+mod destinations;
 mod durability;
-mod fair_fake;
 mod failures;
+mod fair_fake;
 mod famous_failures;
 mod fields;
 mod histories;
 mod holds;
 mod identity;
+mod identity_swaps;
 mod intake;
 mod layers;
 mod logins;
@@ -32,8 +35,10 @@ mod roads;
 mod roles;
 mod rule_numbers;
 mod rules;
+mod sending_crashes;
 mod spine;
 mod support;
+mod targets;
 mod triggers_apply;
 mod triggers_time;
 mod visibility;

@@ -134,6 +134,18 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
         "/deliveries/{delivery}/cancel",
         [404, 403, 200, 409],
     ),
+    ("GET", "/destinations", [200, 200, 200, 200]),
+    (
+        "POST",
+        "/destinations/{destination}/resume",
+        [404, 403, 403, 409],
+    ),
+    (
+        "POST",
+        "/destinations/{destination}/replay",
+        [404, 403, 200, 200],
+    ),
+    ("POST", "/triggers/{trigger}/test", [404, 403, 200, 200]),
     ("POST", "/triggers/apply", [404, 403, 200, 200]),
     ("GET", "/triggers/{trigger}/versions", [404, 200, 200, 200]),
     (
@@ -219,7 +231,7 @@ async fn things(app: &TestApp) -> BTreeMap<&'static str, String> {
     app.apply(&employee("bob").created(minute(1))).await;
     all.insert("event", event.id());
     let asked = employee("bobby")
-        .created(minute(1))
+        .created(minute(4))
         .set("data.email", employee("bob").email());
     app.apply(&asked).await;
     all.insert("asked", employee("bobby").id());
@@ -230,6 +242,9 @@ async fn things(app: &TestApp) -> BTreeMap<&'static str, String> {
     let deliveries = app.get("/v1/deliveries").await;
     let delivery = deliveries["data"][0]["id"].as_str().unwrap().to_owned();
     all.insert("delivery", delivery);
+    let destinations = app.get("/v1/destinations").await;
+    let destination = destinations["data"][0]["id"].as_str().unwrap().to_owned();
+    all.insert("destination", destination);
     for name in ["decided", "approved", "rejected"] {
         let id = format!("directory_{name}");
         for (kind, at) in [("dsync.activated", 2), ("dsync.deleted", 3)] {
@@ -290,6 +305,8 @@ fn body(method: &str, path: &str, things: &BTreeMap<&str, String>) -> Option<Val
         ("POST", "replay") if path == "/events/replay" => {
             Some(json!({"type": "dsync.user.created"}))
         }
+        ("POST", "replay") if path.starts_with("/destinations") => Some(json!({"dry_run": true})),
+        (_, "test") => Some(json!({"profile_id": things["profile"]})),
         (_, "rules") => Some(json!([])),
         (_, "communities") => Some(json!({"organization_id": ORGANIZATION, "name": "choir"})),
         (_, "triggers") => Some(trigger("two")),

@@ -4,8 +4,9 @@
 mod apply;
 mod auth;
 mod communities;
-mod enable;
 mod conflicts;
+mod destinations;
+mod enable;
 mod events;
 mod failures;
 mod fields;
@@ -14,6 +15,7 @@ mod jobs;
 mod organizations;
 mod profiles;
 mod reconciles;
+mod trial;
 mod triggers;
 mod upstream;
 
@@ -48,6 +50,8 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .configure(fields::routes)
         .configure(jobs::routes)
         .configure(holds::routes)
+        .configure(destinations::routes)
+        .configure(trial::routes)
         .configure(apply::routes)
         .configure(upstream::routes)
         .configure(enable::routes)

@@ -112,6 +112,23 @@ fn r25_said_to_be_two_people_both_work_and_one_has_the_address() {
 }
 
 #[test]
+fn r25_an_address_kept_aside_is_asked_about_until_it_is_decided() {
+    let mut desk = after([
+        user("u1").idp("i1").email("a@x").active().at(1),
+        user("u2").idp("i2").email("b@x").active().at(2),
+        user("u2").email("a@x").at(3),
+    ]);
+    assert_eq!(desk.asks("u2"), Some(Asks::Address));
+    assert_eq!(desk.shows("u2", "email").as_deref(), Some("b@x"));
+    desk.decide("u2", "u1", false);
+    assert_eq!(desk.asks("u2"), None);
+    assert_eq!(desk.status("u2"), Status::Active);
+    assert_eq!(desk.shows("u2", "email").as_deref(), Some("b@x"));
+    desk.decide("u2", "u1", true);
+    assert!(desk.is_one("u1", "u2"));
+}
+
+#[test]
 fn r20_one_number_and_two_people_is_not_asked_again() {
     let mut desk = after([
         user("u1").idp("i1").number("7").active().at(1),
