@@ -81,6 +81,7 @@ mod tests {
             subject: None,
             text: None,
             html: None,
+            digest: None,
         })
     }
 
