@@ -44,6 +44,8 @@ impl House {
             id: id.to_owned(),
             status,
             ever_active: true,
+            admitted: true,
+            excluded: None,
             left: None,
             left_reason: None,
             period: "first".to_owned(),

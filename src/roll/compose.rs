@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use super::attributes::{ALL_ATTRIBUTES, Mapping};
 use super::fold::Known;
 use super::kin::{Kin, Link, Person};
-use super::lifecycle::Status;
+use super::lifecycle::{EXCLUDED, Status};
 
 /// The person in an organization, as shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,12 +100,15 @@ pub fn compose(kin: &Kin, person: &Person, known: &Known<'_>) -> Profile {
         status: person.status,
         fields,
         attributes,
-        warnings: warnings(&links),
+        warnings: warnings(person, &links),
         period: person.period.clone(),
         first_seen: person.first_seen,
         updated: person.updated,
         removed_at: person.left.as_ref().filter(|_| gone).map(|key| key.at),
-        removed_reason: person.left_reason.clone().filter(|_| gone),
+        removed_reason: match &person.excluded {
+            Some(_) => Some(EXCLUDED.to_owned()),
+            None => person.left_reason.clone().filter(|_| gone),
+        },
     }
 }
 
@@ -166,11 +169,14 @@ fn display_name(text: &dyn Fn(&str) -> Option<String>) -> String {
         .unwrap_or_else(|| "(no name)".to_owned())
 }
 
-fn warnings(links: &[&Link]) -> Vec<String> {
+fn warnings(person: &Person, links: &[&Link]) -> Vec<String> {
     let mut all: Vec<String> = links
         .iter()
         .flat_map(|link| link.warnings.iter().cloned())
         .collect();
+    if let Some(rule) = &person.excluded {
+        all.push(format!("excluded by the organization's rule {rule}"));
+    }
     if links.iter().all(|link| link.email().is_none()) {
         all.push("email: none known".to_owned());
     }

@@ -53,7 +53,7 @@ pub fn apply(kin: &Kin, step: &Step, known: &Known<'_>) -> Kin {
     }
     let key = step.key();
     come_to_rest(&mut next, key, known);
-    settle(&mut next, key);
+    settle(&mut next, key, known);
     stamp(kin, &mut next, key, known);
     next
 }
@@ -240,6 +240,8 @@ fn own_person(
         id: id.clone(),
         status: Status::Pending,
         ever_active: false,
+        admitted: false,
+        excluded: None,
         left: None,
         left_reason: None,
         period: "first".to_owned(),

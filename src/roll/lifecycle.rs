@@ -7,7 +7,9 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::workos::OrderKey;
 
+use super::fold::Known;
 use super::kin::{Kin, Link, LinkState, Person};
+use super::screen::{Screened, screen};
 
 /// The states of a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,12 +78,20 @@ pub(super) fn standing(kin: &Kin, person: &Person) -> Status {
     }
 }
 
+/// The reason of whom a rule shuts out.
+pub const EXCLUDED: &str = "excluded";
+
 /// Brings everybody's status up to date after a step.
-pub(super) fn settle(kin: &mut Kin, key: &OrderKey) {
+pub(super) fn settle(kin: &mut Kin, key: &OrderKey, known: &Known<'_>) {
     let ids: Vec<String> = kin.people.keys().cloned().collect();
     for id in ids {
-        let Some(next) = kin.people.get(&id).map(|person| standing(kin, person)) else {
+        let Some(was) = kin.people.get(&id) else {
             continue;
+        };
+        let mut next = standing(kin, was);
+        let screened = match next {
+            Status::Active => screen(kin, was, key, known),
+            _ => Screened::Here,
         };
         let worked = kin
             .links_of(&id)
@@ -92,11 +102,32 @@ pub(super) fn settle(kin: &mut Kin, key: &OrderKey) {
             continue;
         };
         person.ever_active |= worked || next == Status::Active;
-        if next == Status::Removed && person.status != Status::Removed {
-            person.left = Some(key.clone());
-            person.left_reason = Some(reason.to_owned());
+        let mut gone = (key.clone(), reason);
+        person.excluded = None;
+        match screened {
+            Screened::Here => person.admitted |= next == Status::Active,
+            Screened::OnLeave => {
+                person.admitted = true;
+                next = Status::OnLeave;
+            }
+            Screened::Excluded { rule, admitted } => {
+                person.admitted |= admitted;
+                person.excluded = Some(known.settings.name_of(rule));
+                next = if person.admitted {
+                    Status::Removed
+                } else {
+                    Status::Pending
+                };
+                gone.1 = EXCLUDED;
+                // Who was there before the rule left when it was made.
+                gone.0.at = rule.since.map_or(key.at, |since| since.max(key.at));
+            }
         }
-        if next == Status::Active
+        if next == Status::Removed && person.status != Status::Removed {
+            person.left = Some(gone.0);
+            person.left_reason = Some(gone.1.to_owned());
+        }
+        if next.has_access()
             && person.status == Status::Removed
             && let Some(begun) = start.filter(|start| begins_after(start, person.left.as_ref()))
         {

@@ -18,8 +18,10 @@ mod lifecycle;
 mod memberships;
 mod outcome;
 mod refold;
+mod screen;
 mod settings;
 mod statement;
+mod succession;
 
 pub use attributes::{Mapping, MappingRule, ValueKind};
 pub use compose::{FIELDS, Profile, compose};
@@ -29,13 +31,17 @@ pub use fold::{Known, apply, fold};
 pub use groups::{Edge, Group};
 pub use identity::keys_said;
 pub use kin::{Kin, Link, LinkState, Person};
-pub use lifecycle::Status;
+pub use lifecycle::{EXCLUDED, Status};
 pub use memberships::{LEFT, Membership, Role, Source, follow_status};
 pub(crate) use outcome::sentence;
 pub use outcome::{Change, Outcome, diff_profiles};
 pub use refold::{comes_late, reconcile, refold, turn_concerns};
-pub use settings::{RestoreAdmin, Settings};
+pub use screen::UNASKED;
+pub use settings::{
+    Exclusion, OnDirectoryDeleted, OnLeave, PollCycle, RestoreAdmin, Settings,
+};
 pub use statement::{Life, Said, Statement, Step};
+pub use succession::{Candidates, Succession, Successor};
 
 #[cfg(test)]
 mod tests;
