@@ -9,6 +9,8 @@
 mod facts;
 mod parse;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -177,6 +179,15 @@ impl Condition {
     /// (`"when"` gives `when.all[0].op`).
     pub fn parse(value: &Value, path: &str) -> Result<Self, Vec<Problem>> {
         parse::condition(value, path)
+    }
+
+    /// The fields it asks about, as written.
+    pub fn fields(&self) -> BTreeSet<String> {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().flat_map(Self::fields).collect(),
+            Self::Not(part) => part.fields(),
+            Self::Test(test) => BTreeSet::from([test.field.name()]),
+        }
     }
 
     /// Whether the facts about one person fit.

@@ -23,6 +23,7 @@ pub mod output;
 mod profiles;
 mod replay;
 mod secret;
+mod seats;
 mod send;
 mod serve;
 mod settings;

@@ -13,6 +13,7 @@ use crate::people::{profiles, rules, to_json, unreadable};
 use crate::roll::{Membership, Role as Seat};
 
 use super::members::change;
+use super::seats::look;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
 pub use super::members::{MemberView, members, parse_seat, put_member, remove_member};
@@ -25,6 +26,8 @@ const LONGEST_NAME: usize = 200;
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct CommunityQuery {
     pub organization_id: Option<String>,
+    /// Only those that nobody runs any more (`true`), or that somebody does.
+    pub orphaned: Option<bool>,
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
@@ -77,7 +80,13 @@ pub fn list(
     let organization = actor.scope(query.organization_id.as_deref())?;
     let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
     let before = cursor.map(|cursor| (cursor.at, cursor.id));
-    let rows = communities::list(conn, organization.as_deref(), before, limit + 1)?;
+    let rows = communities::list(
+        conn,
+        organization.as_deref(),
+        query.orphaned,
+        before,
+        limit + 1,
+    )?;
     let page = Page::cut(rows, limit, |row| Cursor {
         at: row.created_at,
         id: row.id.clone(),
@@ -285,7 +294,8 @@ fn apply_rules(
             }
         }
     }
-    Ok(changes::add(conn, &caused, now)?)
+    changes::add(conn, &caused, now)?;
+    look(conn, actor, row, now)
 }
 
 fn good_name(name: &str) -> Result<String, DeskError> {

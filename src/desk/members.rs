@@ -12,6 +12,7 @@ use crate::roll::{Change, Membership, Role as Seat, Source};
 
 use super::communities::{held, note, seen};
 use super::profiles::has_access;
+use super::seats::look;
 use super::{Actor, DeskError, Page, Role};
 
 /// One membership: somebody with a manual and a rule row has two.
@@ -83,6 +84,7 @@ pub fn put_member(
             source: Source::Manual,
             role: seat,
             former_role: None,
+            stand_in: None,
             granted_at: now,
             ended_at: None,
             ended_reason: None,
@@ -102,6 +104,7 @@ pub fn put_member(
             Some(&detail),
             now,
         )?;
+        look(conn, actor, &community, now)?;
     }
     communities::members(conn, id)?
         .into_iter()
@@ -130,7 +133,8 @@ pub fn remove_member(
     let caused = change(actor, &community, profile_id, old, None, now);
     changes::add(conn, &[caused], now)?;
     let act = "community.member_removed";
-    Ok(note(conn, actor, act, &community, Some(profile_id), now)?)
+    note(conn, actor, act, &community, Some(profile_id), now)?;
+    look(conn, actor, &community, now)
 }
 
 /// Only people of the organization who may come in can be members.
@@ -158,7 +162,7 @@ fn may_join(
     Ok(())
 }
 
-fn manual_row(conn: &mut Conn, id: &str, profile: &str) -> Result<Option<Membership>, DeskError> {
+pub(super) fn manual_row(conn: &mut Conn, id: &str, profile: &str) -> Result<Option<Membership>, DeskError> {
     let mut rows = communities::memberships_of(conn, &[profile.to_owned()])?;
     Ok(rows
         .remove(profile)

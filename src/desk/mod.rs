@@ -24,7 +24,9 @@ pub mod organizations;
 pub mod overview;
 pub mod profiles;
 pub mod replay;
+pub mod seats;
 pub mod secrets;
+pub mod settings;
 pub mod tokens;
 pub mod triggers;
 

@@ -2,7 +2,7 @@
 //! section 6). Links and communities of a page are loaded as sets. The whole chain of what happened
 //! to a person is told by `history`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::profiles::{self, LinkRow, ProfileFilter, ProfileRow};
-use crate::people::{communities, unreadable};
+use crate::people::{communities, organizations, unreadable};
 use crate::roll::Status;
 
 use super::events::one_of;
@@ -152,12 +152,39 @@ pub(super) fn views(conn: &mut Conn, rows: Vec<ProfileRow>) -> Result<Vec<Profil
     let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
     let mut links = profiles::links_of(conn, &ids)?;
     let mut seats = communities::of_profiles(conn, &ids)?;
+    let shut = shut_on_leave(conn, &rows)?;
     rows.into_iter()
         .map(|row| {
             let (theirs, seats) = taken(&mut links, &mut seats, &row.id);
-            view(row, theirs, seats)
+            let kept_out = is_on_leave(&row) && shut.contains(&row.organization_id);
+            view(row, theirs, seats).map(|view| ProfileView {
+                access: view.access && !kept_out,
+                ..view
+            })
         })
         .collect()
+}
+
+fn is_on_leave(row: &ProfileRow) -> bool {
+    row.status == Status::OnLeave.as_str()
+}
+
+/// Those of the rows' organizations whose people on leave may not come in (R34).
+pub(super) fn shut_on_leave(
+    conn: &mut Conn,
+    rows: &[ProfileRow],
+) -> Result<BTreeSet<String>, DeskError> {
+    let ids: Vec<String> = rows
+        .iter()
+        .filter(|row| is_on_leave(row))
+        .map(|row| row.organization_id.clone())
+        .collect();
+    if ids.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let all = organizations::load(conn, &ids)?.into_values();
+    let shut = all.filter(|one| !one.settings.on_leave.access);
+    Ok(shut.map(|one| one.id).collect())
 }
 
 type Seats = Vec<(String, String, String)>;

@@ -29,6 +29,8 @@ pub struct Hold {
     pub last_at: Timestamp,
     pub decided_at: Option<Timestamp>,
     pub decided_by: Option<String>,
+    pub group_id: Option<String>,
+    pub due_at: Option<Timestamp>,
 }
 
 /// Somebody a hold is about.

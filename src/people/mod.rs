@@ -15,6 +15,7 @@ pub mod profiles;
 pub mod rules;
 pub mod secrets;
 pub mod statements;
+pub mod succession;
 pub mod surroundings;
 pub mod tokens;
 

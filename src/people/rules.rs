@@ -176,6 +176,7 @@ fn turn(
             source: Source::Rule,
             role,
             former_role: None,
+            stand_in: None,
             granted_at: now,
             ended_at: None,
             ended_reason: None,
@@ -207,7 +208,7 @@ fn turn(
 }
 
 /// The profile as conditions see it: the names of `/v1/profiles`.
-fn facts_of(row: &ProfileRow) -> Value {
+pub(super) fn facts_of(row: &ProfileRow) -> Value {
     let attributes: BTreeMap<String, Value> =
         serde_json::from_str(&row.attributes).unwrap_or_default();
     json!({

@@ -32,7 +32,7 @@ pub use groups::{Edge, Group};
 pub use identity::keys_said;
 pub use kin::{Kin, Link, LinkState, Person};
 pub use lifecycle::{EXCLUDED, Status};
-pub use memberships::{LEFT, Membership, Role, Source, follow_status};
+pub use memberships::{LEFT, Membership, Role, Source, StandIn, follow_status};
 pub(crate) use outcome::sentence;
 pub use outcome::{Change, Outcome, diff_profiles};
 pub use refold::{comes_late, reconcile, refold, turn_concerns};

@@ -11,6 +11,7 @@ use crate::outbox::{self, Claimed, Settlement, Verdict};
 use crate::retry;
 use crate::roll::Outcome;
 
+use super::decide::{By, end_people};
 use super::fold::{Effect, fold_item};
 use super::item::Item;
 use super::world::World;
@@ -96,6 +97,10 @@ pub(super) fn run(
         caused.extend(effect.changes);
     }
     write_world(conn, &mut world, caused, &causes)?;
+    for (directory, key) in &world.ended {
+        let by = By::Event(key.clone(), directory.clone());
+        end_people(conn, directory, &by, now)?;
+    }
     outbox::settle(conn, &settled, now)?;
     Ok(report(&items, &settled))
 }

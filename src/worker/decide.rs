@@ -17,6 +17,15 @@ use super::fold::compare;
 use super::world::World;
 use super::write::write_world;
 
+/// Whose decision it was.
+#[derive(Debug, Clone)]
+pub(super) enum By {
+    /// An operator's, by name.
+    Operator(String),
+    /// The organization's own settings, carried out by an event.
+    Event(OrderKey, String),
+}
+
 /// Links folded again in one go.
 const AT_ONCE: i64 = 500;
 
@@ -33,7 +42,8 @@ pub fn take_back(
     outbox::lock_part(conn, outbox::part_of(organization))?;
     let since = changes::earliest(conn, events)?;
     let taken = statements::take_back(conn, events)?;
-    let restored = fold_again(conn, organization, &taken.users, actor, now)?;
+    let by = By::Operator(actor.to_owned());
+    let restored = fold_again(conn, organization, &taken.users, &by, now)?;
     if let Some(since) = since {
         deliveries::revive_for(conn, &restored, deliveries::PERSON_LEFT, since)?;
     }
@@ -67,6 +77,21 @@ pub fn end_directory(
         removes: true,
     });
     directories::save(conn, &[&directory])?;
+    end_people(conn, directory_id, &By::Operator(actor.to_owned()), now)
+}
+
+/// Folds everybody of a directory again once a turn of it removes them. Answers how many links ended.
+pub(super) fn end_people(
+    conn: &mut Conn,
+    directory_id: &str,
+    by: &By,
+    now: Timestamp,
+) -> Result<usize, DbError> {
+    let id = directory_id.to_owned();
+    let Some(directory) = directories::load(conn, std::slice::from_ref(&id))?.remove(&id) else {
+        return Ok(0);
+    };
+    let organization = directory.organization_id;
     let mut ended = 0;
     let mut after = String::new();
     loop {
@@ -76,13 +101,8 @@ pub fn end_directory(
         };
         after.clone_from(last);
         ended += users.len();
-        fold_again(
-            conn,
-            &organization,
-            &users.into_iter().collect(),
-            actor,
-            now,
-        )?;
+        let users = users.into_iter().collect();
+        fold_again(conn, &organization, &users, by, now)?;
     }
 }
 
@@ -104,7 +124,8 @@ pub fn refold_organization(
         };
         after.clone_from(last);
         folded += users.len();
-        fold_again(conn, organization, &users.into_iter().collect(), actor, now)?;
+        let by = By::Operator(actor.to_owned());
+        fold_again(conn, organization, &users.into_iter().collect(), &by, now)?;
     }
 }
 
@@ -129,13 +150,16 @@ fn fold_again(
     conn: &mut Conn,
     organization: &str,
     users: &BTreeSet<String>,
-    actor: &str,
+    by: &By,
     now: Timestamp,
 ) -> Result<Vec<String>, DbError> {
     let id = organization.to_owned();
     let mut world = World {
         now,
-        operator: Some(actor.to_owned()),
+        operator: match by {
+            By::Operator(name) => Some(name.clone()),
+            By::Event(..) => None,
+        },
         organizations: organizations::load(conn, std::slice::from_ref(&id))?,
         directories: directories::of_organizations(conn, &[id])?,
         ..World::default()
@@ -149,23 +173,28 @@ fn fold_again(
     world.load_steps(conn, &places)?;
     let mut caused = Vec::new();
     for place in places {
-        caused.extend(fold_place(&mut world, organization, place, actor, now));
+        caused.extend(fold_place(&mut world, organization, place, by, now));
     }
-    let mut changed: Vec<String> = caused
+    let changed: BTreeSet<String> = caused
         .iter()
         .map(|one| one.change.profile_id.clone())
         .collect();
-    changed.sort();
-    changed.dedup();
-    write_world(conn, &mut world, caused, &BTreeMap::new())?;
-    Ok(changed)
+    let causes = match by {
+        By::Operator(_) => BTreeMap::new(),
+        By::Event(key, directory) => changed
+            .iter()
+            .map(|id| (id.clone(), (key.clone(), directory.clone())))
+            .collect(),
+    };
+    write_world(conn, &mut world, caused, &causes)?;
+    Ok(changed.into_iter().collect())
 }
 
 fn fold_place(
     world: &mut World,
     organization: &str,
     place: usize,
-    actor: &str,
+    by: &By,
     now: Timestamp,
 ) -> Vec<Caused> {
     let Some((before, after)) = world.relatives.get(place).and_then(|relatives| {
@@ -175,26 +204,28 @@ fn fold_place(
     }) else {
         return Vec::new();
     };
-    let key = OrderKey {
-        at: now,
-        removal: false,
-        event_id: String::new(),
+    let (key, directory) = match by {
+        By::Operator(_) => {
+            let key = OrderKey {
+                at: now,
+                removal: false,
+                event_id: String::new(),
+            };
+            (key, String::new())
+        }
+        By::Event(key, directory) => (key.clone(), directory.clone()),
     };
-    let effect = compare(
-        &before,
-        &after,
-        &world.known(organization),
-        organization,
-        &key,
-        "",
-    );
+    let known = world.known(organization);
+    let effect = compare(&before, &after, &known, organization, &key, &directory);
     if let Some(relatives) = world.relatives.get_mut(place) {
         relatives.kin = after;
         relatives.touched = true;
     }
-    let by_operator = effect
-        .changes
-        .into_iter()
-        .map(|one| Caused::by_operator(organization, one.change, actor, now));
-    by_operator.collect()
+    let changes = effect.changes.into_iter();
+    match by {
+        By::Operator(actor) => changes
+            .map(|one| Caused::by_operator(organization, one.change, actor, now))
+            .collect(),
+        By::Event(..) => changes.collect(),
+    }
 }

@@ -16,7 +16,7 @@ use crate::roll::{
     DirectoryLife, Edge, Families, Group, Kin, Known, Settings, Statement, Step, comes_late,
     keys_said, turn_concerns,
 };
-use crate::workos::Data;
+use crate::workos::{Data, OrderKey};
 
 use super::guard::Guards;
 use super::item::Item;
@@ -55,6 +55,8 @@ pub(super) struct World {
     pub new_statements: Vec<(String, Statement)>,
     pub new_keys: BTreeSet<(Key, String)>,
     pub guards: Guards,
+    /// Directories that end with their people, and the event that says so (R36).
+    pub ended: Vec<(String, OrderKey)>,
 }
 
 impl World {

@@ -15,7 +15,7 @@ use crate::roll::{Membership, Person, Profile, Status, compose};
 use crate::triggers::{deliveries, plan};
 use crate::workos::OrderKey;
 
-use super::members::{follow_rules, write_memberships};
+use super::members::{Seats, follow_rules, follow_seats, write_memberships};
 use super::world::{Relatives, World};
 
 /// A person before and after the batch.
@@ -47,8 +47,11 @@ pub(super) fn write_world(
     write_profiles(conn, world, &moved)?;
     merge_gone(conn, world)?;
     world.guards.write(conn, world.now)?;
-    let mut ended = write_memberships(conn, world, &moved, causes)?;
+    let mut seats = Seats::default();
+    let mut ended = write_memberships(conn, world, &moved, causes, &mut seats)?;
     ended.extend(follow_rules(conn, world, &moved, causes)?);
+    seats.add_changes(&ended);
+    ended.extend(follow_seats(conn, world, seats, causes)?);
     caused.extend(ended.iter().cloned());
     changes::add(conn, &caused, world.now)?;
     plan_deliveries(conn, world, &moved, &ended, &caused, causes)
