@@ -193,7 +193,14 @@ fn list(args: List, context: &Context) -> Result<(), Failure> {
     shown::page(
         context,
         &page,
-        &["id", "name", "members", "admins", "orphaned", "organization"],
+        &[
+            "id",
+            "name",
+            "members",
+            "admins",
+            "orphaned",
+            "organization",
+        ],
         |one| {
             vec![
                 one.id.as_str().into(),

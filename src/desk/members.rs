@@ -162,7 +162,11 @@ fn may_join(
     Ok(())
 }
 
-pub(super) fn manual_row(conn: &mut Conn, id: &str, profile: &str) -> Result<Option<Membership>, DeskError> {
+pub(super) fn manual_row(
+    conn: &mut Conn,
+    id: &str,
+    profile: &str,
+) -> Result<Option<Membership>, DeskError> {
     let mut rows = communities::memberships_of(conn, &[profile.to_owned()])?;
     Ok(rows
         .remove(profile)

@@ -296,11 +296,7 @@ pub fn open_seats(
 }
 
 /// Notes since when nobody runs a community, or that somebody does.
-pub fn set_orphaned(
-    conn: &mut Conn,
-    id: &str,
-    orphaned_at: Option<Timestamp>,
-) -> QueryResult<()> {
+pub fn set_orphaned(conn: &mut Conn, id: &str, orphaned_at: Option<Timestamp>) -> QueryResult<()> {
     on_backend!(conn, c => diesel::update(communities::table.find(id))
         .set(communities::orphaned_at.eq(orphaned_at))
         .execute(c))?;

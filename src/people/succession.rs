@@ -13,10 +13,10 @@ use crate::roll::{
 };
 
 use super::acts::{self, NewAct};
+use super::communities;
 use super::profiles::{self, ProfileRow};
 use super::rules::{Turned, facts_of};
 use super::surroundings::Surroundings;
-use super::communities;
 
 /// How far up a line of managers is looked.
 const LONGEST_LINE: usize = 8;
@@ -125,11 +125,7 @@ impl<'a> Place<'a> {
     }
 
     /// Kept seats whose admin is back go back.
-    fn give_back(
-        &mut self,
-        conn: &mut Conn,
-        now: Timestamp,
-    ) -> QueryResult<Vec<(Turned, String)>> {
+    fn give_back(&mut self, conn: &mut Conn, now: Timestamp) -> QueryResult<Vec<(Turned, String)>> {
         let runs: BTreeSet<String> = self.runs().into_iter().map(str::to_owned).collect();
         let mut turned = Vec::new();
         for row in &mut self.rows {

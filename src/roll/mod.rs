@@ -37,9 +37,7 @@ pub(crate) use outcome::sentence;
 pub use outcome::{Change, Outcome, diff_profiles};
 pub use refold::{comes_late, reconcile, refold, turn_concerns};
 pub use screen::UNASKED;
-pub use settings::{
-    Exclusion, OnDirectoryDeleted, OnLeave, PollCycle, RestoreAdmin, Settings,
-};
+pub use settings::{Exclusion, OnDirectoryDeleted, OnLeave, PollCycle, RestoreAdmin, Settings};
 pub use statement::{Life, Said, Statement, Step};
 pub use succession::{Candidates, Succession, Successor};
 

@@ -112,9 +112,8 @@ pub(crate) fn sentence(old: Option<&Profile>, new: &Profile, changes: &[Change])
     let mut parts = Vec::new();
     match (was, new.status) {
         (None, Status::Active) => parts.push("a new profile, active".to_owned()),
-        (None, Status::Pending) if new.removed_reason.as_deref() == Some(EXCLUDED) => parts.push(
-            "excluded by the organization's rules: no profile shown, no message".to_owned(),
-        ),
+        (None, Status::Pending) if new.removed_reason.as_deref() == Some(EXCLUDED) => parts
+            .push("excluded by the organization's rules: no profile shown, no message".to_owned()),
         (None, Status::OnLeave) => parts.push("a new profile, on leave".to_owned()),
         (None, Status::Pending) => parts.push("known, not active yet: no profile shown".to_owned()),
         (None, Status::Removed) => parts

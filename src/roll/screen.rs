@@ -24,10 +24,7 @@ pub(super) enum Screened<'a> {
     /// On leave.
     OnLeave,
     /// Shut out by this rule; `admitted` where it was not in force yet at that point of the order.
-    Excluded {
-        rule: &'a Exclusion,
-        admitted: bool,
-    },
+    Excluded { rule: &'a Exclusion, admitted: bool },
 }
 
 /// Asks the organization's rules about a person at a point of the order.

@@ -7,8 +7,8 @@ use crate::db::Conn;
 use crate::people::changes::Caused;
 use crate::people::kin::concerned_by_turn;
 use crate::roll::{
-    DirectoryTurn, Group, Kin, Known, OnDirectoryDeleted, Outcome, Profile, Statement, Step, apply, comes_late,
-    compose, diff_profiles, refold, sentence,
+    DirectoryTurn, Group, Kin, Known, OnDirectoryDeleted, Outcome, Profile, Statement, Step, apply,
+    comes_late, compose, diff_profiles, refold, sentence,
 };
 use crate::workos::{Data, Directory, OrderKey};
 

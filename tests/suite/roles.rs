@@ -14,7 +14,7 @@ on_both!(every_route_asks_for_its_role_and_shows_an_outsider_nothing);
 
 /// Method, path, and the status for an outsider, a viewer, an operator, then an admin. They are
 /// called in this order, so what an operator ended an admin finds ended.
-const ROUTES: [(&str, &str, [u16; 4]); 42] = [
+const ROUTES: [(&str, &str, [u16; 4]); 46] = [
     ("GET", "/events", [200, 200, 200, 200]),
     ("GET", "/events/{event}", [404, 200, 200, 200]),
     ("POST", "/events/{event}/discard", [404, 403, 409, 409]),
@@ -31,6 +31,12 @@ const ROUTES: [(&str, &str, [u16; 4]); 42] = [
     ("GET", "/access", [200, 200, 200, 200]),
     ("GET", "/organizations", [200, 200, 200, 200]),
     ("GET", "/organizations/{organization}", [404, 200, 200, 200]),
+    (
+        "PATCH",
+        "/organizations/{organization}",
+        [404, 403, 200, 200],
+    ),
+    ("GET", "/seats", [200, 200, 200, 200]),
     (
         "POST",
         "/organizations/{organization}/arm",
@@ -71,6 +77,16 @@ const ROUTES: [(&str, &str, [u16; 4]); 42] = [
         "PUT",
         "/communities/{community}/members/{profile}",
         [404, 403, 200, 200],
+    ),
+    (
+        "POST",
+        "/communities/{community}/members/{profile}/grant",
+        [404, 403, 409, 409],
+    ),
+    (
+        "POST",
+        "/communities/{community}/members/{profile}/dismiss",
+        [404, 403, 409, 409],
     ),
     (
         "DELETE",
@@ -203,6 +219,7 @@ fn body(method: &str, path: &str, things: &BTreeMap<&str, String>) -> Option<Val
         (_, "discard") => Some(json!({"reason": "a test"})),
         (_, "decide") => Some(json!({"decision": "keep"})),
         (_, "preview") => Some(json!({"profile_id": things["profile"]})),
+        ("PATCH", "{organization}") => Some(json!({"settings": {"restore_admin": "always"}})),
         ("PUT", "fields") => Some(json!([])),
         ("POST", "replay") if path == "/events/replay" => {
             Some(json!({"type": "dsync.user.created"}))
