@@ -10,7 +10,7 @@ use crate::conditions::{Condition, Problem};
 use crate::db::Conn;
 use crate::outbox::{lock_part, part_of};
 use crate::people::{holds, organizations, profiles, succession};
-use crate::roll::{Exclusion, Settings, UNASKED};
+use crate::roll::{Settings, UNASKED};
 use crate::worker;
 
 use super::organizations::{OrganizationView, show};
@@ -60,8 +60,7 @@ pub fn update(
     let organization =
         organizations::find(conn, id)?.ok_or_else(|| DeskError::not_found("organization", id))?;
     let known = organization.settings;
-    let mut settings = merged(&known, &update.settings).map_err(DeskError::Problems)?;
-    date(&mut settings.exclude, &known.exclude, now);
+    let settings = merged(&known, &update.settings).map_err(DeskError::Problems)?;
     let mut problems = problems_of(&settings);
     problems.extend(fallback_problem(conn, id, &settings)?);
     if !problems.is_empty() {
@@ -160,14 +159,6 @@ fn replaced(here: &Map<String, Value>, some: &Map<String, Value>, default: &Valu
         parts.insert(name.clone(), value);
     }
     Value::Object(parts)
-}
-
-/// A rule that was there before keeps its date; a new one begins now.
-fn date(rules: &mut [Exclusion], known: &[Exclusion], now: Timestamp) {
-    for rule in rules {
-        let same = known.iter().find(|one| one.when == rule.when);
-        rule.since = same.map_or(Some(now), |one| one.since);
-    }
 }
 
 fn problems_of(settings: &Settings) -> Vec<Problem> {

@@ -46,6 +46,7 @@ impl House {
             ever_active: true,
             admitted: true,
             excluded: None,
+            let_go: None,
             left: None,
             left_reason: None,
             period: "first".to_owned(),

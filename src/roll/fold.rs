@@ -14,7 +14,7 @@ use super::contest::{guard_email, rejudge};
 use super::directory::{DirectoryLife, DirectoryTurn};
 use super::identity::{Verdict, fold_case, is_live, judge};
 use super::kin::{Kin, Link, LinkState, Person};
-use super::lifecycle::{Status, settle};
+use super::lifecycle::{FIRST, Status, settle};
 use super::settings::Settings;
 use super::statement::{Life, Statement, Step};
 
@@ -242,9 +242,10 @@ fn own_person(
         ever_active: false,
         admitted: false,
         excluded: None,
+        let_go: None,
         left: None,
         left_reason: None,
-        period: "first".to_owned(),
+        period: FIRST.to_owned(),
         possible_rehire_of: None,
         first_seen: link.first.at,
         updated: link.first.at,

@@ -78,6 +78,8 @@ pub(super) fn standing(kin: &Kin, person: &Person) -> Status {
     }
 }
 
+/// The employment period of whoever never left.
+pub(super) const FIRST: &str = "first";
 /// The reason of whom a rule shuts out.
 pub const EXCLUDED: &str = "excluded";
 
@@ -90,7 +92,7 @@ pub(super) fn settle(kin: &mut Kin, key: &OrderKey, known: &Known<'_>) {
         };
         let mut next = standing(kin, was);
         let screened = match next {
-            Status::Active => screen(kin, was, key, known),
+            Status::Active => screen(kin, was, known),
             _ => Screened::Here,
         };
         let worked = kin
@@ -102,7 +104,7 @@ pub(super) fn settle(kin: &mut Kin, key: &OrderKey, known: &Known<'_>) {
             continue;
         };
         person.ever_active |= worked || next == Status::Active;
-        let mut gone = (key.clone(), reason);
+        let mut reason = reason;
         person.excluded = None;
         match screened {
             Screened::Here => person.admitted |= next == Status::Active,
@@ -110,22 +112,19 @@ pub(super) fn settle(kin: &mut Kin, key: &OrderKey, known: &Known<'_>) {
                 person.admitted = true;
                 next = Status::OnLeave;
             }
-            Screened::Excluded { rule, admitted } => {
-                person.admitted |= admitted;
+            Screened::Excluded(rule) => {
                 person.excluded = Some(known.settings.name_of(rule));
-                next = if person.admitted {
+                next = if person.admitted || person.let_go.is_some() {
                     Status::Removed
                 } else {
                     Status::Pending
                 };
-                gone.1 = EXCLUDED;
-                // Who was there before the rule left when it was made.
-                gone.0.at = rule.since.map_or(key.at, |since| since.max(key.at));
+                reason = EXCLUDED;
             }
         }
         if next == Status::Removed && person.status != Status::Removed {
-            person.left = Some(gone.0);
-            person.left_reason = Some(gone.1.to_owned());
+            person.left = Some(key.clone());
+            person.left_reason = Some(reason.to_owned());
         }
         if next.has_access()
             && person.status == Status::Removed
@@ -134,6 +133,43 @@ pub(super) fn settle(kin: &mut Kin, key: &OrderKey, known: &Known<'_>) {
             person.period = begun;
         }
         person.status = next;
+    }
+}
+
+/// A new rule lets people go who were there before it was made: when that was is no event's, and
+/// is kept beside the fold.
+pub fn let_go(before: &Kin, after: &mut Kin, key: &OrderKey) {
+    for person in after.people.values_mut() {
+        let was = before.people.get(&person.id);
+        if person.excluded.is_some() && was.is_some_and(|was| was.status.has_access()) {
+            person.let_go = Some(key.clone());
+        }
+    }
+    remember_let_go(after);
+}
+
+/// Takes over whom a rule let go, after a fold from nothing.
+pub(super) fn carry_let_go(before: &Kin, after: &mut Kin) {
+    for person in after.people.values_mut() {
+        let Some(was) = before.people.get(&person.id) else {
+            continue;
+        };
+        person.let_go.clone_from(&was.let_go);
+        if person.let_go.is_some() && person.period == FIRST {
+            person.period.clone_from(&was.period);
+        }
+    }
+    remember_let_go(after);
+}
+
+fn remember_let_go(kin: &mut Kin) {
+    for person in kin.people.values_mut() {
+        let waits = person.excluded.is_some() && person.status == Status::Pending;
+        if let Some(key) = person.let_go.clone().filter(|_| waits) {
+            person.status = Status::Removed;
+            person.left = Some(key);
+            person.left_reason = Some(EXCLUDED.to_owned());
+        }
     }
 }
 

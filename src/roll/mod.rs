@@ -31,7 +31,7 @@ pub use fold::{Known, apply, fold};
 pub use groups::{Edge, Group};
 pub use identity::keys_said;
 pub use kin::{Kin, Link, LinkState, Person};
-pub use lifecycle::{EXCLUDED, Status};
+pub use lifecycle::{EXCLUDED, Status, let_go};
 pub use memberships::{LEFT, Membership, Role, Source, StandIn, follow_status};
 pub(crate) use outcome::sentence;
 pub use outcome::{Change, Outcome, diff_profiles};

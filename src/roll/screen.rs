@@ -4,10 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::clock::Timestamp;
 use crate::conditions::{Condition, Facts};
-use crate::workos::OrderKey;
-
 use super::compose::{FIELDS, Profile, compose};
 use super::fold::Known;
 use super::kin::{Kin, Link, Person};
@@ -23,15 +20,14 @@ pub(super) enum Screened<'a> {
     Here,
     /// On leave.
     OnLeave,
-    /// Shut out by this rule; `admitted` where it was not in force yet at that point of the order.
-    Excluded { rule: &'a Exclusion, admitted: bool },
+    /// Shut out by this rule.
+    Excluded(&'a Exclusion),
 }
 
-/// Asks the organization's rules about a person at a point of the order.
+/// Asks the organization's rules about a person.
 pub(super) fn screen<'a>(
     kin: &Kin,
     person: &Person,
-    key: &OrderKey,
     known: &Known<'a>,
 ) -> Screened<'a> {
     let settings = known.settings;
@@ -51,17 +47,8 @@ pub(super) fn screen<'a>(
         directories: &directories,
     };
     let fits = |when: &Condition| when.matches(&facts);
-    // The oldest rule that shuts them out says since when.
-    let hit = settings
-        .exclude
-        .iter()
-        .filter(|rule| fits(&rule.when))
-        .min_by_key(|rule| rule.since);
-    match hit {
-        Some(rule) => Screened::Excluded {
-            rule,
-            admitted: key.at < rule.since.unwrap_or(Timestamp(i64::MIN)),
-        },
+    match settings.exclude.iter().find(|rule| fits(&rule.when)) {
+        Some(rule) => Screened::Excluded(rule),
         None if settings.on_leave.when.as_ref().is_some_and(fits) => Screened::OnLeave,
         None => Screened::Here,
     }

@@ -4,7 +4,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Timestamp;
 use crate::conditions::Condition;
 
 use super::attributes::Mapping;
@@ -77,9 +76,6 @@ pub struct Exclusion {
     pub name: Option<String>,
     /// Whom it shuts out.
     pub when: Condition,
-    /// Since when: who was there before it leaves, who comes after it never appears.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since: Option<Timestamp>,
 }
 
 /// What becomes of the people of a directory that WorkOS deleted.

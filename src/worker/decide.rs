@@ -8,7 +8,7 @@ use crate::db::{Conn, DbError};
 use crate::outbox;
 use crate::people::changes::{self, Caused};
 use crate::people::{directories, kin, organizations, statements};
-use crate::roll::{DirectoryTurn, refold};
+use crate::roll::{DirectoryTurn, let_go, refold};
 use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
@@ -197,7 +197,7 @@ fn fold_place(
     by: &By,
     now: Timestamp,
 ) -> Vec<Caused> {
-    let Some((before, after)) = world.relatives.get(place).and_then(|relatives| {
+    let Some((before, mut after)) = world.relatives.get(place).and_then(|relatives| {
         let steps = relatives.steps.as_ref()?;
         let after = refold(&relatives.kin, steps, &world.known(organization));
         Some((relatives.kin.clone(), after))
@@ -215,6 +215,9 @@ fn fold_place(
         }
         By::Event(key, directory) => (key.clone(), directory.clone()),
     };
+    if matches!(by, By::Operator(_)) {
+        let_go(&before, &mut after, &key);
+    }
     let known = world.known(organization);
     let effect = compare(&before, &after, &known, organization, &key, &directory);
     if let Some(relatives) = world.relatives.get_mut(place) {

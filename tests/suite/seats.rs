@@ -76,6 +76,7 @@ async fn r39_the_managers_of_the_last_admin_run_the_community_in_their_line(app:
     assert_eq!(seats(&app, &chess), ["pam admin"]);
     let before = app.count("changes");
     app.replay(event["id"].as_str().unwrap()).await;
+    app.drain();
     assert_eq!(app.count("changes"), before, "R18");
     assert_eq!(seats(&app, &chess), ["pam admin"]);
 }
