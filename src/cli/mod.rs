@@ -14,6 +14,7 @@ mod directories;
 mod doctor;
 mod events;
 mod exit;
+mod groups;
 mod healthcheck;
 mod holds;
 mod man;
@@ -66,6 +67,7 @@ enum Command {
     Communities(communities::Args),
     Triggers(triggers::Args),
     Deliveries(deliveries::Args),
+    Groups(groups::Args),
     Holds(holds::Args),
     Organizations(organizations::Args),
     Directories(directories::Args),
@@ -91,6 +93,7 @@ impl Command {
             Self::Communities(args) => communities::run(args, context),
             Self::Triggers(args) => triggers::run(args, context),
             Self::Deliveries(args) => deliveries::run(args, context),
+            Self::Groups(args) => groups::run(args, context),
             Self::Holds(args) => holds::run(args, context),
             Self::Organizations(args) => organizations::run(args, context),
             Self::Directories(args) => directories::run(args, context),

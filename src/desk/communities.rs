@@ -7,12 +7,12 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError, ROWS_PER_STATEMENT, new_id};
 use crate::outbox::{lock_part, part_of};
-use crate::people::changes::{self, Caused};
+use crate::people::changes::Caused;
 use crate::people::communities::{self, Community};
 use crate::people::{profiles, rules, to_json, unreadable};
 use crate::roll::{Membership, Role as Seat};
 
-use super::members::change;
+use super::members::{change, record};
 use super::seats::look;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
@@ -226,7 +226,7 @@ pub fn delete(
             )
         })
         .collect();
-    changes::add(conn, &left, now)?;
+    record(conn, &left, now)?;
     communities::delete(conn, id)?;
     note(conn, actor, "community.deleted", &row, Some(&row.name), now)?;
     Ok(shown)
@@ -294,7 +294,7 @@ fn apply_rules(
             }
         }
     }
-    changes::add(conn, &caused, now)?;
+    record(conn, &caused, now)?;
     look(conn, actor, row, now)
 }
 

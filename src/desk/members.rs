@@ -9,6 +9,7 @@ use crate::people::changes::{self, Caused};
 use crate::people::communities::{self, Community, MemberRow};
 use crate::people::profiles;
 use crate::roll::{Change, Membership, Role as Seat, Source};
+use crate::triggers::memberships;
 
 use super::communities::{held, note, seen};
 use super::profiles::has_access;
@@ -94,7 +95,7 @@ pub fn put_member(
     if was != Some(seat) {
         let (old, new) = (was.map(word), Some(word(seat)));
         let caused = change(actor, &community, profile_id, old, new, now);
-        changes::add(conn, &[caused], now)?;
+        record(conn, &[caused], now)?;
         let detail = format!("{profile_id} as {}", seat.as_str());
         note(
             conn,
@@ -131,7 +132,7 @@ pub fn remove_member(
     let old = Some(word(row.role));
     communities::save_memberships(conn, &[(community.organization_id.clone(), row)])?;
     let caused = change(actor, &community, profile_id, old, None, now);
-    changes::add(conn, &[caused], now)?;
+    record(conn, &[caused], now)?;
     let act = "community.member_removed";
     note(conn, actor, act, &community, Some(profile_id), now)?;
     look(conn, actor, &community, now)
@@ -177,6 +178,12 @@ pub(super) fn manual_row(
 
 fn word(seat: Seat) -> String {
     seat.as_str().to_owned()
+}
+
+/// Writes membership changes down, and plans the messages they make due.
+pub(super) fn record(conn: &mut Conn, caused: &[Caused], now: Timestamp) -> Result<(), DeskError> {
+    changes::add(conn, caused, now)?;
+    Ok(memberships::plan(conn, caused, now)?)
 }
 
 pub(super) fn change(

@@ -18,6 +18,7 @@ pub mod directories;
 pub mod doctor;
 pub mod events;
 pub mod fields;
+pub mod groups;
 pub mod holds;
 pub mod names;
 pub mod organizations;

@@ -7,13 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::people::changes;
 use crate::people::communities::{self, Community, OpenSeat};
 use crate::people::{organizations, profiles, succession};
 use crate::roll::{Membership, Role as Seat};
 
 use super::communities::{held, note};
-use super::members::{change, manual_row};
+use super::members::{change, manual_row, record};
 use super::profiles::has_access;
 use super::{Actor, DeskError, Page, Role, limit_of};
 
@@ -89,7 +88,7 @@ pub fn grant(
     communities::save_memberships(conn, &[(community.organization_id.clone(), row)])?;
     let new = Some(Seat::Admin.as_str().to_owned());
     let caused = change(actor, &community, profile_id, old, new, now);
-    changes::add(conn, &[caused], now)?;
+    record(conn, &[caused], now)?;
     let act = "community.seat_granted";
     note(conn, actor, act, &community, Some(profile_id), now)?;
     look(conn, actor, &community, now)?;
@@ -164,5 +163,5 @@ pub(super) fn look(
             change(actor, community, profile, old, role(&one.after), now)
         })
         .collect();
-    Ok(changes::add(conn, &caused, now)?)
+    record(conn, &caused, now)
 }

@@ -28,7 +28,7 @@ pub use compose::{FIELDS, Profile, compose};
 pub use directory::{DirectoryLife, DirectoryTurn};
 pub use families::Families;
 pub use fold::{Known, apply, fold};
-pub use groups::{Edge, Group};
+pub use groups::{Edge, Group, probably_renamed};
 pub use identity::keys_said;
 pub use kin::{Kin, Link, LinkState, Person};
 pub use lifecycle::{EXCLUDED, Status, let_go};

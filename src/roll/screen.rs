@@ -4,11 +4,11 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::conditions::{Condition, Facts};
 use super::compose::{FIELDS, Profile, compose};
 use super::fold::Known;
 use super::kin::{Kin, Link, Person};
 use super::settings::Exclusion;
+use crate::conditions::{Condition, Facts};
 
 /// What a condition of these settings may not ask: none of it is known to the fold.
 pub const UNASKED: [&str; 4] = ["id", "status", "group", "community"];
@@ -25,11 +25,7 @@ pub(super) enum Screened<'a> {
 }
 
 /// Asks the organization's rules about a person.
-pub(super) fn screen<'a>(
-    kin: &Kin,
-    person: &Person,
-    known: &Known<'a>,
-) -> Screened<'a> {
+pub(super) fn screen<'a>(kin: &Kin, person: &Person, known: &Known<'a>) -> Screened<'a> {
     let settings = known.settings;
     if settings.exclude.is_empty() && settings.on_leave.when.is_none() {
         return Screened::Here;

@@ -6,6 +6,7 @@
 pub mod channels;
 pub mod definition;
 pub mod deliveries;
+pub mod memberships;
 pub mod outcome;
 pub mod plan;
 pub mod sender;

@@ -28,6 +28,8 @@ pub struct Happening {
     pub ended_communities: Vec<String>,
     /// The event behind it.
     pub event_id: Option<String>,
+    /// What tells it from its like where no event is behind it.
+    pub occasion: Option<String>,
 }
 
 /// A trigger as it is kept.
@@ -108,6 +110,7 @@ impl Happening {
     fn by_event(&self) -> String {
         self.event_id
             .clone()
+            .or_else(|| self.occasion.clone())
             .unwrap_or_else(|| self.after.updated.micros().to_string())
     }
 }

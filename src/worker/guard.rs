@@ -137,7 +137,13 @@ impl Guards {
     }
 }
 
-fn item(hold: &str, event: &str, profile: &str, applied: bool, now: Timestamp) -> HoldItem {
+pub(super) fn item(
+    hold: &str,
+    event: &str,
+    profile: &str,
+    applied: bool,
+    now: Timestamp,
+) -> HoldItem {
     HoldItem {
         hold_id: hold.to_owned(),
         event_id: event.to_owned(),
@@ -187,7 +193,7 @@ fn open_for_directory(conn: &mut Conn, one: &Detached, now: Timestamp) -> QueryR
     Ok(())
 }
 
-fn new_hold(
+pub(super) fn new_hold(
     organization: &str,
     kind: &str,
     directory: Option<&str>,

@@ -12,6 +12,7 @@ use crate::people::{communities, groups, profiles, rules};
 use crate::roll::{Change, Group, Membership, RestoreAdmin, Role, follow_status};
 use crate::workos::OrderKey;
 
+use super::leaves::stage;
 use super::world::World;
 use super::write::{Cause, Moved};
 
@@ -200,7 +201,10 @@ pub(super) fn follow_rules(
     let mut caused = Vec::new();
     for (organization, ids) in touched {
         let ids: Vec<String> = ids.into_iter().collect();
-        for turned in rules::apply(conn, &organization, &ids, world.now)? {
+        let turned = rules::judge(conn, &organization, &ids, world.now)?;
+        let turned = stage(conn, world, &organization, turned, &causes)?;
+        rules::write(conn, &turned)?;
+        for turned in turned {
             caused.extend(membership_change(
                 &organization,
                 turned.before.as_ref(),
@@ -220,7 +224,7 @@ fn cause_of_group(group: &Group) -> Option<Cause> {
     Some((newest.clone(), group.directory_id.clone()))
 }
 
-fn membership_change(
+pub(super) fn membership_change(
     organization: &str,
     old: Option<&Membership>,
     new: &Membership,

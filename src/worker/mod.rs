@@ -9,13 +9,14 @@ mod fold;
 mod fold_groups;
 mod guard;
 mod item;
+mod leaves;
 mod locked;
 mod members;
 mod world;
 mod write;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,14 +26,18 @@ use tokio::sync::{Notify, watch};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Db, DbError, Urgency};
 use crate::outbox::{self, Claimed, Settlement};
+use crate::people::holds;
 use crate::telemetry;
 
 pub use batch::{BatchReport, BatchSettings, Worked};
 pub use decide::{end_directory, refold_organization, take_back, work_off};
+pub use leaves::{end_leaves, hand_over};
 
 /// How long an idle worker waits before it looks again; a wake-up from the intake comes first.
 /// Other processes' events and retries that fall due are found by looking.
 const IDLE: Duration = Duration::from_millis(250);
+/// How often an idle worker looks for holds whose time has come.
+const LOOK_AT_HOLDS: Duration = Duration::from_secs(10);
 /// How long to leave a database alone that is away.
 const AWAY: Duration = Duration::from_secs(1);
 
@@ -56,6 +61,8 @@ pub struct Worker {
     settings: BatchSettings,
     batch: usize,
     start: Arc<AtomicI32>,
+    /// When holds were last looked at.
+    looked: Arc<AtomicI64>,
     careful: Arc<Mutex<Careful>>,
 }
 
@@ -75,6 +82,7 @@ impl Worker {
             settings,
             batch: batch.max(1),
             start: Arc::new(AtomicI32::new(0)),
+            looked: Arc::new(AtomicI64::new(0)),
             careful: Arc::new(Mutex::new(Careful {
                 left: careful,
                 marked: None,
@@ -91,7 +99,25 @@ impl Worker {
         };
         let now = self.clock.now();
         record(&report, began.elapsed(), now);
+        if report.events.is_empty() {
+            self.settle_due(now)?;
+        }
         Ok(report.events.len())
+    }
+
+    /// Settles holds whose time has come, when nothing else is to do.
+    fn settle_due(&self, now: Timestamp) -> Result<(), DbError> {
+        let looked = Timestamp(self.looked.load(Ordering::Relaxed));
+        if now.since(looked) < LOOK_AT_HOLDS {
+            return Ok(());
+        }
+        self.looked.store(now.micros(), Ordering::Relaxed);
+        let due = self.db.read(|conn| Ok::<_, DbError>(holds::due(conn, now)?))?;
+        if due.is_empty() {
+            return Ok(());
+        }
+        self.db
+            .write(Urgency::Normal, |conn| leaves::settle_due(conn, now))
     }
 
     /// Works off everything that is due (blocking). For `work --once` and tests.

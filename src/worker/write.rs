@@ -12,7 +12,7 @@ use crate::people::directories::Directory;
 use crate::people::profiles::{self, ToSave};
 use crate::people::{communities, directories, groups, kin, statements};
 use crate::roll::{Membership, Person, Profile, Status, compose};
-use crate::triggers::{deliveries, plan};
+use crate::triggers::{deliveries, memberships, plan};
 use crate::workos::OrderKey;
 
 use super::members::{Seats, follow_rules, follow_seats, write_memberships};
@@ -243,6 +243,13 @@ fn plan_deliveries(
     if !left.is_empty() {
         deliveries::cancel_for(conn, &left, deliveries::PERSON_LEFT, world.now)?;
     }
+    let shown: BTreeSet<&str> = moved.iter().map(|one| one.after.id.as_str()).collect();
+    let elsewhere: Vec<Caused> = ended
+        .iter()
+        .filter(|one| !shown.contains(one.change.profile_id.as_str()))
+        .cloned()
+        .collect();
+    memberships::plan(conn, &elsewhere, world.now)?;
     let armed: BTreeSet<&str> = moved
         .iter()
         .map(|one| one.organization_id.as_str())
@@ -269,6 +276,7 @@ fn plan_deliveries(
             event_id: causes
                 .get(&one.after.id)
                 .map(|(key, _)| key.event_id.clone()),
+            occasion: None,
         })
         .filter(plan::Happening::matters)
         .collect();

@@ -4,6 +4,7 @@
 mod auth;
 mod communities;
 mod events;
+mod groups;
 mod holds;
 mod organizations;
 mod profiles;
@@ -36,6 +37,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .configure(profiles::routes)
         .configure(communities::routes)
         .configure(organizations::routes)
+        .configure(groups::routes)
         .configure(holds::routes)
         .configure(triggers::routes);
 }
