@@ -112,7 +112,9 @@ impl Worker {
             return Ok(());
         }
         self.looked.store(now.micros(), Ordering::Relaxed);
-        let due = self.db.read(|conn| Ok::<_, DbError>(holds::due(conn, now)?))?;
+        let due = self
+            .db
+            .read(|conn| Ok::<_, DbError>(holds::due(conn, now)?))?;
         if due.is_empty() {
             return Ok(());
         }

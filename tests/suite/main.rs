@@ -15,6 +15,7 @@ mod durability;
 mod holds;
 mod intake;
 mod layers;
+mod leaves;
 mod lifecycle;
 mod migrations;
 mod operators;

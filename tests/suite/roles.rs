@@ -14,7 +14,7 @@ on_both!(every_route_asks_for_its_role_and_shows_an_outsider_nothing);
 
 /// Method, path, and the status for an outsider, a viewer, an operator, then an admin. They are
 /// called in this order, so what an operator ended an admin finds ended.
-const ROUTES: [(&str, &str, [u16; 4]); 46] = [
+const ROUTES: [(&str, &str, [u16; 4]); 48] = [
     ("GET", "/events", [200, 200, 200, 200]),
     ("GET", "/events/{event}", [404, 200, 200, 200]),
     ("POST", "/events/{event}/discard", [404, 403, 409, 409]),
@@ -37,6 +37,8 @@ const ROUTES: [(&str, &str, [u16; 4]); 46] = [
         [404, 403, 200, 200],
     ),
     ("GET", "/seats", [200, 200, 200, 200]),
+    ("GET", "/groups", [200, 200, 200, 200]),
+    ("GET", "/groups/waiting", [200, 200, 200, 200]),
     (
         "POST",
         "/organizations/{organization}/arm",

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::desk::Desk;
 use super::reference::Model;
 use super::story::{History, Told, histories};
-use crate::roll::Status;
+use crate::roll::{Settings, Status};
 
 /// How many histories each property is asked about: `ROLLCALL_HISTORIES`, else a thousand.
 fn cases() -> u32 {
@@ -37,16 +37,39 @@ fn sorted(history: &History) -> Vec<Told> {
     events
 }
 
+/// Engineers are excluded, and a Lead is on leave.
+fn screening() -> Settings {
+    let title = |title: &str| serde_json::json!({"field": "title", "op": "eq", "value": title});
+    let settings = serde_json::json!({
+        "exclude": [{"when": title("Engineer")}],
+        "on_leave": {"when": title("Lead")},
+    });
+    serde_json::from_value(settings).unwrap()
+}
+
+fn under(settings: Settings) -> Desk {
+    Desk {
+        settings,
+        ..Desk::default()
+    }
+}
+
 fn in_order(history: &History) -> Desk {
-    let mut desk = Desk::default();
+    told_in_order(history, Desk::default())
+}
+
+fn as_it_came(history: &History) -> Desk {
+    told_as_it_came(history, Desk::default())
+}
+
+fn told_in_order(history: &History, mut desk: Desk) -> Desk {
     for told in sorted(history) {
         desk.take(vec![told]);
     }
     desk
 }
 
-fn as_it_came(history: &History) -> Desk {
-    let mut desk = Desk::default();
+fn told_as_it_came(history: &History, mut desk: Desk) -> Desk {
     for batch in history.arrivals() {
         desk.take(batch);
     }
@@ -85,6 +108,14 @@ fn compare(
 #[test]
 fn r14_any_order_any_duplicates_and_any_batching_end_in_the_same_roll() {
     for_all(|history| same(&in_order(history), &as_it_came(history)));
+}
+
+#[test]
+fn r14_r34_r45_whom_rules_screen_is_the_same_in_any_order() {
+    for_all(|history| {
+        let expected = told_in_order(history, under(screening()));
+        same(&expected, &told_as_it_came(history, under(screening())))
+    });
 }
 
 #[test]
@@ -154,27 +185,39 @@ fn r25_no_two_people_work_under_one_address() {
 
 #[test]
 fn r14_a_simple_model_written_from_the_rules_agrees() {
+    for_all(|history| agrees(history, Model::default(), as_it_came(history)));
+}
+
+#[test]
+fn r34_r45_the_simple_model_agrees_on_whom_rules_screen() {
     for_all(|history| {
-        let mut model = Model::default();
-        for told in sorted(history) {
-            model.tell(&told);
-        }
-        let expected = model.shown();
-        let mut found = as_it_came(history).shown();
-        found.retain(|name, _| name.starts_with("link") || name.starts_with("person"));
-        for (name, whole) in &mut found {
-            let Some(Value::Object(wanted)) = expected.get(name) else {
-                continue;
-            };
-            let Value::Object(parts) = whole else {
-                continue;
-            };
-            parts.retain(|part, _| wanted.contains_key(part));
-            for part in wanted.keys() {
-                // What is not kept in the stored form is nothing.
-                parts.entry(part.clone()).or_insert(Value::Null);
-            }
-        }
-        compare(&expected, &found)
+        let model = Model {
+            screens: true,
+            ..Model::default()
+        };
+        agrees(history, model, told_as_it_came(history, under(screening())))
     });
+}
+
+fn agrees(history: &History, mut model: Model, desk: Desk) -> Result<(), TestCaseError> {
+    for told in sorted(history) {
+        model.tell(&told);
+    }
+    let expected = model.shown();
+    let mut found = desk.shown();
+    found.retain(|name, _| name.starts_with("link") || name.starts_with("person"));
+    for (name, whole) in &mut found {
+        let Some(Value::Object(wanted)) = expected.get(name) else {
+            continue;
+        };
+        let Value::Object(parts) = whole else {
+            continue;
+        };
+        parts.retain(|part, _| wanted.contains_key(part));
+        for part in wanted.keys() {
+            // What is not kept in the stored form is nothing.
+            parts.entry(part.clone()).or_insert(Value::Null);
+        }
+    }
+    compare(&expected, &found)
 }

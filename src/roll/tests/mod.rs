@@ -8,6 +8,7 @@ mod identity_rules;
 mod lifecycle_rules;
 mod order_rules;
 mod reference;
+mod screen_rules;
 mod seat_rules;
 mod story;
 mod teller;

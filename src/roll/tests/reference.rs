@@ -36,6 +36,9 @@ struct User {
 struct Person {
     status: &'static str,
     worked: bool,
+    /// Whether they ever were in People, and whether a rule keeps them out now (R45).
+    admitted: bool,
+    excluded: bool,
     left: Option<(usize, Timestamp, &'static str)>,
     period: String,
     maybe: Option<String>,
@@ -50,6 +53,8 @@ pub struct Model {
     kinds: BTreeMap<String, String>,
     /// How many events were told.
     time: usize,
+    /// Engineers are excluded, and a Lead is on leave.
+    pub screens: bool,
 }
 
 enum Whose {
