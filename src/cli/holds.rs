@@ -209,6 +209,20 @@ fn facts(one: &HoldView) -> Vec<(&'static str, Cell)> {
         ("applied", one.applied.into()),
         ("organization", one.organization_id.as_str().into()),
         ("directory", one.directory_id.clone().into()),
+        ("group", one.group_id.clone().into()),
+        (
+            "probable rename",
+            one.probable_rename
+                .as_ref()
+                .map(|to| {
+                    format!(
+                        "to {} ({}): {} of {} members are the same",
+                        to.name, to.group_id, to.same_members, to.of
+                    )
+                })
+                .into(),
+        ),
+        ("settles", one.due_at.into()),
         ("opened", one.opened_at.into()),
         ("decided", one.decided_at.into()),
         ("by", one.decided_by.clone().into()),

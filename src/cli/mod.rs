@@ -19,6 +19,7 @@ mod events;
 mod exit;
 mod failures;
 mod fields;
+mod groups;
 mod healthcheck;
 mod holds;
 mod jobs;
@@ -30,6 +31,7 @@ mod profiles;
 mod reconcile;
 mod replay;
 mod retention;
+mod seats;
 mod secret;
 mod send;
 mod serve;
@@ -78,6 +80,7 @@ enum Command {
     Triggers(triggers::Args),
     Deliveries(deliveries::Args),
     Destinations(destinations::Args),
+    Groups(groups::Args),
     Holds(holds::Args),
     Retention(retention::Args),
     Conflicts(conflicts::Args),
@@ -111,6 +114,7 @@ impl Command {
             Self::Triggers(args) => triggers::run(args, context),
             Self::Deliveries(args) => deliveries::run(args, context),
             Self::Destinations(args) => destinations::run(args, context),
+            Self::Groups(args) => groups::run(args, context),
             Self::Holds(args) => holds::run(args, context),
             Self::Retention(args) => retention::run(args, context),
             Self::Conflicts(args) => conflicts::run(args, context),

@@ -137,6 +137,8 @@ diesel::table! {
         granted_at -> BigInt,
         ended_at -> Nullable<BigInt>,
         ended_reason -> Nullable<Text>,
+        stands_in_for -> Nullable<Text>,
+        stood_as -> Nullable<Text>,
     }
 }
 
@@ -170,6 +172,17 @@ diesel::table! {
         last_at -> BigInt,
         decided_at -> Nullable<BigInt>,
         decided_by -> Nullable<Text>,
+        group_id -> Nullable<Text>,
+        due_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    staged_leaves (community_id, profile_id) {
+        community_id -> Text,
+        profile_id -> Text,
+        hold_id -> Text,
+        held_at -> BigInt,
     }
 }
 
@@ -532,6 +545,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     changes,
     holds,
     hold_items,
+    staged_leaves,
     outbox,
     event_bodies,
     event_attempts,

@@ -9,11 +9,12 @@ use serde::Serialize;
 use crate::clock::Timestamp;
 use crate::db::{Backend, Conn, MigrationState, health};
 use crate::outbox;
-use crate::people::{chores, holds, processes};
+use crate::people::{chores, groups, holds, processes};
 use crate::triggers::definition::{Channel, Status};
 use crate::triggers::{deliveries, destinations, store};
 
 use super::DeskError;
+use super::groups::WAITS_LONG;
 
 /// An event that waits longer than this is worth a look.
 const OLD: Duration = Duration::from_secs(60);
@@ -26,6 +27,8 @@ const CLOCKS_APART: Duration = Duration::from_secs(5);
 /// Below these the disk is nearly full.
 const LITTLE_SPACE: u64 = 1024 * 1024 * 1024;
 const NO_SPACE: u64 = 100 * 1024 * 1024;
+/// Waiting places counted at most.
+const MOST_PLACES: i64 = 1_000;
 /// Triggers looked at for e-mail steps.
 const MOST_TRIGGERS: i64 = 1_000;
 
@@ -202,6 +205,7 @@ pub fn of_database(
     checks.extend(clock(conn, now)?);
     checks.extend(queue(conn, now)?);
     checks.push(worker(conn, now)?);
+    checks.push(waiting_places(conn, now)?);
     checks.push(messages(conn, now)?);
     checks.push(places(conn)?);
     checks.push(mail(conn, setup)?);
@@ -316,6 +320,23 @@ fn worker(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError> {
                 Check::ok(name, finding)
             }
         }
+    })
+}
+
+fn waiting_places(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError> {
+    let name = "group places";
+    let since = now.minus(WAITS_LONG);
+    let count = groups::waiting(conn, None, since, MOST_PLACES)?.len();
+    Ok(if count > 0 {
+        let most = i64::try_from(count).is_ok_and(|count| count >= MOST_PLACES);
+        let more = if most { " or more" } else { "" };
+        Check::warn(
+            name,
+            format!("{count}{more} have waited for their user or group for over a day"),
+            "`rollcall groups waiting` lists them; WorkOS may not have told of the user or group",
+        )
+    } else {
+        Check::ok(name, "none waits for its user or group for over a day")
     })
 }
 

@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::outbox;
 use crate::people::holds::{self, Hold};
-use crate::people::{directories, profiles};
+use crate::people::{directories, organizations, profiles, renames, staged};
 use crate::triggers::deliveries;
 use crate::worker;
 
@@ -38,6 +38,11 @@ pub struct HoldView {
     pub organization_id: String,
     pub kind: String,
     pub directory_id: Option<String>,
+    /// The deleted group whose members wait, and the one it may have been renamed to.
+    pub group_id: Option<String>,
+    pub probable_rename: Option<RenameView>,
+    /// When it settles by itself, if nobody decides.
+    pub due_at: Option<Timestamp>,
     pub state: String,
     pub reason: String,
     /// How many people wait, and how many were removed before it tripped.
@@ -46,6 +51,17 @@ pub struct HoldView {
     pub opened_at: Timestamp,
     pub decided_at: Option<Timestamp>,
     pub decided_by: Option<String>,
+}
+
+/// A group that may be a deleted one under a new name (R52).
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct RenameView {
+    pub group_id: String,
+    pub name: String,
+    /// How many members both have, of how many.
+    pub same_members: usize,
+    pub of: usize,
 }
 
 /// A hold and whom it is about.
@@ -67,6 +83,8 @@ pub struct HeldPerson {
     pub event_id: String,
     /// Removed already when the hold tripped.
     pub applied: bool,
+    /// The communities they would leave, where that is what waits.
+    pub communities: Vec<String>,
     pub held_at: Timestamp,
 }
 
@@ -113,19 +131,39 @@ fn view(conn: &mut Conn, row: Hold) -> Result<HoldView, DeskError> {
         let ids: BTreeSet<&str> = some.map(|item| item.profile_id.as_str()).collect();
         ids.len()
     };
+    let probable_rename = match &row.group_id {
+        Some(group) if row.state == holds::OPEN => rename(conn, &row, group)?,
+        _ => None,
+    };
     Ok(HoldView {
+        probable_rename,
         waiting: people(false),
         applied: people(true),
         id: row.id,
         organization_id: row.organization_id,
         kind: row.kind,
         directory_id: row.directory_id,
+        group_id: row.group_id,
+        due_at: row.due_at,
         state: row.state,
         reason: row.reason,
         opened_at: row.opened_at,
         decided_at: row.decided_at,
         decided_by: row.decided_by,
     })
+}
+
+fn rename(conn: &mut Conn, row: &Hold, group: &str) -> Result<Option<RenameView>, DeskError> {
+    let cycle = organizations::find(conn, &row.organization_id)?
+        .map(|one| one.settings.poll_cycle_minutes)
+        .unwrap_or_default();
+    let found = renames::probable(conn, group, cycle)?;
+    Ok(found.map(|one| RenameView {
+        group_id: one.heir.id,
+        name: one.heir.name,
+        same_members: one.same,
+        of: one.of,
+    }))
 }
 
 pub(super) fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Hold, DeskError> {
@@ -141,6 +179,7 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<HoldDetail, Desk
     let items = holds::items(conn, id)?;
     let ids: Vec<String> = items.iter().map(|item| item.profile_id.clone()).collect();
     let people = profiles::load(conn, &ids)?;
+    let leaves = staged::of_hold(conn, id)?;
     let people = items
         .into_iter()
         .map(|item| {
@@ -148,6 +187,11 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<HoldDetail, Desk
             HeldPerson {
                 display_name: person.map(|person| person.display_name.clone()),
                 status: person.map(|person| person.status.clone()),
+                communities: leaves
+                    .iter()
+                    .filter(|one| one.profile_id == item.profile_id)
+                    .map(|one| one.community_id.clone())
+                    .collect(),
                 profile_id: item.profile_id,
                 event_id: item.event_id,
                 applied: item.applied,
@@ -176,6 +220,8 @@ pub fn approve(
         }
     } else if hold.kind == holds::WELCOMES {
         deliveries::release_held(conn, id, now)?;
+    } else if is_of_leaves(&hold) {
+        worker::end_leaves(conn, &hold, &actor.name, now)?;
     } else {
         let waiting = events(conn, id, false)?;
         outbox::release(conn, &waiting, &actor.name, now)?;
@@ -205,6 +251,9 @@ pub fn reject(
     let hold = take(conn, actor, id, "rejected", now)?;
     if hold.kind == holds::WELCOMES {
         deliveries::cancel_held(conn, id, &actor.name, now)?;
+    } else if is_of_leaves(&hold) {
+        // Without an heir the memberships stay until their rules give them again.
+        worker::hand_over(conn, &hold, &actor.name, now)?;
     } else if hold.kind != holds::DIRECTORY_DELETED {
         let waiting = events(conn, id, false)?;
         outbox::reject(conn, &waiting, &actor.name, now)?;
@@ -212,6 +261,10 @@ pub fn reject(
         take_back(conn, &hold, &applied, actor, now)?;
     }
     show(conn, actor, id)
+}
+
+fn is_of_leaves(hold: &Hold) -> bool {
+    [holds::LEAVES, holds::GROUP_DELETED].contains(&hold.kind.as_str())
 }
 
 /// Closes an open hold in the actor's name.

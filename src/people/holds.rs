@@ -30,6 +30,8 @@ pub struct Hold {
     pub last_at: Timestamp,
     pub decided_at: Option<Timestamp>,
     pub decided_by: Option<String>,
+    pub group_id: Option<String>,
+    pub due_at: Option<Timestamp>,
 }
 
 /// Somebody a hold is about.
@@ -52,6 +54,10 @@ pub const DIRECTORY_DELETED: &str = "directory_deleted";
 pub const WELCOMES: &str = "welcomes";
 /// Too many people under another provider's id or e-mail domain within an hour (R42).
 pub const IDENTITY_SWAP: &str = "identity_swap";
+/// Rules would end more memberships within an hour than the guard lets pass.
+pub const LEAVES: &str = "leaves";
+/// A group was deleted that may only have been renamed.
+pub const GROUP_DELETED: &str = "group_deleted";
 /// Waiting for an operator.
 pub const OPEN: &str = "open";
 /// An operator let it be applied.
@@ -149,6 +155,32 @@ pub fn open_of(
         }
         query.first(c).optional()
     })
+}
+
+/// The open hold of a deleted group, if there is one.
+pub fn open_of_group(conn: &mut Conn, group: &str) -> QueryResult<Option<Hold>> {
+    on_backend!(conn, c => holds::table
+        .filter(holds::group_id.eq(group))
+        .filter(holds::state.eq(OPEN))
+        .first(c)
+        .optional())
+}
+
+/// Open holds whose time to settle by themselves has come.
+pub fn due(conn: &mut Conn, now: Timestamp) -> QueryResult<Vec<Hold>> {
+    on_backend!(conn, c => holds::table
+        .filter(holds::state.eq(OPEN))
+        .filter(holds::due_at.le(now))
+        .order(holds::id)
+        .load(c))
+}
+
+/// A hold settles no more by itself: somebody has to look at it.
+pub fn wait_for_operator(conn: &mut Conn, id: &str, reason: &str) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::update(holds::table.find(id))
+        .set((holds::due_at.eq(None::<Timestamp>), holds::reason.eq(reason)))
+        .execute(c))?;
+    Ok(())
 }
 
 /// Opens a hold.

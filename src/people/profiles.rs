@@ -10,7 +10,7 @@ use crate::db::schema::{links, profiles};
 use crate::db::{Conn, ROWS_PER_STATEMENT, contains, on_backend};
 use crate::roll::{Person, Profile, Status};
 
-use super::to_json;
+use super::{to_json, unreadable};
 
 /// A profile row as shown.
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
@@ -113,6 +113,40 @@ struct NewRow<'a> {
     updated_at: Timestamp,
     removed_at: Option<Timestamp>,
     removed_reason: Option<&'a str>,
+}
+
+/// The profile that a row shows.
+pub fn as_shown(row: &ProfileRow) -> QueryResult<Profile> {
+    let fields = [
+        ("first_name", &row.first_name),
+        ("last_name", &row.last_name),
+        ("email", &row.email),
+        ("title", &row.title),
+        ("department", &row.department),
+        ("pronouns", &row.pronouns),
+        ("start_date", &row.start_date),
+        ("manager_email", &row.manager_email),
+        ("employee_number", &row.employee_number),
+    ];
+    let mut fields: BTreeMap<&'static str, String> = fields
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.clone()?)))
+        .collect();
+    fields.insert("display_name", row.display_name.clone());
+    Ok(Profile {
+        id: row.id.clone(),
+        status: Status::parse(&row.status).unwrap_or(Status::Pending),
+        fields,
+        attributes: serde_json::from_str(&row.attributes)
+            .map_err(|error| unreadable("attributes", &row.id, &error))?,
+        warnings: serde_json::from_str(&row.warnings)
+            .map_err(|error| unreadable("warnings", &row.id, &error))?,
+        period: row.period.clone(),
+        first_seen: row.first_seen_at,
+        updated: row.updated_at,
+        removed_at: row.removed_at,
+        removed_reason: row.removed_reason.clone(),
+    })
 }
 
 /// What a profile's row is made of.

@@ -15,7 +15,7 @@ use super::decisions::Decisions;
 use super::directory::{DirectoryLife, DirectoryTurn, is_of_logins};
 use super::identity::{Verdict, fold_case, is_live, judge};
 use super::kin::{Kin, Link, LinkState, Person};
-use super::lifecycle::{Status, settle};
+use super::lifecycle::{FIRST, Status, settle};
 use super::settings::Settings;
 use super::statement::{Life, Statement, Step};
 
@@ -62,7 +62,7 @@ pub fn apply(kin: &Kin, step: &Step, known: &Known<'_>) -> Kin {
     }
     let key = step.key();
     come_to_rest(&mut next, key, known);
-    settle(&mut next, key);
+    settle(&mut next, key, known);
     stamp(kin, &mut next, key, known);
     next
 }
@@ -252,9 +252,12 @@ fn own_person(
         id: id.clone(),
         status: Status::Pending,
         ever_active: false,
+        admitted: false,
+        excluded: None,
+        let_go: None,
         left: None,
         left_reason: None,
-        period: "first".to_owned(),
+        period: FIRST.to_owned(),
         period_told: false,
         possible_rehire_of: None,
         first_seen: link.first.at,

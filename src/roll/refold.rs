@@ -10,6 +10,7 @@ use super::directory::DirectoryLife;
 use super::fold::{Known, fold, free_id};
 use super::identity::fold_case;
 use super::kin::{Kin, Link};
+use super::lifecycle::carry_let_go;
 use super::statement::Step;
 
 /// Whether a statement has to be put in its place: something newer was said of the kin, or a
@@ -55,7 +56,9 @@ pub fn refold(before: &Kin, said: &[Step], known: &Known<'_>) -> Kin {
         .filter_map(|id| known.directories.get(*id))
         .flat_map(|life| life.turns.iter().cloned().map(Step::Turned));
     let all: Vec<Step> = said.iter().cloned().chain(turns).collect();
-    reconcile(before, fold(&all, known), known.erased)
+    let mut after = reconcile(before, fold(&all, known), known.erased);
+    carry_let_go(before, &mut after);
+    after
 }
 
 /// Gives a refolded kin the profile ids that were in use: a person keeps the profile that any of

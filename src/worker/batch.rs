@@ -11,6 +11,7 @@ use crate::outbox::{self, Claimed, Settlement, Verdict};
 use crate::retry;
 use crate::roll::Outcome;
 
+use super::decide::{By, end_people};
 use super::effect::Effect;
 use super::fold::fold_item;
 use super::item::Item;
@@ -101,6 +102,10 @@ pub(super) fn run(
         caused.extend(effect.changes);
     }
     write_world(conn, &mut world, caused, &causes)?;
+    for (directory, key) in &world.ended {
+        let by = By::Event(key.clone(), directory.clone());
+        end_people(conn, directory, &by, now)?;
+    }
     outbox::settle(conn, &settled, now)?;
     if let Some(graves) = &world.graves {
         graves.close(conn, &items)?;

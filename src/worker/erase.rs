@@ -15,7 +15,7 @@ use crate::roll::{Change, Kin, Status};
 use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
-use super::decide::{fold_again, world_of};
+use super::decide::{By, fold_again, world_of};
 use super::world::World;
 use super::write::write_world;
 
@@ -66,7 +66,13 @@ pub fn erase(
     }
     let others: BTreeSet<String> = kin.into_iter().filter(|id| !users.contains(id)).collect();
     if !others.is_empty() {
-        fold_again(conn, &row.organization_id, &others, actor, now)?;
+        fold_again(
+            conn,
+            &row.organization_id,
+            &others,
+            &By::Operator(actor.to_owned()),
+            now,
+        )?;
     }
     Ok(erased)
 }
@@ -121,7 +127,12 @@ fn end(
     actor: &str,
     now: Timestamp,
 ) -> Result<Vec<String>, DbError> {
-    let mut world = world_of(conn, &row.organization_id, actor, now)?;
+    let mut world = world_of(
+        conn,
+        &row.organization_id,
+        &By::Operator(actor.to_owned()),
+        now,
+    )?;
     let places = world.load_more(conn, &users.iter().cloned().collect())?;
     let mut kin = Vec::new();
     for place in places {

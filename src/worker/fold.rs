@@ -7,8 +7,8 @@ use crate::db::Conn;
 use crate::people::changes::Caused;
 use crate::people::kin::concerned_by_turn;
 use crate::roll::{
-    Change, DirectoryTurn, Group, Kin, Known, Outcome, Profile, Statement, Step, apply, comes_late,
-    compose, diff_profiles, refold, sentence, swapped,
+    Change, DirectoryTurn, Group, Kin, Known, OnDirectoryDeleted, Outcome, Profile, Statement,
+    Step, apply, comes_late, compose, diff_profiles, refold, sentence, swapped,
 };
 use crate::workos::{Data, Directory, OrderKey};
 
@@ -301,18 +301,23 @@ fn turn(
         return Ok(Effect::new(Outcome::Unchanged, "nothing to do"));
     };
     world.changed_directories.insert(said.id.clone());
+    let deactivated = matches!(item.data(), Some(Data::DirectoryDeactivated(_)));
+    let settings = world
+        .organizations
+        .get(&organization)
+        .map(|one| one.settings.on_directory_deleted);
+    let removes = !linked && !deactivated && settings == Some(OnDirectoryDeleted::Remove);
     let life = world.lives.entry(said.id.clone()).or_default();
     let was_live = life.live();
     let fresh = life.learn(DirectoryTurn {
         key: item.key.clone(),
         directory_id: said.id.clone(),
         linked,
-        removes: false,
+        removes,
         kind: said.kind.clone(),
     });
     let is_live = life.live();
     directory.life = life.clone();
-    let deactivated = matches!(item.data(), Some(Data::DirectoryDeactivated(_)));
     let is_newest = life.turns.last().is_some_and(|last| last.key == item.key);
     if said.name.is_some() && (is_newest || directory.name.is_none()) {
         directory.name.clone_from(&said.name);
@@ -331,7 +336,9 @@ fn turn(
             "it says nothing that is not known already",
         ));
     }
-    if !linked && !is_live && !deactivated {
+    if removes {
+        world.ended.push((said.id.clone(), item.key.clone()));
+    } else if !linked && !is_live && !deactivated {
         world.guards.detached.push(Detached {
             organization_id: organization.clone(),
             directory_id: said.id.clone(),
@@ -349,6 +356,9 @@ fn turn(
         (true, _) => "the directory is linked; its people follow in events of their own",
         (false, _) if deactivated => {
             "the directory was deactivated; nobody is removed by that alone"
+        }
+        (false, _) if removes => {
+            "the directory was deleted, and as the organization has set, everybody is removed whom no other directory speaks for"
         }
         (false, _) => {
             "the directory is detached; nobody is removed by that alone, an operator decides"

@@ -260,6 +260,8 @@ pub(super) fn new_hold(
         last_at: now,
         decided_at: None,
         decided_by: None,
+        group_id: None,
+        due_at: None,
     }
 }
 

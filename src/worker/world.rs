@@ -17,7 +17,7 @@ use crate::roll::{
     Decisions, DirectoryLife, Edge, Families, Group, Kin, Known, Settings, Statement, Step,
     comes_late, keys_said, turn_concerns,
 };
-use crate::workos::Data;
+use crate::workos::{Data, OrderKey};
 
 use super::graves::Graves;
 use super::guard::Guards;
@@ -69,6 +69,8 @@ pub(super) struct World {
     /// Profiles that were erased, of those that the kin in hand could take for their own.
     pub erased: BTreeSet<String>,
     pub swaps: Swaps,
+    /// Directories that end with their people, and the event that says so (R36).
+    pub ended: Vec<(String, OrderKey)>,
 }
 
 impl World {

@@ -16,7 +16,7 @@ use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
 use super::happenings::happenings;
-use super::members::{follow_rules, write_memberships};
+use super::members::{Seats, follow_rules, follow_seats, write_memberships};
 use super::world::{Relatives, World};
 
 /// A person before and after the batch.
@@ -51,8 +51,11 @@ pub(super) fn write_world(
     merge_gone(conn, world)?;
     world.guards.write(conn, world.now)?;
     world.swaps.write(conn, world.now)?;
-    let mut ended = write_memberships(conn, world, &moved, causes)?;
+    let mut seats = Seats::default();
+    let mut ended = write_memberships(conn, world, &moved, causes, &mut seats)?;
     ended.extend(follow_rules(conn, world, &moved, causes)?);
+    seats.add_changes(&ended);
+    ended.extend(follow_seats(conn, world, seats, causes)?);
     caused.extend(ended.iter().cloned());
     changes::add(conn, &caused, world.now)?;
     plan_deliveries(conn, world, &moved, &ended, &caused, causes)

@@ -71,6 +71,14 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("GET", "/organizations", [200, 200, 200, 200]),
     ("GET", "/organizations/{organization}", [404, 200, 200, 200]),
     (
+        "PATCH",
+        "/organizations/{organization}",
+        [404, 403, 200, 200],
+    ),
+    ("GET", "/seats", [200, 200, 200, 200]),
+    ("GET", "/groups", [200, 200, 200, 200]),
+    ("GET", "/groups/waiting", [200, 200, 200, 200]),
+    (
         "POST",
         "/organizations/{organization}/arm",
         [404, 403, 200, 200],
@@ -115,6 +123,16 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
         "PUT",
         "/communities/{community}/members/{profile}",
         [404, 403, 200, 200],
+    ),
+    (
+        "POST",
+        "/communities/{community}/members/{profile}/grant",
+        [404, 403, 409, 409],
+    ),
+    (
+        "POST",
+        "/communities/{community}/members/{profile}/dismiss",
+        [404, 403, 409, 409],
     ),
     (
         "DELETE",
@@ -319,6 +337,7 @@ fn body(method: &str, path: &str, things: &BTreeMap<&str, String>) -> Option<Val
         }
         (_, "preview") if path.ends_with("/fields/preview") => Some(json!({})),
         (_, "preview") => Some(json!({"profile_id": things["profile"]})),
+        ("PATCH", "{organization}") => Some(json!({"settings": {"restore_admin": "always"}})),
         ("PUT", "fields") => Some(json!({})),
         ("POST", "replay") if path == "/events/replay" => {
             Some(json!({"type": "dsync.user.created"}))

@@ -10,6 +10,7 @@ mod enable;
 mod events;
 mod failures;
 mod fields;
+mod groups;
 mod holds;
 mod jobs;
 mod organizations;
@@ -49,6 +50,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .configure(organizations::routes)
         .configure(fields::routes)
         .configure(jobs::routes)
+        .configure(groups::routes)
         .configure(holds::routes)
         .configure(destinations::routes)
         .configure(trial::routes)

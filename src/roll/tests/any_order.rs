@@ -152,8 +152,13 @@ fn model_agrees(tried: &Tried<'_>) -> Verdict {
     for told in &tried.ordered {
         model.tell(told);
     }
+    agrees(&model, &tried.as_it_came)
+}
+
+/// What the model shows of people and links is what the roll shows of them.
+pub(super) fn agrees(model: &Model, roll: &Desk) -> Verdict {
     let expected = model.shown();
-    let mut found = tried.as_it_came.shown();
+    let mut found = roll.shown();
     found.retain(|name, _| name.starts_with("link") || name.starts_with("person"));
     for (name, whole) in &mut found {
         let Some(Value::Object(wanted)) = expected.get(name) else {

@@ -337,6 +337,7 @@ fn seat(profile: &str) -> Membership {
         source: Source::Manual,
         role: Role::Admin,
         former_role: None,
+        stand_in: None,
         granted_at: Timestamp(0),
         ended_at: None,
         ended_reason: None,

@@ -10,6 +10,8 @@ mod lifecycle_rules;
 mod mapping_rules;
 mod order_rules;
 mod reference;
+mod screen_rules;
+mod screened;
 mod seat_rules;
 mod story;
 mod teller;

@@ -122,6 +122,7 @@ fn seat(role: Role, source: Source) -> Membership {
         source,
         role,
         former_role: None,
+        stand_in: None,
         granted_at: minute(1),
         ended_at: None,
         ended_reason: None,
