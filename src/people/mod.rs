@@ -17,6 +17,7 @@ pub mod legal_holds;
 pub mod opt_outs;
 pub mod organizations;
 pub mod processes;
+mod profile_links;
 pub mod profiles;
 pub mod reconciles;
 pub mod renames;
