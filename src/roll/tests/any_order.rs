@@ -191,10 +191,8 @@ fn r14_a_simple_model_written_from_the_rules_agrees() {
 #[test]
 fn r34_r45_the_simple_model_agrees_on_whom_rules_screen() {
     for_all(|history| {
-        let model = Model {
-            screens: true,
-            ..Model::default()
-        };
+        let mut model = Model::default();
+        model.screens = true;
         agrees(history, model, told_as_it_came(history, under(screening())))
     });
 }
