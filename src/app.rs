@@ -2,6 +2,8 @@
 //! down. Binding comes first, so that port 0 works and a taken port is told before anything starts;
 //! the listener and the word to stop are handed in.
 
+mod outgoing;
+
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,22 +19,31 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::console::{self, Console, SessionKey};
 use crate::db::{Db, DbError, Urgency, migrate, migration_state, new_id};
-use crate::desk;
+use crate::desk::retention;
 use crate::http::{self, HttpState, Wanted};
 use crate::intake::Intake;
-use crate::outbox;
 use crate::people::processes;
 use crate::telemetry;
 use crate::triggers::sender::Sender;
-use crate::triggers::{ChannelSettings, Channels, Policy};
+use crate::triggers::{Channels, Policy};
 use crate::worker::{BatchSettings, Worker};
-use crate::workos::Secrets;
+use crate::workos::client::Client;
+
+mod every;
+mod presence;
+mod upstream;
+
+pub use upstream::workos_client;
+
+use every::every;
+use presence::is_gone;
+
+pub use outgoing::channels;
 
 /// Connections beside SQLite's writer, or to PostgreSQL.
 const CONNECTIONS: u32 = 16;
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const JANITOR: Duration = Duration::from_secs(600);
-const PRUNED_AT_ONCE: i64 = 1_000;
 
 /// How the service is to be put together.
 #[derive(Debug, Clone, Default)]
@@ -57,6 +68,10 @@ pub struct App {
     pub options: Options,
     /// Told when something new is in the outbox.
     pub wake: Arc<Notify>,
+    /// Told of every delivery.
+    pub poke: Arc<Notify>,
+    /// WorkOS's API, where a key is configured.
+    pub workos: Option<Client>,
     channels: Arc<Channels>,
     process_id: String,
 }
@@ -78,21 +93,7 @@ impl App {
             }
             migrate(conn)
         })?;
-        let webhook_secret = match &config.triggers.webhook_secret {
-            Some(secret) => secret.clone(),
-            None => db.write(Urgency::Normal, |conn| {
-                desk::secrets::webhook_key(conn, clock.now())
-            })?,
-        };
-        let channels = Channels::new(ChannelSettings {
-            smtp_url: config.mail.smtp_url.clone(),
-            mail_from: config.mail.from.clone(),
-            slack_bot_token: config.slack.bot_token.clone(),
-            slack_api_url: config.slack.api_url.clone(),
-            webhook_secret: Some(webhook_secret),
-            allow_private_targets: config.triggers.allow_private_targets,
-            capture: options.dev,
-        })?;
+        let channels = channels(&config, &db, clock.now(), options.dev)?;
         let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
         let process_id = format!(
             "{}:{}:{}",
@@ -100,12 +101,15 @@ impl App {
             std::process::id(),
             new_id("process")
         );
+        let workos = workos_client(&config)?;
         Ok(Self {
             db,
             clock,
             config,
             options,
             wake: Arc::new(Notify::new()),
+            poke: Arc::new(Notify::new()),
+            workos,
             channels: Arc::new(channels),
             process_id,
         })
@@ -154,6 +158,7 @@ impl App {
             self.config.intake.queue,
         )
         .context("could not start the intake's thread")?;
+        let catch_up = self.catch_up(intake.clone());
         let state = web::Data::new(self.http_state(intake)?);
         let console = web::Data::new(Console::new(self.session_key()));
         let server = start_http(listener, state, console)?;
@@ -162,6 +167,12 @@ impl App {
         let http = tokio::spawn(server);
         if !self.options.no_worker {
             self.spawn_work(&mut tasks, careful, &stop);
+        }
+        if let Some(catch_up) = catch_up {
+            tasks.spawn(catch_up.run(self.pulling(), Arc::clone(&self.poke), stop.clone()));
+        }
+        if let Some(reconciler) = self.reconciler().filter(|_| !self.options.no_worker) {
+            tasks.spawn(reconciler.run(stop.clone()));
         }
         self.spawn_housekeeping(&mut tasks, &stop);
         wait_for(stop.clone()).await;
@@ -191,20 +202,21 @@ impl App {
     }
 
     fn http_state(&self, intake: Intake) -> anyhow::Result<HttpState> {
-        let secrets = match &self.config.webhook.secrets {
-            Some(secrets) => Secrets::parse(secrets.expose_secret())?,
-            None => Secrets::default(),
-        };
+        let secrets = self.webhook_secrets()?;
         Ok(HttpState {
             db: self.db.clone(),
             clock: self.clock.clone(),
             intake,
+            poke: Arc::clone(&self.poke),
+            wake: Arc::clone(&self.wake),
+            workos: self.workos.clone(),
             secrets,
             tolerance: self.config.webhook.tolerance,
             body_limit: self.config.http.body_limit,
             allowed_sources: self.config.http.allowed_sources.clone(),
             trusted_proxies: self.config.http.trusted_proxies.clone(),
             admin_token: self.config.access.admin_token.clone(),
+            channels: Arc::clone(&self.channels),
             policy: Policy {
                 allow_private_targets: self.config.triggers.allow_private_targets,
                 slack_bot: self.config.slack.bot_token.is_some(),
@@ -274,17 +286,16 @@ impl App {
         let (db, clock, id) = (self.db.clone(), self.clock.clone(), self.process_id.clone());
         tasks.spawn(every(HEARTBEAT, stop.clone(), move || {
             let now = clock.now();
-            db.write(Urgency::Normal, |conn| Ok(processes::beat(conn, &id, now)?))
+            db.write(Urgency::Normal, |conn| {
+                Ok::<_, DbError>(processes::beat(conn, &id, now)?)
+            })
+            .map_err(|error| error.to_string())
         }));
         let (db, clock) = (self.db.clone(), self.clock.clone());
-        let retention = Duration::from_secs(u64::from(self.config.worker.retention_days) * 86_400);
+        let policy = retention::Policy::of(self.config.worker.retention());
         tasks.spawn(every(JANITOR, stop.clone(), move || {
-            let horizon = clock.now().minus(retention);
-            while db.write(Urgency::Normal, |conn| {
-                Ok::<_, DbError>(outbox::prune_bodies(conn, horizon, PRUNED_AT_ONCE)?)
-            })? > 0
-            {}
-            Ok(())
+            retention::sweep(&db, policy, retention::A_ROUND, clock.now())
+                .map_err(|error| error.to_string())
         }));
     }
 
@@ -360,37 +371,4 @@ fn start_http(
 async fn wait_for(mut stop: watch::Receiver<bool>) {
     // An error means that whoever could say stop is gone: stop.
     let _ = stop.wait_for(|stopped| *stopped).await;
-}
-
-async fn every(
-    pause: Duration,
-    mut stop: watch::Receiver<bool>,
-    work: impl Fn() -> Result<(), DbError> + Send + Sync + 'static,
-) {
-    let work = Arc::new(work);
-    while !*stop.borrow() {
-        let work = Arc::clone(&work);
-        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || work()).await {
-            tracing::warn!(%error, "housekeeping failed; trying again");
-        }
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            _ = stop.changed() => {}
-        }
-    }
-}
-
-/// Whether this machine knows that the process of that id (`host:pid:…`) does not live any more.
-fn is_gone(id: &str) -> bool {
-    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
-    let mut parts = id.split(':');
-    let (Some(theirs), Some(pid)) = (parts.next(), parts.next()) else {
-        return false;
-    };
-    // Where there is no /proc to ask, only a silent heartbeat tells.
-    if theirs != host.trim() || !std::path::Path::new("/proc/self").exists() {
-        return false;
-    }
-    // The same number as ours can only be an earlier process: this one has just begun.
-    pid == std::process::id().to_string() || !std::path::Path::new("/proc").join(pid).exists()
 }

@@ -181,6 +181,24 @@ impl Condition {
         parse::condition(value, path)
     }
 
+    /// The profile fields and attributes it asks about, by the names that changes have; standing
+    /// (`id`, `status`), groups, communities and directories are no fields.
+    pub fn profile_fields(&self) -> Vec<String> {
+        match self {
+            Self::All(parts) | Self::Any(parts) => {
+                parts.iter().flat_map(Self::profile_fields).collect()
+            }
+            Self::Not(part) => part.profile_fields(),
+            Self::Test(test) => match &test.field {
+                Field::Profile("id" | "status")
+                | Field::Group
+                | Field::Community
+                | Field::Directory => Vec::new(),
+                field => vec![field.name()],
+            },
+        }
+    }
+
     /// The fields it asks about, as written.
     pub fn fields(&self) -> BTreeSet<String> {
         match self {

@@ -22,5 +22,6 @@ pub mod retry;
 pub mod roll;
 pub mod telemetry;
 pub mod triggers;
+pub mod upstream;
 pub mod worker;
 pub mod workos;

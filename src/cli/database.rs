@@ -203,10 +203,13 @@ fn list_of(what: &str) -> Option<&'static str> {
         "profile" => "profiles list --status all",
         "community" => "communities list",
         "member" => "communities members <ID>",
+        "destination" => "destinations list",
         "trigger" => "triggers list",
         "delivery" => "deliveries list",
         "organization" => "organizations list",
         "directory" => "directories list",
+        "directory user" => "conflicts list",
+        "job" => "jobs list",
         "live token" => "tokens list",
         _ => return None,
     })

@@ -1,7 +1,7 @@
 //! `rollcall directories`: their state, what they brought, when they were last heard from; and what
 //! becomes of the people of a deleted one.
 
-use crate::desk::directories::{self, DirectoryQuery, DirectoryView};
+use crate::desk::directories::{self, DirectoryDetail, DirectoryQuery, DirectoryView};
 use crate::desk::holds::{self, Decision};
 
 use super::database::{self, DryRun};
@@ -9,6 +9,7 @@ use super::holds::show as show_hold;
 use super::output::Cell;
 use super::shown;
 use super::{Context, Exit, Failure};
+use super::{enable, reconcile};
 
 /// Look at directories; decide about the people of a deleted one
 #[derive(Debug, clap::Args)]
@@ -22,6 +23,8 @@ enum Command {
     List(List),
     Show(Show),
     Decide(Decide),
+    Reconcile(reconcile::Args),
+    Enable(enable::EnableArgs),
 }
 
 /// List directories, newest first
@@ -84,16 +87,18 @@ impl From<Choice> for Decision {
 }
 
 /// Does what was asked.
-pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     match args.command {
         Command::List(args) => list(args, context)?,
         Command::Show(args) => {
             let one = database::read(context, |conn, actor| {
                 directories::show(conn, actor, &args.id)
             })?;
-            shown::one(context, &one, facts);
+            show(context, &one);
         }
         Command::Decide(args) => decide(&args, context)?,
+        Command::Enable(args) => return enable::enable(args, context).await,
+        Command::Reconcile(args) => return reconcile::run(args, context).await,
     }
     Ok(Exit::Done)
 }
@@ -139,6 +144,37 @@ fn list(args: List, context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
+fn show(context: &Context, one: &DirectoryDetail) {
+    shown::one(context, one, |one| facts(&one.directory));
+    let out = &context.output;
+    if out.is_json() || one.unmatched_people.is_empty() {
+        return;
+    }
+    out.line("");
+    out.line("No linked directory has spoken for:");
+    let rows = one.unmatched_people.iter().map(|person| {
+        vec![
+            person.profile_id.as_str().into(),
+            person.display_name.as_str().into(),
+            person.email.clone().into(),
+            shown::state(&person.status),
+            person.directory_user_id.as_str().into(),
+            person.idp_id.clone().into(),
+        ]
+    });
+    out.table(
+        &[
+            "profile",
+            "name",
+            "address",
+            "status",
+            "directory user",
+            "idp id",
+        ],
+        rows.collect(),
+    );
+}
+
 fn facts(one: &DirectoryView) -> Vec<(&'static str, Cell)> {
     let users: Vec<String> = one
         .users
@@ -155,6 +191,7 @@ fn facts(one: &DirectoryView) -> Vec<(&'static str, Cell)> {
             "users",
             (!users.is_empty()).then(|| users.join(", ")).into(),
         ),
+        ("unmatched", (!one.linked).then_some(one.unmatched).into()),
         ("organization", one.organization_id.as_str().into()),
         ("first seen", one.first_seen_at.into()),
         ("last event", one.last_event_at.into()),

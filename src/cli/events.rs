@@ -6,7 +6,7 @@ use crate::desk::events::{self, EventDetail, EventQuery, EventView};
 use super::database::{self, DryRun};
 use super::output::{Cell, plain};
 use super::shown::{self, Paging};
-use super::{Context, Exit, Failure, replay};
+use super::{Context, Exit, Failure, replay, stream};
 
 /// Look at the events WorkOS sent; replay or discard one
 #[derive(Debug, clap::Args)]
@@ -21,6 +21,8 @@ enum Command {
     Show(Show),
     Replay(Box<replay::Args>),
     Discard(Discard),
+    Tail(stream::Tail),
+    Export(stream::Export),
 }
 
 /// Which events
@@ -50,6 +52,9 @@ pub(super) struct Filter {
     /// Received before
     #[arg(long, value_name = "INSTANT", value_parser = shown::instant)]
     until: Option<Timestamp>,
+    /// Text in the error
+    #[arg(long, value_name = "TEXT")]
+    error: Option<String>,
     /// Text in the id, the error or the payload
     #[arg(short, long = "query", value_name = "TEXT")]
     q: Option<String>,
@@ -66,6 +71,7 @@ impl Filter {
             profile_id: self.profile,
             since: self.since,
             until: self.until,
+            error: self.error,
             q: self.q,
             limit: paging.limit,
             cursor: paging.cursor,
@@ -119,6 +125,8 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         Command::Show(args) => show(&args, context)?,
         Command::Replay(args) => replay::run(*args, context)?,
         Command::Discard(args) => discard(&args, context)?,
+        Command::Tail(args) => stream::tail(args, context)?,
+        Command::Export(args) => stream::export(args, context)?,
     }
     Ok(Exit::Done)
 }

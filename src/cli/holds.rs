@@ -1,14 +1,15 @@
-//! `rollcall holds`: removals that wait because too many came at once, or because a directory was
-//! deleted; shown with everybody they are about, then approved or rejected as one batch.
+//! `rollcall holds`: removals that wait because too many came at once or because a directory was
+//! deleted, and identities that changed for too many people at once; shown with everybody they are about, then approved or rejected as one batch.
 
-use crate::desk::holds::{self, HoldDetail, HoldQuery, HoldView};
+use crate::desk::holds::{self, HoldDetail, HoldQuery, HoldView, IDENTITY_SWAP};
+use crate::desk::undo;
 
 use super::database::{self, DryRun};
 use super::output::Cell;
 use super::shown::{self, Paging};
 use super::{Context, Exit, Failure};
 
-/// Look at removals that wait for a decision; approve or reject them
+/// Look at removals and changed identities that wait for a decision; approve or reject them
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -21,6 +22,7 @@ enum Command {
     Show(Show),
     Approve(Approve),
     Reject(Reject),
+    Undo(Undo),
 }
 
 /// List holds, newest first
@@ -29,7 +31,7 @@ enum Command {
   rollcall holds list --state open
   rollcall holds list --state open --json | jq -r '.data[].id'")]
 struct List {
-    /// open, approved or rejected
+    /// open, approved, rejected or undone
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
     /// Those of one organization
@@ -48,7 +50,8 @@ struct Show {
     id: String,
 }
 
-/// Remove everybody who waits in a hold; of a deleted directory, everybody whom no other one speaks for
+/// Let happen what waits in a hold: removals, of a deleted directory everybody whom no other one
+/// speaks for, changed identities
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   rollcall holds approve hold_0199… --dry-run
@@ -61,11 +64,25 @@ struct Approve {
     dry_run: DryRun,
 }
 
-/// Remove nobody, and bring back whom the same batch removed already: memberships, admin seats,
-/// cancelled messages
+/// Let nothing of it happen, and take back what the same batch did already: people, memberships,
+/// admin seats, cancelled messages, identities
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  rollcall holds reject hold_0199…")]
 struct Reject {
+    /// The hold
+    #[arg(value_name = "ID")]
+    id: String,
+    #[command(flatten)]
+    dry_run: DryRun,
+}
+
+/// Take an approval back: everybody of the batch is as before, with memberships, admin seats and
+/// cancelled messages
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  rollcall holds undo hold_0199… --dry-run
+  rollcall holds undo hold_0199…")]
+struct Undo {
     /// The hold
     #[arg(value_name = "ID")]
     id: String,
@@ -85,6 +102,12 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         Command::Reject(args) => {
             let detail = database::write(context, args.dry_run, |conn, actor, now| {
                 holds::reject(conn, actor, &args.id, now)
+            })?;
+            show(context, &detail);
+        }
+        Command::Undo(args) => {
+            let detail = database::write(context, args.dry_run, |conn, actor, now| {
+                undo::undo(conn, actor, &args.id, now)
             })?;
             show(context, &detail);
         }
@@ -123,7 +146,7 @@ fn list(args: List, context: &Context) -> Result<(), Failure> {
                 one.organization_id.as_str().into(),
             ]
         },
-        "Nothing waits for a decision. Removals are held when too many come within an hour, or when a directory is deleted.",
+        "Nothing waits for a decision. Removals are held when too many come within an hour or a directory is deleted; changed identities when too many come within an hour.",
     );
     Ok(())
 }
@@ -132,10 +155,14 @@ fn approve(args: &Approve, context: &Context) -> Result<(), Failure> {
     let before = database::read(context, |conn, actor| holds::show(conn, actor, &args.id))?;
     let waiting = before.hold.waiting;
     if waiting > 0 && !args.dry_run.dry_run {
-        context.output.confirm(&format!(
-            "Remove {waiting} people of {}?",
-            before.hold.organization_id
-        ))?;
+        let what = match before.hold.kind.as_str() {
+            IDENTITY_SWAP => "Change the identity of",
+            _ => "Remove",
+        };
+        let organization = &before.hold.organization_id;
+        context
+            .output
+            .confirm(&format!("{what} {waiting} people of {organization}?"))?;
     }
     let detail = database::write(context, args.dry_run, |conn, actor, now| {
         holds::approve(conn, actor, &args.id, now)
@@ -144,7 +171,7 @@ fn approve(args: &Approve, context: &Context) -> Result<(), Failure> {
     if detail.hold.directory_id.is_none() && !args.dry_run.dry_run {
         context
             .output
-            .note("They are removed by `rollcall serve` or `rollcall work`.");
+            .note("It is done by `rollcall serve` or `rollcall work`.");
     }
     Ok(())
 }
@@ -167,7 +194,7 @@ pub(super) fn show(context: &Context, detail: &HoldDetail) {
         ]
     });
     out.table(
-        &["profile", "name", "status", "removal", "event"],
+        &["profile", "name", "status", "change", "event"],
         rows.collect(),
     );
 }

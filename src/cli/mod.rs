@@ -6,23 +6,31 @@ mod client;
 mod communities;
 mod completions;
 mod config;
+mod conflicts;
 mod context;
 mod database;
 mod deliveries;
 mod demo;
+mod destinations;
 mod directories;
 mod doctor;
+mod enable;
 mod events;
 mod exit;
+mod failures;
+mod fields;
 mod groups;
 mod healthcheck;
 mod holds;
+mod jobs;
 mod man;
 mod migrate;
 mod organizations;
 pub mod output;
 mod profiles;
+mod reconcile;
 mod replay;
+mod retention;
 mod seats;
 mod secret;
 mod send;
@@ -30,10 +38,13 @@ mod serve;
 mod settings;
 mod shown;
 mod signature;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod trial;
 mod triggers;
+mod upstream;
 mod work;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -64,13 +75,21 @@ enum Command {
     Send(send::Args),
     Profiles(profiles::Args),
     Events(events::Args),
+    Failures(failures::Args),
     Communities(communities::Args),
     Triggers(triggers::Args),
     Deliveries(deliveries::Args),
+    Destinations(destinations::Args),
     Groups(groups::Args),
     Holds(holds::Args),
+    Retention(retention::Args),
+    Conflicts(conflicts::Args),
+    Jobs(jobs::Args),
     Organizations(organizations::Args),
     Directories(directories::Args),
+    CatchUp(upstream::CatchUpArgs),
+    Gaps(upstream::GapsArgs),
+    Webhooks(enable::WebhooksArgs),
     Tokens(tokens::Args),
     Doctor(doctor::Args),
     Migrate(migrate::Args),
@@ -88,15 +107,23 @@ impl Command {
             Self::Work(args) => work::run(args, context).await,
             Self::Demo(args) => demo::run(args, context).await,
             Self::Send(args) => send::run(args, context).await,
-            Self::Profiles(args) => profiles::run(args, context),
+            Self::Profiles(args) => profiles::run(args, context).await,
             Self::Events(args) => events::run(args, context),
+            Self::Failures(args) => failures::run(&args, context),
             Self::Communities(args) => communities::run(args, context),
             Self::Triggers(args) => triggers::run(args, context),
             Self::Deliveries(args) => deliveries::run(args, context),
+            Self::Destinations(args) => destinations::run(args, context),
             Self::Groups(args) => groups::run(args, context),
             Self::Holds(args) => holds::run(args, context),
+            Self::Retention(args) => retention::run(args, context),
+            Self::Conflicts(args) => conflicts::run(args, context),
+            Self::Jobs(args) => jobs::run(args, context),
             Self::Organizations(args) => organizations::run(args, context),
-            Self::Directories(args) => directories::run(args, context),
+            Self::Directories(args) => directories::run(args, context).await,
+            Self::CatchUp(args) => upstream::catch_up(args, context).await,
+            Self::Gaps(args) => upstream::gaps(args, context),
+            Self::Webhooks(args) => enable::webhooks(args, context).await,
             Self::Tokens(args) => tokens::run(args, context),
             Self::Doctor(args) => doctor::run(&args, context),
             Self::Migrate(args) => migrate::run(&args, context),

@@ -1,4 +1,4 @@
-//! `rollcall organizations`: who is in them, and whether their triggers may fire.
+//! `rollcall organizations`: who is in them, whether their triggers may fire, their mapping.
 
 use serde_json::{Map, Value};
 
@@ -6,11 +6,12 @@ use crate::desk::organizations::{self, ArmView, OrganizationQuery, OrganizationV
 use crate::desk::settings::{self, SettingsUpdate};
 
 use super::database::{self, DryRun};
+use super::fields;
 use super::output::Cell;
 use super::shown::{self, Paging};
 use super::{Context, Exit, Failure};
 
-/// Look at organizations; let their triggers fire or stop them
+/// Look at organizations; let their triggers fire or stop them; set their attribute mapping
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -23,6 +24,7 @@ enum Command {
     Show(Show),
     Arm(Arm),
     Disarm(Disarm),
+    Fields(fields::Args),
     Set(Set),
 }
 
@@ -123,6 +125,7 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
             })?;
             tell(&disarmed, context);
         }
+        Command::Fields(args) => return fields::run(args, context),
     }
     Ok(Exit::Done)
 }
@@ -171,11 +174,33 @@ fn facts(one: &OrganizationView) -> Vec<(&'static str, Cell)> {
     ]
 }
 
+/// What arming means, on one screen: who is there, who is messaged, who will be.
 fn tell(done: &ArmView, context: &Context) {
-    shown::one(context, done, |done| facts(&done.organization));
+    shown::one(context, done, |done| {
+        let mut all = facts(&done.organization);
+        all.push(("there already", done.people.into()));
+        all.push(("messaged now", done.messages_due.into()));
+        if let Some(from) = &done.greeted_from {
+            let triggers = match done.published.as_slice() {
+                [] => "none is published".to_owned(),
+                some => some.join(", "),
+            };
+            all.push(("published triggers", triggers.into()));
+            all.push(("greeted", format!("who starts on {from} or later; without a start date, who is first heard of from now on").into()));
+            all.push((
+                "burst",
+                format!(
+                    "more than {} people welcomed in an hour wait for an operator",
+                    done.burst_limit
+                )
+                .into(),
+            ));
+        }
+        all
+    });
     if done.organization.armed {
         context.output.note(format!(
-            "Triggers fire from now on. {} people are there already; {} of them are messaged because of it.",
+            "Triggers fire from now on. {} people are there already; {} messages go out because of it.",
             done.people, done.messages_due
         ));
     } else {

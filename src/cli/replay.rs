@@ -22,7 +22,7 @@ Examples:
 )]
 pub(super) struct Args {
     /// Events by id, instead of a filter
-    #[arg(value_name = "ID", conflicts_with_all = ["all", "state", "outcome", "event_type", "directory", "profile", "since", "until", "q"])]
+    #[arg(value_name = "ID", conflicts_with_all = ["all", "state", "outcome", "event_type", "directory", "profile", "since", "until", "error", "q"])]
     ids: Vec<String>,
     /// Every event that is kept
     #[arg(long)]
@@ -78,6 +78,7 @@ fn matching(args: Args, context: &Context) -> Result<(), Failure> {
         cursor: None,
     });
     let body = ReplayBody {
+        ids: Vec::new(),
         state: query.state,
         outcome: query.outcome,
         event_type: query.event_type,
@@ -86,6 +87,7 @@ fn matching(args: Args, context: &Context) -> Result<(), Failure> {
         profile_id: query.profile_id,
         since: query.since,
         until: query.until,
+        error: query.error,
         q: query.q,
         all: args.all,
         dry_run: args.dry_run.dry_run,

@@ -46,7 +46,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     if args.dev {
         prepare_dev(&mut config)?;
     }
-    if config.webhook.secrets.is_none() {
+    if config.webhook.secrets.is_none() && !has_registered(&config) {
         return Err(Failure::new(
             Exit::Configuration,
             "WORKOS_WEBHOOK_SECRET is not set, so no delivery could be verified and `serve` does not start",
@@ -72,6 +72,15 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         .await
         .map_err(|why| not_started(&why))?;
     Ok(Exit::Done)
+}
+
+/// Whether `rollcall webhooks register` kept a secret in this database.
+fn has_registered(config: &Config) -> bool {
+    let Ok(db) = super::database::open_any(config) else {
+        return false;
+    };
+    let kept = db.read(crate::desk::enable::kept_webhook_secret);
+    kept.is_ok_and(|kept| kept.is_some())
 }
 
 /// A start that failed: the database's words, as unavailable.
@@ -148,7 +157,7 @@ pub(super) fn prepare_dev(config: &mut Config) -> Result<(), Failure> {
     if config.database.url == "sqlite://rollcall.db" {
         config.database.url = format!("sqlite://{DEV_FOLDER}/rollcall.db");
     }
-    if config.webhook.secrets.is_none() {
+    if config.webhook.secrets.is_none() && !has_registered(&config) {
         config.webhook.secrets = Some(kept(DEV_SECRET_FILE)?);
     }
     if config.access.admin_token.is_none() {

@@ -28,6 +28,7 @@ enum Command {
 
 Examples:
   rollcall tokens create --name deploy --role admin
+  rollcall tokens create --name payroll --role viewer --sensitive
   TOKEN=$(rollcall tokens create --name ci --role viewer --json | jq -r .token)"
 )]
 struct Create {
@@ -40,6 +41,9 @@ struct Create {
     /// Limit it to one organization
     #[arg(long, value_name = "ID")]
     organization: Option<String>,
+    /// Show it the fields that a mapping calls sensitive; admins see them anyway
+    #[arg(long)]
+    sensitive: bool,
     #[command(flatten)]
     dry_run: DryRun,
 }
@@ -84,7 +88,15 @@ fn create(args: &Create, context: &Context) -> Result<(), Failure> {
     };
     let made = database::write_in(&db, context, args.dry_run, |conn, actor, now| {
         let organization = args.organization.as_deref();
-        let made = tokens::create(conn, actor, &args.name, args.role, organization, now)?;
+        let made = tokens::create(
+            conn,
+            actor,
+            &args.name,
+            args.role,
+            organization,
+            args.sensitive,
+            now,
+        )?;
         Ok(if args.dry_run.dry_run {
             NewToken {
                 token: "(not made)".to_owned(),
@@ -115,13 +127,22 @@ fn list(context: &Context) -> Result<(), Failure> {
     shown::page(
         context,
         &page,
-        &["id", "name", "role", "organization", "created", "revoked"],
+        &[
+            "id",
+            "name",
+            "role",
+            "organization",
+            "sensitive",
+            "created",
+            "revoked",
+        ],
         |one| {
             vec![
                 one.id.as_str().into(),
                 one.name.as_str().into(),
                 one.role.as_str().into(),
                 one.organization_id.clone().into(),
+                if one.sensitive { "yes" } else { "no" }.into(),
                 one.created_at.into(),
                 one.revoked_at.into(),
             ]

@@ -61,6 +61,7 @@ pub(super) async fn show(
 ) -> Result<HttpResponse, Refusal> {
     let find = said(search.into_inner().find);
     let (actor, asked) = (visitor.actor.clone(), find.clone());
+    let now = visitor.now;
     let (one, members, offered) = state
         .read(move |conn| {
             let one = communities::show(conn, &actor, &id)?;
@@ -73,7 +74,7 @@ pub(super) async fn show(
                         limit: Some(OFFERED),
                         ..ProfileQuery::default()
                     };
-                    profiles::list(conn, &actor, &query)?.data
+                    profiles::list(conn, &actor, &query, now)?.data
                 }
                 None => Vec::new(),
             };

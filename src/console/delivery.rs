@@ -92,6 +92,7 @@ fn verdict(one: &DeliveryView) -> (String, &'static str) {
     };
     match one.state.as_str() {
         "due" => (why("Waits for its time"), "info"),
+        "held" => (why("Waits for an operator"), "warn"),
         "claimed" | "attempting" => ("Is being sent.".to_owned(), "info"),
         "sent" => (why("Sent"), "good"),
         "cancelled" => (why("Cancelled"), "quiet"),

@@ -14,6 +14,7 @@ use super::event;
 use super::frame::{Frame, Section, page};
 use super::link::{Pager, Tab, link, said};
 use super::refusal::Refusal;
+use super::replay;
 use super::visitor::Visitor;
 use super::when::When;
 
@@ -37,6 +38,8 @@ const TYPES: [&str; 11] = [
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
         .route("/events", web::get().to(list))
+        .route("/events/replay/preview", web::post().to(replay::preview))
+        .route("/events/replay", web::post().to(replay::begin))
         .route("/events/{id}", web::get().to(event::show))
         .route("/events/{id}/replay", web::post().to(event::replay))
         .route("/events/{id}/discard", web::post().to(event::discard));
@@ -52,6 +55,8 @@ struct EventsPage {
     types: [&'static str; 11],
     rows: Vec<EventRow>,
     pager: Pager,
+    operates: bool,
+    csrf: String,
 }
 
 /// The filters, as the address has them.
@@ -61,6 +66,7 @@ pub(super) struct Filters {
     outcome: Option<String>,
     #[serde(rename = "type")]
     kind: Option<String>,
+    error: Option<String>,
     q: Option<String>,
     person: Option<String>,
     cursor: Option<String>,
@@ -72,17 +78,19 @@ impl Filters {
             state: said(self.state),
             outcome: said(self.outcome),
             kind: said(self.kind),
+            error: said(self.error),
             q: said(self.q),
             person: said(self.person),
             cursor: said(self.cursor),
         }
     }
 
-    fn with_state<'a>(&'a self, state: Option<&'a str>) -> [(&'static str, Option<&'a str>); 5] {
+    fn with_state<'a>(&'a self, state: Option<&'a str>) -> [(&'static str, Option<&'a str>); 6] {
         [
             ("state", state),
             ("outcome", self.outcome.as_deref()),
             ("type", self.kind.as_deref()),
+            ("error", self.error.as_deref()),
             ("q", self.q.as_deref()),
             ("person", self.person.as_deref()),
         ]
@@ -118,6 +126,7 @@ async fn list(
         outcome: filters.outcome.clone(),
         event_type: filters.kind.clone(),
         profile_id: filters.person.clone(),
+        error: filters.error.clone(),
         q: filters.q.clone(),
         cursor: filters.cursor.clone(),
         ..EventQuery::default()
@@ -150,6 +159,8 @@ async fn list(
             .map(|one| row(one, &people, &visitor))
             .collect(),
         pager,
+        operates: visitor.operates(),
+        csrf: visitor.csrf.clone(),
         filters,
     })
 }

@@ -36,6 +36,14 @@ impl HoldPage {
     fn open(&self) -> bool {
         self.one.hold.state == "open"
     }
+
+    /// What is done to people: in the past, as a rejection, as an approval.
+    fn words(&self) -> [&'static str; 3] {
+        match self.one.hold.kind.as_str() {
+            "identity_swap" => ["changed", "everybody stays as they were", "change"],
+            _ => ["removed", "everybody stays", "remove"],
+        }
+    }
 }
 
 /// What a hold is about, in words.
@@ -43,6 +51,7 @@ pub(super) fn title_of(kind: &str) -> &'static str {
     match kind {
         "directory_deleted" => "A directory was deleted",
         "removals" => "Many people would be removed",
+        "identity_swap" => "Many people would get another identity",
         _ => "A batch waits for a decision",
     }
 }

@@ -9,6 +9,7 @@ mod deliveries;
 mod delivery;
 mod event;
 mod events;
+mod failures;
 mod frame;
 mod gate;
 mod hold;
@@ -19,6 +20,7 @@ mod overview;
 mod people;
 mod person;
 mod refusal;
+mod replay;
 mod session;
 mod sign_in;
 mod timeline;
@@ -81,6 +83,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .route("/people", web::get().to(people::list))
         .route("/people/{id}", web::get().to(person::show))
         .configure(events::routes)
+        .route("/failures", web::get().to(failures::list))
         .configure(communities::routes)
         .configure(deliveries::routes)
         .configure(hold::routes)

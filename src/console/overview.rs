@@ -176,7 +176,7 @@ fn todo_of(figures: &Overview, now: Timestamp, worker: bool) -> Vec<Todo> {
             "event",
             "given up",
             "Each says why. Mend the cause and replay it, or discard it.",
-            "/console/events?state=parked",
+            "/console/failures",
         ),
         (
             figures.unknown,

@@ -93,10 +93,11 @@ pub(super) async fn list(
         limit: None,
         cursor: filters.cursor.clone(),
     };
+    let now = visitor.now;
     let (found, organizations) = state
         .read(move |conn| {
             let organizations = names::of_organizations(conn, &actor)?;
-            Ok((profiles::list(conn, &actor, &query)?, organizations))
+            Ok((profiles::list(conn, &actor, &query, now)?, organizations))
         })
         .await?;
     let pager = Pager::new(

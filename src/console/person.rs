@@ -46,9 +46,10 @@ pub(super) async fn show(
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Refusal> {
     let actor = visitor.actor.clone();
+    let now = visitor.now;
     let (history, organizations) = state
         .read(move |conn| {
-            let history = profiles::history(conn, &actor, &id)?;
+            let history = profiles::history(conn, &actor, &id, now)?;
             Ok((history, names::of_organizations(conn, &actor)?))
         })
         .await?;
@@ -69,6 +70,7 @@ pub(super) async fn show(
         attributes: std::mem::take(&mut person.attributes)
             .into_iter()
             .map(|(name, value)| (name, shown(&value)))
+            .chain(veiled(&person.hidden))
             .collect(),
         first_seen: When::new(person.first_seen_at, visitor.now),
         updated: When::new(person.updated_at, visitor.now),
@@ -107,6 +109,15 @@ fn facts(person: &ProfileView) -> Vec<(&'static str, String)> {
         .into_iter()
         .filter_map(|(name, value)| value.clone().map(|value| (name, value)))
         .collect()
+}
+
+/// Fields that the visitor's token may not see.
+fn veiled(hidden: &[String]) -> impl Iterator<Item = (String, String)> {
+    hidden.iter().map(|field| {
+        let name = field.strip_prefix("attributes.").unwrap_or(field);
+        let name = name.replace('_', " ");
+        (name, "hidden: it is sensitive".to_owned())
+    })
 }
 
 /// Text as it reads, everything else as JSON.

@@ -66,6 +66,7 @@ diesel::table! {
         last_at -> BigInt,
         last_removal -> Bool,
         last_event_id -> Text,
+        question -> Nullable<Text>,
     }
 }
 
@@ -250,6 +251,26 @@ diesel::table! {
 }
 
 diesel::table! {
+    trigger_versions (trigger_id, version) {
+        trigger_id -> Text,
+        version -> Integer,
+        definition -> Text,
+        created_at -> BigInt,
+        created_by -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    opt_outs (organization_id, address) {
+        organization_id -> Text,
+        address -> Text,
+        reason -> Nullable<Text>,
+        created_at -> BigInt,
+        created_by -> Text,
+    }
+}
+
+diesel::table! {
     deliveries (id) {
         id -> Text,
         key -> Text,
@@ -274,6 +295,27 @@ diesel::table! {
         lease_until -> Nullable<BigInt>,
         created_at -> BigInt,
         settled_at -> Nullable<BigInt>,
+        trigger_version -> Integer,
+        welcome -> Bool,
+        community_id -> Nullable<Text>,
+        hold_id -> Nullable<Text>,
+        digest_id -> Nullable<Text>,
+        destination -> Text,
+        planned_at -> BigInt,
+        detail -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    destinations (id) {
+        id -> Text,
+        channel -> Text,
+        shown -> Text,
+        not_before -> BigInt,
+        stopped_at -> Nullable<BigInt>,
+        reason -> Nullable<Text>,
+        resumed_at -> Nullable<BigInt>,
+        created_at -> BigInt,
     }
 }
 
@@ -296,6 +338,33 @@ diesel::table! {
         digest -> Text,
         created_at -> BigInt,
         revoked_at -> Nullable<BigInt>,
+        sensitive -> Bool,
+    }
+}
+
+diesel::table! {
+    jobs (id) {
+        id -> Text,
+        kind -> Text,
+        organization_id -> Nullable<Text>,
+        state -> Text,
+        payload -> Text,
+        cursor -> Text,
+        result -> Text,
+        total -> BigInt,
+        done -> BigInt,
+        attempts -> Integer,
+        reason -> Nullable<Text>,
+        created_by -> Text,
+        created_at -> BigInt,
+        available_at -> BigInt,
+        started_at -> Nullable<BigInt>,
+        updated_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+        ended_by -> Nullable<Text>,
+        lease_owner -> Nullable<Text>,
+        lease_token -> BigInt,
+        lease_until -> Nullable<BigInt>,
     }
 }
 
@@ -330,6 +399,138 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    erasures (key, profile_id) {
+        key -> Text,
+        profile_id -> Text,
+        organization_id -> Text,
+        of_user -> Bool,
+        erased_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    legal_holds (profile_id) {
+        profile_id -> Text,
+        organization_id -> Text,
+        reason -> Text,
+        placed_by -> Text,
+        placed_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    chores (name) {
+        name -> Text,
+        ran_at -> BigInt,
+        told -> Text,
+    }
+}
+
+diesel::table! {
+    identity_decisions (directory_user_id, other_id) {
+        directory_user_id -> Text,
+        other_id -> Text,
+        organization_id -> Text,
+        same -> Bool,
+        decided_by -> Text,
+        decided_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    identity_swaps (event_id, profile_id) {
+        event_id -> Text,
+        profile_id -> Text,
+        organization_id -> Text,
+        received_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    event_gaps (event_id) {
+        event_id -> Text,
+        event_type -> Text,
+        organization_id -> Nullable<Text>,
+        directory_id -> Nullable<Text>,
+        occurred_at -> BigInt,
+        found_at -> BigInt,
+        webhook_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    catch_ups (environment) {
+        environment -> Text,
+        cursor -> Nullable<Text>,
+        cursor_at -> Nullable<BigInt>,
+        drained -> Bool,
+        polled_at -> Nullable<BigInt>,
+        caught_up_at -> Nullable<BigInt>,
+        last_error -> Nullable<Text>,
+        lease_owner -> Nullable<Text>,
+        lease_token -> BigInt,
+        lease_until -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    reconciles (id) {
+        id -> Text,
+        organization_id -> Text,
+        directory_id -> Text,
+        apply -> Bool,
+        state -> Text,
+        phase -> Text,
+        progress -> Text,
+        reason -> Nullable<Text>,
+        actor -> Text,
+        started_at -> BigInt,
+        finished_at -> Nullable<BigInt>,
+        lease_owner -> Nullable<Text>,
+        lease_token -> BigInt,
+        lease_until -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    reconcile_seen (reconcile_id, kind, id) {
+        reconcile_id -> Text,
+        kind -> Text,
+        id -> Text,
+    }
+}
+
+diesel::table! {
+    drift_items (reconcile_id, kind, subject) {
+        reconcile_id -> Text,
+        kind -> Text,
+        subject -> Text,
+        fields -> Text,
+        state -> Text,
+        reason -> Nullable<Text>,
+        event_id -> Text,
+        occurred_at -> BigInt,
+        body -> Text,
+    }
+}
+
+diesel::table! {
+    membership_refetches (name) {
+        name -> Text,
+        change_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    setup_links (organization_id) {
+        organization_id -> Text,
+        opened_at -> BigInt,
+        opened_by -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     organizations,
     directories,
@@ -349,10 +550,26 @@ diesel::allow_tables_to_appear_in_same_query!(
     event_bodies,
     event_attempts,
     triggers,
+    trigger_versions,
+    opt_outs,
     deliveries,
+    destinations,
     delivery_attempts,
     tokens,
     kept_secrets,
     operator_acts,
-    processes
+    processes,
+    erasures,
+    legal_holds,
+    chores,
+    identity_decisions,
+    identity_swaps,
+    jobs,
+    event_gaps,
+    catch_ups,
+    reconciles,
+    reconcile_seen,
+    drift_items,
+    membership_refetches,
+    setup_links,
 );

@@ -40,6 +40,8 @@ pub struct Actor {
     pub role: Role,
     /// The one organization they may see, if they are limited to one.
     pub organization_id: Option<String>,
+    /// Whether they see fields that a mapping calls sensitive; admins always do.
+    pub sensitive: bool,
 }
 
 impl Actor {
@@ -55,6 +57,7 @@ impl Actor {
             name,
             role: Role::Admin,
             organization_id: None,
+            sensitive: true,
         }
     }
 
@@ -64,7 +67,13 @@ impl Actor {
             name: "bootstrap".to_owned(),
             role: Role::Admin,
             organization_id: None,
+            sensitive: true,
         }
+    }
+
+    /// Whether sensitive fields are shown to them.
+    pub fn sees_sensitive(&self) -> bool {
+        self.sensitive || self.role == Role::Admin
     }
 
     /// Refuses those of a lesser role.

@@ -14,6 +14,7 @@ use crate::roll::{Membership, Role as Seat};
 
 use super::members::{change, record};
 use super::seats::look;
+use super::visibility::{Veil, fields_asked};
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
 pub use super::members::{MemberView, members, parse_seat, put_member, remove_member};
@@ -159,7 +160,7 @@ pub fn create(
         ));
     }
     actor.scope(Some(organization))?;
-    let kept = kept_rules(&new.rules)?;
+    let kept = kept_rules(conn, actor, organization, &new.rules)?;
     let row = Community {
         id: new_id("community"),
         organization_id: organization.to_owned(),
@@ -253,7 +254,7 @@ pub fn put_rules(
     now: Timestamp,
 ) -> Result<CommunityView, DeskError> {
     let mut row = held(conn, actor, id)?;
-    row.rules = kept_rules(new)?;
+    row.rules = kept_rules(conn, actor, &row.organization_id, new)?;
     row.updated_at = now;
     communities::update(conn, &row)?;
     let detail = format!("{} rules", new.len());
@@ -262,9 +263,23 @@ pub fn put_rules(
     show(conn, actor, id)
 }
 
-/// Rules as they are kept: checked, all problems told at once.
-fn kept_rules(new: &[Value]) -> Result<String, DeskError> {
+/// Rules as they are kept: checked, all problems told at once. Who is where must not tell what the
+/// actor may not see.
+fn kept_rules(
+    conn: &mut Conn,
+    actor: &Actor,
+    organization: &str,
+    new: &[Value],
+) -> Result<String, DeskError> {
     let rules = rules::parse(new).map_err(DeskError::Problems)?;
+    let veil = Veil::over_one(conn, actor, organization)?;
+    if new
+        .iter()
+        .flat_map(fields_asked)
+        .any(|field| veil.covers(&field))
+    {
+        veil.refuse("a rule about a sensitive field")?;
+    }
     Ok(to_json(&rules)?)
 }
 

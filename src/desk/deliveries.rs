@@ -9,13 +9,17 @@ use crate::people::profiles;
 use crate::triggers::deliveries::{self, AttemptRow, DeliveryFilter, DeliveryRow, Refusal};
 use crate::triggers::sender::shown_recipient;
 use crate::triggers::store;
+use crate::triggers::vars::variables_of;
 
 use super::events::one_of;
 use super::triggers::message_for;
+use super::visibility::Veil;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
-const STATES: [&str; 7] = [
+const STATES: [&str; 9] = [
     "due",
+    deliveries::PARKED,
+    "held",
     "claimed",
     "attempting",
     "sent",
@@ -34,6 +38,7 @@ pub struct DeliveryQuery {
     pub profile_id: Option<String>,
     pub trigger_id: Option<String>,
     pub channel: Option<String>,
+    pub destination: Option<String>,
     pub q: Option<String>,
     pub limit: Option<i64>,
     pub cursor: Option<String>,
@@ -47,10 +52,17 @@ pub struct DeliveryView {
     pub organization_id: String,
     pub profile_id: String,
     pub trigger_id: String,
+    /// The version of the trigger that it was planned by, and is sent by.
+    pub trigger_version: i32,
     pub step: i32,
+    /// The hold it waits in, or was decided in.
+    pub hold_id: Option<String>,
     /// What the trigger listens to.
     pub on: String,
     pub channel: String,
+    /// Where it goes: an id of `/v1/destinations`.
+    pub destination: String,
+    /// Due at a stopped destination is shown as `parked`.
     pub state: String,
     pub reason: Option<String>,
     /// To whom or where; null before the first attempt.
@@ -102,9 +114,12 @@ fn view(row: DeliveryRow) -> DeliveryView {
         organization_id: row.organization_id,
         profile_id: row.profile_id,
         trigger_id: row.trigger_id,
+        trigger_version: row.trigger_version,
         step: row.step,
+        hold_id: row.hold_id,
         on: row.on_event,
         channel: row.channel,
+        destination: row.destination,
         state: row.state,
         reason: row.reason,
         recipient: row.recipient,
@@ -132,27 +147,39 @@ pub fn list(
         one_of("channel", channel, &["email", "slack", "webhook"])?;
     }
     let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
+    let organization_id = actor.scope(query.organization_id.as_deref())?;
+    let veil = Veil::over_scope(conn, actor, organization_id.as_deref())?;
+    if query.q.is_some() {
+        veil.refuse("searching the texts of messages")?;
+    }
     let filter = DeliveryFilter {
-        organization_id: actor.scope(query.organization_id.as_deref())?,
+        organization_id,
         state: query.state.clone(),
         profile_id: query.profile_id.clone(),
         trigger_id: query.trigger_id.clone(),
         channel: query.channel.clone(),
+        destination: query.destination.clone(),
         q: query.q.clone().filter(|q| !q.is_empty()),
         after: cursor.map(|cursor| (cursor.at, cursor.id)),
     };
-    let rows = deliveries::list(conn, &filter, limit + 1)?;
+    let mut rows = deliveries::list(conn, &filter, limit + 1)?;
+    deliveries::show_parked(conn, &mut rows)?;
     let page = Page::cut(rows, limit, |row| Cursor {
         at: row.created_at,
         id: row.id.clone(),
     });
-    Ok(page.map(view))
+    Ok(page.map(|mut row| {
+        veil.delivery(&mut row);
+        view(row)
+    }))
 }
 
 fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<DeliveryRow, DeskError> {
-    deliveries::find(conn, id)?
+    let mut row = deliveries::find(conn, id)?
         .filter(|row| actor.may_see(Some(&row.organization_id)))
-        .ok_or_else(|| DeskError::not_found("delivery", id))
+        .ok_or_else(|| DeskError::not_found("delivery", id))?;
+    deliveries::show_parked(conn, std::slice::from_mut(&mut row))?;
+    Ok(row)
 }
 
 /// One message with its text and attempts.
@@ -164,8 +191,10 @@ pub fn show(
 ) -> Result<DeliveryDetail, DeskError> {
     actor.require(Role::Viewer)?;
     let mut row = seen(conn, actor, id)?;
-    let waits = row.body.is_none() && matches!(row.state.as_str(), "due" | "claimed");
+    let waits =
+        row.body.is_none() && matches!(row.state.as_str(), "due" | "parked" | "held" | "claimed");
     let preview = waits && filled_in(conn, &mut row, now)?;
+    Veil::over_one(conn, actor, &row.organization_id)?.delivery(&mut row);
     let log = deliveries::attempts_of(conn, id)?;
     Ok(DeliveryDetail {
         text: row.body.take(),
@@ -184,12 +213,16 @@ fn filled_in(conn: &mut Conn, row: &mut DeliveryRow, now: Timestamp) -> Result<b
     let Some(profile) = profiles::find(conn, &row.profile_id)? else {
         return Ok(false);
     };
-    let definition = trigger.read()?;
+    let definition = match store::version(conn, &row.trigger_id, row.trigger_version)? {
+        Some(definition) => definition,
+        None => trigger.read()?,
+    };
     let place = usize::try_from(row.step).unwrap_or(usize::MAX);
     let Some(step) = definition.steps.get(place) else {
         return Ok(false);
     };
-    let Ok(message) = message_for(&definition, step, &profile, now) else {
+    let vars = variables_of(conn, &profile, row.community_id.as_deref())?;
+    let Ok(message) = message_for(&definition, step, &vars, now) else {
         return Ok(false);
     };
     row.recipient = Some(shown_recipient(&step.to, &message.recipient).to_owned());
@@ -202,7 +235,7 @@ fn filled_in(conn: &mut Conn, row: &mut DeliveryRow, now: Timestamp) -> Result<b
     Ok(true)
 }
 
-/// Sends a failed or unknown message again.
+/// Sends a failed or unknown message again, or a webhook that was sent (under its old id).
 pub fn retry(
     conn: &mut Conn,
     actor: &Actor,
@@ -247,5 +280,7 @@ fn act(
     })?;
     let organization = Some(row.organization_id.as_str());
     audit(conn, actor, act, id, organization, None, now)?;
-    Ok(view(seen(conn, actor, id)?))
+    let mut row = seen(conn, actor, id)?;
+    Veil::over_one(conn, actor, &row.organization_id)?.delivery(&mut row);
+    Ok(view(row))
 }

@@ -8,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::directories::{self, Directory};
 use crate::people::profiles;
+use crate::roll::is_of_logins;
 
 use super::{Actor, DeskError, Page, Role, limit_of};
 
@@ -35,8 +36,33 @@ pub struct DirectoryView {
     pub linked: bool,
     /// How many directory users are in each state.
     pub users: BTreeMap<String, i64>,
+    /// Of a detached directory: how many people still hang on it, because no linked one has spoken
+    /// for them (R37). Those who were matched are `moved`.
+    pub unmatched: i64,
     pub first_seen_at: Timestamp,
     pub last_event_at: Timestamp,
+}
+
+/// A directory, and of a detached one the people whom no linked directory has spoken for (R37).
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct DirectoryDetail {
+    #[serde(flatten)]
+    pub directory: DirectoryView,
+    /// The first 200 of them, by directory user.
+    pub unmatched_people: Vec<Unmatched>,
+}
+
+/// Somebody of a detached directory whom no linked one has spoken for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct Unmatched {
+    pub profile_id: String,
+    pub display_name: String,
+    pub email: Option<String>,
+    pub status: String,
+    pub directory_user_id: String,
+    pub idp_id: Option<String>,
 }
 
 /// Directories, newest first; at most 200.
@@ -56,27 +82,56 @@ pub fn list(
 }
 
 /// One directory.
-pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<DirectoryView, DeskError> {
+pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<DirectoryDetail, DeskError> {
     actor.require(Role::Viewer)?;
     let found = directories::load(conn, &[id.to_owned()])?
         .into_values()
         .filter(|row| actor.may_see(Some(&row.organization_id)))
         .collect();
-    views(conn, found)?
+    let directory = views(conn, found)?
         .pop()
-        .ok_or_else(|| DeskError::not_found("directory", id))
+        .ok_or_else(|| DeskError::not_found("directory", id))?;
+    let unmatched_people = match directory.linked {
+        true => Vec::new(),
+        false => unmatched(conn, id)?,
+    };
+    Ok(DirectoryDetail {
+        directory,
+        unmatched_people,
+    })
+}
+
+fn unmatched(conn: &mut Conn, directory: &str) -> Result<Vec<Unmatched>, DeskError> {
+    let rows = profiles::active_of_directory(conn, directory, super::MAX_LIMIT)?;
+    let all = rows.into_iter().map(|(link, row)| Unmatched {
+        profile_id: row.id,
+        display_name: row.display_name,
+        email: row.email,
+        status: row.status,
+        directory_user_id: link.directory_user_id,
+        idp_id: link.idp_id,
+    });
+    Ok(all.collect())
 }
 
 fn views(conn: &mut Conn, rows: Vec<Directory>) -> Result<Vec<DirectoryView>, DeskError> {
     let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
     let mut users = profiles::link_counts_of_directories(conn, &ids)?;
     let views = rows.into_iter().map(|row| DirectoryView {
+        unmatched: users
+            .get(&row.id)
+            .and_then(|states| states.get("active"))
+            .filter(|_| !row.life.live())
+            .map_or(0, |count| *count),
         users: users.remove(&row.id).unwrap_or_default(),
         linked: row.life.live(),
+        name: row.name,
+        directory_type: row
+            .life
+            .kind
+            .or_else(|| is_of_logins(&row.id).then(|| "log-ins".to_owned())),
         id: row.id,
         organization_id: row.organization_id,
-        name: row.name,
-        directory_type: row.life.kind,
         state: row.state,
         first_seen_at: row.first_seen_at,
         last_event_at: row.last_event_at,

@@ -8,10 +8,11 @@ use serde_json::value::RawValue;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::outbox::{self, EventFilter, EventRow, EventState, Refusal};
-use crate::people::{changes, profiles};
+use crate::people::{changes, erasures, profiles};
 use crate::triggers::deliveries;
 
-use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
+use super::visibility::Veil;
+use super::{Actor, Cursor, DeskError, MAX_LIMIT, Page, Role, audit, limit_of};
 
 /// Which events; the query of `GET /v1/events` and the flags of `rollcall events list`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -27,6 +28,8 @@ pub struct EventQuery {
     pub profile_id: Option<String>,
     pub since: Option<Timestamp>,
     pub until: Option<Timestamp>,
+    /// Text in the error.
+    pub error: Option<String>,
     pub q: Option<String>,
     pub limit: Option<i64>,
     pub cursor: Option<String>,
@@ -145,6 +148,24 @@ pub(super) fn matching(
     Ok(outbox::list(conn, &filter, limit)?)
 }
 
+/// The events after that place in the queue, oldest first, each with its place; from the newest one
+/// on where no place is given yet.
+pub fn following(
+    conn: &mut Conn,
+    actor: &Actor,
+    query: &EventQuery,
+    after: Option<i64>,
+) -> Result<Vec<(i64, EventView)>, DeskError> {
+    actor.require(Role::Viewer)?;
+    let mut filter = filter_of(conn, actor, query)?;
+    filter.after = after;
+    let limit = if after.is_some() { MAX_LIMIT } else { 1 };
+    let rows = outbox::list(conn, &filter, limit)?;
+    let people = people_of(conn, &rows)?;
+    let views = rows.into_iter().map(|row| (row.id, view(row, &people)));
+    Ok(views.collect())
+}
+
 fn filter_of(conn: &mut Conn, actor: &Actor, query: &EventQuery) -> Result<EventFilter, DeskError> {
     if let Some(state) = &query.state {
         one_of("state", state, &EventState::ALL.map(EventState::as_str))?;
@@ -167,30 +188,26 @@ fn filter_of(conn: &mut Conn, actor: &Actor, query: &EventQuery) -> Result<Event
             None => None,
         };
     let subjects = match &query.profile_id {
-        Some(profile) => {
-            let links = profiles::links_of(conn, std::slice::from_ref(profile))?;
-            Some(
-                links
-                    .into_values()
-                    .flatten()
-                    .map(|link| link.directory_user_id)
-                    .collect(),
-            )
-        }
+        Some(profile) => Some(erasures::subjects_of(conn, profile)?),
         None => None,
     };
+    let organization_id = actor.scope(query.organization_id.as_deref())?;
+    let q_outside_payload =
+        query.q.is_some() && !Veil::over_scope(conn, actor, organization_id.as_deref())?.is_empty();
     Ok(EventFilter {
+        q_outside_payload,
         state: query.state.clone(),
         outcome: query.outcome.clone(),
         event_type: query.event_type.clone(),
         directory_id: query.directory_id.clone(),
-        organization_id: actor.scope(query.organization_id.as_deref())?,
+        organization_id,
         subjects,
         since: query.since,
         until: query.until,
         q: query.q.clone(),
-        error: None,
+        error: query.error.clone(),
         before,
+        after: None,
     })
 }
 
@@ -238,7 +255,15 @@ pub(super) fn event_view(row: EventRow, profile_id: Option<String>) -> EventView
     }
 }
 
-fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<EventRow, DeskError> {
+/// The payload as it came; `None` once the retention has passed.
+pub fn payload(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Option<String>, DeskError> {
+    actor.require(Role::Viewer)?;
+    seen(conn, actor, id)?;
+    Ok(outbox::body_of(conn, id)?)
+}
+
+/// The event, where this actor may see it.
+pub(super) fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<EventRow, DeskError> {
     outbox::find(conn, id)?
         .filter(|row| actor.may_see(row.organization_id.as_deref()))
         .ok_or_else(|| DeskError::not_found("event", id))
@@ -249,7 +274,8 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<EventDetail, Des
     actor.require(Role::Viewer)?;
     let row = seen(conn, actor, id)?;
     let people = people_of(conn, std::slice::from_ref(&row))?;
-    let payload = outbox::body_of(conn, id)?.and_then(|body| RawValue::from_string(body).ok());
+    let veil = Veil::over_event(conn, actor, &row)?;
+    let payload = outbox::body_of(conn, id)?.and_then(|body| veil.payload(body));
     let attempt_log = outbox::attempts_of(conn, id)?;
     let deliveries = deliveries::of_event(conn, id)?;
     Ok(EventDetail {
@@ -263,10 +289,7 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<EventDetail, Des
                 actor,
             })
             .collect(),
-        changes: changes::of_event(conn, id)?
-            .into_iter()
-            .map(ChangeView::from)
-            .collect(),
+        changes: changes_of(conn, &veil, id)?,
         deliveries: deliveries
             .into_iter()
             .map(|row| DeliveryRef {
@@ -278,6 +301,12 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<EventDetail, Des
             .collect(),
         event: view(row, &people),
     })
+}
+
+fn changes_of(conn: &mut Conn, veil: &Veil, id: &str) -> Result<Vec<ChangeView>, DeskError> {
+    let mut rows = changes::of_event(conn, id)?;
+    rows.iter_mut().for_each(|row| veil.change(row));
+    Ok(rows.into_iter().map(ChangeView::from).collect())
 }
 
 /// Makes a settled event ready again.

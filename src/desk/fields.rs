@@ -1,101 +1,245 @@
-//! An organization's attribute mapping (R46-R51): checked, kept, and applied to everybody at once by
-//! folding them again, so that what is shown never mixes two mappings.
+//! An organization's attribute mapping (R46-R51): shown, checked with every problem told, rehearsed
+//! on the people who are there, kept, and applied to everybody by a job.
 
-use serde::Serialize;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::clock::Timestamp;
-use crate::conditions::Problem;
 use crate::db::Conn;
-use crate::people::organizations;
-use crate::roll::Mapping;
-use crate::worker;
+use crate::people::organizations::{self, Organization};
+use crate::roll::{HIDDEN, Hidden, Mapping, MappingRule};
+use crate::worker::reapply::{self, Rehearsed};
 
+use super::jobs::JobView;
 use super::{Actor, DeskError, Role, audit};
 
-/// The targets that are profile fields; every other one is `attributes.<name>`.
-const STANDARD_TARGETS: [&str; 6] = [
-    "title",
-    "department",
-    "pronouns",
-    "start_date",
-    "manager_email",
-    "employee_number",
-];
+/// The most people whose differences a preview lists.
+const MOST_SHOWN: usize = 200;
+const USUALLY_SHOWN: usize = 10;
 
-/// The mapping as shown, and how many people it reached.
+/// The mapping as shown, and the job that applies it.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct FieldsView {
     pub organization_id: String,
     pub mapping: Mapping,
-    /// Directory users folded again.
-    pub reapplied: usize,
+    /// Null when everybody has this mapping already.
+    pub job: Option<JobView>,
 }
 
-/// Replaces the mapping and applies it to everybody.
-pub fn put_fields(
-    conn: &mut Conn,
-    actor: &Actor,
-    id: &str,
-    mapping: Mapping,
-    now: Timestamp,
-) -> Result<FieldsView, DeskError> {
-    actor.require(Role::Operator)?;
-    let mut organization = organizations::find(conn, id)?
+/// How a preview is shown.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the parameters of the API")]
+pub struct PreviewQuery {
+    /// People listed, of those of whom something would change: 10 when not said, 200 at most.
+    pub sample: Option<usize>,
+    /// Only this person is listed, whether or not something would change.
+    pub profile_id: Option<String>,
+}
+
+/// What a mapping would change: counted over everybody, listed for some.
+#[derive(Debug, Clone, Default, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct PreviewView {
+    pub organization_id: String,
+    pub people: usize,
+    pub changed: usize,
+    pub fields: BTreeMap<String, FieldCount>,
+    /// Sentences that would stand at people where they do not now, and at how many.
+    pub warnings: BTreeMap<String, usize>,
+    pub sample: Vec<PersonPreview>,
+}
+
+/// In how many people a field would change, and how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct FieldCount {
+    pub set: usize,
+    pub changed: usize,
+    pub cleared: usize,
+}
+
+/// One person before and after.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct PersonPreview {
+    pub profile_id: String,
+    pub display_name: String,
+    pub status: &'static str,
+    pub changes: Vec<FieldPreview>,
+    pub warnings: Vec<String>,
+}
+
+/// One field before and after.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct FieldPreview {
+    pub field: String,
+    pub before: Option<String>,
+    pub after: Option<String>,
+}
+
+fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Organization, DeskError> {
+    organizations::find(conn, id)?
         .filter(|one| actor.may_see(Some(&one.id)))
-        .ok_or_else(|| DeskError::not_found("organization", id))?;
-    let problems = problems_of(&mapping);
-    if !problems.is_empty() {
-        return Err(DeskError::Problems(problems));
-    }
-    organization.settings.mapping = mapping.clone();
-    organizations::save_settings(conn, id, &organization.settings)?;
-    let detail = format!("{} rules", mapping.rules.len());
-    audit(
-        conn,
-        actor,
-        "organization.fields_put",
-        id,
-        Some(id),
-        Some(&detail),
-        now,
-    )?;
-    let reapplied = worker::refold_organization(conn, id, &actor.name, now)?;
+        .ok_or_else(|| DeskError::not_found("organization", id))
+}
+
+/// The mapping of an organization.
+pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<FieldsView, DeskError> {
+    actor.require(Role::Viewer)?;
+    let organization = seen(conn, actor, id)?;
+    let open = crate::people::jobs::open_of(conn, reapply::KIND, id)?;
     Ok(FieldsView {
-        organization_id: id.to_owned(),
-        mapping,
-        reapplied,
+        organization_id: organization.id,
+        mapping: organization.settings.mapping,
+        job: open.into_iter().next_back().map(JobView::from),
     })
 }
 
-fn problems_of(mapping: &Mapping) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let mut seen = std::collections::BTreeSet::new();
-    for (place, rule) in mapping.rules.iter().enumerate() {
-        let path = format!("rules[{place}]");
-        let custom = rule
-            .target
-            .strip_prefix("attributes.")
-            .is_some_and(|name| !name.is_empty());
-        if !custom && !STANDARD_TARGETS.contains(&rule.target.as_str()) {
-            let known = STANDARD_TARGETS.join(", ");
-            problems.push(Problem::new(
-                format!("{path}.target"),
-                format!("it may be {known} or attributes.<name>"),
-            ));
+/// Replaces the mapping, and asks for a job that applies it to everybody.
+pub fn put(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    body: &Value,
+    now: Timestamp,
+) -> Result<FieldsView, DeskError> {
+    actor.require(Role::Operator)?;
+    let mut organization = seen(conn, actor, id)?;
+    let mapping = Mapping::parse(body).map_err(DeskError::Problems)?;
+    let former = organization.settings.mapping.clone();
+    if !actor.sees_sensitive() && !Hidden::by_either(&former, &mapping).is_empty() {
+        return Err(DeskError::Forbidden(
+            "a mapping with sensitive fields is changed by those who may see them: make a token with `rollcall tokens create --sensitive`"
+                .to_owned(),
+        ));
+    }
+    if former != mapping {
+        organization.settings.mapping = mapping.clone();
+        organizations::save_settings(conn, id, &organization.settings)?;
+        let detail = format!("{} rules", mapping.rules.len());
+        audit(
+            conn,
+            actor,
+            "organization.fields_put",
+            id,
+            Some(id),
+            Some(&detail),
+            now,
+        )?;
+        reapply::ask(conn, id, former, &actor.name, now)?;
+    }
+    show(conn, actor, id)
+}
+
+/// What a mapping would change, of everybody, without keeping it.
+pub fn preview(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    body: &Value,
+    query: &PreviewQuery,
+) -> Result<PreviewView, DeskError> {
+    actor.require(Role::Viewer)?;
+    let organization = seen(conn, actor, id)?;
+    let mapping = Mapping::parse(body).map_err(DeskError::Problems)?;
+    let most = query.sample.unwrap_or(USUALLY_SHOWN);
+    if most > MOST_SHOWN {
+        return Err(DeskError::Invalid(format!(
+            "sample is {most}; it may be 0 to {MOST_SHOWN}"
+        )));
+    }
+    let former = &organization.settings.mapping;
+    let hidden = match actor.sees_sensitive() {
+        true => Hidden::default(),
+        false => Hidden::by_either(former, &mapping),
+    };
+    // What a table or a condition makes of a hidden value would tell the value, even masked.
+    let hides = Hidden::by(former);
+    let pries = |rule: &&MappingRule| hides.is_read_by(rule) && !former.rules.contains(rule);
+    if let Some(rule) = mapping
+        .rules
+        .iter()
+        .find(pries)
+        .filter(|_| !hidden.is_empty())
+    {
+        return Err(DeskError::Forbidden(format!(
+            "the rule for {} reads what is sensitive here: trying it out needs the right `sensitive`, make a token with `rollcall tokens create --sensitive`",
+            rule.target
+        )));
+    }
+    let mut view = PreviewView {
+        organization_id: organization.id,
+        ..PreviewView::default()
+    };
+    reapply::rehearse(conn, id, &mapping, &mut |one| {
+        view.count(&one);
+        let wanted = match &query.profile_id {
+            Some(only) => one.after.id == *only,
+            None => !one.changes.is_empty() && view.sample.len() < most,
+        };
+        if wanted {
+            view.sample.push(person(one, &hidden));
         }
-        if !seen.insert(rule.target.as_str()) {
-            problems.push(Problem::new(
-                format!("{path}.target"),
-                "another rule has this target already",
-            ));
+    })?;
+    if let Some(only) = query
+        .profile_id
+        .as_deref()
+        .filter(|_| view.sample.is_empty())
+    {
+        return Err(DeskError::not_found("profile", only));
+    }
+    Ok(view)
+}
+
+impl PreviewView {
+    fn count(&mut self, one: &Rehearsed) {
+        self.people += 1;
+        self.changed += usize::from(!one.changes.is_empty());
+        for change in &one.changes {
+            let count = self.fields.entry(change.name.clone()).or_default();
+            match (&change.old, &change.new) {
+                (None, _) => count.set += 1,
+                (_, None) => count.cleared += 1,
+                _ => count.changed += 1,
+            }
         }
-        if rule.from.is_empty() || rule.from.iter().any(String::is_empty) {
-            problems.push(Problem::new(
-                format!("{path}.from"),
-                "name at least one key of custom_attributes, or a JSON pointer into it",
-            ));
+        for warning in new_warnings(one) {
+            *self.warnings.entry(warning.clone()).or_default() += 1;
         }
     }
-    problems
+}
+
+fn new_warnings(one: &Rehearsed) -> impl Iterator<Item = &String> {
+    let stood = one.before.as_ref().map(|before| &before.warnings);
+    let is_new = move |warning: &&String| stood.is_none_or(|stood| !stood.contains(warning));
+    one.after.warnings.iter().filter(is_new)
+}
+
+fn person(one: Rehearsed, hidden: &Hidden) -> PersonPreview {
+    let warnings = new_warnings(&one).cloned().collect();
+    let shown = |field: &str, value: Option<String>| match hidden.covers(field) {
+        true => value.map(|_| HIDDEN.to_owned()),
+        false => value,
+    };
+    let changes = one.changes.into_iter().map(|change| FieldPreview {
+        before: shown(&change.name, change.old),
+        after: shown(&change.name, change.new),
+        field: change.name,
+    });
+    PersonPreview {
+        changes: changes.collect(),
+        display_name: one
+            .after
+            .field("display_name")
+            .unwrap_or_default()
+            .to_owned(),
+        status: one.after.status.as_str(),
+        profile_id: one.after.id,
+        warnings,
+    }
 }

@@ -9,12 +9,14 @@ use serde::Serialize;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::outbox::{self, EventFilter, EventRow};
-use crate::people::{acts, changes, communities, groups, profiles};
+use crate::people::holds::{Hold, HoldItem};
+use crate::people::{acts, changes, communities, erasures, groups, holds};
 use crate::triggers::deliveries::{self, DeliveryRow};
 
 use super::events::{ChangeView, EventView, event_view};
 use super::profiles::ProfileView;
 use super::story;
+use super::visibility::Veil;
 use super::{Actor, DeskError, Role};
 
 /// The newest events that a history goes back to.
@@ -92,12 +94,22 @@ pub struct ActView {
 }
 
 /// The history of one person.
-pub fn history(conn: &mut Conn, actor: &Actor, id: &str) -> Result<HistoryView, DeskError> {
+pub fn history(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    now: Timestamp,
+) -> Result<HistoryView, DeskError> {
     actor.require(Role::Viewer)?;
     let row = super::profiles::seen(conn, actor, id)?;
     let (events, truncated) = events_about(conn, id)?;
-    let changes = changes::of_profile(conn, id)?;
-    let messages = deliveries::of_profile(conn, id)?;
+    let veil = Veil::over_one(conn, actor, &row.organization_id)?;
+    let mut changes = changes::of_profile(conn, id)?;
+    changes.iter_mut().for_each(|change| veil.change(change));
+    let mut messages = deliveries::of_profile(conn, id)?;
+    for message in &mut messages {
+        veil.delivery(message);
+    }
     let acts = acts::list(conn, None, Some(id), None, MOST_ACTS)?;
     let named: Vec<String> = changes
         .iter()
@@ -118,7 +130,10 @@ pub fn history(conn: &mut Conn, actor: &Actor, id: &str) -> Result<HistoryView, 
     for act in acts {
         chain.act(act);
     }
-    let profile = super::profiles::views(conn, vec![row])?
+    for (hold, item) in holds::of_profile(conn, id)? {
+        chain.hold(&hold, &item);
+    }
+    let profile = super::profiles::views(conn, actor, vec![row], now)?
         .pop()
         .ok_or_else(|| DeskError::not_found("profile", id))?;
     Ok(HistoryView {
@@ -130,12 +145,7 @@ pub fn history(conn: &mut Conn, actor: &Actor, id: &str) -> Result<HistoryView, 
 
 /// Events that speak of one of the person's directory users, and the ends of groups they were in.
 fn events_about(conn: &mut Conn, id: &str) -> Result<(Vec<EventRow>, bool), DeskError> {
-    let links = profiles::links_of(conn, &[id.to_owned()])?;
-    let users: Vec<String> = links
-        .into_values()
-        .flatten()
-        .map(|link| link.directory_user_id)
-        .collect();
+    let users = erasures::subjects_of(conn, id)?;
     if users.is_empty() {
         return Ok((Vec::new(), false));
     }
@@ -262,6 +272,45 @@ impl Chain {
             }),
         };
         self.entries.push(((row.at, true, String::new(), 3), entry));
+    }
+
+    /// A batch they were in: that it waited, and who decided what about it.
+    fn hold(&mut self, hold: &Hold, item: &HoldItem) {
+        if !item.applied {
+            let sentence = story::of_waiting(hold);
+            self.of_hold(hold, item.held_at, "rollcall", "hold.opened", sentence);
+        }
+        if let (Some(at), Some(by)) = (hold.decided_at, &hold.decided_by) {
+            let act = format!("hold.{}", hold.state);
+            let sentence = story::of_decision(hold, item.applied, by);
+            self.of_hold(hold, at, by, &act, sentence);
+        }
+    }
+
+    fn of_hold(&mut self, hold: &Hold, at: Timestamp, actor: &str, act: &str, sentence: String) {
+        let known = self.entries.iter().any(|(_, entry)| {
+            entry.at == at && entry.act.as_ref().is_some_and(|one| one.target == hold.id)
+        });
+        // A deactivation and the deletion that follows it are held, and decided, as one.
+        if known {
+            return;
+        }
+        let entry = Entry {
+            at,
+            kind: EntryKind::Operator,
+            event_id: None,
+            sentence,
+            event: None,
+            change: None,
+            delivery: None,
+            act: Some(ActView {
+                act: act.to_owned(),
+                actor: actor.to_owned(),
+                target: hold.id.clone(),
+                detail: None,
+            }),
+        };
+        self.entries.push(((at, true, String::new(), 2), entry));
     }
 
     fn told(mut self) -> Vec<Entry> {

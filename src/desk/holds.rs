@@ -1,4 +1,4 @@
-//! Holds at the desk: list, show, approve, reject; and the decision about a deleted directory. Of
+//! Holds at the desk: removals and changed identities that wait; list, show, approve, reject; and the decision about a deleted directory. Of
 //! two operators at once, one decides and the other is told who did.
 
 use std::collections::BTreeSet;
@@ -10,9 +10,13 @@ use crate::db::Conn;
 use crate::outbox;
 use crate::people::holds::{self, Hold};
 use crate::people::{directories, organizations, profiles, renames, staged};
+use crate::triggers::deliveries;
 use crate::worker;
 
+use super::undo::take_back;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
+
+pub use crate::people::holds::IDENTITY_SWAP;
 
 /// Which holds.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -20,7 +24,7 @@ use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct HoldQuery {
     pub organization_id: Option<String>,
-    /// `open`, `approved` or `rejected`; all when nothing is said.
+    /// `open`, `approved`, `rejected` or `undone`; all when nothing is said.
     pub state: Option<String>,
     pub limit: Option<i64>,
     pub cursor: Option<String>,
@@ -162,7 +166,7 @@ fn rename(conn: &mut Conn, row: &Hold, group: &str) -> Result<Option<RenameView>
     }))
 }
 
-fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Hold, DeskError> {
+pub(super) fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Hold, DeskError> {
     holds::find(conn, id)?
         .filter(|row| actor.may_see(Some(&row.organization_id)))
         .ok_or_else(|| DeskError::not_found("hold", id))
@@ -214,6 +218,8 @@ pub fn approve(
             still_gone(conn, directory)?;
             worker::end_directory(conn, directory, &actor.name, now)?;
         }
+    } else if hold.kind == holds::WELCOMES {
+        deliveries::release_held(conn, id, now)?;
     } else if is_of_leaves(&hold) {
         worker::end_leaves(conn, &hold, &actor.name, now)?;
     } else {
@@ -234,7 +240,7 @@ fn still_gone(conn: &mut Conn, directory: &str) -> Result<(), DeskError> {
     Ok(())
 }
 
-/// Takes everything back: what waits is not applied, what was applied is undone with memberships,
+/// Takes everything back: held welcomes are cancelled; of removals, what waits is not applied, what was applied is undone with memberships,
 /// admin seats and cancelled messages (R41).
 pub fn reject(
     conn: &mut Conn,
@@ -243,17 +249,16 @@ pub fn reject(
     now: Timestamp,
 ) -> Result<HoldDetail, DeskError> {
     let hold = take(conn, actor, id, "rejected", now)?;
-    if is_of_leaves(&hold) {
+    if hold.kind == holds::WELCOMES {
+        deliveries::cancel_held(conn, id, &actor.name, now)?;
+    } else if is_of_leaves(&hold) {
         // Without an heir the memberships stay until their rules give them again.
         worker::hand_over(conn, &hold, &actor.name, now)?;
     } else if hold.kind != holds::DIRECTORY_DELETED {
         let waiting = events(conn, id, false)?;
         outbox::reject(conn, &waiting, &actor.name, now)?;
         let applied = events(conn, id, true)?;
-        let taken = worker::take_back(conn, &hold.organization_id, &applied, &actor.name, now)?;
-        let all: BTreeSet<String> = applied.into_iter().chain(taken).collect();
-        let all: Vec<String> = all.into_iter().collect();
-        outbox::reject(conn, &all, &actor.name, now)?;
+        take_back(conn, &hold, &applied, actor, now)?;
     }
     show(conn, actor, id)
 }

@@ -9,7 +9,7 @@ use crate::people::changes::{self, Caused};
 use crate::people::communities::{self, Community, MemberRow};
 use crate::people::profiles;
 use crate::roll::{Change, Membership, Role as Seat, Source};
-use crate::triggers::memberships;
+use crate::triggers::deliveries;
 
 use super::communities::{held, note, seen};
 use super::profiles::has_access;
@@ -183,7 +183,7 @@ fn word(seat: Seat) -> String {
 /// Writes membership changes down, and plans the messages they make due.
 pub(super) fn record(conn: &mut Conn, caused: &[Caused], now: Timestamp) -> Result<(), DeskError> {
     changes::add(conn, caused, now)?;
-    Ok(memberships::plan(conn, caused, now)?)
+    Ok(deliveries::after_hands(conn, caused, now)?)
 }
 
 pub(super) fn change(

@@ -10,6 +10,9 @@ use crate::db::Conn;
 use crate::outbox::{lock_part, part_of};
 use crate::people::organizations::{self, Organization};
 use crate::people::profiles;
+use crate::triggers::definition::Status;
+use crate::triggers::recheck::settings_of;
+use crate::triggers::{deliveries, store, zone};
 
 use super::profiles::has_access;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
@@ -46,8 +49,14 @@ pub struct ArmView {
     pub organization: OrganizationView,
     /// People who are there already.
     pub people: i64,
-    /// How many of them are messaged because of it: nobody (R56).
+    /// How many messages fell due because of it: none (R56).
     pub messages_due: i64,
+    /// The published triggers, by name: what newcomers will hear.
+    pub published: Vec<String>,
+    /// The first start date that is greeted (R57); null while it is not armed.
+    pub greeted_from: Option<String>,
+    /// How many people may be welcomed in an hour before the others wait for an operator (R59).
+    pub burst_limit: usize,
 }
 
 /// A page of organizations, newest first.
@@ -126,6 +135,7 @@ fn switch(
     actor.require(Role::Operator)?;
     lock_part(conn, part_of(id))?;
     let before = show(conn, actor, id)?;
+    let due_before = deliveries::count_of(conn, id)?;
     if before.armed != to.is_some() {
         organizations::set_armed(conn, id, to)?;
         let act = if to.is_some() {
@@ -136,15 +146,28 @@ fn switch(
         audit(conn, actor, act, id, Some(id), None, now)?;
     }
     let organization = show(conn, actor, id)?;
-    let people = organization
+    let people: i64 = organization
         .profiles
         .iter()
         .filter(|(status, _)| has_access(status))
         .map(|(_, count)| count)
         .sum();
+    let settings = settings_of(conn, id)?;
+    let published = store::of_organization(conn, id)?
+        .into_iter()
+        .filter(|row| row.status == Status::Published.name())
+        .map(|row| row.name);
     Ok(ArmView {
-        organization,
         people,
-        messages_due: 0,
+        messages_due: deliveries::count_of(conn, id)? - due_before,
+        published: published.collect(),
+        greeted_from: organization
+            .armed_at
+            .and_then(|at| zone::first_greeted(&settings, at))
+            .map(|day| day.to_string()),
+        burst_limit: settings
+            .burst_guard
+            .limit(usize::try_from(people).unwrap_or(0)),
+        organization,
     })
 }

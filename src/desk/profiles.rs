@@ -10,10 +10,12 @@ use serde_json::{Map, Value};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::profiles::{self, LinkRow, ProfileFilter, ProfileRow};
-use crate::people::{communities, organizations, unreadable};
+use crate::people::{communities, holds, legal_holds, organizations, unreadable};
 use crate::roll::Status;
 
 use super::events::one_of;
+use super::owners::Owners;
+use super::visibility::Veil;
 use super::{Actor, Cursor, DeskError, Page, Role, limit_of};
 
 pub use super::history::{ActView, DeliveryEntry, Entry, EntryKind, HistoryView, history};
@@ -52,12 +54,18 @@ pub struct ProfileView {
     pub attributes: Map<String, Value>,
     pub links: Vec<LinkView>,
     pub communities: Vec<InCommunity>,
-    /// Whether they may come in.
+    /// Whether they may come in: as `/v1/access` answers.
     pub access: bool,
     /// Sentences about values that could not be taken.
     pub warnings: Vec<String>,
+    /// Fields that the directory owns: nobody edits them here, no log-in overwrites them (R50).
+    pub locked: Vec<String>,
+    /// Fields that have a value this token may not see.
+    pub hidden: Vec<String>,
     /// The employment period (R33).
     pub period: String,
+    /// Whether their data must be kept: neither erased nor purged.
+    pub legal_hold: bool,
     pub first_seen_at: Timestamp,
     pub updated_at: Timestamp,
     pub removed_at: Option<Timestamp>,
@@ -100,21 +108,26 @@ pub fn list(
     conn: &mut Conn,
     actor: &Actor,
     query: &ProfileQuery,
+    now: Timestamp,
 ) -> Result<Page<ProfileView>, DeskError> {
     actor.require(Role::Viewer)?;
     let limit = limit_of(query.limit)?;
-    let filter = filter_of(actor, query)?;
+    let filter = filter_of(conn, actor, query)?;
     let rows = profiles::list(conn, &filter, limit + 1)?;
     let page = Page::cut(rows, limit, |row| Cursor {
         at: row.first_seen_at,
         id: row.id.clone(),
     });
     let next_cursor = page.next_cursor;
-    let data = views(conn, page.data)?;
+    let data = views(conn, actor, page.data, now)?;
     Ok(Page { data, next_cursor })
 }
 
-fn filter_of(actor: &Actor, query: &ProfileQuery) -> Result<ProfileFilter, DeskError> {
+fn filter_of(
+    conn: &mut Conn,
+    actor: &Actor,
+    query: &ProfileQuery,
+) -> Result<ProfileFilter, DeskError> {
     let status = query.status.as_deref().unwrap_or("active");
     one_of(
         "status",
@@ -122,8 +135,14 @@ fn filter_of(actor: &Actor, query: &ProfileQuery) -> Result<ProfileFilter, DeskE
         &["active", "on_leave", "pending", "removed", "erased", "all"],
     )?;
     let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
+    let organization_id = actor.scope(query.organization_id.as_deref())?;
+    let veil = Veil::over_scope(conn, actor, organization_id.as_deref())?;
+    if query.department.is_some() && veil.covers("department") {
+        veil.refuse("looking for a department")?;
+    }
     Ok(ProfileFilter {
-        organization_id: actor.scope(query.organization_id.as_deref())?,
+        organization_id,
+        q_names_only: veil.covers("title") || veil.covers("department"),
         status: (status != "all").then(|| status.to_owned()),
         q: query.q.clone().filter(|q| !q.is_empty()),
         department: query.department.clone(),
@@ -132,10 +151,15 @@ fn filter_of(actor: &Actor, query: &ProfileQuery) -> Result<ProfileFilter, DeskE
 }
 
 /// One person.
-pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<ProfileView, DeskError> {
+pub fn show(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    now: Timestamp,
+) -> Result<ProfileView, DeskError> {
     actor.require(Role::Viewer)?;
     let row = seen(conn, actor, id)?;
-    views(conn, vec![row])?
+    views(conn, actor, vec![row], now)?
         .pop()
         .ok_or_else(|| DeskError::not_found("profile", id))
 }
@@ -147,20 +171,36 @@ pub(super) fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<ProfileRo
         .ok_or_else(|| DeskError::not_found("profile", id))
 }
 
-/// Rows with their links and communities: two queries, however many rows.
-pub(super) fn views(conn: &mut Conn, rows: Vec<ProfileRow>) -> Result<Vec<ProfileView>, DeskError> {
+/// Rows as this actor sees them, with their links, communities and suspensions: a few queries, however
+/// many rows.
+pub(super) fn views(
+    conn: &mut Conn,
+    actor: &Actor,
+    rows: Vec<ProfileRow>,
+    now: Timestamp,
+) -> Result<Vec<ProfileView>, DeskError> {
+    let mut homes: Vec<String> = rows.iter().map(|row| row.organization_id.clone()).collect();
+    homes.sort();
+    homes.dedup();
+    let veil = Veil::over(conn, actor, &homes)?;
     let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
     let mut links = profiles::links_of(conn, &ids)?;
     let mut seats = communities::of_profiles(conn, &ids)?;
+    let held = legal_holds::among(conn, &ids)?;
+    let suspended = holds::suspended(conn, &ids, now)?;
+    let owners = Owners::of(conn, &homes)?;
     let shut = shut_on_leave(conn, &rows)?;
     rows.into_iter()
-        .map(|row| {
+        .map(|mut row| {
             let (theirs, seats) = taken(&mut links, &mut seats, &row.id);
             let kept_out = is_on_leave(&row) && shut.contains(&row.organization_id);
-            view(row, theirs, seats).map(|view| ProfileView {
-                access: view.access && !kept_out,
-                ..view
-            })
+            let access = has_access(&row.status) && !suspended.contains(&row.id) && !kept_out;
+            let locked = owners.locked(&row, &theirs)?;
+            let hidden = veil.profile(&mut row)?;
+            let mut view = view(row, theirs, seats, access)?;
+            (view.locked, view.hidden) = (locked, hidden);
+            view.legal_hold = held.contains(&view.id);
+            Ok(view)
         })
         .collect()
 }
@@ -200,15 +240,22 @@ fn taken(
     )
 }
 
-fn view(row: ProfileRow, links: Vec<LinkRow>, seats: Seats) -> Result<ProfileView, DeskError> {
+fn view(
+    row: ProfileRow,
+    links: Vec<LinkRow>,
+    seats: Seats,
+    access: bool,
+) -> Result<ProfileView, DeskError> {
     let attributes = serde_json::from_str(&row.attributes)
         .map_err(|error| unreadable("attributes", &row.id, &error))?;
     let warnings = serde_json::from_str(&row.warnings)
         .map_err(|error| unreadable("warnings", &row.id, &error))?;
     Ok(ProfileView {
-        access: has_access(&row.status),
+        access,
         attributes,
         warnings,
+        locked: Vec::new(),
+        hidden: Vec::new(),
         links: links.into_iter().map(LinkView::from).collect(),
         communities: seats
             .into_iter()
@@ -228,6 +275,7 @@ fn view(row: ProfileRow, links: Vec<LinkRow>, seats: Seats) -> Result<ProfileVie
         manager_email: row.manager_email,
         employee_number: row.employee_number,
         period: row.period,
+        legal_hold: false,
         first_seen_at: row.first_seen_at,
         updated_at: row.updated_at,
         removed_at: row.removed_at,

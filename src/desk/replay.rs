@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::outbox;
+use crate::outbox::{self, EventRow};
 use crate::people::changes;
 use crate::triggers::deliveries;
 use crate::worker::{self, BatchSettings};
 
-use super::events::{ChangeView, EventQuery, matching};
+use super::events::{ChangeView, EventQuery, matching, seen};
+use super::visibility::Veil;
 use super::{Actor, DeskError, Role, audit};
 
 /// The most events one call replays.
@@ -26,6 +27,9 @@ const LISTED: usize = 200;
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct ReplayBody {
+    /// These events, instead of a filter.
+    #[serde(default)]
+    pub ids: Vec<String>,
     pub state: Option<String>,
     pub outcome: Option<String>,
     #[serde(rename = "type")]
@@ -35,6 +39,8 @@ pub struct ReplayBody {
     pub profile_id: Option<String>,
     pub since: Option<Timestamp>,
     pub until: Option<Timestamp>,
+    /// Text in the error.
+    pub error: Option<String>,
     pub q: Option<String>,
     /// Replay everything: said on purpose where no filter is.
     #[serde(default)]
@@ -84,6 +90,7 @@ impl ReplayBody {
             profile_id: self.profile_id.clone(),
             since: self.since,
             until: self.until,
+            error: self.error.clone(),
             q: self.q.clone(),
             limit: None,
             cursor: None,
@@ -98,8 +105,25 @@ impl ReplayBody {
             &self.directory_id,
             &self.profile_id,
             &self.q,
+            &self.error,
         ];
-        words.iter().all(|word| word.is_none()) && self.since.is_none() && self.until.is_none()
+        words.iter().all(|word| word.is_none())
+            && self.since.is_none()
+            && self.until.is_none()
+            && self.ids.is_empty()
+    }
+
+    /// The events it is about, newest first.
+    fn rows(&self, conn: &mut Conn, actor: &Actor, limit: i64) -> Result<Vec<EventRow>, DeskError> {
+        if self.ids.is_empty() {
+            return matching(conn, actor, &self.filter(), limit);
+        }
+        let mut rows = Vec::new();
+        for id in &self.ids {
+            rows.push(seen(conn, actor, id)?);
+        }
+        rows.sort_by_key(|row| std::cmp::Reverse(row.id));
+        Ok(rows)
     }
 }
 
@@ -128,7 +152,7 @@ pub fn replay_matching(
             "rate is 0; it may be 1 and more, events a second".to_owned(),
         ));
     }
-    let mut rows = matching(conn, actor, &body.filter(), limit)?;
+    let mut rows = body.rows(conn, actor, limit)?;
     // The oldest first: in the order they came, nothing has to be folded twice.
     rows.reverse();
     let mut ids = Vec::new();
@@ -165,7 +189,7 @@ pub fn replay_matching(
     };
     let names: Vec<String> = rows.into_iter().map(|row| row.event_id).collect();
     if body.dry_run {
-        rehearse(conn, &ids, &names, &mut view, now)?;
+        rehearse(conn, actor, &ids, &names, &mut view, now)?;
     } else {
         let listed = names.into_iter().take(LISTED);
         view.events = listed
@@ -187,7 +211,7 @@ pub fn count_matching(
     body: &ReplayBody,
 ) -> Result<usize, DeskError> {
     let limit = body.limit.unwrap_or(MOST).clamp(1, MOST);
-    Ok(matching(conn, actor, &body.filter(), limit)?.len())
+    Ok(body.rows(conn, actor, limit)?.len())
 }
 
 /// When the event at that place is due, so many a second.
@@ -198,6 +222,7 @@ fn wait_of(place: usize, rate: u32) -> Duration {
 /// Does it all, and tells what came of it.
 fn rehearse(
     conn: &mut Conn,
+    actor: &Actor,
     ids: &[i64],
     names: &[String],
     view: &mut ReplayView,
@@ -219,13 +244,16 @@ fn rehearse(
         let Some(row) = outbox::find(conn, id)? else {
             continue;
         };
-        let differences: Vec<ChangeView> = changes::of_event(conn, id)?
-            .into_iter()
-            .filter(|change| change.id > last_change)
-            .map(ChangeView::from)
-            .collect();
+        let mut made = changes::of_event(conn, id)?;
+        made.retain(|change| change.id > last_change);
+        let listed = view.events.len() < LISTED;
+        if listed && !made.is_empty() {
+            let veil = Veil::over_event(conn, actor, &row)?;
+            made.iter_mut().for_each(|change| veil.change(change));
+        }
+        let differences = made.into_iter().map(ChangeView::from).collect();
         would_change += usize::from(row.outcome.as_deref() == Some("applied"));
-        if view.events.len() < LISTED {
+        if listed {
             view.events.push(Replayed {
                 id: id.clone(),
                 outcome: row.outcome,

@@ -162,7 +162,7 @@ fn replaced(here: &Map<String, Value>, some: &Map<String, Value>, default: &Valu
 }
 
 fn problems_of(settings: &Settings) -> Vec<Problem> {
-    let mut problems = Vec::new();
+    let mut problems = super::messages::problems_of(&settings.messages);
     let mut judge = |path: String, when: &Condition, unasked: &[&str]| {
         for field in when.fields() {
             if unasked.contains(&field.as_str()) {

@@ -50,6 +50,7 @@ impl House {
             left: None,
             left_reason: None,
             period: "first".to_owned(),
+            period_told: false,
             possible_rehire_of: None,
             first_seen: NOW,
             updated: NOW,
@@ -101,6 +102,7 @@ fn actor(role: Role, organization: Option<&str>) -> Actor {
         name: "tester".to_owned(),
         role,
         organization_id: organization.map(str::to_owned),
+        sensitive: false,
     }
 }
 
@@ -120,7 +122,7 @@ fn putting_somebody_in_twice_leaves_one_change_and_taking_them_out_another() {
     remove().unwrap();
     assert!(matches!(remove(), Err(DeskError::NotFound { .. })));
     let history = house
-        .desk(|conn| profiles::history(conn, &ops, "profile_ann"))
+        .desk(|conn| profiles::history(conn, &ops, "profile_ann", NOW))
         .unwrap();
     let told: Vec<&str> = history
         .entries
@@ -173,7 +175,7 @@ fn a_viewer_changes_nothing_and_a_stranger_sees_nothing() {
     let stranger = actor(Role::Admin, Some("org_2"));
     let hidden = house.desk(|conn| communities::show(conn, &stranger, &id));
     assert!(matches!(hidden, Err(DeskError::NotFound { .. })));
-    let hidden = house.desk(|conn| profiles::show(conn, &stranger, "profile_ann"));
+    let hidden = house.desk(|conn| profiles::show(conn, &stranger, "profile_ann", NOW));
     assert!(matches!(hidden, Err(DeskError::NotFound { .. })));
     let all = |actor: &Actor| {
         let query = CommunityQuery::default();
@@ -191,7 +193,7 @@ fn a_list_shows_who_is_active_unless_all_are_asked_for() {
             status: status.map(str::to_owned),
             ..ProfileQuery::default()
         };
-        let page = house.desk(|conn| profiles::list(conn, &Actor::cli(), &query));
+        let page = house.desk(|conn| profiles::list(conn, &Actor::cli(), &query, NOW));
         let all: Vec<(String, bool)> = page
             .unwrap()
             .data

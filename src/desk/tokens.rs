@@ -17,6 +17,8 @@ pub struct TokenView {
     pub name: String,
     pub role: String,
     pub organization_id: Option<String>,
+    /// Whether sensitive fields are shown.
+    pub sensitive: bool,
     pub created_at: Timestamp,
     pub revoked_at: Option<Timestamp>,
 }
@@ -30,6 +32,8 @@ pub struct NewToken {
     pub name: String,
     pub role: String,
     pub organization_id: Option<String>,
+    /// Whether sensitive fields are shown.
+    pub sensitive: bool,
 }
 
 /// How a token is found again.
@@ -52,6 +56,7 @@ pub fn create(
     name: &str,
     role: Role,
     organization: Option<&str>,
+    sensitive: bool,
     now: Timestamp,
 ) -> Result<NewToken, DeskError> {
     actor.require(Role::Admin)?;
@@ -71,6 +76,7 @@ pub fn create(
         digest: digest(&token),
         created_at: now,
         revoked_at: None,
+        sensitive: sensitive || role == Role::Admin,
     };
     if !tokens::create(conn, &row)? {
         return Err(DeskError::Conflict(format!(
@@ -83,7 +89,7 @@ pub fn create(
         "token.created",
         &row.id,
         organization,
-        Some(&format!("{name} ({})", row.role)),
+        Some(&told(&row)),
         now,
     )?;
     Ok(NewToken {
@@ -92,7 +98,17 @@ pub fn create(
         name: row.name,
         role: row.role,
         organization_id: row.organization_id,
+        sensitive: row.sensitive,
     })
+}
+
+fn told(row: &TokenRow) -> String {
+    let sees = if row.sensitive {
+        ", sees sensitive fields"
+    } else {
+        ""
+    };
+    format!("{} ({}{sees})", row.name, row.role)
 }
 
 /// All tokens, revoked ones included.
@@ -107,6 +123,7 @@ pub fn list(conn: &mut Conn, actor: &Actor) -> Result<Vec<TokenView>, DeskError>
             name: row.name,
             role: row.role,
             organization_id: row.organization_id,
+            sensitive: row.sensitive,
             created_at: row.created_at,
             revoked_at: row.revoked_at,
         })
@@ -142,5 +159,6 @@ pub fn authenticate_digest(conn: &mut Conn, digest: &str) -> Result<Option<Actor
         name: row.name,
         role,
         organization_id: row.organization_id,
+        sensitive: row.sensitive,
     }))
 }

@@ -7,15 +7,19 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError, new_id};
-use crate::people::profiles::ProfileRow;
 use crate::people::surroundings::Surroundings;
 use crate::triggers::channels::Message;
-use crate::triggers::definition::{NewTrigger, Recipient, Step};
-use crate::triggers::sender::{compose, recipient_of, shown_recipient, variables};
+use crate::triggers::definition::{Event, NewTrigger, Recipient, Step};
+use crate::triggers::plan::{Base, due_at};
+use crate::triggers::recheck::{settings_of, zone_of};
+use crate::triggers::sender::{compose, recipient_of, shown_recipient};
 use crate::triggers::store::{self, TriggerRow};
+use crate::triggers::vars::variables_of;
+use crate::triggers::zone;
 
 pub use crate::triggers::definition::Policy;
 
+use super::visibility::Veil;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
 /// Which triggers.
@@ -48,6 +52,8 @@ pub struct PreviewView {
     pub profile_id: String,
     /// Whether the person fits the trigger's condition.
     pub matches: bool,
+    /// The IANA zone whose clock counts for them.
+    pub timezone: String,
     pub steps: Vec<StepPreview>,
 }
 
@@ -57,6 +63,8 @@ pub struct PreviewView {
 pub struct StepPreview {
     pub step: usize,
     pub channel: &'static str,
+    /// When it would be due, were the occasion now.
+    pub due_at: Timestamp,
     /// To whom or where; null while the address is not known.
     pub recipient: Option<String>,
     pub subject: Option<String>,
@@ -113,7 +121,7 @@ fn mask(step: &mut Step) {
     }
 }
 
-fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<TriggerRow, DeskError> {
+pub(super) fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<TriggerRow, DeskError> {
     store::find(conn, id)?
         .filter(|row| actor.may_see(Some(&row.organization_id)))
         .ok_or_else(|| DeskError::not_found("trigger", id))
@@ -124,6 +132,42 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<TriggerView, Des
     actor.require(Role::Viewer)?;
     let row = seen(conn, actor, id)?;
     view(row, actor)
+}
+
+/// One version of a trigger as shown.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct VersionView {
+    pub version: i32,
+    pub created_at: Timestamp,
+    pub created_by: Option<String>,
+    #[serde(flatten)]
+    pub definition: NewTrigger,
+}
+
+/// Every version a trigger had, newest first; deliveries name theirs.
+pub fn versions(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Page<VersionView>, DeskError> {
+    actor.require(Role::Viewer)?;
+    seen(conn, actor, id)?;
+    let mut data = Vec::new();
+    for row in store::versions(conn, id)? {
+        let Some(mut definition) = store::version(conn, id, row.version)? else {
+            continue;
+        };
+        if actor.require(Role::Operator).is_err() {
+            definition.steps.iter_mut().for_each(mask);
+        }
+        data.push(VersionView {
+            version: row.version,
+            created_at: row.created_at,
+            created_by: row.created_by,
+            definition,
+        });
+    }
+    Ok(Page {
+        data,
+        next_cursor: None,
+    })
 }
 
 /// Creates a trigger from the body of `POST /v1/triggers`.
@@ -137,8 +181,10 @@ pub fn create(
     actor.require(Role::Operator)?;
     let definition = NewTrigger::parse(body, policy).map_err(DeskError::Problems)?;
     actor.scope(Some(&definition.organization_id))?;
+    Veil::over_one(conn, actor, &definition.organization_id)?
+        .refuse("deciding what messages say")?;
     let row = TriggerRow::new(new_id("trigger"), &definition, now)?;
-    if !store::create(conn, &row)? {
+    if !store::create(conn, &row, &actor.name)? {
         return Err(taken(&row.name));
     }
     note(conn, actor, "trigger.created", &row, now)?;
@@ -163,8 +209,9 @@ pub fn update(
             definition.organization_id, old.organization_id
         )));
     }
+    Veil::over_one(conn, actor, &old.organization_id)?.refuse("deciding what messages say")?;
     let row = TriggerRow::new(old.id, &definition, now)?;
-    store::update(conn, &row).map_err(|error| taken_or(error, &row.name))?;
+    store::update(conn, &row, &actor.name).map_err(|error| taken_or(error, &row.name))?;
     note(conn, actor, "trigger.updated", &row, now)?;
     show(conn, actor, id)
 }
@@ -194,7 +241,7 @@ pub fn preview(
 ) -> Result<PreviewView, DeskError> {
     actor.require(Role::Viewer)?;
     let row = seen(conn, actor, id)?;
-    let profile = super::profiles::seen(conn, actor, profile_id)?;
+    let mut profile = super::profiles::seen(conn, actor, profile_id)?;
     if profile.organization_id != row.organization_id {
         return Err(DeskError::Conflict(format!(
             "profile {profile_id} belongs to organization {}, the trigger to {}: choose somebody of its own organization",
@@ -203,18 +250,32 @@ pub fn preview(
     }
     let definition = row.read()?;
     let surroundings = Surroundings::of(conn, &[profile_id.to_owned()])?;
-    let vars = variables(&profile);
+    let vars = variables_of(conn, &profile, None)?;
     let matches = definition
         .when
         .as_ref()
         .is_none_or(|when| when.matches(&surroundings.facts(profile_id, &vars)));
+    let settings = settings_of(conn, &row.organization_id)?;
+    let zone = zone_of(conn, &settings, profile_id, &vars)?;
+    let start = vars["start_date"].as_str().and_then(zone::day);
+    let base = match start.filter(|_| definition.on == Event::ProfileActivated) {
+        Some(start) => Base::Start(start),
+        None => Base::Now,
+    };
+    // Whether it fits, and when, is judged on everything; what it would say shows what the actor may see.
+    Veil::over_one(conn, actor, &row.organization_id)?.profile(&mut profile)?;
+    let vars = variables_of(conn, &profile, None)?;
     let steps = definition.steps.iter().enumerate();
     Ok(PreviewView {
         trigger_id: row.id.clone(),
         profile_id: profile_id.to_owned(),
         matches,
+        timezone: zone.name().to_owned(),
         steps: steps
-            .map(|(place, step)| step_preview(&definition, place, step, &profile, now))
+            .map(|(place, step)| StepPreview {
+                due_at: due_at(step, base, zone, &settings, now),
+                ..step_preview(&definition, place, step, &vars, now)
+            })
             .collect(),
     })
 }
@@ -223,12 +284,13 @@ fn step_preview(
     definition: &NewTrigger,
     place: usize,
     step: &Step,
-    profile: &ProfileRow,
+    vars: &Value,
     now: Timestamp,
 ) -> StepPreview {
     let mut shown = StepPreview {
         step: place,
         channel: step.channel.name(),
+        due_at: now,
         recipient: None,
         subject: None,
         text: None,
@@ -236,7 +298,7 @@ fn step_preview(
         payload: None,
         problem: None,
     };
-    match message_for(definition, step, profile, now) {
+    match message_for(definition, step, vars, now) {
         Ok(message) => {
             shown.recipient = Some(shown_recipient(&step.to, &message.recipient).to_owned());
             shown.subject = message.subject;
@@ -253,13 +315,12 @@ fn step_preview(
 pub(super) fn message_for(
     definition: &NewTrigger,
     step: &Step,
-    profile: &ProfileRow,
+    vars: &Value,
     now: Timestamp,
 ) -> Result<Message, String> {
-    let vars = variables(profile);
-    let recipient = recipient_of(&step.to, &vars)
+    let recipient = recipient_of(&step.to, vars)
         .ok_or_else(|| format!("the {} has no e-mail address yet", step.to))?;
-    compose("preview", None, step, &definition.on, recipient, &vars, now)
+    compose("preview", None, step, &definition.on, recipient, vars, now)
         .map_err(|error| error.to_string())
 }
 

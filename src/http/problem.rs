@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::db::DbError;
 use crate::desk::DeskError;
+use crate::workos::client::ClientError;
 
 /// An error as the caller sees it.
 #[derive(Debug, Clone)]
@@ -110,6 +111,28 @@ impl From<DbError> for Problem {
                 "internal",
                 "something went wrong on our side; the log has it under this request id",
             ),
+        }
+    }
+}
+
+impl From<ClientError> for Problem {
+    fn from(error: ClientError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ClientError::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, "not-found", detail),
+            ClientError::Refused { .. } => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "refused-by-workos",
+                detail,
+            ),
+            ClientError::Unauthorized { .. }
+            | ClientError::NoClient
+            | ClientError::NotConfigured(_) => {
+                Self::new(StatusCode::CONFLICT, "not-configured", detail)
+            }
+            ClientError::RateLimited { .. }
+            | ClientError::Unreachable { .. }
+            | ClientError::Unreadable { .. } => Self::unavailable(detail, 30),
         }
     }
 }

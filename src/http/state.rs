@@ -1,17 +1,20 @@
 //! What the handlers share.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
+use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::db::{Conn, Db, DbError, Urgency};
 use crate::desk::DeskError;
 use crate::intake::Intake;
-use crate::triggers::Policy;
+use crate::triggers::{Channels, Policy};
 use crate::workos::Secrets;
+use crate::workos::client::Client;
 
 /// What the handlers share; one for each server.
 pub struct HttpState {
@@ -21,6 +24,12 @@ pub struct HttpState {
     pub clock: Clock,
     /// The door to the committer.
     pub intake: Intake,
+    /// Told of every delivery: catching up may be waiting for one.
+    pub poke: Arc<Notify>,
+    /// Told when something new is in the outbox that did not come by the intake.
+    pub wake: Arc<Notify>,
+    /// WorkOS's API, where a key is configured.
+    pub workos: Option<Client>,
     /// The webhook secrets.
     pub secrets: Secrets,
     /// How far a delivery's `t` may be from now.
@@ -33,6 +42,8 @@ pub struct HttpState {
     pub trusted_proxies: Vec<IpNet>,
     /// The bootstrap token.
     pub admin_token: Option<SecretString>,
+    /// How test-sends leave the house.
+    pub channels: Arc<Channels>,
     /// What triggers may name.
     pub policy: Policy,
     /// Renders `/metrics`.
@@ -65,6 +76,14 @@ impl HttpState {
     ) -> Result<T, DeskError> {
         let db = self.db.clone();
         off_the_loop(move || db.write(Urgency::Normal, work)).await
+    }
+
+    /// After an erasure: it is done, and only the file's copy in the log may be left for a while.
+    pub async fn empty_log(&self) {
+        let db = self.db.clone();
+        if let Err(error) = off_the_loop(move || Ok(db.empty_log()?)).await {
+            tracing::warn!(%error, "the log could not be emptied now; it is overwritten in time");
+        }
     }
 
     /// Runs a write transaction and takes it back, whatever came of it: a dry run that is true.

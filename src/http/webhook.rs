@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::StreamExt;
 use serde_json::json;
 
-use crate::intake::{Admission, Shed};
+use crate::intake::{Admission, Door, Shed};
 use crate::outbox::NewEvent;
 use crate::telemetry;
 use crate::workos::{Rejection, read_envelope, verify};
@@ -118,7 +118,13 @@ async fn admit(
         received_at: now,
         body,
     };
-    state.intake.submit(event).await.map_err(shed)
+    let admission = state
+        .intake
+        .submit(event, Door::Webhook)
+        .await
+        .map_err(shed)?;
+    state.poke.notify_one();
+    Ok(admission)
 }
 
 /// Reads the body piece by piece and stops at the limit: a sender that says less than it sends gets

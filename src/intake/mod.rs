@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::db::{Db, DbError, Urgency};
-use crate::outbox::{NewEvent, enqueue};
+use crate::outbox::{NewEvent, enqueue, gaps};
 use crate::telemetry as names;
 
 /// At most so many events in one transaction.
@@ -45,8 +45,18 @@ pub enum Shed {
     Stopping,
 }
 
+/// How an event came. All doors lead through the same commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// WorkOS delivered it.
+    Webhook,
+    /// Catching up found it.
+    CatchUp,
+}
+
 struct Waiting {
     event: NewEvent,
+    door: Door,
     answer: oneshot::Sender<Result<Admission, Shed>>,
     _bytes: OwnedSemaphorePermit,
 }
@@ -80,7 +90,7 @@ impl Intake {
     }
 
     /// Hands an event over and waits until it is durable.
-    pub async fn submit(&self, event: NewEvent) -> Result<Admission, Shed> {
+    pub async fn submit(&self, event: NewEvent, door: Door) -> Result<Admission, Shed> {
         let size = u32::try_from(event.body.len().max(1)).map_err(|_| Shed::Full)?;
         let bytes = Arc::clone(&self.bytes)
             .try_acquire_many_owned(size)
@@ -89,6 +99,7 @@ impl Intake {
         self.queue
             .try_send(Waiting {
                 event,
+                door,
                 answer,
                 _bytes: bytes,
             })
@@ -114,7 +125,8 @@ fn commit_groups(db: &Db, mut waiting: mpsc::Receiver<Waiting>, wake: &Notify) {
     while waiting.blocking_recv_many(&mut group, LARGEST_GROUP) > 0 {
         let began = Instant::now();
         let events: Vec<NewEvent> = group.iter().map(|one| one.event.clone()).collect();
-        let committed = commit(db, &events);
+        let doors: Vec<Door> = group.iter().map(|one| one.door).collect();
+        let committed = commit(db, &events, &doors);
         metrics::histogram!(names::INTAKE_COMMIT_SECONDS).record(began.elapsed());
         #[allow(clippy::cast_precision_loss, reason = "a group has at most 512 events")]
         metrics::histogram!(names::INTAKE_GROUP_SIZE).record(events.len() as f64);
@@ -131,8 +143,8 @@ fn commit_groups(db: &Db, mut waiting: mpsc::Receiver<Waiting>, wake: &Notify) {
 
 /// Commits a group; where the database refuses it, each event by itself, so that one that it cannot
 /// take does not turn its neighbours away.
-fn commit(db: &Db, events: &[NewEvent]) -> Vec<Result<Admission, Shed>> {
-    match try_commit(db, events) {
+fn commit(db: &Db, events: &[NewEvent], doors: &[Door]) -> Vec<Result<Admission, Shed>> {
+    match try_commit(db, events, doors) {
         Ok(new) => new
             .into_iter()
             .map(|new| {
@@ -149,13 +161,28 @@ fn commit(db: &Db, events: &[NewEvent]) -> Vec<Result<Admission, Shed>> {
         }
         Err(_) => events
             .iter()
-            .flat_map(|one| commit(db, std::slice::from_ref(one)))
+            .zip(doors)
+            .flat_map(|(one, door)| {
+                commit(db, std::slice::from_ref(one), std::slice::from_ref(door))
+            })
             .collect(),
     }
 }
 
-fn try_commit(db: &Db, events: &[NewEvent]) -> Result<Vec<bool>, DbError> {
-    db.write(Urgency::Intake, |conn| Ok(enqueue(conn, events)?))
+fn try_commit(db: &Db, events: &[NewEvent], doors: &[Door]) -> Result<Vec<bool>, DbError> {
+    db.write(Urgency::Intake, |conn| {
+        let new = enqueue(conn, events)?;
+        let through = |door: Door, is_new: bool| {
+            let all = events.iter().zip(doors).zip(&new);
+            all.filter(move |((_, by), new)| **by == door && **new == is_new)
+                .map(|((event, _), _)| event)
+                .collect::<Vec<_>>()
+        };
+        // In the same commit as the events, so that the report can be believed.
+        gaps::found(conn, &through(Door::CatchUp, true))?;
+        gaps::came_late(conn, &through(Door::Webhook, false))?;
+        Ok(new)
+    })
 }
 
 fn is_about_the_data(error: &DbError) -> bool {

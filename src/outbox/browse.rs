@@ -1,6 +1,8 @@
 //! Looking at events: lists by filter, newest first, with a cursor that stays put while rows are
 //! added; one event with its body and attempts.
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
@@ -28,10 +30,14 @@ pub struct EventFilter {
     pub until: Option<Timestamp>,
     /// Text in the id, the error or the payload.
     pub q: Option<String>,
+    /// The text may not be in the payload.
+    pub q_outside_payload: bool,
     /// Text in the error.
     pub error: Option<String>,
     /// Only rows older than this one (the cursor).
     pub before: Option<i64>,
+    /// Only rows newer than this one, and the oldest of them first.
+    pub after: Option<i64>,
 }
 
 /// The queue row of an event, as shown.
@@ -55,10 +61,14 @@ pub struct EventRow {
     pub settled_at: Option<Timestamp>,
 }
 
-/// Events that match, newest first, at most `limit`.
+/// Events that match, newest first (oldest first after a row), at most `limit`.
 pub fn list(conn: &mut Conn, filter: &EventFilter, limit: i64) -> QueryResult<Vec<EventRow>> {
     on_backend!(conn, c => {
-        let mut query = outbox::table.select(EventRow::as_select()).order(outbox::id.desc()).limit(limit).into_boxed();
+        let mut query = outbox::table.select(EventRow::as_select()).limit(limit).into_boxed();
+        query = match filter.after {
+            Some(after) => query.filter(outbox::id.gt(after)).order(outbox::id.asc()),
+            None => query.order(outbox::id.desc()),
+        };
         if let Some(state) = &filter.state {
             query = query.filter(outbox::state.eq(state));
         }
@@ -89,7 +99,13 @@ pub fn list(conn: &mut Conn, filter: &EventFilter, limit: i64) -> QueryResult<Ve
         if let Some(text) = &filter.error {
             query = query.filter(outbox::error.like(contains(text)).escape('\\'));
         }
-        if let Some(text) = &filter.q {
+        if let Some(text) = filter.q.as_ref().filter(|_| filter.q_outside_payload) {
+            let pattern = contains(text);
+            query = query.filter(
+                outbox::event_id.like(pattern.clone()).escape('\\')
+                    .or(outbox::error.like(pattern).escape('\\').assume_not_null()),
+            );
+        } else if let Some(text) = &filter.q {
             let pattern = contains(text);
             query = query.filter(
                 outbox::event_id.like(pattern.clone()).escape('\\')
@@ -130,4 +146,13 @@ pub fn attempts_of(
         .order(event_attempts::id)
         .select((event_attempts::at, event_attempts::what, event_attempts::detail, event_attempts::actor))
         .load(c))
+}
+
+/// Which of the given events are in the outbox.
+pub fn known(conn: &mut Conn, event_ids: &[String]) -> QueryResult<BTreeSet<String>> {
+    let ids: Vec<String> = on_backend!(conn, c => outbox::table
+        .filter(outbox::event_id.eq_any(event_ids))
+        .select(outbox::event_id)
+        .load(c))?;
+    Ok(ids.into_iter().collect())
 }

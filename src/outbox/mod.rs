@@ -3,18 +3,24 @@
 //! as the transaction it is made in, so there is no "running" state to be rescued from.
 
 mod browse;
+pub mod catch_ups;
 mod claim;
 mod enqueue;
+mod failures;
+mod forget;
+pub mod gaps;
 mod prune;
 mod replay;
 mod settle;
 mod stats;
 
-pub use browse::{EventFilter, EventRow, attempts_of, body_of, find, list};
+pub use browse::{EventFilter, EventRow, attempts_of, body_of, find, known, list};
 pub(crate) use claim::load as load_claimed;
 pub use claim::{Claimed, claim, claim_one, lock_part};
 pub use enqueue::{NewEvent, enqueue};
-pub use prune::prune_bodies;
+pub use failures::{EventFailures, failures, names_of};
+pub use forget::{forget, forget_subject};
+pub use prune::{old_attempts, old_bodies, prune_attempts, prune_bodies};
 pub use replay::{Refusal, discard, reject, release, replay};
 pub use settle::{Settlement, Verdict, mark_attempt, settle};
 pub use stats::{QueueStats, queue_stats};
@@ -45,7 +51,7 @@ impl EventState {
     ];
 
     /// As shown and stored.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ready => "ready",
             Self::Done => "done",

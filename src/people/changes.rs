@@ -4,7 +4,7 @@
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
-use crate::db::schema::changes;
+use crate::db::schema::{changes, membership_refetches};
 use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
 use crate::roll::Change;
 use crate::workos::OrderKey;
@@ -167,4 +167,61 @@ pub fn newest(conn: &mut Conn) -> QueryResult<i64> {
     let newest: Option<i64> =
         on_backend!(conn, c => changes::table.select(diesel::dsl::max(changes::id)).first(c))?;
     Ok(newest.unwrap_or(0))
+}
+
+/// The returns of people that were recorded after a change: its id and whose it is, oldest first.
+pub fn returns_after(conn: &mut Conn, after: i64, limit: i64) -> QueryResult<Vec<(i64, String)>> {
+    on_backend!(conn, c => changes::table
+        .filter(changes::id.gt(after))
+        .filter(changes::what.eq("status"))
+        .filter(changes::old.eq("removed"))
+        .filter(changes::new.eq_any(["active", "on_leave"]))
+        .order(changes::id)
+        .limit(limit)
+        .select((changes::id, changes::profile_id))
+        .load(c))
+}
+
+/// How far returns were read.
+pub fn refetched(conn: &mut Conn) -> QueryResult<Option<i64>> {
+    on_backend!(conn, c => membership_refetches::table
+        .find("returns")
+        .select(membership_refetches::change_id)
+        .first(c)
+        .optional())
+}
+
+/// Moves on how far returns were read; never back.
+pub fn set_refetched(conn: &mut Conn, to: i64) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::insert_into(membership_refetches::table)
+        .values((membership_refetches::name.eq("returns"), membership_refetches::change_id.eq(to)))
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    on_backend!(conn, c => diesel::update(membership_refetches::table
+        .filter(membership_refetches::name.eq("returns"))
+        .filter(membership_refetches::change_id.lt(to)))
+        .set(membership_refetches::change_id.eq(to))
+        .execute(c))?;
+    Ok(())
+}
+
+/// Every value that a field of somebody ever had.
+pub fn values_of(conn: &mut Conn, profile: &str, field: &str) -> QueryResult<Vec<String>> {
+    let rows: Vec<(Option<String>, Option<String>)> = on_backend!(conn, c => changes::table
+        .filter(changes::profile_id.eq(profile))
+        .filter(changes::name.eq(field))
+        .select((changes::old, changes::new))
+        .load(c))?;
+    let both = rows.into_iter().flat_map(|(old, new)| [old, new]);
+    Ok(both.flatten().collect())
+}
+
+/// Takes the values out of somebody's audit (R65): that a field changed stays, what it said goes.
+pub fn blank(conn: &mut Conn, profile: &str) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::update(changes::table
+        .filter(changes::profile_id.eq(profile))
+        .filter(changes::what.ne_all(["status", "membership"])))
+        .set((changes::old.eq(None::<String>), changes::new.eq(None::<String>)))
+        .execute(c))?;
+    Ok(())
 }

@@ -8,7 +8,8 @@ use diesel::upsert::excluded;
 
 use crate::clock::Timestamp;
 use crate::db::schema::{
-    directories, group_edges, groups, link_keys, links, memberships, profiles, statements,
+    directories, group_edges, groups, identity_decisions, identity_swaps, link_keys, links,
+    memberships, profiles, statements,
 };
 use crate::db::{Conn, on_backend};
 use crate::roll::{DirectoryLife, DirectoryTurn};
@@ -169,6 +170,8 @@ pub fn relocate(conn: &mut Conn, from: &str, to: &str) -> QueryResult<()> {
         diesel::update(groups::table.filter(groups::organization_id.eq(from))).set(groups::organization_id.eq(to)).execute(c)?;
         diesel::update(group_edges::table.filter(group_edges::organization_id.eq(from))).set(group_edges::organization_id.eq(to)).execute(c)?;
         diesel::update(memberships::table.filter(memberships::organization_id.eq(from))).set(memberships::organization_id.eq(to)).execute(c)?;
+        diesel::update(identity_decisions::table.filter(identity_decisions::organization_id.eq(from))).set(identity_decisions::organization_id.eq(to)).execute(c)?;
+        diesel::update(identity_swaps::table.filter(identity_swaps::organization_id.eq(from))).set(identity_swaps::organization_id.eq(to)).execute(c)?;
         Ok(())
     })
 }

@@ -106,6 +106,14 @@ pub fn edges_of_links(conn: &mut Conn, directory_users: &[String]) -> QueryResul
     Ok(rows.into_iter().map(Edge::from).collect())
 }
 
+/// Deletes the edges of people who were erased.
+pub fn delete_edges_of(conn: &mut Conn, directory_users: &[String]) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::delete(group_edges::table
+        .filter(group_edges::directory_user_id.eq_any(directory_users)))
+        .execute(c))?;
+    Ok(())
+}
+
 /// Writes edges, new or known.
 pub fn save_edges(conn: &mut Conn, all: &[(String, Edge)], now: Timestamp) -> QueryResult<()> {
     for chunk in all.chunks(ROWS_PER_STATEMENT) {

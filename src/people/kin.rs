@@ -10,7 +10,7 @@ use super::{to_json, unreadable};
 use crate::clock::Timestamp;
 use crate::db::schema::{link_keys, links, profiles};
 use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
-use crate::roll::{Link, Person};
+use crate::roll::{Link, Person, Question};
 
 /// A key within its organization.
 pub type Key = (String, String);
@@ -144,6 +144,18 @@ struct LinkRow<'a> {
     last_at: Timestamp,
     last_removal: bool,
     last_event_id: &'a str,
+    question: Option<String>,
+}
+
+/// What a link's row is made of.
+#[derive(Debug, Clone)]
+pub struct ToSave<'a> {
+    /// The organization.
+    pub organization_id: &'a str,
+    /// What the roll remembers.
+    pub link: &'a Link,
+    /// What a person has to decide about it.
+    pub question: Option<Question>,
 }
 
 /// How a link is shown: its state, or that it waits for a decision.
@@ -156,14 +168,15 @@ pub fn shown_state(link: &Link) -> &'static str {
 }
 
 /// Writes links, new or known.
-pub fn save_links(conn: &mut Conn, all: &[(&str, &Link)]) -> QueryResult<()> {
+pub fn save_links(conn: &mut Conn, all: &[ToSave<'_>]) -> QueryResult<()> {
     for chunk in all.chunks(ROWS_PER_STATEMENT) {
         let rows: Vec<LinkRow<'_>> = chunk
             .iter()
-            .map(|(organization_id, link)| {
+            .map(|one| {
+                let link = one.link;
                 Ok(LinkRow {
                     directory_user_id: &link.id,
-                    organization_id,
+                    organization_id: one.organization_id,
                     directory_id: &link.directory_id,
                     idp_id: link.idp_id.as_deref(),
                     profile_id: Some(&link.person),
@@ -172,6 +185,7 @@ pub fn save_links(conn: &mut Conn, all: &[(&str, &Link)]) -> QueryResult<()> {
                     last_at: link.last.at,
                     last_removal: link.last.removal,
                     last_event_id: &link.last.event_id,
+                    question: one.question.as_ref().map(to_json).transpose()?,
                 })
             })
             .collect::<QueryResult<_>>()?;
@@ -188,10 +202,26 @@ pub fn save_links(conn: &mut Conn, all: &[(&str, &Link)]) -> QueryResult<()> {
                 links::last_at.eq(excluded(links::last_at)),
                 links::last_removal.eq(excluded(links::last_removal)),
                 links::last_event_id.eq(excluded(links::last_event_id)),
+                links::question.eq(excluded(links::question)),
             ))
             .execute(c))?;
     }
     Ok(())
+}
+
+/// Deletes links of people who were erased, and what made them meet others.
+pub fn delete_links(conn: &mut Conn, ids: &[String]) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::delete(link_keys::table.filter(link_keys::directory_user_id.eq_any(ids))).execute(c))?;
+    on_backend!(conn, c => diesel::delete(links::table.filter(links::directory_user_id.eq_any(ids))).execute(c))?;
+    Ok(())
+}
+
+/// When the newest thing was said of any of the links.
+pub fn newest_of(conn: &mut Conn, ids: &[String]) -> QueryResult<Option<Timestamp>> {
+    on_backend!(conn, c => links::table
+        .filter(links::directory_user_id.eq_any(ids))
+        .select(diesel::dsl::max(links::last_at))
+        .first(c))
 }
 
 /// Adds keys of links; known ones stay.
@@ -210,6 +240,39 @@ pub fn save_keys(conn: &mut Conn, all: &[(Key, String)]) -> QueryResult<()> {
         on_backend!(conn, c => diesel::insert_into(link_keys::table).values(&rows).on_conflict_do_nothing().execute(c))?;
     }
     Ok(())
+}
+
+/// The keys of the given directory users.
+pub fn keys_of_users(
+    conn: &mut Conn,
+    organization: &str,
+    users: &[String],
+) -> QueryResult<BTreeSet<(Key, String)>> {
+    let rows: Vec<(String, String)> = on_backend!(conn, c => link_keys::table
+        .filter(link_keys::organization_id.eq(organization))
+        .filter(link_keys::directory_user_id.eq_any(users))
+        .select((link_keys::key, link_keys::directory_user_id))
+        .load(c))?;
+    let keyed = |(key, user)| ((organization.to_owned(), key), user);
+    Ok(rows.into_iter().map(keyed).collect())
+}
+
+/// Takes keys away.
+pub fn delete_keys(conn: &mut Conn, all: &[(Key, String)]) -> QueryResult<()> {
+    for ((organization, key), link) in all {
+        on_backend!(conn, c => diesel::delete(link_keys::table.find((organization, key, link))).execute(c))?;
+    }
+    Ok(())
+}
+
+/// The key that makes directory users kin because an operator said that they are the same person.
+pub fn decided_key(directory_user: &str) -> String {
+    format!("d:{directory_user}")
+}
+
+/// Whether a key is one of those.
+pub fn is_decided(key: &str) -> bool {
+    key.starts_with("d:")
 }
 
 #[derive(QueryableByName)]
@@ -249,6 +312,23 @@ pub fn active_in(
         .load(c))
 }
 
+/// The directory users of a directory that are not active any more, by id, after a given one.
+pub fn ended_in(
+    conn: &mut Conn,
+    directory: &str,
+    after: &str,
+    limit: i64,
+) -> QueryResult<Vec<String>> {
+    on_backend!(conn, c => links::table
+        .filter(links::directory_id.eq(directory))
+        .filter(links::state.ne("active"))
+        .filter(links::directory_user_id.gt(after))
+        .order(links::directory_user_id)
+        .limit(limit)
+        .select(links::directory_user_id)
+        .load(c))
+}
+
 /// The directory users of an organization, by id, after a given one.
 pub fn of_organization(
     conn: &mut Conn,
@@ -263,4 +343,19 @@ pub fn of_organization(
         .limit(limit)
         .select(links::directory_user_id)
         .load(c))
+}
+
+/// Those of the given directory users that are known.
+pub fn links_by_id(conn: &mut Conn, ids: &BTreeSet<String>) -> QueryResult<BTreeMap<String, Link>> {
+    let mut found = Found::default();
+    load_links(conn, ids, &mut found)?;
+    Ok(found.links)
+}
+
+/// How many directory users an organization has.
+pub fn count_of_organization(conn: &mut Conn, organization: &str) -> QueryResult<i64> {
+    on_backend!(conn, c => links::table
+        .filter(links::organization_id.eq(organization))
+        .count()
+        .get_result(c))
 }

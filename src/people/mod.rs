@@ -4,21 +4,30 @@
 
 pub mod acts;
 pub mod changes;
+pub mod chores;
 pub mod communities;
+pub mod decisions;
 pub mod directories;
+pub mod erasures;
 pub mod groups;
 pub mod holds;
+pub mod jobs;
 pub mod kin;
+pub mod legal_holds;
+pub mod opt_outs;
 pub mod organizations;
 pub mod processes;
 pub mod profiles;
+pub mod reconciles;
 pub mod renames;
 pub mod rules;
 pub mod secrets;
+pub mod setup_links;
 pub mod staged;
 pub mod statements;
 pub mod succession;
 pub mod surroundings;
+pub mod swaps;
 pub mod tokens;
 
 /// A JSON column that we wrote ourselves and cannot read: the database was edited by hand, or is

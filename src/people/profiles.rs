@@ -40,6 +40,40 @@ pub struct ProfileRow {
     pub removed_reason: Option<String>,
 }
 
+impl ProfileRow {
+    /// The person as the roll knows them; `None` where the row is not of this version.
+    pub fn profile(&self) -> Option<Profile> {
+        let fields = [
+            ("first_name", &self.first_name),
+            ("last_name", &self.last_name),
+            ("email", &self.email),
+            ("title", &self.title),
+            ("department", &self.department),
+            ("pronouns", &self.pronouns),
+            ("start_date", &self.start_date),
+            ("manager_email", &self.manager_email),
+            ("employee_number", &self.employee_number),
+        ];
+        let mut fields: BTreeMap<&'static str, String> = fields
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.clone()?)))
+            .collect();
+        fields.insert("display_name", self.display_name.clone());
+        Some(Profile {
+            id: self.id.clone(),
+            status: Status::parse(&self.status)?,
+            fields,
+            attributes: serde_json::from_str(&self.attributes).ok()?,
+            warnings: serde_json::from_str(&self.warnings).ok()?,
+            period: self.period.clone(),
+            first_seen: self.first_seen_at,
+            updated: self.updated_at,
+            removed_at: self.removed_at,
+            removed_reason: self.removed_reason.clone(),
+        })
+    }
+}
+
 /// A link as shown.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = links)]
@@ -218,6 +252,45 @@ pub fn delete(conn: &mut Conn, ids: &[String]) -> QueryResult<()> {
     Ok(())
 }
 
+/// What is shown in the place of an erased person's name.
+pub const ERASED: &str = "(erased)";
+
+/// Takes away what the row of an erased person still shows (R65).
+pub fn blank(conn: &mut Conn, id: &str) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::update(profiles::table.find(id))
+        .set((
+            profiles::display_name.eq(ERASED),
+            profiles::attributes.eq("{}"),
+            profiles::warnings.eq("[]"),
+            profiles::search.eq(""),
+        ))
+        .execute(c))?;
+    Ok(())
+}
+
+/// People who left before `horizon`, those who left first on top, without those in `spare`.
+pub fn removed_before(
+    conn: &mut Conn,
+    horizon: Timestamp,
+    spare: &[String],
+    limit: i64,
+) -> QueryResult<Vec<String>> {
+    on_backend!(conn, c => profiles::table
+        .filter(profiles::status.eq("removed"))
+        .filter(profiles::removed_at.lt(horizon))
+        .filter(profiles::id.ne_all(spare))
+        .order((profiles::removed_at, profiles::id))
+        .limit(limit)
+        .select(profiles::id)
+        .load(c))
+}
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// In small letters.
+    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
+
 /// Which profiles. Everything given must hold.
 #[derive(Debug, Clone, Default)]
 pub struct ProfileFilter {
@@ -227,6 +300,8 @@ pub struct ProfileFilter {
     pub status: Option<String>,
     /// Text in name, address, title or department.
     pub q: Option<String>,
+    /// The text may be in name and address only.
+    pub q_names_only: bool,
     /// One department, as written.
     pub department: Option<String>,
     /// Only rows after this one in the list (the cursor).
@@ -250,7 +325,11 @@ pub fn list(conn: &mut Conn, filter: &ProfileFilter, limit: i64) -> QueryResult<
         if let Some(department) = &filter.department {
             query = query.filter(profiles::department.eq(department));
         }
-        if let Some(q) = &filter.q {
+        if let Some(q) = filter.q.as_ref().filter(|_| filter.q_names_only) {
+            let pattern = contains(&q.to_lowercase());
+            query = query.filter(lower(profiles::display_name).like(pattern.clone()).escape('\\')
+                .or(profiles::email_key.like(pattern).escape('\\').assume_not_null()));
+        } else if let Some(q) = &filter.q {
             query = query.filter(profiles::search.like(contains(&q.to_lowercase())).escape('\\'));
         }
         if let Some((at, id)) = &filter.after {
@@ -294,6 +373,23 @@ pub fn by_email(conn: &mut Conn, organization: &str, email: &str) -> QueryResult
         .load(c))
 }
 
+/// Everybody of an organization who has a link under a provider's id, in whatever directory.
+pub fn by_idp_id(
+    conn: &mut Conn,
+    organization: &str,
+    idp_id: &str,
+) -> QueryResult<Vec<ProfileRow>> {
+    on_backend!(conn, c => profiles::table
+        .filter(profiles::organization_id.eq(organization))
+        .filter(profiles::id.eq_any(links::table
+            .filter(links::organization_id.eq(organization))
+            .filter(links::idp_id.eq(idp_id))
+            .filter(links::profile_id.is_not_null())
+            .select(links::profile_id.assume_not_null())))
+        .select(ProfileRow::as_select())
+        .load(c))
+}
+
 /// The links of the given profiles, by profile.
 pub fn links_of(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String, Vec<LinkRow>>> {
     let rows: Vec<LinkRow> = on_backend!(conn, c => links::table
@@ -308,6 +404,22 @@ pub fn links_of(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String,
         }
     }
     Ok(by_profile)
+}
+
+/// Active directory users of a directory with their people, by directory user.
+pub fn active_of_directory(
+    conn: &mut Conn,
+    directory: &str,
+    limit: i64,
+) -> QueryResult<Vec<(LinkRow, ProfileRow)>> {
+    on_backend!(conn, c => links::table
+        .inner_join(profiles::table.on(profiles::id.nullable().eq(links::profile_id)))
+        .filter(links::directory_id.eq(directory))
+        .filter(links::state.eq("active"))
+        .order(links::directory_user_id)
+        .limit(limit)
+        .select((LinkRow::as_select(), ProfileRow::as_select()))
+        .load(c))
 }
 
 /// The profile behind each of the given directory users.
@@ -357,4 +469,13 @@ fn nested(rows: Vec<(String, String, i64)>) -> BTreeMap<String, BTreeMap<String,
         all.entry(owner).or_default().insert(word, count);
     }
     all
+}
+
+/// The state of one link, as shown.
+pub fn state_of_link(conn: &mut Conn, directory_user: &str) -> QueryResult<Option<String>> {
+    on_backend!(conn, c => links::table
+        .find(directory_user)
+        .select(links::state)
+        .first(c)
+        .optional())
 }

@@ -75,6 +75,14 @@ pub fn add(conn: &mut Conn, new: &[(String, Statement)]) -> QueryResult<()> {
     Ok(())
 }
 
+/// Deletes everything said of people who were erased.
+pub fn delete_of(conn: &mut Conn, directory_users: &[String]) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::delete(statements::table
+        .filter(statements::directory_user_id.eq_any(directory_users)))
+        .execute(c))?;
+    Ok(())
+}
+
 /// What was taken back.
 #[derive(Debug, Default)]
 pub struct TakenBack {
@@ -84,10 +92,14 @@ pub struct TakenBack {
     pub events: BTreeSet<String>,
 }
 
-/// Takes statements back: an operator rejected the events that made them. The removals that
-/// followed of the same directory users go with them: a deactivation is often followed by a
-/// deletion, which alone would keep the person out.
-pub fn take_back(conn: &mut Conn, event_ids: &[String]) -> QueryResult<TakenBack> {
+/// Takes statements back: an operator rejected the events that made them. Where they were removals,
+/// those that followed of the same directory users go with them (`and_removals`): a deactivation is
+/// often followed by a deletion, which alone would keep the person out.
+pub fn take_back(
+    conn: &mut Conn,
+    event_ids: &[String],
+    and_removals: bool,
+) -> QueryResult<TakenBack> {
     let mut taken = TakenBack::default();
     for chunk in event_ids.chunks(ROWS_PER_STATEMENT) {
         let first: Vec<(String, String, Timestamp)> = on_backend!(conn, c => statements::table
@@ -104,9 +116,9 @@ pub fn take_back(conn: &mut Conn, event_ids: &[String]) -> QueryResult<TakenBack
             .filter(statements::removal.eq(true))
             .select((statements::event_id, statements::directory_user_id, statements::at))
             .load(c))?;
-        let later = removals
-            .iter()
-            .filter(|(_, user, at)| since.get(user.as_str()).is_some_and(|since| at >= since));
+        let later = removals.iter().filter(|(_, user, at)| {
+            and_removals && since.get(user.as_str()).is_some_and(|since| at >= since)
+        });
         let all: BTreeSet<String> = first
             .iter()
             .chain(later)

@@ -19,6 +19,7 @@ pub struct TokenRow {
     pub digest: String,
     pub created_at: Timestamp,
     pub revoked_at: Option<Timestamp>,
+    pub sensitive: bool,
 }
 
 /// Adds a token; false when the name is taken.

@@ -1,92 +1,20 @@
-//! How payload values become profile fields: a mapping of sources to targets, C13 by default.
+//! How payload values become profile fields, by the organization's mapping.
 //! A value of the wrong type or too long is skipped with a warning and the rest applies (R51); an
 //! empty optional one clears, an empty required one keeps (R46); nothing is cleared because a
 //! deprecated field went empty (R47).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
 use crate::workos::{DirectoryUser, Said};
 
+use super::mapping::{Mapping, MappingRule, ValueKind};
+use super::transforms;
+
 /// The longest text a field holds, in characters (C8).
 pub const LONGEST_TEXT: usize = 4_096;
-
-/// Which source feeds which field.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Mapping {
-    /// One rule a target.
-    pub rules: Vec<MappingRule>,
-    /// Whether every key of `custom_attributes` that no rule names becomes an attribute (C13).
-    pub rest: bool,
-}
-
-/// One target and where its value comes from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MappingRule {
-    /// `title`, `department`, … or `attributes.<name>`.
-    pub target: String,
-    /// Keys of `custom_attributes`, or JSON pointers into it; the first that says something wins.
-    pub from: Vec<String>,
-    /// What the value must be.
-    #[serde(default)]
-    pub kind: ValueKind,
-    /// Whether an empty value keeps the last one instead of clearing.
-    #[serde(default)]
-    pub required: bool,
-}
-
-impl Mapping {
-    /// Whether a rule feeds this target.
-    pub(super) fn rules_over(&self, target: &str) -> bool {
-        self.rules.iter().any(|rule| rule.target == target)
-    }
-}
-
-/// The type a mapped value must have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ValueKind {
-    /// Text as it came.
-    #[default]
-    Text,
-    /// Text or a number, kept as text: employee numbers come as both.
-    Code,
-    /// A calendar day, kept as `YYYY-MM-DD` as it is written (R61), whatever time stands behind it.
-    Day,
-    /// Any JSON value.
-    Any,
-}
-
-impl Default for Mapping {
-    fn default() -> Self {
-        let rule = |target: &str, from: &[&str], kind| MappingRule {
-            target: target.to_owned(),
-            from: from.iter().map(|&name| name.to_owned()).collect(),
-            kind,
-            required: false,
-        };
-        Self {
-            rules: vec![
-                rule("title", &["job_title"], ValueKind::Text),
-                rule(
-                    "department",
-                    &["department_name", "department"],
-                    ValueKind::Text,
-                ),
-                rule("pronouns", &["pronouns"], ValueKind::Text),
-                rule("start_date", &["employment_start_date"], ValueKind::Day),
-                rule("manager_email", &["manager_email"], ValueKind::Text),
-                rule("employee_number", &["employee_number"], ValueKind::Code),
-            ],
-            rest: true,
-        }
-    }
-}
 
 /// Stands among a link's values once it has spoken of all custom attributes: what is not there was
 /// said to be nothing (C3).
@@ -148,22 +76,32 @@ impl Values<'_> {
     }
 
     fn take_rule(&mut self, rule: &MappingRule, said: &DirectoryUser) {
-        let named = |source: &Map<String, Value>| {
-            rule.from.iter().find_map(|from| {
-                look_up(source, from)
-                    .filter(|value| !is_empty(value))
-                    .cloned()
-            })
+        // Without transforms nothing looks further than the first source that says something.
+        let most = match rule.transforms.is_empty() {
+            true => 1,
+            false => usize::MAX,
         };
-        let value = said
-            .custom
-            .as_ref()
-            .and_then(named)
-            .or_else(|| named(&said.legacy));
-        match value {
-            Some(value) => self.put(&rule.target, &value, rule.kind, rule.required),
-            None if said.custom.is_some() => self.clear(&rule.target, rule.required),
-            None => {}
+        let named = |source: &Map<String, Value>| -> Vec<Value> {
+            rule.from
+                .iter()
+                .filter_map(|from| look_up(source, from).filter(|value| !is_empty(value)))
+                .take(most)
+                .cloned()
+                .collect()
+        };
+        let mut found = said.custom.as_ref().map(named).unwrap_or_default();
+        if found.is_empty() {
+            found = named(&said.legacy);
+        }
+        if found.is_empty() && said.custom.is_none() {
+            return;
+        }
+        match transforms::run(found, &rule.transforms) {
+            Ok(Some(value)) => self.put(&rule.target, &value, rule.kind, rule.required),
+            Ok(None) => self.clear(&rule.target, rule.required),
+            Err(why) => self
+                .warnings
+                .push(format!("{}: {why}, skipped", rule.target)),
         }
     }
 
@@ -254,7 +192,7 @@ fn look_up<'a>(source: &'a Map<String, Value>, from: &str) -> Option<&'a Value> 
 }
 
 /// What clears a field (R46).
-fn is_empty(value: &Value) -> bool {
+pub(super) fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::String(text) => text.is_empty(),
@@ -270,15 +208,40 @@ fn convert(value: &Value, kind: ValueKind) -> Result<Value, &'static str> {
         return Err("longer than 4,096 characters");
     }
     match (kind, value) {
-        (ValueKind::Any, _) | (ValueKind::Text | ValueKind::Code, Value::String(_)) => {
-            Ok(value.clone())
-        }
+        (ValueKind::Any, _)
+        | (ValueKind::Text | ValueKind::Code, Value::String(_))
+        | (ValueKind::Number, Value::Number(_))
+        | (ValueKind::Boolean, Value::Bool(_)) => Ok(value.clone()),
         (ValueKind::Code, Value::Number(number)) => Ok(Value::String(number.to_string())),
+        (ValueKind::Number, Value::String(text)) => number_of(text).ok_or("not a number"),
+        (ValueKind::Boolean, Value::String(text)) => truth_of(text).ok_or("neither yes nor no"),
+        (ValueKind::Boolean, Value::Number(number)) => {
+            truth_of(&number.to_string()).ok_or("neither yes nor no")
+        }
         (ValueKind::Day, Value::String(text)) => {
             day_of(text).map(Value::String).ok_or("not a date")
         }
         (ValueKind::Text | ValueKind::Code, _) => Err("not a text"),
+        (ValueKind::Number, _) => Err("not a number"),
+        (ValueKind::Boolean, _) => Err("neither yes nor no"),
         (ValueKind::Day, _) => Err("not a date"),
+    }
+}
+
+fn number_of(text: &str) -> Option<Value> {
+    let text = text.trim();
+    if let Ok(whole) = text.parse::<i64>() {
+        return Some(whole.into());
+    }
+    let broken = text.parse::<f64>().ok()?;
+    serde_json::Number::from_f64(broken).map(Value::Number)
+}
+
+fn truth_of(text: &str) -> Option<Value> {
+    match text.trim().to_lowercase().as_str() {
+        "true" | "yes" | "y" | "1" | "on" => Some(Value::Bool(true)),
+        "false" | "no" | "n" | "0" | "off" => Some(Value::Bool(false)),
+        _ => None,
     }
 }
 

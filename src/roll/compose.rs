@@ -8,10 +8,11 @@ use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
 
-use super::attributes::{ALL_ATTRIBUTES, Mapping};
+use super::attributes::ALL_ATTRIBUTES;
 use super::fold::Known;
 use super::kin::{Kin, Link, Person};
 use super::lifecycle::{EXCLUDED, Status};
+use super::mapping::Mapping;
 
 /// The person in an organization, as shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,12 +96,13 @@ pub fn compose(kin: &Kin, person: &Person, known: &Known<'_>) -> Profile {
         }
     }
     let gone = person.status == Status::Removed;
+    let missing = missing(&links, mapping);
     Profile {
         id: person.id.clone(),
         status: person.status,
         fields,
         attributes,
-        warnings: warnings(person, &links),
+        warnings: warnings(person, &links, missing),
         period: person.period.clone(),
         first_seen: person.first_seen,
         updated: person.updated,
@@ -169,11 +171,21 @@ fn display_name(text: &dyn Fn(&str) -> Option<String>) -> String {
         .unwrap_or_else(|| "(no name)".to_owned())
 }
 
-fn warnings(person: &Person, links: &[&Link]) -> Vec<String> {
-    let mut all: Vec<String> = links
-        .iter()
-        .flat_map(|link| link.warnings.iter().cloned())
-        .collect();
+/// Required fields of which nothing was ever said, of somebody who works there.
+fn missing(links: &[&Link], mapping: &Mapping) -> Vec<String> {
+    if !links.iter().any(|link| link.counts()) {
+        return Vec::new();
+    }
+    let required = mapping.rules.iter().filter(|rule| rule.required);
+    required
+        .filter(|rule| shown_value(links, &rule.target, mapping).is_none())
+        .map(|rule| format!("{}: required, and nothing came yet", rule.target))
+        .collect()
+}
+
+fn warnings(person: &Person, links: &[&Link], missing: Vec<String>) -> Vec<String> {
+    let mut all = missing;
+    all.extend(links.iter().flat_map(|link| link.warnings.iter().cloned()));
     if let Some(rule) = &person.excluded {
         all.push(format!("excluded by the organization's rule {rule}"));
     }

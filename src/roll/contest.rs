@@ -10,7 +10,8 @@ use super::identity::{Verdict, fold_case, judge_stable, owner_of};
 use super::kin::{Contest, Kin, Link, LinkState};
 
 /// R25: who begins to work under an address of somebody else waits whole; who works already keeps
-/// the former address, and the new one is kept aside.
+/// the former address, and the new one is kept aside. So it is where an operator said that they are
+/// two people: one of them has the address.
 pub(super) fn guard_email(
     kin: &Kin,
     link: &mut Link,
@@ -25,13 +26,15 @@ pub(super) fn guard_email(
     let Some(owner) = owner_of(kin, &email, &link.person, key, known) else {
         return;
     };
-    if begins {
+    let two_people = known.decisions.parts(kin, &link.id, &owner)
+        || known.decisions.part_people(kin, &link.person, &owner);
+    if begins && !two_people {
         link.contest = Some(Contest {
             over: "email".to_owned(),
             candidates: vec![owner],
         });
-    } else if former_email.as_deref().map(fold_case) != Some(fold_case(&email)) {
-        match former_email {
+    } else if begins || former_email.as_deref().map(fold_case) != Some(fold_case(&email)) {
+        match former_email.filter(|_| !begins) {
             Some(former) => link
                 .values
                 .insert("email".to_owned(), Value::String(former)),

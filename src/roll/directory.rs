@@ -6,6 +6,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::workos::OrderKey;
 
+/// What the directory of an organization's log-ins is called before the organization's id.
+const LOGINS: &str = "logins_of_";
+
+/// The directory that log-ins of an organization speak for: they are statements like any other, of a
+/// directory that counts only while no real one is linked (R50, R54, R55).
+pub fn directory_of_logins(organization: &str) -> String {
+    format!("{LOGINS}{organization}")
+}
+
+/// Whether a directory is one of log-ins.
+pub fn is_of_logins(directory: &str) -> bool {
+    directory.starts_with(LOGINS)
+}
+
 /// One event about a directory.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DirectoryTurn {
@@ -61,6 +75,13 @@ impl DirectoryLife {
             .take_while(|turn| turn.key <= *key)
             .last()
             .is_none_or(|turn| turn.linked)
+    }
+
+    /// Whether it speaks for its organization at that point of the order, so that log-ins do not. One
+    /// that will be announced does not speak before that.
+    pub(super) fn speaks_at(&self, key: &OrderKey) -> bool {
+        let before = self.turns.iter().take_while(|turn| turn.key <= *key);
+        self.turns.is_empty() || before.last().is_some_and(|turn| turn.linked)
     }
 
     /// Whether it is linked now.

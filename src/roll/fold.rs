@@ -11,7 +11,8 @@ use crate::workos::OrderKey;
 use super::attributes::Values;
 use super::compose::compose;
 use super::contest::{guard_email, rejudge};
-use super::directory::{DirectoryLife, DirectoryTurn};
+use super::decisions::Decisions;
+use super::directory::{DirectoryLife, DirectoryTurn, is_of_logins};
 use super::identity::{Verdict, fold_case, is_live, judge};
 use super::kin::{Kin, Link, LinkState, Person};
 use super::lifecycle::{FIRST, Status, settle};
@@ -27,10 +28,18 @@ pub struct Known<'a> {
     pub directories: &'a BTreeMap<String, DirectoryLife>,
     /// Its settings.
     pub settings: &'a Settings,
+    /// Profiles that were erased: whoever returns is somebody new (R65).
+    pub erased: &'a BTreeSet<String>,
+    /// What operators decided about who is who.
+    pub decisions: &'a Decisions,
 }
 
 impl Known<'_> {
     pub(super) fn live_at(&self, directory: &str, key: &OrderKey) -> bool {
+        let mut real = self.directories.iter().filter(|(id, _)| !is_of_logins(id));
+        if is_of_logins(directory) && real.any(|(_, life)| life.speaks_at(key)) {
+            return false;
+        }
         self.directories
             .get(directory)
             .is_none_or(|life| life.live_at(key))
@@ -193,10 +202,10 @@ pub(super) fn attach(kin: &mut Kin, link: &mut Link, key: &OrderKey, known: &Kno
             link.person = person;
         }
         Verdict::New { possible_rehire_of } => {
-            link.person = own_person(kin, &former, &own, link, possible_rehire_of);
+            link.person = own_person(kin, &former, &own, link, possible_rehire_of, known);
         }
         Verdict::Contested(contest) => {
-            link.person = own_person(kin, &former, &own, link, None);
+            link.person = own_person(kin, &former, &own, link, None, known);
             link.contest = Some(contest);
         }
     }
@@ -229,10 +238,13 @@ fn own_person(
     own: &str,
     link: &Link,
     possible_rehire_of: Option<String>,
+    known: &Known<'_>,
 ) -> String {
     let id = if former.is_empty() {
         // A provider's id can pass to somebody else, and the profile stays with who has it.
-        free_id(own, |id| kin.people.contains_key(id))
+        free_id(own, |id| {
+            kin.people.contains_key(id) || known.erased.contains(id)
+        })
     } else {
         former.to_owned()
     };
@@ -246,6 +258,7 @@ fn own_person(
         left: None,
         left_reason: None,
         period: FIRST.to_owned(),
+        period_told: false,
         possible_rehire_of: None,
         first_seen: link.first.at,
         updated: link.first.at,

@@ -1,4 +1,4 @@
-//! Who a directory user is (R20): the same directory user id; the same idp id in the same directory
+//! Who a directory user is (R20): whom an operator said; the same directory user id; the same idp id in the same directory
 //! or in one that was detached (R31, R37); the same employee number; the address of somebody who is
 //! not removed and has no active link (C1). More than one candidate, or an address somebody works
 //! under: a person decides, never a guess (R25). An address once used by somebody removed is a new
@@ -58,7 +58,19 @@ pub fn fold_case(text: &str) -> String {
 /// Judges a link that is not attached to anybody else's life yet. `link` stands in `kin` already or
 /// not; it is never compared with itself.
 pub(super) fn judge(kin: &Kin, link: &Link, key: &OrderKey, known: &Known<'_>) -> Verdict {
-    judge_stable(kin, link, key, known).unwrap_or_else(|| same_email(kin, link, key, known))
+    decided(kin, link, known)
+        .or_else(|| judge_stable(kin, link, key, known))
+        .unwrap_or_else(|| same_email(kin, link, key, known))
+}
+
+/// Whom an operator said it is, if any of theirs is known at this point.
+fn decided(kin: &Kin, link: &Link, known: &Known<'_>) -> Option<Verdict> {
+    let same = known.decisions.same_as(&link.id);
+    let people = same.iter().filter_map(|id| kin.links.get(*id));
+    people
+        .map(|other| other.person.clone())
+        .min()
+        .map(Verdict::Known)
 }
 
 /// By what does not pass from one person to another: the provider's id, the employee number.
@@ -71,13 +83,20 @@ pub(super) fn judge_stable(
     same_idp_id(kin, link, key, known).or_else(|| same_number(kin, link, key, known))
 }
 
-fn others<'a>(kin: &'a Kin, link: &'a Link) -> impl Iterator<Item = &'a Link> {
-    kin.links.values().filter(move |other| other.id != link.id)
+/// Other links, but for those of people whom an operator said it is not.
+fn others<'a>(
+    kin: &'a Kin,
+    link: &'a Link,
+    known: &'a Known<'_>,
+) -> impl Iterator<Item = &'a Link> {
+    kin.links.values().filter(move |other| {
+        other.id != link.id && !known.decisions.parts(kin, &link.id, &other.person)
+    })
 }
 
 fn same_idp_id(kin: &Kin, link: &Link, key: &OrderKey, known: &Known<'_>) -> Option<Verdict> {
     let idp_id = link.idp_id.as_deref()?;
-    let same: Vec<&Link> = others(kin, link)
+    let same: Vec<&Link> = others(kin, link, known)
         .filter(|other| other.idp_id.as_deref() == Some(idp_id))
         .collect();
     let people = |is_meant: &dyn Fn(&Link) -> bool| -> BTreeSet<String> {
@@ -105,7 +124,7 @@ fn same_idp_id(kin: &Kin, link: &Link, key: &OrderKey, known: &Known<'_>) -> Opt
 
 fn same_number(kin: &Kin, link: &Link, key: &OrderKey, known: &Known<'_>) -> Option<Verdict> {
     let number = number_of(link)?;
-    let same: Vec<&Link> = others(kin, link)
+    let same: Vec<&Link> = others(kin, link, known)
         .filter(|other| number_of(other).as_deref() == Some(&*number))
         .collect();
     let people: BTreeSet<&str> = same.iter().map(|other| other.person.as_str()).collect();
@@ -139,7 +158,7 @@ fn same_email(kin: &Kin, link: &Link, key: &OrderKey, known: &Known<'_>) -> Verd
             .links_of(&person.id)
             .filter(|other| other.id != link.id)
             .peekable();
-        if theirs.peek().is_none() {
+        if theirs.peek().is_none() || known.decisions.parts(kin, &link.id, &person.id) {
             continue;
         }
         let links: Vec<&Link> = theirs.collect();

@@ -133,6 +133,9 @@ pub struct Person {
     pub left_reason: Option<String>,
     /// The employment period: `first`, or the start date of a rehire (R33).
     pub period: String,
+    /// Whether the period of the present employment was told since they last left.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub period_told: bool,
     /// The removed profile they may be, matched by e-mail only (R32).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub possible_rehire_of: Option<String>,

@@ -125,12 +125,13 @@ pub(super) fn settle(kin: &mut Kin, key: &OrderKey, known: &Known<'_>) {
         if next == Status::Removed && person.status != Status::Removed {
             person.left = Some(key.clone());
             person.left_reason = Some(reason.to_owned());
+            person.period_told = false;
         }
         if next.has_access()
-            && person.status == Status::Removed
-            && let Some(begun) = start.filter(|start| begins_after(start, person.left.as_ref()))
+            && let Some(begun) = start.filter(|start| begins_a_period(start, person))
         {
             person.period = begun;
+            person.period_told = true;
         }
         person.status = next;
     }
@@ -193,7 +194,12 @@ fn newest_start_date(kin: &Kin, person: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// R33: onboarding may run again only where the new start lies after the removal.
+/// R33: onboarding may run again only where the new start lies after the removal, also where the
+/// start is told only later. A start that moves afterwards is still the same employment (R60).
+fn begins_a_period(start: &str, person: &Person) -> bool {
+    !person.period_told && begins_after(start, person.left.as_ref())
+}
+
 fn begins_after(start: &str, left: Option<&OrderKey>) -> bool {
     let Some(left) = left else { return false };
     Timestamp::parse(start).is_some_and(|start| start > left.at)

@@ -141,7 +141,8 @@ pub fn follow_status(
                 row.role = Role::Member;
                 row.former_role = (policy == RestoreAdmin::Ask).then_some(Role::Admin);
             }
-        } else if matches!(status, Status::Removed | Status::Erased) && row.ended_at.is_none() {
+        } else if row.ended_at.is_none() {
+            // Pending after having been in: a late event told that a person has to decide first.
             row.ended_at = Some(now);
             row.ended_reason = Some(LEFT.to_owned());
         }

@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::conditions::Condition;
 
-use super::attributes::Mapping;
 use super::guard::RemovalGuard;
+use super::mapping::Mapping;
+use super::messages::MessageSettings;
 use super::succession::Succession;
+use super::swap::SwapGuard;
 
 /// The settings of one organization.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -22,6 +24,10 @@ pub struct Settings {
     pub restore_admin: RestoreAdmin,
     /// How many removals an hour may bring before the next ones wait for an operator (R40).
     pub removal_guard: RemovalGuard,
+    /// Zones, quiet hours, and who is greeted (R57-R62).
+    pub messages: MessageSettings,
+    /// How many people may get another identity within an hour before the next ones wait (R42).
+    pub swap_guard: SwapGuard,
     /// Who is on leave, and whether they may come in (R34).
     pub on_leave: OnLeave,
     /// Who is nobody's business here, though the directory calls them active (R45).

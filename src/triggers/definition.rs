@@ -2,6 +2,7 @@
 //! and steps that say what goes where and when. Everything is checked when it is saved, so that
 //! nothing can go wrong later that could have been told then; all problems are told at once.
 
+mod narrow;
 mod read;
 mod recipient;
 
@@ -153,6 +154,21 @@ pub struct Step {
     /// The mail's HTML part, a template.
     #[serde(default)]
     pub html: Option<String>,
+    /// One message for many, where several are due at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+}
+
+/// What a channel hears instead of one message for each person, when a burst is due.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Digest {
+    /// From so many on.
+    pub at_least: u32,
+    /// The text, a template that knows `count` and `names`.
+    pub text: String,
+    /// A mail's subject, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
 }
 
 /// A checked trigger, ready to be kept.
@@ -164,6 +180,16 @@ pub struct NewTrigger {
     pub name: String,
     /// What it listens to.
     pub on: Event,
+    /// Of `field.changed`: which field, `title` or `attributes.<name>`. Without it, any field that
+    /// `when` names, or any at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// Of `field.changed`: only when the field now says this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed_to: Option<Value>,
+    /// Of `membership.began` and `membership.ended`: only this community, by id or name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub community: Option<String>,
     /// For whom; `None` is everybody.
     pub when: Option<Condition>,
     /// Draft or published.

@@ -6,13 +6,17 @@
 pub mod channels;
 pub mod definition;
 pub mod deliveries;
-pub mod memberships;
+pub mod destinations;
+mod gather;
 pub mod outcome;
 pub mod plan;
+pub(crate) mod recheck;
 pub mod sender;
 pub mod store;
 pub mod template;
+pub(crate) mod vars;
 pub mod when;
+pub mod zone;
 
 pub use crate::conditions::{Condition, Facts, Problem, Problems};
 pub use channels::{ChannelSettings, Channels, Message};

@@ -1,15 +1,24 @@
 //! What falls due, pure: from what happened to a person and the organization's triggers to the
-//! deliveries to be made, each under a key that no second one can have (R63). Text is filled in and
-//! addresses are looked up when it is sent, not now (R23, R64).
+//! deliveries to be made, each under a key that no second one can have (R63). Who counts as new is
+//! judged here (R57, R58). Text is filled in and addresses are looked up when it is sent, not now
+//! (R23, R64).
 
+mod burst;
+mod schedule;
+
+use chrono::NaiveDate;
+use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
 use crate::clock::Timestamp;
-use crate::conditions::Facts;
-use crate::roll::{FIELDS, Profile, Status};
+use crate::conditions::{Condition, Facts};
+use crate::roll::{FIELDS, MessageSettings, Profile, Status};
 
 use super::definition::{Event, NewTrigger, Status as TriggerStatus, Step};
-use super::when::LocalTime;
+use super::zone;
+
+pub use burst::{Welcome, too_many};
+pub use schedule::{Base, due_at, moved_to};
 
 /// What happened to one person.
 #[derive(Debug, Clone)]
@@ -20,6 +29,8 @@ pub struct Happening {
     pub before: Option<Profile>,
     /// The person now.
     pub after: Profile,
+    /// Since when we have known them.
+    pub known_since: Timestamp,
     /// The fields that changed.
     pub changed_fields: Vec<String>,
     /// The communities they joined.
@@ -28,8 +39,15 @@ pub struct Happening {
     pub ended_communities: Vec<String>,
     /// The event behind it.
     pub event_id: Option<String>,
-    /// What tells it from its like where no event is behind it.
-    pub occasion: Option<String>,
+}
+
+/// What an organization's messages go by.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// Since when its triggers may fire (R56).
+    pub armed_at: Timestamp,
+    /// Its settings.
+    pub settings: MessageSettings,
 }
 
 /// A trigger as it is kept.
@@ -37,6 +55,8 @@ pub struct Happening {
 pub struct KeptTrigger {
     /// Our id.
     pub id: String,
+    /// Which version of it.
+    pub version: i32,
     /// What it says.
     pub definition: NewTrigger,
 }
@@ -50,13 +70,22 @@ pub struct Due {
     pub on: Event,
     /// The trigger.
     pub trigger_id: String,
+    /// Which version of it.
+    pub version: i32,
     /// Which of its steps.
     pub step: i32,
     /// The channel's name.
     pub channel: &'static str,
+    /// The community it speaks of.
+    pub community_id: Option<String>,
+    /// Whether it greets somebody: a first message to people about a newcomer (R59).
+    pub welcome: bool,
     /// When.
     pub due_at: Timestamp,
 }
+
+/// Of which community an event speaks: its id and name.
+type Community<'a> = Option<&'a (String, String)>;
 
 impl Happening {
     /// What this is, in the triggers' terms. Somebody who returns without a new employment period
@@ -67,11 +96,8 @@ impl Happening {
             .as_ref()
             .is_some_and(|before| before.status.has_access());
         let has = self.after.status.has_access();
-        let greeted = self.before.as_ref().is_some_and(|before| {
-            before.status == Status::Removed && before.period == self.after.period
-        });
         let mut events = Vec::new();
-        if has && !had && !greeted {
+        if self.activates() {
             events.push(Event::ProfileActivated);
         }
         if had && !has {
@@ -89,9 +115,29 @@ impl Happening {
         events
     }
 
+    fn activates(&self) -> bool {
+        let has = |profile: &Profile| profile.status.has_access();
+        let had = self.before.as_ref().is_some_and(has);
+        let greeted = self.before.as_ref().is_some_and(|before| {
+            before.status == Status::Removed && before.period == self.after.period
+        });
+        // The start of a rehire may be told only after the return.
+        let begins_anew = had
+            && self.after.period != "first"
+            && self.before.as_ref().map(|before| &before.period) != Some(&self.after.period);
+        has(&self.after) && ((!had && !greeted) || begins_anew)
+    }
+
     /// Whether any trigger could care.
     pub fn matters(&self) -> bool {
         !self.events().is_empty()
+    }
+
+    /// The start date, where it was said to be another one than before and messages may wait for it.
+    pub fn moved_start(&self) -> Option<NaiveDate> {
+        let before = self.before.as_ref()?;
+        let (old, new) = (before.field("start_date"), self.after.field("start_date")?);
+        (old != Some(new)).then(|| zone::day(new)).flatten()
     }
 
     /// What makes a repetition of the same occasion the same: the employment period of an
@@ -110,8 +156,35 @@ impl Happening {
     fn by_event(&self) -> String {
         self.event_id
             .clone()
-            .or_else(|| self.occasion.clone())
             .unwrap_or_else(|| self.after.updated.micros().to_string())
+    }
+
+    /// Whether a newcomer is really new (R57, R58): with a start date, when it is not long before the
+    /// arming; without one, when nobody knew them before it. Who gets a seat back is not greeted, and
+    /// everybody else is no newcomer at all.
+    fn may_be_greeted(&self, on: Event, terms: &Terms, zone: Tz) -> bool {
+        let activates = self.activates();
+        if on == Event::MembershipBegan && !activates {
+            return !self.returns();
+        }
+        if !matches!(on, Event::ProfileActivated | Event::MembershipBegan) {
+            return true;
+        }
+        match self.start() {
+            Some(start) => zone::first_greeted_in(&terms.settings, zone, terms.armed_at)
+                .is_none_or(|by| start >= by),
+            None => self.known_since >= terms.armed_at,
+        }
+    }
+
+    fn start(&self) -> Option<NaiveDate> {
+        self.after.field("start_date").and_then(zone::day)
+    }
+
+    /// Whether somebody who was removed is back.
+    fn returns(&self) -> bool {
+        let removed = |before: &Profile| before.status == Status::Removed;
+        self.before.as_ref().is_some_and(removed) && self.after.status.has_access()
     }
 }
 
@@ -120,51 +193,125 @@ pub fn due(
     happening: &Happening,
     trigger: &KeptTrigger,
     facts: &Facts<'_>,
+    names: &[(String, String)],
+    terms: &Terms,
     now: Timestamp,
 ) -> Vec<Due> {
     let definition = &trigger.definition;
-    let concerns = definition.status == TriggerStatus::Published
+    let fires = definition.status == TriggerStatus::Published
         && definition.organization_id == happening.organization_id
-        && happening.events().contains(&definition.on)
-        && definition
-            .when
-            .as_ref()
-            .is_none_or(|when| when.matches(facts));
-    if !concerns {
+        && happening.events().contains(&definition.on);
+    if !fires {
         return Vec::new();
     }
-    let occasion = happening.occasion(definition.on);
-    let steps = definition
-        .steps
-        .iter()
-        .enumerate()
-        .map(|(place, step)| Due {
-            key: format!("{}:{}:{place}:{occasion}", happening.after.id, trigger.id),
-            on: definition.on,
-            trigger_id: trigger.id.clone(),
-            step: i32::try_from(place).unwrap_or(i32::MAX),
-            channel: step.channel.name(),
-            due_at: due_at(step, now),
-        });
-    steps.collect()
-}
-
-/// `after` from now, then the next time that clock time comes round (UTC).
-fn due_at(step: &Step, now: Timestamp) -> Timestamp {
-    let earliest = now.plus(step.after.duration());
-    step.at.map_or(earliest, |at| next(at, earliest))
-}
-
-fn next(at: LocalTime, earliest: Timestamp) -> Timestamp {
-    const DAY: i64 = 86_400_000_000;
-    let of_day = (i64::from(at.hour) * 60 + i64::from(at.minute)) * 60_000_000;
-    let midnight = earliest.micros() - earliest.micros().rem_euclid(DAY);
-    let today = Timestamp(midnight + of_day);
-    if today >= earliest {
-        today
-    } else {
-        Timestamp(midnight + DAY + of_day)
+    let communities: Vec<String> = facts.communities.iter().map(|(id, _)| id.clone()).collect();
+    let zone = zone::of_person(&terms.settings, facts.profile, &communities);
+    if !happening.may_be_greeted(definition.on, terms, zone) || !change_fits(happening, definition)
+    {
+        return Vec::new();
     }
+    let base = base_of(happening, definition.on);
+    let mut all = Vec::new();
+    for community in concerned(happening, definition, names) {
+        // What is joined or left is what a condition on communities asks about.
+        let of_one = community.map(std::slice::from_ref);
+        let facts = Facts {
+            communities: of_one.unwrap_or(facts.communities),
+            ..*facts
+        };
+        if definition
+            .when
+            .as_ref()
+            .is_some_and(|when| !when.matches(&facts))
+        {
+            continue;
+        }
+        for (place, step) in definition.steps.iter().enumerate() {
+            all.push(Due {
+                key: key(happening, trigger, place, community),
+                on: definition.on,
+                trigger_id: trigger.id.clone(),
+                version: trigger.version,
+                step: i32::try_from(place).unwrap_or(i32::MAX),
+                channel: step.channel.name(),
+                community_id: community.map(|(id, _)| id.clone()),
+                welcome: is_welcome(definition.on, step),
+                due_at: due_at(step, base, zone, &terms.settings, now),
+            });
+        }
+    }
+    all
+}
+
+/// What a step's time counts from: the start date of a newcomer who has one, else now (R60).
+fn base_of(happening: &Happening, on: Event) -> Base {
+    match happening.start().filter(|_| on == Event::ProfileActivated) {
+        Some(start) => Base::Start(start),
+        None => Base::Now,
+    }
+}
+
+/// A first message to people about somebody who came; what a machine is told is no greeting.
+fn is_welcome(on: Event, step: &Step) -> bool {
+    matches!(on, Event::ProfileActivated | Event::MembershipBegan)
+        && step.channel != super::definition::Channel::Webhook
+        && step.is_of_first_day()
+}
+
+fn key(
+    happening: &Happening,
+    trigger: &KeptTrigger,
+    place: usize,
+    community: Community<'_>,
+) -> String {
+    let occasion = happening.occasion(trigger.definition.on);
+    let key = format!("{}:{}:{place}:{occasion}", happening.after.id, trigger.id);
+    match community {
+        Some((id, _)) => format!("{key}:{id}"),
+        None => key,
+    }
+}
+
+/// The communities that a membership trigger speaks of, one message each; nothing in particular for
+/// every other trigger.
+fn concerned<'a>(
+    happening: &Happening,
+    definition: &NewTrigger,
+    names: &'a [(String, String)],
+) -> Vec<Community<'a>> {
+    let ids = match definition.on {
+        Event::MembershipBegan => &happening.began_communities,
+        Event::MembershipEnded => &happening.ended_communities,
+        _ => return vec![None],
+    };
+    let wanted = |(id, name): &(String, String)| {
+        ids.contains(id)
+            && definition
+                .community
+                .as_ref()
+                .is_none_or(|wanted| wanted == id || wanted == name)
+    };
+    names.iter().filter(|one| wanted(one)).map(Some).collect()
+}
+
+/// Of `field.changed`: whether it is the field that is meant, and says what it should.
+fn change_fits(happening: &Happening, definition: &NewTrigger) -> bool {
+    if definition.on != Event::FieldChanged {
+        return true;
+    }
+    let changed = |name: &String| happening.changed_fields.contains(name);
+    let Some(field) = &definition.field else {
+        let named = definition
+            .when
+            .as_ref()
+            .map_or_else(Vec::new, Condition::profile_fields);
+        return named.is_empty() || named.iter().any(changed);
+    };
+    let says = |wanted: &Value| match field.strip_prefix("attributes.") {
+        Some(name) => happening.after.attributes.get(name) == Some(wanted),
+        None => happening.after.field(field) == wanted.as_str(),
+    };
+    changed(field) && definition.changed_to.as_ref().is_none_or(says)
 }
 
 /// The profile as conditions and templates see it: the names of `/v1/profiles`.
@@ -184,3 +331,6 @@ pub fn facts_of(organization_id: &str, profile: &Profile) -> Value {
     all.insert("removed_reason".into(), json!(profile.removed_reason));
     Value::Object(all)
 }
+
+#[cfg(test)]
+mod tests;

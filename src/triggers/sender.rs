@@ -1,37 +1,33 @@
-//! The delivery loop: takes what is due under a lease, looks the person up once more (who left or
-//! has no address gets nothing, R26, R64), fills in the text, commits `attempting`, makes the one
-//! call outside of any transaction, and settles under its token. A heartbeat keeps leases alive;
-//! what a crashed sender held is recovered within seconds.
+//! What becomes of one delivery in a sender's hand: the person is looked up once more (who left or
+//! has no address gets nothing, R26, R64), the text filled in, `attempting` committed, and only
+//! then the one call made, outside of any transaction (`round`).
+
+mod round;
 
 use std::sync::Arc;
 use std::time::Duration;
-
-use serde_json::{Value, json};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Db, DbError, Urgency, new_id};
 use crate::people::profiles;
 use crate::retry;
-use crate::telemetry;
+use serde_json::{Map, Value, json};
 
-use super::channels::{Channels, LONGEST_ATTEMPT, Message};
-use super::definition::{Channel, Event, Recipient, Step};
+use super::channels::{Channels, Message};
+use super::definition::{Channel, Event, Recipient, Status, Step};
 use super::deliveries::{self, Leased, Rendered, Settled};
+use super::destinations::Destination;
+use super::gather::{self, Together};
 use super::outcome::Outcome;
+use super::recheck::{Verdict, recheck};
 use super::store;
 use super::template::{Escape, render};
+use super::vars::variables_of;
 
 /// A lease's length; the heartbeat comes three times in it.
 const LEASE: Duration = Duration::from_secs(15);
-const HEARTBEAT: Duration = Duration::from_secs(5);
-/// How long an idle sender waits before it looks again.
-const IDLE: Duration = Duration::from_millis(500);
-/// Messages in the air at once.
-const AT_ONCE: usize = 8;
-/// Attempts that certainly reached nobody before a message is given up: about a day and a half.
-const MAX_ATTEMPTS: u32 = 150;
+/// Attempts that certainly reached nobody before a message is given up: about four days.
+const MAX_ATTEMPTS: u32 = 500;
 /// How long a message waits for an address (R26), looking once an hour.
 const WAIT_FOR_ADDRESS: Duration = Duration::from_secs(14 * 24 * 3600);
 const LOOK_FOR_ADDRESS: Duration = Duration::from_secs(3600);
@@ -56,121 +52,6 @@ impl Sender {
         }
     }
 
-    /// Sends until `stop` says so; what is in the air is waited for, the rest is given back.
-    pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        let heart = tokio::spawn(self.clone().beat());
-        while !*stop.borrow() {
-            let pause = match self.run_once().await {
-                Ok(0) => IDLE,
-                Ok(_) => continue,
-                Err(error) => {
-                    tracing::error!(%error, "could not send deliveries; trying again");
-                    Duration::from_secs(1)
-                }
-            };
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                _ = stop.changed() => {}
-            }
-        }
-        heart.abort();
-        let given_back = self
-            .blocking(|sender| {
-                sender.db.write(Urgency::Normal, |conn| {
-                    Ok(deliveries::give_back(conn, &sender.owner)?)
-                })
-            })
-            .await;
-        if let Err(error) = given_back {
-            tracing::warn!(%error, "could not give deliveries back; they are free again when their leases end");
-        }
-    }
-
-    /// Sends one handful; 0 when nothing was due.
-    pub async fn run_once(&self) -> Result<usize, DbError> {
-        let now = self.clock.now();
-        let leased = self
-            .blocking(move |sender| {
-                sender.db.write(Urgency::Normal, |conn| {
-                    deliveries::recover(conn, now)?;
-                    let limit = i64::try_from(AT_ONCE).unwrap_or(i64::MAX);
-                    Ok(deliveries::claim(conn, &sender.owner, limit, now, LEASE)?)
-                })
-            })
-            .await?;
-        let count = leased.len();
-        let mut in_the_air = JoinSet::new();
-        for one in leased {
-            let sender = self.clone();
-            in_the_air.spawn(async move { sender.deliver(one).await });
-        }
-        while let Some(done) = in_the_air.join_next().await {
-            match done {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => return Err(error),
-                Err(error) => {
-                    tracing::error!(%error, "a delivery's task ended; its lease will run out")
-                }
-            }
-        }
-        Ok(count)
-    }
-
-    async fn beat(self) {
-        loop {
-            tokio::time::sleep(HEARTBEAT).await;
-            let until = self.clock.now().plus(LEASE);
-            let kept = self
-                .blocking(move |sender| {
-                    sender.db.write(Urgency::Normal, |conn| {
-                        Ok(deliveries::extend(conn, &sender.owner, until)?)
-                    })
-                })
-                .await;
-            if let Err(error) = kept {
-                tracing::warn!(%error, "could not keep leases alive");
-            }
-        }
-    }
-
-    async fn deliver(&self, one: Leased) -> Result<(), DbError> {
-        let prepared = self.blocking({
-            let one = one.clone();
-            move |sender| sender.prepare(&one)
-        });
-        let (channel, message) = match prepared.await? {
-            Prepared::Send(channel, message) => (channel, *message),
-            Prepared::Settled => return Ok(()),
-        };
-        let attempt =
-            tokio::time::timeout(LONGEST_ATTEMPT, self.channels.send(channel, &message)).await;
-        let outcome = attempt.unwrap_or_else(|_| Outcome::Unknown {
-            reason: "no answer came in time".to_owned(),
-        });
-        metrics::counter!(telemetry::DELIVERIES_DONE, "channel" => channel.name(), "outcome" => outcome.name()).increment(1);
-        let now = self.clock.now();
-        let settled = settled_as(&outcome, &one, now);
-        self.blocking(move |sender| {
-            let ours = sender.db.write(Urgency::Normal, |conn| {
-                Ok::<_, DbError>(deliveries::settle(
-                    conn,
-                    &one.id,
-                    one.lease_token,
-                    &settled,
-                    now,
-                )?)
-            })?;
-            if !ours {
-                tracing::warn!(
-                    delivery_id = one.id,
-                    "a late result changed nothing: the lease had run out"
-                );
-            }
-            Ok(())
-        })
-        .await
-    }
-
     /// Looks the person up once more, fills in the text and commits that the call is about to be made.
     fn prepare(&self, one: &Leased) -> Result<Prepared, DbError> {
         let now = self.clock.now();
@@ -185,7 +66,16 @@ impl Sender {
                     Settled::Cancelled("its trigger was deleted".to_owned()),
                 );
             };
-            let definition = row.read()?;
+            if row.status != Status::Published.name() {
+                return end(
+                    conn,
+                    Settled::Cancelled("its trigger is a draft now".to_owned()),
+                );
+            }
+            let definition = match store::version(conn, &one.trigger_id, one.trigger_version)? {
+                Some(definition) => definition,
+                None => row.read()?,
+            };
             let Some(step) = usize::try_from(one.step)
                 .ok()
                 .and_then(|place| definition.steps.get(place))
@@ -195,6 +85,11 @@ impl Sender {
                     Settled::Cancelled("its step is not in the trigger any more".to_owned()),
                 );
             };
+            let destination = Destination::of(step);
+            if destination.id != one.destination {
+                deliveries::redirect(conn, one, &destination, now)?;
+                return Ok(Prepared::Settled);
+            }
             let Some(profile) = profiles::find(conn, &one.profile_id)? else {
                 return end(
                     conn,
@@ -205,22 +100,44 @@ impl Sender {
                 definition.on,
                 Event::ProfileRemoved | Event::MembershipEnded
             );
-            if !of_leaving && !matches!(profile.status.as_str(), "active" | "on_leave") {
+            let told = gather::told(conn, one, step)?;
+            if told.is_empty()
+                && !of_leaving
+                && !matches!(profile.status.as_str(), "active" | "on_leave")
+            {
                 return end(
                     conn,
                     Settled::Cancelled(format!("the person is {} now", profile.status)),
                 );
             }
-            let vars = variables(&profile);
+            let vars = variables_of(conn, &profile, one.community_id.as_deref())?;
             let Some(recipient) = recipient_of(&step.to, &vars) else {
                 return wait_for_address(conn, one, now, end);
             };
+            match recheck(conn, one, step, &vars, Some(&recipient), now)? {
+                Verdict::Go => {}
+                Verdict::Cancel(why) => return end(conn, Settled::Cancelled(why)),
+                Verdict::Wait(until, why) => {
+                    deliveries::postpone(conn, one, until, why)?;
+                    return Ok(Prepared::Settled);
+                }
+            }
+            let together = gather::gather(conn, one, step, told, now)?;
             let event = one.event_id.as_deref();
-            let message =
-                match compose(&one.key, event, step, &definition.on, recipient, &vars, now) {
-                    Ok(message) => message,
-                    Err(error) => return end(conn, Settled::Failed(error.to_string())),
-                };
+            let composed = match &together {
+                Together::TakenIn => return Ok(Prepared::Settled),
+                Together::Alone => {
+                    compose(&one.key, event, step, &definition.on, recipient, &vars, now)
+                }
+                Together::Digest(digest, names) => {
+                    let of = definition.on.name();
+                    gather::compose(&one.key, step.channel, digest, names, of, recipient, now)
+                }
+            };
+            let message = match composed {
+                Ok(message) => with_detail(message, one.detail.as_deref()),
+                Err(error) => return end(conn, Settled::Failed(error.to_string())),
+            };
             let shown = match &message.payload {
                 Some(payload) => payload.to_string(),
                 None => message.text.clone(),
@@ -289,23 +206,25 @@ fn settled_as(outcome: &Outcome, one: &Leased, now: Timestamp) -> Settled {
                 retry::wait_after(attempt, one.lease_token).max(retry_after.unwrap_or_default());
             Settled::Again(now.plus(wait), reason.clone())
         }
-        Outcome::RefusedMessage { reason } | Outcome::RefusedDestination { reason } => {
-            Settled::Failed(reason.clone())
-        }
+        Outcome::RefusedMessage { reason } => Settled::Failed(reason.clone()),
+        // Due again: it waits until somebody lets the destination go on.
+        Outcome::RefusedDestination { reason } => Settled::Again(now, reason.clone()),
         Outcome::Unknown { reason } => Settled::Unknown(reason.clone()),
     }
 }
 
-/// The profile's fields by name, as templates and webhook bodies have them.
-pub(crate) fn variables(row: &profiles::ProfileRow) -> Value {
-    let attributes: Value = serde_json::from_str(&row.attributes).unwrap_or_else(|_| json!({}));
-    json!({
-        "id": row.id, "organization_id": row.organization_id, "status": row.status,
-        "first_name": row.first_name, "last_name": row.last_name, "display_name": row.display_name,
-        "email": row.email, "title": row.title, "department": row.department, "pronouns": row.pronouns,
-        "start_date": row.start_date, "manager_email": row.manager_email, "employee_number": row.employee_number,
-        "attributes": attributes, "removed_at": row.removed_at, "removed_reason": row.removed_reason,
-    })
+/// Adds what a webhook tells beside the profile.
+fn with_detail(mut message: Message, detail: Option<&str>) -> Message {
+    let detail = detail.and_then(|text| serde_json::from_str::<Map<String, Value>>(text).ok());
+    let data = message
+        .payload
+        .as_mut()
+        .and_then(|payload| payload.get_mut("data"))
+        .and_then(Value::as_object_mut);
+    if let (Some(data), Some(detail)) = (data, detail) {
+        data.extend(detail);
+    }
+    message
 }
 
 /// To whom or where a step goes for one person; `None` while the address is not known.

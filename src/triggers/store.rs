@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
-use crate::db::schema::triggers;
+use crate::db::schema::{trigger_versions, triggers};
 use crate::db::{Conn, on_backend};
 
 use super::definition::{NewTrigger, Policy, Status};
@@ -50,33 +50,83 @@ impl TriggerRow {
 
     /// What it says.
     pub fn read(&self) -> QueryResult<NewTrigger> {
-        let value = serde_json::from_str(&self.definition)
-            .map_err(|error| diesel::result::Error::DeserializationError(error.into()))?;
-        NewTrigger::parse(&value, LENIENT).map_err(|problems| {
-            let all: Vec<String> = problems
-                .iter()
-                .map(|problem| format!("{}: {}", problem.path, problem.message))
-                .collect();
-            diesel::result::Error::DeserializationError(
-                format!(
-                    "the stored trigger {} is not what this version writes: {}",
-                    self.id,
-                    all.join("; ")
-                )
-                .into(),
-            )
-        })
+        read(&self.id, &self.definition)
     }
 }
 
+fn read(id: &str, definition: &str) -> QueryResult<NewTrigger> {
+    let value = serde_json::from_str(definition)
+        .map_err(|error| diesel::result::Error::DeserializationError(error.into()))?;
+    NewTrigger::parse(&value, LENIENT).map_err(|problems| {
+        let all: Vec<String> = problems
+            .iter()
+            .map(|problem| format!("{}: {}", problem.path, problem.message))
+            .collect();
+        diesel::result::Error::DeserializationError(
+            format!(
+                "the stored trigger {id} is not what this version writes: {}",
+                all.join("; ")
+            )
+            .into(),
+        )
+    })
+}
+
+/// One version of a trigger, as kept for good.
+#[derive(Debug, Clone, Queryable, Insertable, Selectable)]
+#[diesel(table_name = trigger_versions, treat_none_as_default_value = false)]
+#[allow(missing_docs, reason = "the columns are described in the migrations")]
+pub struct VersionRow {
+    pub trigger_id: String,
+    pub version: i32,
+    pub definition: String,
+    pub created_at: Timestamp,
+    pub created_by: Option<String>,
+}
+
+/// What a trigger said in that version.
+pub fn version(conn: &mut Conn, id: &str, version: i32) -> QueryResult<Option<NewTrigger>> {
+    let row: Option<String> = on_backend!(conn, c => trigger_versions::table
+        .find((id, version))
+        .select(trigger_versions::definition)
+        .first(c)
+        .optional())?;
+    row.map(|definition| read(id, &definition)).transpose()
+}
+
+/// All versions of a trigger, newest first.
+pub fn versions(conn: &mut Conn, id: &str) -> QueryResult<Vec<VersionRow>> {
+    on_backend!(conn, c => trigger_versions::table
+        .filter(trigger_versions::trigger_id.eq(id))
+        .order(trigger_versions::version.desc())
+        .load(c))
+}
+
+/// Keeps the present version of a trigger beside the older ones.
+pub fn keep_version(conn: &mut Conn, id: &str, by: Option<&str>) -> QueryResult<()> {
+    let Some(row) = find(conn, id)? else {
+        return Ok(());
+    };
+    let kept = VersionRow {
+        trigger_id: row.id,
+        version: row.version,
+        definition: row.definition,
+        created_at: row.updated_at,
+        created_by: by.map(str::to_owned),
+    };
+    on_backend!(conn, c => diesel::insert_into(trigger_versions::table).values(&kept).on_conflict_do_nothing().execute(c))?;
+    Ok(())
+}
+
 /// Adds a trigger; false when the organization has one of that name.
-pub fn create(conn: &mut Conn, row: &TriggerRow) -> QueryResult<bool> {
+pub fn create(conn: &mut Conn, row: &TriggerRow, by: &str) -> QueryResult<bool> {
     let added = on_backend!(conn, c => diesel::insert_into(triggers::table).values(row).on_conflict_do_nothing().execute(c))?;
+    keep_version(conn, &row.id, Some(by))?;
     Ok(added > 0)
 }
 
 /// Replaces a trigger's definition; its version grows.
-pub fn update(conn: &mut Conn, row: &TriggerRow) -> QueryResult<bool> {
+pub fn update(conn: &mut Conn, row: &TriggerRow, by: &str) -> QueryResult<bool> {
     let changed = on_backend!(conn, c => diesel::update(triggers::table.find(&row.id))
         .set((
             triggers::name.eq(&row.name),
@@ -86,10 +136,11 @@ pub fn update(conn: &mut Conn, row: &TriggerRow) -> QueryResult<bool> {
             triggers::updated_at.eq(row.updated_at),
         ))
         .execute(c))?;
+    keep_version(conn, &row.id, Some(by))?;
     Ok(changed > 0)
 }
 
-/// Deletes a trigger; false when there was none.
+/// Deletes a trigger; its versions stay, since deliveries name them. False when there was none.
 pub fn delete(conn: &mut Conn, id: &str) -> QueryResult<bool> {
     Ok(on_backend!(conn, c => diesel::delete(triggers::table.find(id)).execute(c))? > 0)
 }
@@ -97,6 +148,14 @@ pub fn delete(conn: &mut Conn, id: &str) -> QueryResult<bool> {
 /// One trigger.
 pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<TriggerRow>> {
     on_backend!(conn, c => triggers::table.find(id).first(c).optional())
+}
+
+/// All triggers of an organization, by name.
+pub fn of_organization(conn: &mut Conn, organization: &str) -> QueryResult<Vec<TriggerRow>> {
+    on_backend!(conn, c => triggers::table
+        .filter(triggers::organization_id.eq(organization))
+        .order(triggers::name)
+        .load(c))
 }
 
 /// Triggers, newest first, from a cursor on.
@@ -135,6 +194,7 @@ pub fn published(
             .or_default()
             .push(KeptTrigger {
                 id: row.id,
+                version: row.version,
                 definition,
             });
     }

@@ -38,6 +38,9 @@ pub const VARIABLES: [&str; 18] = [
     "removed_reason",
 ];
 
+/// The variables of a digest: how many people it stands for, and their display names.
+pub const DIGEST_VARIABLES: [&str; 2] = ["count", "names"];
+
 /// The longest template, in bytes.
 pub const MAX_SOURCE: usize = 64 * 1024;
 
@@ -71,6 +74,9 @@ pub enum TemplateError {
     /// It names what does not exist.
     #[error("unknown variable {}; known are {}, and attributes.<name>", .0.join(", "), VARIABLES.join(", "))]
     UnknownVariables(Vec<String>),
+    /// A digest names what a digest does not have.
+    #[error("unknown variable {}; a digest knows {}", .0.join(", "), DIGEST_VARIABLES.join(", "))]
+    UnknownInDigest(Vec<String>),
     /// It uses a filter that is not offered.
     #[error("unknown filter {0}; known are {list}", list = FILTERS.join(", "))]
     UnknownFilter(String),
@@ -108,7 +114,22 @@ pub fn check(template: &str) -> Result<(), TemplateError> {
         return Err(TemplateError::TooLong);
     }
     scan::scan(template)?;
-    sandbox::check(template)
+    match sandbox::strangers(template, sandbox::is_known)? {
+        none if none.is_empty() => Ok(()),
+        some => Err(TemplateError::UnknownVariables(some)),
+    }
+}
+
+/// As [`check`], for the text of a digest.
+pub fn check_digest(template: &str) -> Result<(), TemplateError> {
+    if template.len() > MAX_SOURCE {
+        return Err(TemplateError::TooLong);
+    }
+    scan::scan(template)?;
+    match sandbox::strangers(template, |name| DIGEST_VARIABLES.contains(&name))? {
+        none if none.is_empty() => Ok(()),
+        some => Err(TemplateError::UnknownInDigest(some)),
+    }
 }
 
 /// Fills in a template. `vars` is a JSON object with (some of) [`VARIABLES`]; those not given count
@@ -116,6 +137,16 @@ pub fn check(template: &str) -> Result<(), TemplateError> {
 pub fn render(template: &str, vars: &Value, escape: Escape) -> Result<String, TemplateError> {
     check(template)?;
     sandbox::render(template, values::context(vars), escape)
+}
+
+/// Fills in a digest.
+pub fn render_digest(
+    template: &str,
+    names: &[String],
+    escape: Escape,
+) -> Result<String, TemplateError> {
+    check_digest(template)?;
+    sandbox::render(template, values::digest(names), escape)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use chrono::Timelike;
 use serde::{Deserialize, Serialize};
 
 /// The longest offset: a year of onboarding.
@@ -35,6 +36,12 @@ impl After {
     /// The offset as a length of time.
     pub fn duration(self) -> Duration {
         self.0
+    }
+
+    /// The whole days in it, and what is left of it.
+    pub fn days_and_rest(self) -> (u64, Duration) {
+        let seconds = self.0.as_secs();
+        (seconds / DAY, Duration::from_secs(seconds % DAY))
     }
 
     /// The offset in whole days, where it is one.
@@ -126,6 +133,15 @@ pub struct LocalTime {
 }
 
 impl LocalTime {
+    /// The hour and minute of a time of day.
+    pub fn of(time: chrono::NaiveTime) -> Self {
+        let short = |number: u32| u8::try_from(number).unwrap_or(0);
+        Self {
+            hour: short(time.hour()),
+            minute: short(time.minute()),
+        }
+    }
+
     /// Reads `HH:MM`; the error says what is accepted.
     pub fn parse(text: &str) -> Result<Self, String> {
         let two = |digits: &str| {

@@ -12,7 +12,8 @@ use crate::retry;
 use crate::roll::Outcome;
 
 use super::decide::{By, end_people};
-use super::fold::{Effect, fold_item};
+use super::effect::Effect;
+use super::fold::fold_item;
 use super::item::Item;
 use super::world::World;
 use super::write::{Cause, write_world};
@@ -82,6 +83,10 @@ pub(super) fn run(
             id: item.claimed.id,
             event_id: item.claimed.event_id.clone(),
             verdict: match effect.outcome {
+                _ if effect.waits_until.is_some() => Verdict::Wait {
+                    at: effect.waits_until.unwrap_or(now),
+                    reason: effect.reason,
+                },
                 Outcome::Ignored => Verdict::Ignored {
                     reason: effect.reason,
                 },
@@ -102,6 +107,9 @@ pub(super) fn run(
         end_people(conn, directory, &by, now)?;
     }
     outbox::settle(conn, &settled, now)?;
+    if let Some(graves) = &world.graves {
+        graves.close(conn, &items)?;
+    }
     Ok(report(&items, &settled))
 }
 
@@ -193,7 +201,7 @@ fn report(items: &[Item], settled: &[Settlement]) -> BatchReport {
         outcome: match &settlement.verdict {
             Verdict::Done { outcome, .. } => outcome,
             Verdict::Ignored { .. } => "ignored",
-            Verdict::Held { .. } => "held",
+            Verdict::Held { .. } | Verdict::Wait { .. } => "held",
             Verdict::Retry { .. } | Verdict::Park { .. } => "failed",
         },
         removal: item.claimed.removal,

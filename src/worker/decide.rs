@@ -3,17 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use diesel::QueryResult;
+
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::outbox;
 use crate::people::changes::{self, Caused};
-use crate::people::{directories, kin, organizations, statements};
+use crate::people::decisions::Decision;
+use crate::people::{decisions, directories, kin, organizations, statements};
 use crate::roll::{DirectoryTurn, let_go, refold};
 use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
 use super::batch::{self, BatchSettings};
-use super::fold::compare;
+use super::fold::compare_under;
 use super::world::World;
 use super::write::write_world;
 
@@ -30,18 +33,19 @@ pub(super) enum By {
 const AT_ONCE: i64 = 500;
 
 /// Takes back what the given events said, as if they had never come: people, memberships, admin
-/// seats and cancelled messages are as before. Answers all events taken back: removals of the same
-/// people that followed are among them.
+/// seats and cancelled messages are as before. Answers all events taken back: where `and_removals`,
+/// removals of the same people that followed are among them.
 pub fn take_back(
     conn: &mut Conn,
     organization: &str,
     events: &[String],
+    and_removals: bool,
     actor: &str,
     now: Timestamp,
 ) -> Result<Vec<String>, DbError> {
     outbox::lock_part(conn, outbox::part_of(organization))?;
     let since = changes::earliest(conn, events)?;
-    let taken = statements::take_back(conn, events)?;
+    let taken = statements::take_back(conn, events, and_removals)?;
     let by = By::Operator(actor.to_owned());
     let restored = fold_again(conn, organization, &taken.users, &by, now)?;
     if let Some(since) = since {
@@ -106,8 +110,73 @@ pub(super) fn end_people(
     }
 }
 
-/// Folds everybody of an organization again under its present settings: a changed mapping reaches
-/// all of them at once. Answers how many directory users were folded.
+/// Takes back that a directory's people were removed: they are as they were before `since`, cancelled
+/// messages included. Answers how many links were folded again.
+pub fn restore_directory(
+    conn: &mut Conn,
+    directory_id: &str,
+    actor: &str,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<usize, DbError> {
+    let id = directory_id.to_owned();
+    let Some(mut directory) = directories::load(conn, &[id])?.remove(directory_id) else {
+        return Ok(0);
+    };
+    let organization = directory.organization_id.clone();
+    outbox::lock_part(conn, outbox::part_of(&organization))?;
+    directory.life.turns.retain(|turn| !turn.removes);
+    directories::save(conn, &[&directory])?;
+    let mut folded = 0;
+    let mut after = String::new();
+    loop {
+        let users = kin::ended_in(conn, directory_id, &after, AT_ONCE)?;
+        let Some(last) = users.last() else {
+            return Ok(folded);
+        };
+        after.clone_from(last);
+        folded += users.len();
+        let users = users.into_iter().collect();
+        let by = By::Operator(actor.to_owned());
+        let restored = fold_again(conn, &organization, &users, &by, now)?;
+        deliveries::revive_for(conn, &restored, deliveries::PERSON_LEFT, since)?;
+    }
+}
+
+/// Keeps what was decided about who a directory user is, in place of what was decided before, and
+/// folds everybody concerned again: what comes later finds it too.
+pub fn decide_identity(
+    conn: &mut Conn,
+    organization: &str,
+    user: &str,
+    new: &[Decision],
+    actor: &str,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let former = decisions::of_user(conn, user)?;
+    decisions::replace(conn, user, new)?;
+    let key = (organization.to_owned(), kin::decided_key(user));
+    let same = new.iter().filter(|one| one.same);
+    let mut keyed: Vec<_> = same
+        .map(|one| (key.clone(), one.other_id.clone()))
+        .collect();
+    if !keyed.is_empty() {
+        keyed.push((key, user.to_owned()));
+    }
+    kin::save_keys(conn, &keyed)?;
+    let concerned = former.iter().chain(new).map(|one| one.other_id.clone());
+    let users: BTreeSet<String> = concerned.chain([user.to_owned()]).collect();
+    let by = By::Operator(actor.to_owned());
+    let world = World {
+        decided: true,
+        ..world_of(conn, organization, &by, now)?
+    };
+    fold_users(conn, world, organization, &users, &by, now)?;
+    Ok(())
+}
+
+/// Folds everybody of an organization again under its present settings, in the caller's transaction: who
+/// is shut out by a new rule is known before it is kept. Answers how many directory users were folded.
 pub fn refold_organization(
     conn: &mut Conn,
     organization: &str,
@@ -115,6 +184,7 @@ pub fn refold_organization(
     now: Timestamp,
 ) -> Result<usize, DbError> {
     outbox::lock_part(conn, outbox::part_of(organization))?;
+    let by = By::Operator(actor.to_owned());
     let mut folded = 0;
     let mut after = String::new();
     loop {
@@ -124,7 +194,6 @@ pub fn refold_organization(
         };
         after.clone_from(last);
         folded += users.len();
-        let by = By::Operator(actor.to_owned());
         fold_again(conn, organization, &users.into_iter().collect(), &by, now)?;
     }
 }
@@ -146,13 +215,24 @@ pub fn work_off(
 
 /// Folds the kin of the given directory users again from what is known now; answers whose profile
 /// changed.
-fn fold_again(
+pub(super) fn fold_again(
     conn: &mut Conn,
     organization: &str,
     users: &BTreeSet<String>,
     by: &By,
     now: Timestamp,
 ) -> Result<Vec<String>, DbError> {
+    let world = world_of(conn, organization, by, now)?;
+    fold_users(conn, world, organization, users, by, now)
+}
+
+/// A world with one organization in it and nobody yet.
+pub(super) fn world_of(
+    conn: &mut Conn,
+    organization: &str,
+    by: &By,
+    now: Timestamp,
+) -> QueryResult<World> {
     let id = organization.to_owned();
     let mut world = World {
         now,
@@ -161,7 +241,8 @@ fn fold_again(
             By::Event(..) => None,
         },
         organizations: organizations::load(conn, std::slice::from_ref(&id))?,
-        directories: directories::of_organizations(conn, &[id])?,
+        directories: directories::of_organizations(conn, std::slice::from_ref(&id))?,
+        decisions: decisions::load(conn, &[id])?,
         ..World::default()
     };
     world.lives = world
@@ -169,6 +250,18 @@ fn fold_again(
         .iter()
         .map(|(id, one)| (id.clone(), one.life.clone()))
         .collect();
+    Ok(world)
+}
+
+/// As [`fold_again`], in a world of the caller's.
+pub(super) fn fold_users(
+    conn: &mut Conn,
+    mut world: World,
+    organization: &str,
+    users: &BTreeSet<String>,
+    by: &By,
+    now: Timestamp,
+) -> Result<Vec<String>, DbError> {
     let places = world.load_more(conn, users)?;
     world.load_steps(conn, &places)?;
     let mut caused = Vec::new();
@@ -218,8 +311,13 @@ fn fold_place(
     if matches!(by, By::Operator(_)) {
         let_go(&before, &mut after, &key);
     }
-    let known = world.known(organization);
-    let effect = compare(&before, &after, &known, organization, &key, &directory);
+    let effect = compare_under(
+        (&before, &world.known_before(organization)),
+        (&after, &world.known(organization)),
+        organization,
+        &key,
+        &directory,
+    );
     if let Some(relatives) = world.relatives.get_mut(place) {
         relatives.kin = after;
         relatives.touched = true;

@@ -7,38 +7,34 @@ use crate::db::Conn;
 use crate::people::changes::Caused;
 use crate::people::kin::concerned_by_turn;
 use crate::roll::{
-    DirectoryTurn, Group, Kin, Known, OnDirectoryDeleted, Outcome, Profile, Statement, Step, apply,
-    comes_late, compose, diff_profiles, refold, sentence,
+    Change, DirectoryTurn, Group, Kin, Known, OnDirectoryDeleted, Outcome, Profile, Statement,
+    Step, apply, comes_late, compose, diff_profiles, refold, sentence, swapped,
 };
 use crate::workos::{Data, Directory, OrderKey};
 
+use super::effect::Effect;
 use super::fold_groups::{connect, note_group};
-use super::guard::Detached;
+use super::guard::{Detached, leavers};
 use super::item::Item;
+use super::swaps::pass_swaps;
 use super::world::World;
 
-/// What came of an event.
-#[derive(Debug)]
-pub(super) struct Effect {
-    pub outcome: Outcome,
-    pub reason: String,
-    pub changes: Vec<Caused>,
-}
-
-impl Effect {
-    pub(super) fn new(outcome: Outcome, reason: impl Into<String>) -> Self {
-        Self {
-            outcome,
-            reason: reason.into(),
-            changes: Vec::new(),
-        }
-    }
-}
-
-/// Folds one event. Only a turn of a directory may read more from the database.
+/// Folds one event. Only a turn of a directory and the swap guard may read more from the database.
 pub(super) fn fold_item(conn: &mut Conn, world: &mut World, item: &Item) -> QueryResult<Effect> {
+    if item.erased {
+        return Ok(Effect::new(
+            Outcome::Ignored,
+            "it speaks of somebody who was erased; nothing of it was kept",
+        ));
+    }
+    if world.guards.is_taken_back(&item.key.event_id) {
+        return Ok(Effect::new(
+            Outcome::Ignored,
+            "an operator took this back, and it is not applied again; the directory's next word counts",
+        ));
+    }
     if let Some((organization, statement)) = item.statement() {
-        return Ok(hear(world, item, &organization, statement));
+        return hear(conn, world, item, &organization, statement);
     }
     let organization = item.organization_id.clone().unwrap_or_default();
     Ok(match item.data() {
@@ -75,9 +71,16 @@ pub(super) fn fold_item(conn: &mut Conn, world: &mut World, item: &Item) -> Quer
 }
 
 /// Takes in what was said of a directory user.
-fn hear(world: &mut World, item: &Item, organization: &str, statement: Statement) -> Effect {
+fn hear(
+    conn: &mut Conn,
+    world: &mut World,
+    item: &Item,
+    organization: &str,
+    statement: Statement,
+) -> QueryResult<Effect> {
+    let nobody = || Effect::new(Outcome::Unchanged, "nobody it speaks of is in hand");
     let Some(&place) = world.place.get(statement.directory_user_id()) else {
-        return Effect::new(Outcome::Unchanged, "nobody it speaks of is in hand");
+        return Ok(nobody());
     };
     let directory = statement.said.user.directory_id.clone();
     let key = statement.key.clone();
@@ -85,7 +88,7 @@ fn hear(world: &mut World, item: &Item, organization: &str, statement: Statement
     let repeated = world.said_before.contains(&key.event_id);
     let (before, late, after) = {
         let Some(relatives) = world.relatives.get(place) else {
-            return Effect::new(Outcome::Unchanged, "nobody it speaks of is in hand");
+            return Ok(nobody());
         };
         let before = relatives.kin.clone();
         let late = repeated || comes_late(&before, &key, &directory, &world.lives);
@@ -106,17 +109,34 @@ fn hear(world: &mut World, item: &Item, organization: &str, statement: Statement
     }
     let guard = world.settings(organization).removal_guard;
     let leavers = leavers(&before, &after);
+    if !leavers.is_empty() {
+        let received = item.claimed.received_at;
+        let until = world
+            .guards
+            .settles_until(guard, &key.event_id, received, world.now);
+        if let Some(until) = until {
+            return Ok(Effect::waits(until));
+        }
+    }
     if !world.guards.pass(
         organization,
         guard,
-        &key.event_id,
+        (&key.event_id, statement.directory_user_id()),
         item.claimed.received_at,
         &leavers,
     ) {
-        return Effect::new(
+        return Ok(Effect::new(
             Outcome::Held,
             "more people are being removed at once than the guard lets pass; it waits for an operator",
-        );
+        ));
+    }
+    let changed = swapped(&before, &after, &world.known(organization));
+    if !changed.is_empty() && !pass_swaps(conn, world, item, organization, &changed)? {
+        return Ok(Effect::new(
+            Outcome::Held,
+            "more people get another identity at once (the provider's id, or the domain of the address) \
+             than the guard lets pass; it waits for an operator",
+        ));
     }
     if !repeated {
         world
@@ -132,19 +152,7 @@ fn hear(world: &mut World, item: &Item, organization: &str, statement: Statement
         relatives.kin = after;
         relatives.touched = true;
     }
-    effect
-}
-
-/// Who loses access between two states of a kin.
-fn leavers(before: &Kin, after: &Kin) -> Vec<String> {
-    let left = after.people.values().filter(|person| {
-        !person.status.has_access()
-            && before
-                .people
-                .get(&person.id)
-                .is_some_and(|was| was.status.has_access())
-    });
-    left.map(|person| person.id.clone()).collect()
+    Ok(effect)
 }
 
 /// An event that changed nothing: had newer ones spoken, or was it known all along?
@@ -186,14 +194,31 @@ pub(super) fn compare(
     key: &OrderKey,
     directory: &str,
 ) -> Effect {
-    let shown = |kin: &Kin, id: &str| -> Option<Profile> {
+    compare_under(
+        (before, known),
+        (after, known),
+        organization,
+        key,
+        directory,
+    )
+}
+
+/// As [`compare`], where the settings are not the same before and after.
+pub(super) fn compare_under(
+    (before, known_before): (&Kin, &Known<'_>),
+    (after, known): (&Kin, &Known<'_>),
+    organization: &str,
+    key: &OrderKey,
+    directory: &str,
+) -> Effect {
+    let shown = |kin: &Kin, id: &str, known: &Known<'_>| -> Option<Profile> {
         kin.people.get(id).map(|person| compose(kin, person, known))
     };
     let mut changes = Vec::new();
     let mut sentences = Vec::new();
     for id in after.people.keys() {
-        let old = shown(before, id);
-        let Some(new) = shown(after, id) else {
+        let old = shown(before, id, known_before);
+        let Some(new) = shown(after, id, known) else {
             continue;
         };
         let found = diff_profiles(old.as_ref(), &new);
@@ -206,6 +231,15 @@ pub(super) fn compare(
                 .map(|change| Caused::by_event(organization, change, key, directory)),
         );
     }
+    let renamed = other_ids(before, after);
+    if !renamed.is_empty() {
+        sentences.push("the provider knows them under another id".to_owned());
+    }
+    changes.extend(
+        renamed
+            .into_iter()
+            .map(|change| Caused::by_event(organization, change, key, directory)),
+    );
     let contested = |kin: &Kin| {
         kin.links
             .values()
@@ -232,7 +266,23 @@ pub(super) fn compare(
         outcome,
         reason,
         changes,
+        waits_until: None,
     }
+}
+
+/// Directory users whom the provider knows under another id now.
+fn other_ids(before: &Kin, after: &Kin) -> Vec<Change> {
+    let links = after.links.values().filter_map(|link| {
+        let was = before.links.get(&link.id)?.idp_id.clone()?;
+        (Some(&was) != link.idp_id.as_ref()).then(|| Change {
+            profile_id: link.person.clone(),
+            what: "link",
+            name: "idp_id".to_owned(),
+            old: Some(was),
+            new: link.idp_id.clone(),
+        })
+    });
+    links.collect()
 }
 
 /// A directory was linked, deactivated or deleted. Nobody's status changes by that alone (C10);
@@ -318,6 +368,7 @@ fn turn(
         outcome: Outcome::Applied,
         reason: reason.to_owned(),
         changes,
+        waits_until: None,
     })
 }
 

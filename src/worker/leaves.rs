@@ -16,7 +16,7 @@ use crate::people::rules::{self, Turned};
 use crate::people::staged::{self, Staged};
 use crate::people::{groups, organizations, profiles, renames};
 use crate::roll::guard::WINDOW;
-use crate::triggers::memberships;
+use crate::triggers::deliveries;
 
 use super::guard::{item, new_hold};
 use super::members::{Seats, follow_seats, membership_change};
@@ -240,7 +240,7 @@ fn judge_again(
     seats.add_changes(&caused);
     caused.extend(follow_seats(conn, &world, seats, &causes)?);
     changes::add(conn, &caused, now)?;
-    memberships::plan(conn, &caused, now)
+    deliveries::after_hands(conn, &caused, now)
 }
 
 /// Settles the holds of deleted groups whose time has come: no equal group has appeared, so the

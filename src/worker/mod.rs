@@ -5,18 +5,26 @@
 
 mod batch;
 mod decide;
+mod effect;
+mod erase;
 mod fold;
 mod fold_groups;
+mod graves;
 mod guard;
+mod happenings;
 mod item;
+mod jobs;
 mod leaves;
 mod locked;
 mod members;
+pub mod reapply;
+mod rekey;
+mod swaps;
 mod world;
 mod write;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,7 +38,10 @@ use crate::people::holds;
 use crate::telemetry;
 
 pub use batch::{BatchReport, BatchSettings, Worked};
-pub use decide::{end_directory, refold_organization, take_back, work_off};
+pub use decide::{
+    decide_identity, end_directory, refold_organization, restore_directory, take_back, work_off,
+};
+pub use erase::{Erased, erase};
 pub use leaves::{end_leaves, hand_over};
 
 /// How long an idle worker waits before it looks again; a wake-up from the intake comes first.
@@ -61,6 +72,8 @@ pub struct Worker {
     settings: BatchSettings,
     batch: usize,
     start: Arc<AtomicI32>,
+    /// Batches since the last step of a job.
+    batches: Arc<AtomicU32>,
     /// When holds were last looked at.
     looked: Arc<AtomicI64>,
     careful: Arc<Mutex<Careful>>,
@@ -82,6 +95,7 @@ impl Worker {
             settings,
             batch: batch.max(1),
             start: Arc::new(AtomicI32::new(0)),
+            batches: Arc::new(AtomicU32::new(0)),
             looked: Arc::new(AtomicI64::new(0)),
             careful: Arc::new(Mutex::new(Careful {
                 left: careful,
@@ -122,11 +136,13 @@ impl Worker {
             .write(Urgency::Normal, |conn| leaves::settle_due(conn, now))
     }
 
-    /// Works off everything that is due (blocking). For `work --once` and tests.
+    /// Works off everything that is due, events and jobs (blocking); answers how many events. For
+    /// `work --once` and tests.
     pub fn drain(&self) -> Result<usize, DbError> {
         let mut total = 0;
         loop {
             match self.run_once()? {
+                0 if self.step_job()? => {}
                 0 => return Ok(total),
                 done => total += done,
             }
@@ -139,12 +155,12 @@ impl Worker {
             // Registered before looking: an event that comes in between is not missed.
             let woken = wake.notified();
             let worker = self.clone();
-            let done = tokio::task::spawn_blocking(move || worker.run_once()).await;
+            let done = tokio::task::spawn_blocking(move || worker.turn()).await;
             #[allow(clippy::cast_precision_loss, reason = "seconds since the epoch fit")]
             metrics::gauge!(telemetry::WORKER_HEARTBEAT).set(self.clock.now().seconds() as f64);
             let pause = match done {
-                Ok(Ok(0)) => IDLE,
-                Ok(Ok(_)) => continue,
+                Ok(Ok(false)) => IDLE,
+                Ok(Ok(true)) => continue,
                 Ok(Err(error)) => {
                     tracing::error!(%error, "could not work off events; trying again");
                     AWAY

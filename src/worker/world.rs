@@ -8,19 +8,22 @@ use diesel::QueryResult;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
+use crate::people::decisions;
 use crate::people::directories::{self, Directory};
 use crate::people::kin::{self, Found, Key};
 use crate::people::organizations::{self, Organization};
 use crate::people::{groups, statements};
 use crate::roll::{
-    DirectoryLife, Edge, Families, Group, Kin, Known, Settings, Statement, Step, comes_late,
-    keys_said, turn_concerns,
+    Decisions, DirectoryLife, Edge, Families, Group, Kin, Known, Settings, Statement, Step,
+    comes_late, keys_said, turn_concerns,
 };
 use crate::workos::{Data, OrderKey};
 
+use super::graves::Graves;
 use super::guard::Guards;
 use super::item::Item;
 use super::locked::load_locked;
+use super::swaps::Swaps;
 
 /// Kin in hand: as it was found and as it is now.
 #[derive(Debug, Default)]
@@ -39,9 +42,15 @@ pub(super) struct World {
     pub now: Timestamp,
     /// Who decided, where it was not an event.
     pub operator: Option<String>,
+    /// Whether they decided who is who: what was asked before has to be written anew.
+    pub decided: bool,
+    /// The settings until now, while a changed mapping is applied: everybody is written, nobody is messaged.
+    pub former: Option<Settings>,
     pub organizations: BTreeMap<String, Organization>,
     pub directories: BTreeMap<String, Directory>,
     pub lives: BTreeMap<String, DirectoryLife>,
+    /// What operators decided about who is who, by organization.
+    pub decisions: BTreeMap<String, Decisions>,
     pub changed_directories: BTreeSet<String>,
     pub relatives: Vec<Relatives>,
     pub place: BTreeMap<String, usize>,
@@ -55,6 +64,11 @@ pub(super) struct World {
     pub new_statements: Vec<(String, Statement)>,
     pub new_keys: BTreeSet<(Key, String)>,
     pub guards: Guards,
+    /// Who was erased; `None` while nobody ever was (R65).
+    pub graves: Option<Graves>,
+    /// Profiles that were erased, of those that the kin in hand could take for their own.
+    pub erased: BTreeSet<String>,
+    pub swaps: Swaps,
     /// Directories that end with their people, and the event that says so (R36).
     pub ended: Vec<(String, OrderKey)>,
 }
@@ -72,9 +86,14 @@ impl World {
             ..Self::default()
         };
         world.load_directories(conn, items, arm_new)?;
+        world.graves = Graves::open(conn)?;
+        if let Some(graves) = &mut world.graves {
+            graves.judge(conn, items)?;
+        }
         world.load_groups(conn, items)?;
         world.load_kin_of(conn, items)?;
-        world.guards = Guards::load(conn, items)?;
+        let settles = |id: &str| world.settings(id).removal_guard.settle_seconds > 0;
+        world.guards = Guards::load(conn, items, &settles)?;
         Ok(world)
     }
 
@@ -128,6 +147,7 @@ impl World {
             self.organizations = organizations::load(conn, &ids)?;
         }
         self.directories = directories::of_organizations(conn, &ids)?;
+        self.decisions = decisions::load(conn, &ids)?;
         self.directories.extend(known);
         self.lives = self
             .directories
@@ -201,6 +221,8 @@ impl World {
             .filter_map(Item::statement)
             .map(|(organization, statement)| (statement.said.user.id, organization))
             .collect();
+        self.erased
+            .extend(Graves::near(&mut self.graves, conn, &found)?);
         self.take_in(found, &organization_of);
         self.load_steps_where_late(conn, items)
     }
@@ -338,6 +360,8 @@ impl World {
             .collect();
         if !unknown.is_empty() {
             let found = kin::find(conn, &unknown, &BTreeSet::new())?;
+            self.erased
+                .extend(Graves::near(&mut self.graves, conn, &found)?);
             self.take_in(found, &BTreeMap::new());
         }
         Ok(links
@@ -360,6 +384,20 @@ impl World {
             organization_id: organization,
             directories: &self.lives,
             settings: self.settings(organization),
+            erased: &self.erased,
+            decisions: self
+                .decisions
+                .get(organization)
+                .unwrap_or(Decisions::none()),
+        }
+    }
+
+    /// What the fold of an organization could look at when what is stored was written.
+    pub(super) fn known_before<'a>(&'a self, organization: &'a str) -> Known<'a> {
+        let settings = self.former.as_ref();
+        Known {
+            settings: settings.unwrap_or_else(|| self.settings(organization)),
+            ..self.known(organization)
         }
     }
 }

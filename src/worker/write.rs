@@ -2,7 +2,7 @@
 //! what becomes of their memberships, statements and keys, groups and edges, the audit, and the
 //! deliveries that fall due or are cancelled.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use diesel::QueryResult;
 
@@ -10,11 +10,12 @@ use crate::db::Conn;
 use crate::people::changes::{self, Caused};
 use crate::people::directories::Directory;
 use crate::people::profiles::{self, ToSave};
-use crate::people::{communities, directories, groups, kin, statements};
-use crate::roll::{Membership, Person, Profile, Status, compose};
-use crate::triggers::{deliveries, memberships, plan};
+use crate::people::{communities, directories, groups, kin, legal_holds, statements};
+use crate::roll::{Known, Membership, Person, Profile, Status, compose, question};
+use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
+use super::happenings::happenings;
 use super::members::{Seats, follow_rules, follow_seats, write_memberships};
 use super::world::{Relatives, World};
 
@@ -26,6 +27,8 @@ pub(super) struct Moved {
     pub after: Profile,
     pub person: Person,
     pub left_changed: bool,
+    /// Who they were as well, until two people turned out to be one: with access, so not greeted again.
+    pub joined: Option<Profile>,
 }
 
 /// Who caused what last happened to a person in this batch.
@@ -47,6 +50,7 @@ pub(super) fn write_world(
     write_profiles(conn, world, &moved)?;
     merge_gone(conn, world)?;
     world.guards.write(conn, world.now)?;
+    world.swaps.write(conn, world.now)?;
     let mut seats = Seats::default();
     let mut ended = write_memberships(conn, world, &moved, causes, &mut seats)?;
     ended.extend(follow_rules(conn, world, &moved, causes)?);
@@ -116,15 +120,23 @@ fn touched(world: &World) -> impl Iterator<Item = &Relatives> {
 }
 
 fn write_links(conn: &mut Conn, world: &World) -> QueryResult<()> {
-    let changed: Vec<(&str, &crate::roll::Link)> = touched(world)
-        .flat_map(|one| {
-            one.kin
-                .links
-                .values()
-                .filter(|link| one.original.links.get(&link.id) != Some(*link))
-                .map(|link| (one.organization_id.as_str(), link))
-        })
-        .collect();
+    let mut changed = Vec::new();
+    for one in touched(world) {
+        let known = world.known(&one.organization_id);
+        for link in one.kin.links.values() {
+            let asked = question(&one.kin, link, &known);
+            let was = one.original.links.get(&link.id);
+            let asked_before = was.and_then(|was| question(&one.original, was, &known));
+            // Decided meanwhile: what is asked of the state before is not what was asked then.
+            if was != Some(link) || asked != asked_before || world.decided {
+                changed.push(kin::ToSave {
+                    organization_id: &one.organization_id,
+                    link,
+                    question: asked,
+                });
+            }
+        }
+    }
     kin::save_links(conn, &changed)
 }
 
@@ -132,11 +144,13 @@ fn moved_people(world: &World) -> Vec<Moved> {
     let mut all = Vec::new();
     for one in touched(world) {
         let known = world.known(&one.organization_id);
+        let known_before = world.known_before(&one.organization_id);
         for (id, person) in &one.kin.people {
             let was = one.original.people.get(id);
-            let before = was.map(|was| compose(&one.original, was, &known));
+            let before = was.map(|was| compose(&one.original, was, &known_before));
             let after = compose(&one.kin, person, &known);
-            if was != Some(person) || before.as_ref() != Some(&after) {
+            let differs = was != Some(person) || before.as_ref() != Some(&after);
+            if differs || world.former.is_some() {
                 let left_changed = was.and_then(|was| was.left.clone()) != person.left;
                 all.push(Moved {
                     organization_id: one.organization_id.clone(),
@@ -144,11 +158,29 @@ fn moved_people(world: &World) -> Vec<Moved> {
                     after,
                     person: person.clone(),
                     left_changed,
+                    joined: joined(one, id, &known),
                 });
             }
         }
     }
     all
+}
+
+/// Somebody with access who is part of this person now, as they were shown.
+fn joined(one: &Relatives, person: &str, known: &Known<'_>) -> Option<Profile> {
+    let gone = one.original.people.values().filter(|was| {
+        was.id != person && was.status.has_access() && !one.kin.people.contains_key(&was.id)
+    });
+    let here = |was: &&Person| {
+        let mut links = one.original.links_of(&was.id);
+        links.any(|link| {
+            let now = one.kin.links.get(&link.id);
+            now.is_some_and(|now| now.person == person)
+        })
+    };
+    gone.filter(here)
+        .map(|was| compose(&one.original, was, known))
+        .next()
 }
 
 fn write_profiles(conn: &mut Conn, world: &World, moved: &[Moved]) -> QueryResult<()> {
@@ -205,9 +237,11 @@ fn move_to_heir(conn: &mut Conn, organization: &str, from: &str, heir: &str) -> 
         .into_iter()
         .flatten()
         .filter(|row| {
-            theirs
+            let same = theirs
                 .iter()
-                .all(|own| own.community_id != row.community_id || own.source != row.source)
+                .find(|own| own.community_id == row.community_id && own.source == row.source);
+            // A seat they have now counts more than one that ended.
+            same.is_none_or(|own| own.ended_at.is_some() && row.ended_at.is_none())
         })
         .map(|row| {
             (
@@ -220,6 +254,7 @@ fn move_to_heir(conn: &mut Conn, organization: &str, from: &str, heir: &str) -> 
         })
         .collect();
     communities::save_memberships(conn, &moved)?;
+    legal_holds::reassign(conn, from, heir)?;
     changes::reassign(conn, from, heir)?;
     deliveries::reassign(conn, from, heir)
 }
@@ -243,63 +278,9 @@ fn plan_deliveries(
     if !left.is_empty() {
         deliveries::cancel_for(conn, &left, deliveries::PERSON_LEFT, world.now)?;
     }
-    let shown: BTreeSet<&str> = moved.iter().map(|one| one.after.id.as_str()).collect();
-    let elsewhere: Vec<Caused> = ended
-        .iter()
-        .filter(|one| !shown.contains(one.change.profile_id.as_str()))
-        .cloned()
-        .collect();
-    memberships::plan(conn, &elsewhere, world.now)?;
-    let armed: BTreeSet<&str> = moved
-        .iter()
-        .map(|one| one.organization_id.as_str())
-        .filter(|id| {
-            world
-                .organizations
-                .get(*id)
-                .is_some_and(|one| one.armed_at.is_some())
-        })
-        .collect();
-    if armed.is_empty() {
+    if world.former.is_some() {
         return Ok(());
     }
-    let happenings: Vec<plan::Happening> = moved
-        .iter()
-        .filter(|one| armed.contains(one.organization_id.as_str()))
-        .map(|one| plan::Happening {
-            organization_id: one.organization_id.clone(),
-            before: one.before.clone(),
-            after: one.after.clone(),
-            changed_fields: fields_of(caused, &one.after.id),
-            began_communities: communities_of(ended, &one.after.id, true),
-            ended_communities: communities_of(ended, &one.after.id, false),
-            event_id: causes
-                .get(&one.after.id)
-                .map(|(key, _)| key.event_id.clone()),
-            occasion: None,
-        })
-        .filter(plan::Happening::matters)
-        .collect();
-    deliveries::plan_and_add(conn, &happenings, world.now)
-}
-
-fn communities_of(turned: &[Caused], profile: &str, began: bool) -> Vec<String> {
-    turned
-        .iter()
-        .map(|one| &one.change)
-        .filter(|change| {
-            change.profile_id == profile
-                && change.new.is_some() == began
-                && change.old.is_none() == began
-        })
-        .map(|change| change.name.clone())
-        .collect()
-}
-
-fn fields_of(caused: &[Caused], profile: &str) -> Vec<String> {
-    caused
-        .iter()
-        .filter(|one| one.change.profile_id == profile && one.change.what == "field")
-        .map(|one| one.change.name.clone())
-        .collect()
+    let happenings = happenings(conn, world, moved, ended, caused, causes)?;
+    deliveries::plan_and_add(conn, &happenings, &world.organizations, world.now)
 }

@@ -87,23 +87,35 @@ impl DirectoryUser {
             "data.directory_id",
         )?;
         let mut warnings = Vec::new();
-        let custom = read_custom(data, &mut warnings);
+        let mut custom = read_custom(data, &mut warnings);
+        let email = email::resolve(data, custom.as_ref(), &mut warnings);
+        let mut legacy = legacy::collect(data);
+        if is_log_in(data) {
+            // A log-in tells what it knows, which need not be all: it can only add (R50, R55).
+            let told = custom.take().unwrap_or_default();
+            legacy.extend(told.into_iter().filter(|(_, value)| !value.is_null()));
+        }
         Ok(Self {
             id,
             directory_id,
             organization_id: data.id("organization_id"),
             idp_id: read_idp_id(data, &mut warnings),
             state: read_state(data, &mut warnings),
-            email: email::resolve(data, custom.as_ref(), &mut warnings),
+            email,
             first_name: Said::read(data, "first_name", &mut warnings),
             last_name: Said::read(data, "last_name", &mut warnings),
             name: Said::read(data, "name", &mut warnings),
             role: read_role(data),
-            legacy: legacy::collect(data),
+            legacy,
             custom,
             warnings,
         })
     }
+}
+
+/// Whether the data are an SSO profile, which Rollcall itself writes at a log-in.
+fn is_log_in(data: &Object<'_>) -> bool {
+    data.text("object").as_deref() == Some("profile")
 }
 
 fn read_custom(data: &Object<'_>, warnings: &mut Vec<String>) -> Option<Map<String, Value>> {

@@ -3,6 +3,7 @@
 
 use rollcall::db::{DbError, Urgency};
 use rollcall::desk::{Actor, DeskError, Role, tokens};
+use serde_json::json;
 use url::form_urlencoded::Serializer;
 
 use crate::support::app::TestApp;
@@ -18,6 +19,7 @@ on_both!(
     a_viewer_is_refused_what_an_operator_does,
     a_revoked_token_ends_its_session_at_once,
     attempts_to_sign_in_are_limited,
+    a_visitor_without_the_right_sees_no_sensitive_value_on_any_page,
 );
 
 struct Page {
@@ -100,7 +102,7 @@ fn make_token(app: &TestApp, name: &str, role: Role) -> String {
     let now = app.clock.now();
     let made = tokio::task::block_in_place(|| {
         app.db.write(Urgency::Normal, |conn| {
-            tokens::create(conn, &Actor::cli(), name, role, None, now)
+            tokens::create(conn, &Actor::cli(), name, role, None, false, now)
         })
     });
     made.map_err(|error: DeskError| error.to_string())
@@ -125,6 +127,40 @@ async fn nobody_sees_a_page_without_signing_in(app: TestApp) {
     let missing = browser.open("/console/people/nobody").await;
     assert_eq!(missing.status, 404);
     assert!(missing.text.contains("There is no profile nobody."));
+}
+
+async fn a_visitor_without_the_right_sees_no_sensitive_value_on_any_page(app: TestApp) {
+    let event = ada()
+        .created(minute(1))
+        .set("data.custom_attributes.salary", "90210");
+    let id = event.id();
+    app.apply(&event).await;
+    let rules = json!([{"target": "attributes.pay", "from": ["salary"], "sensitive": true}]);
+    let path = "/v1/organizations/org_01TEST/fields";
+    app.call("PUT", path, json!({ "rules": rules })).await.ok();
+    app.drain();
+    let profile = app.profile(&ada()).id;
+    let pages = [
+        "/console/people".to_owned(),
+        format!("/console/people/{profile}"),
+        format!("/console/events/{id}"),
+    ];
+    let viewer = make_token(&app, "viewer", Role::Viewer);
+    let viewer = Browser::signed_in(&app, &viewer).await;
+    for path in &pages {
+        let page = viewer.open(path).await;
+        assert_eq!(page.status, 200, "{path}");
+        assert!(!page.text.contains("90210"), "{path}: {}", page.text);
+    }
+    let search = "/console/events?q=90210";
+    assert!(!viewer.open(search).await.text.contains(&id));
+    let person = viewer.open(&pages[1]).await.text;
+    assert!(person.contains("hidden: it is sensitive"), "{person}");
+    let admin = Browser::signed_in(&app, TOKEN).await;
+    assert!(admin.open(search).await.text.contains(&id));
+    for path in &pages[1..] {
+        assert!(admin.open(path).await.text.contains("90210"), "{path}");
+    }
 }
 
 async fn r70_a_person_is_found_and_their_history_read(app: TestApp) {

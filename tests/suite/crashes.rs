@@ -40,7 +40,7 @@ fn armed(place: &Place, url: &str) -> Db {
     let row = TriggerRow::new("trigger_1".to_owned(), &definition, now).unwrap();
     let set = |conn: &mut rollcall::db::Conn| {
         organizations::ensure(conn, &[ORGANIZATION.to_owned()], true, now)?;
-        Ok::<_, DbError>(store::create(conn, &row)?)
+        Ok::<_, DbError>(store::create(conn, &row, "test")?)
     };
     assert!(db.write(Urgency::Normal, set).unwrap());
     db

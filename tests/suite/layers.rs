@@ -14,15 +14,15 @@ const MAY_USE: &[(&str, &str)] = &[
     // the desk's, for all three of its doors.
     (
         "cli",
-        "app desk triggers db config telemetry clock workos roll conditions retry",
+        "app desk upstream intake triggers db config telemetry clock workos roll conditions retry",
     ),
     (
         "app",
-        "http console desk worker intake triggers people outbox db config telemetry clock workos retry",
+        "http console desk upstream worker intake triggers people outbox db config telemetry clock workos retry",
     ),
     (
         "http",
-        "desk intake triggers db telemetry clock workos roll conditions",
+        "desk upstream intake triggers db telemetry clock workos roll conditions",
     ),
     (
         // The pages share the server with the API: its state, a request's source and id.
@@ -36,6 +36,11 @@ const MAY_USE: &[(&str, &str)] = &[
     (
         "desk",
         "worker triggers people outbox db telemetry clock workos roll conditions",
+    ),
+    // Long conversations with WorkOS's API: it asks, the desk and the intake act.
+    (
+        "upstream",
+        "desk worker intake people outbox db telemetry clock workos roll",
     ),
     ("intake", "outbox db telemetry clock"),
     (
@@ -61,7 +66,7 @@ const MAY_USE: &[(&str, &str)] = &[
 const EXCEPTIONS: &[(&str, &str)] = &[("http/health", "people outbox"), ("http/webhook", "outbox")];
 
 /// Same input, same answer: neither database, server nor waiting.
-const PURE: &str = "workos roll clock conditions retry worker/retry outbox/retry triggers/plan";
+const PURE: &str = "workos roll clock conditions retry worker/retry outbox/retry triggers/plan triggers/zone triggers/when";
 const NOT_PURE: &str = "workos/client";
 
 /// Line numbers, and what is wrong there.

@@ -11,9 +11,8 @@ on_both!(
     r68_a_dry_run_shows_differences_and_changes_nothing,
     r68_a_replay_of_everything_changes_nothing_that_is_right,
     a_replay_without_a_filter_is_refused_unless_all_is_said,
-    r50_a_changed_mapping_reaches_everybody_at_once,
-    a_mapping_with_problems_is_refused_with_all_of_them,
     access_is_answered_for_an_address_and_for_a_profile,
+    r69_of_two_who_replay_at_once_one_does_and_both_see_who_did,
 );
 
 async fn r68_a_dry_run_shows_differences_and_changes_nothing(app: TestApp) {
@@ -96,49 +95,6 @@ async fn a_replay_without_a_filter_is_refused_unless_all_is_said(app: TestApp) {
     assert_eq!(told.status, 400, "{told:?}");
 }
 
-async fn r50_a_changed_mapping_reaches_everybody_at_once(app: TestApp) {
-    let created = ada()
-        .created(minute(0))
-        .set("data.custom_attributes.team", "Blue");
-    app.apply(&created).await;
-    let organization = app.profile(&ada()).organization_id;
-    let mapping = json!({
-        "rules": [{"target": "department", "from": ["team"]}, {"target": "attributes.role", "from": ["job_title"]}],
-        "rest": false
-    });
-    let path = format!("/v1/organizations/{organization}/fields");
-    let told = app.http.api("PUT", &path, Some(&mapping)).await;
-    assert_eq!(
-        (told.status, &told.body["reapplied"]),
-        (200, &json!(1)),
-        "{told:?}"
-    );
-    let profile = app.profile(&ada());
-    assert_eq!(profile.department.as_deref(), Some("Blue"));
-    assert_eq!(profile.title, None);
-    assert_eq!(profile.attributes, r#"{"role":"Analyst"}"#);
-}
-
-async fn a_mapping_with_problems_is_refused_with_all_of_them(app: TestApp) {
-    app.apply(&ada().created(minute(0))).await;
-    let organization = app.profile(&ada()).organization_id;
-    let mapping = json!({"rules": [{"target": "salary", "from": []}, {"target": "title", "from": ["a"]}, {"target": "title", "from": ["b"]}]});
-    let path = format!("/v1/organizations/{organization}/fields");
-    let told = app.http.api("PUT", &path, Some(&mapping)).await;
-    assert_eq!(told.status, 422, "{told:?}");
-    let detail = told.body["detail"].as_str().unwrap();
-    assert!(
-        detail.contains("rules[0].target")
-            && detail.contains("rules[0].from")
-            && detail.contains("rules[2].target")
-    );
-    assert_eq!(
-        app.profile(&ada()).title.as_deref(),
-        Some("Analyst"),
-        "nothing was changed"
-    );
-}
-
 async fn access_is_answered_for_an_address_and_for_a_profile(app: TestApp) {
     app.apply(&ada().created(minute(0))).await;
     let profile = app.profile(&ada());
@@ -176,4 +132,29 @@ async fn access_is_answered_for_an_address_and_for_a_profile(app: TestApp) {
         (&told.body["allowed"], &told.body["reason"]),
         (&json!(false), &json!("unknown"))
     );
+}
+
+async fn r69_of_two_who_replay_at_once_one_does_and_both_see_who_did(app: TestApp) {
+    let event = ada().created(minute(0));
+    app.apply(&event).await;
+    let path = format!("/v1/events/{}/replay", event.id());
+    let anna = app.token("anna", "operator", None);
+    let ben = app.token("ben", "operator", None);
+    let press = |token| app.http.api_as(Some(token), "POST", &path, None);
+    let (hers, his) = futures_util::future::join(press(&anna), press(&ben)).await;
+    let mut answers = [(hers.status, "anna"), (his.status, "ben")];
+    answers.sort_unstable();
+    let [(200, winner), (409, _)] = answers else {
+        panic!("{answers:?}");
+    };
+    assert_eq!(app.drain(), 1);
+    for token in [&anna, &ben] {
+        let shown = app
+            .http
+            .api_as(Some(token), "GET", path.trim_end_matches("/replay"), None);
+        let attempts = shown.await.ok()["attempt_log"].clone();
+        let replays = attempts.as_array().unwrap().iter();
+        let actors: Vec<&str> = replays.filter_map(|one| one["actor"].as_str()).collect();
+        assert_eq!(actors, [winner], "{attempts}");
+    }
 }

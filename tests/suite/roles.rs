@@ -14,12 +14,51 @@ on_both!(every_route_asks_for_its_role_and_shows_an_outsider_nothing);
 
 /// Method, path, and the status for an outsider, a viewer, an operator, then an admin. They are
 /// called in this order, so what an operator ended an admin finds ended.
-const ROUTES: [(&str, &str, [u16; 4]); 48] = [
+const ROUTES: &[(&str, &str, [u16; 4])] = &[
+    (
+        "GET",
+        "/organizations/{organization}/directory-sync",
+        [404, 200, 200, 200],
+    ),
+    (
+        "POST",
+        "/organizations/{organization}/directory-sync/link",
+        [403, 403, 403, 409],
+    ),
+    (
+        "POST",
+        "/organizations/{organization}/directory-sync-link",
+        [403, 403, 403, 409],
+    ),
+    ("POST", "/profiles/{profile}/resync", [409, 409, 409, 409]),
+    (
+        "POST",
+        "/directories/{directory}/reconcile",
+        [409, 409, 409, 409],
+    ),
+    ("GET", "/reconciles", [200, 200, 200, 200]),
+    ("GET", "/reconciles/{missing}", [404, 404, 404, 404]),
+    ("POST", "/reconciles/{missing}/apply", [404, 403, 404, 404]),
+    ("POST", "/logins", [404, 403, 200, 200]),
+    ("GET", "/gaps", [200, 200, 200, 200]),
     ("GET", "/events", [200, 200, 200, 200]),
     ("GET", "/events/{event}", [404, 200, 200, 200]),
     ("POST", "/events/{event}/discard", [404, 403, 409, 409]),
     ("POST", "/events/{event}/replay", [404, 403, 200, 409]),
     ("POST", "/events/replay", [200, 403, 200, 200]),
+    (
+        "GET",
+        "/organizations/{organization}/fields",
+        [404, 200, 200, 200],
+    ),
+    (
+        "POST",
+        "/organizations/{organization}/fields/preview",
+        [404, 200, 200, 200],
+    ),
+    ("GET", "/jobs", [200, 200, 200, 200]),
+    ("GET", "/jobs/{job}", [404, 200, 200, 200]),
+    ("POST", "/jobs/{job}/cancel", [404, 403, 200, 409]),
     (
         "PUT",
         "/organizations/{organization}/fields",
@@ -56,10 +95,15 @@ const ROUTES: [(&str, &str, [u16; 4]); 48] = [
         "/directories/{decided}/decide",
         [404, 403, 200, 409],
     ),
+    ("GET", "/failures", [200, 200, 200, 200]),
     ("GET", "/holds", [200, 200, 200, 200]),
     ("GET", "/holds/{approved}", [404, 200, 200, 200]),
     ("POST", "/holds/{approved}/approve", [404, 403, 200, 409]),
     ("POST", "/holds/{rejected}/reject", [404, 403, 200, 409]),
+    ("POST", "/holds/{approved}/undo", [404, 403, 200, 409]),
+    ("GET", "/conflicts", [200, 200, 200, 200]),
+    ("GET", "/conflicts/{asked}", [404, 200, 200, 200]),
+    ("POST", "/conflicts/{asked}/decide", [404, 403, 200, 200]),
     ("GET", "/communities", [200, 200, 200, 200]),
     ("POST", "/communities", [404, 403, 201, 409]),
     ("GET", "/communities/{community}", [404, 200, 200, 200]),
@@ -109,8 +153,51 @@ const ROUTES: [(&str, &str, [u16; 4]); 48] = [
         "/deliveries/{delivery}/cancel",
         [404, 403, 200, 409],
     ),
+    ("GET", "/destinations", [200, 200, 200, 200]),
+    (
+        "POST",
+        "/destinations/{destination}/resume",
+        [404, 403, 403, 409],
+    ),
+    (
+        "POST",
+        "/destinations/{destination}/replay",
+        [404, 403, 200, 200],
+    ),
+    ("POST", "/triggers/{trigger}/test", [404, 403, 200, 200]),
+    ("POST", "/triggers/apply", [404, 403, 200, 200]),
+    ("GET", "/triggers/{trigger}/versions", [404, 200, 200, 200]),
+    (
+        "GET",
+        "/organizations/{organization}/messages",
+        [404, 200, 200, 200],
+    ),
+    (
+        "PUT",
+        "/organizations/{organization}/messages",
+        [404, 403, 200, 200],
+    ),
+    ("GET", "/opt-outs", [404, 200, 200, 200]),
+    ("POST", "/opt-outs", [404, 403, 201, 201]),
+    ("DELETE", "/opt-outs", [404, 403, 204, 404]),
     ("DELETE", "/triggers/{trigger}", [404, 403, 204, 404]),
     ("GET", "/directories/{decided}", [404, 200, 200, 200]),
+    (
+        "POST",
+        "/profiles/{profile}/legal-hold",
+        [404, 403, 201, 409],
+    ),
+    (
+        "GET",
+        "/profiles/{profile}/legal-hold",
+        [404, 403, 200, 200],
+    ),
+    (
+        "DELETE",
+        "/profiles/{profile}/legal-hold",
+        [403, 403, 403, 200],
+    ),
+    ("POST", "/profiles/{profile}/erase", [403, 403, 403, 200]),
 ];
 
 /// A path with every parameter blank.
@@ -178,6 +265,11 @@ async fn things(app: &TestApp) -> BTreeMap<&'static str, String> {
     app.apply(&event).await;
     app.apply(&employee("bob").created(minute(1))).await;
     all.insert("event", event.id());
+    let asked = employee("bobby")
+        .created(minute(4))
+        .set("data.email", employee("bob").email());
+    app.apply(&asked).await;
+    all.insert("asked", employee("bobby").id());
     all.insert("profile", app.profile(&ada()).id);
     all.insert("directory", ada().directory);
     let body = json!({"organization_id": ORGANIZATION, "name": "chess"});
@@ -185,6 +277,9 @@ async fn things(app: &TestApp) -> BTreeMap<&'static str, String> {
     let deliveries = app.get("/v1/deliveries").await;
     let delivery = deliveries["data"][0]["id"].as_str().unwrap().to_owned();
     all.insert("delivery", delivery);
+    let destinations = app.get("/v1/destinations").await;
+    let destination = destinations["data"][0]["id"].as_str().unwrap().to_owned();
+    all.insert("destination", destination);
     for name in ["decided", "approved", "rejected"] {
         let id = format!("directory_{name}");
         for (kind, at) in [("dsync.activated", 2), ("dsync.deleted", 3)] {
@@ -200,13 +295,23 @@ async fn things(app: &TestApp) -> BTreeMap<&'static str, String> {
         let hold = hold.unwrap()["id"].as_str().unwrap().to_owned();
         all.insert(name, if name == "decided" { id } else { hold });
     }
+    let fields = format!("/v1/organizations/{ORGANIZATION}/fields");
+    let mapped = app.call("PUT", &fields, json!({"rest": false})).await.ok();
+    let job = mapped["job"]["id"].as_str().unwrap();
+    all.insert("job", job.to_owned());
     all
 }
 
-fn filled(path: &str, things: &BTreeMap<&str, String>) -> String {
+fn filled(method: &str, path: &str, things: &BTreeMap<&str, String>) -> String {
     let mut full = format!("/v1{path}");
     for (name, id) in things {
         full = full.replace(&format!("{{{name}}}"), id);
+    }
+    if path == "/opt-outs" {
+        full = format!("{full}?organization_id={ORGANIZATION}");
+    }
+    if method == "DELETE" && path == "/opt-outs" {
+        full = format!("{full}&email=no@test.example");
     }
     if path == "/access" {
         full = format!("{full}?profile_id={}", things["profile"]);
@@ -218,14 +323,27 @@ fn body(method: &str, path: &str, things: &BTreeMap<&str, String>) -> Option<Val
     let (_, last) = path.rsplit_once('/').unwrap();
     match (method, last) {
         ("GET" | "DELETE", _) => None,
+        (_, "logins") => Some(
+            json!({"profile": {"organization_id": ORGANIZATION, "email": "nobody@test.example"}}),
+        ),
+        (_, "legal-hold") => Some(json!({"reason": "case 4711"})),
         (_, "discard") => Some(json!({"reason": "a test"})),
+        (_, "decide") if path.starts_with("/conflicts") => Some(json!({"decision": "new_person"})),
         (_, "decide") => Some(json!({"decision": "keep"})),
+        (_, "apply") => Some(json!({"organization_id": ORGANIZATION, "triggers": []})),
+        ("PUT", "messages") => Some(json!({})),
+        ("POST", "opt-outs") => {
+            Some(json!({"organization_id": ORGANIZATION, "email": "no@test.example"}))
+        }
+        (_, "preview") if path.ends_with("/fields/preview") => Some(json!({})),
         (_, "preview") => Some(json!({"profile_id": things["profile"]})),
         ("PATCH", "{organization}") => Some(json!({"settings": {"restore_admin": "always"}})),
-        ("PUT", "fields") => Some(json!([])),
+        ("PUT", "fields") => Some(json!({})),
         ("POST", "replay") if path == "/events/replay" => {
             Some(json!({"type": "dsync.user.created"}))
         }
+        ("POST", "replay") if path.starts_with("/destinations") => Some(json!({"dry_run": true})),
+        (_, "test") => Some(json!({"profile_id": things["profile"]})),
         (_, "rules") => Some(json!([])),
         (_, "communities") => Some(json!({"organization_id": ORGANIZATION, "name": "choir"})),
         (_, "triggers") => Some(trigger("two")),
@@ -245,8 +363,8 @@ async fn every_route_asks_for_its_role_and_shows_an_outsider_nothing(app: TestAp
         app.token("admin", "admin", None),
     ];
     let mut wrong = Vec::new();
-    for (method, path, expected) in ROUTES {
-        let (full, body) = (filled(path, &things), body(method, path, &things));
+    for &(method, path, expected) in ROUTES {
+        let (full, body) = (filled(method, path, &things), body(method, path, &things));
         for token in [None, Some("nobody's")] {
             let answer = app.http.api_as(token, method, &full, body.as_ref()).await;
             assert_eq!(answer.status, 401, "{method} {path} {token:?}");

@@ -110,6 +110,7 @@ fn start(
             name: "demo".to_owned(),
             role: Role::Admin,
             organization_id: None,
+            sensitive: true,
         },
         client: client::http_client(&url)?,
         origin,

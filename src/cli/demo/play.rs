@@ -9,7 +9,7 @@ use super::opening;
 use super::stage::{Answer, Stage, span};
 use super::tell::Teller;
 use crate::cli::Failure;
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::desk::access::{self, AccessQuery, AccessView};
 use crate::desk::communities::{self, CommunityView};
 use crate::desk::events::EventDetail;
@@ -321,14 +321,9 @@ impl<'a> Play<'a> {
             email: Some(email.to_owned()),
             profile_id: None,
         };
-        let got: AccessView = self.stage.read(|conn| {
-            access::access(
-                conn,
-                &self.stage.actor,
-                &query,
-                crate::clock::Clock::System.now(),
-            )
-        })?;
+        let got: AccessView = self
+            .stage
+            .read(|conn| access::access(conn, &self.stage.actor, &query, Clock::System.now()))?;
         let word = if got.allowed { "allowed" } else { "refused" };
         self.tell.claim(
             got.allowed == allowed,
@@ -339,7 +334,7 @@ impl<'a> Play<'a> {
 
     fn person(&self, id: &str) -> Result<ProfileView, Failure> {
         self.stage
-            .read(|conn| profiles::show(conn, &self.stage.actor, id))
+            .read(|conn| profiles::show(conn, &self.stage.actor, id, Clock::System.now()))
     }
 
     fn head(&self) -> Result<Headcount, Failure> {

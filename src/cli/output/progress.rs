@@ -32,6 +32,11 @@ impl Progress {
         }
     }
 
+    /// How much there is to do, once that is known.
+    pub fn of(&self, total: u64) {
+        self.bar.set_length(total);
+    }
+
     /// One more is done.
     pub fn step(&self) {
         if self.begun.elapsed() > SHOWN_AFTER && !self.shown.swap(true, Ordering::Relaxed) {

@@ -1,14 +1,24 @@
 //! `/v1`: the desk over HTTP. Handlers read parameters, call the desk, and answer JSON; who may do
 //! what is judged at the desk.
 
+mod apply;
 mod auth;
 mod communities;
+mod conflicts;
+mod destinations;
+mod enable;
 mod events;
+mod failures;
+mod fields;
 mod groups;
 mod holds;
+mod jobs;
 mod organizations;
 mod profiles;
+mod reconciles;
+mod trial;
 mod triggers;
+mod upstream;
 
 pub use auth::Caller;
 
@@ -34,11 +44,21 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .app_data(web::QueryConfig::default().error_handler(bad_query))
         .app_data(web::PathConfig::default().error_handler(bad_path))
         .configure(events::routes)
+        .configure(failures::routes)
         .configure(profiles::routes)
         .configure(communities::routes)
         .configure(organizations::routes)
+        .configure(fields::routes)
+        .configure(jobs::routes)
         .configure(groups::routes)
         .configure(holds::routes)
+        .configure(destinations::routes)
+        .configure(trial::routes)
+        .configure(apply::routes)
+        .configure(upstream::routes)
+        .configure(enable::routes)
+        .configure(reconciles::routes)
+        .configure(conflicts::routes)
         .configure(triggers::routes);
 }
 

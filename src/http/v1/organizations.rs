@@ -3,11 +3,8 @@
 use actix_web::{HttpResponse, web};
 
 use crate::desk::directories::{self, DirectoryQuery};
-use crate::desk::fields;
 use crate::desk::organizations::{self, OrganizationQuery};
 use crate::desk::settings::{self, SettingsUpdate};
-
-use crate::roll::Mapping;
 
 use super::super::{HttpState, Problem};
 use super::Caller;
@@ -19,7 +16,6 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/organizations/{id}", web::patch().to(change))
         .route("/organizations/{id}/arm", web::post().to(arm))
         .route("/organizations/{id}/disarm", web::post().to(disarm))
-        .route("/organizations/{id}/fields", web::put().to(put_fields))
         .route("/directories", web::get().to(list_directories))
         .route("/directories/{id}", web::get().to(show_directory));
 }
@@ -79,20 +75,6 @@ async fn disarm(
     let now = state.clock.now();
     let one = state
         .write(move |conn| organizations::disarm(conn, &caller.0, &id, now))
-        .await?;
-    Ok(HttpResponse::Ok().json(one))
-}
-
-async fn put_fields(
-    caller: Caller,
-    id: web::Path<String>,
-    body: web::Json<Mapping>,
-    state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
-    let now = state.clock.now();
-    let mapping = body.into_inner();
-    let one = state
-        .write(move |conn| fields::put_fields(conn, &caller.0, &id, mapping, now))
         .await?;
     Ok(HttpResponse::Ok().json(one))
 }

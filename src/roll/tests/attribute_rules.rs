@@ -56,12 +56,8 @@ fn r46_null_absent_empty_and_an_empty_list_clear() {
 #[test]
 fn r46_a_required_field_keeps_its_last_value_and_warns() {
     let mut desk = Desk::default();
-    let rule = MappingRule {
-        target: "title".to_owned(),
-        from: vec!["job_title".to_owned()],
-        kind: ValueKind::Text,
-        required: true,
-    };
+    let mut rule = MappingRule::plain("title", &["job_title"], ValueKind::Text);
+    rule.required = true;
     desk.settings.mapping = Mapping {
         rules: vec![rule],
         rest: false,

@@ -7,17 +7,19 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::roll::{
-    DirectoryLife, Edge, Families, Group, Kin, Known, LinkState, Membership, Profile, Role,
-    Settings, Source, Statement, Step, apply, comes_late, compose, follow_status, keys_said,
-    refold, turn_concerns,
+    Decisions, DirectoryLife, Edge, Families, Group, Kin, Known, LinkState, Mapping, Membership,
+    Profile, Role, Settings, Source, Statement, Step, apply, comes_late, compose, follow_status,
+    keys_said, refold, turn_concerns,
 };
 
-use super::story::Told;
+use super::told::Told;
 
 /// Everything kept between batches.
 #[derive(Default, Clone)]
 pub struct Desk {
     pub settings: Settings,
+    pub erased: BTreeSet<String>,
+    pub decisions: Decisions,
     pub lives: BTreeMap<String, DirectoryLife>,
     pub kin: Vec<Kin>,
     pub keys: BTreeMap<String, BTreeSet<String>>,
@@ -90,11 +92,32 @@ impl Desk {
         }
     }
 
+    /// An operator says who is who; whoever is concerned is folded again.
+    pub fn decide(&mut self, one: &str, other: &str, same: bool) {
+        self.decisions.learn(one, other, same);
+        for user in [one, other] {
+            let keys = self.keys.entry(user.to_owned()).or_default();
+            if same {
+                keys.insert(format!("d:{one}.{other}"));
+            }
+        }
+        self.sort_into_kin();
+        let before = self.kin.clone();
+        let places = BTreeSet::from([self.place[one], self.place[other]]);
+        for place in places {
+            self.kin[place] = self.fold_again(place);
+            let after = self.kin[place].clone();
+            self.follow(&before[place], &after);
+        }
+    }
+
     pub fn known(&self) -> Known<'_> {
         Known {
             organization_id: "org",
             directories: &self.lives,
             settings: &self.settings,
+            erased: &self.erased,
+            decisions: &self.decisions,
         }
     }
 
@@ -155,6 +178,20 @@ impl Desk {
         refold(&self.kin[place], &steps, &self.known())
     }
 
+    /// Another mapping, applied to everybody: first who meets whom, then everybody again.
+    pub fn remap(&mut self, mapping: Mapping) {
+        self.settings.mapping = mapping;
+        for statement in self.said.values() {
+            let keys = keys_said(statement, &self.settings);
+            let known = self.keys.entry(statement.said.user.id.clone()).or_default();
+            known.extend(keys);
+        }
+        self.sort_into_kin();
+        for place in 0..self.kin.len() {
+            self.kin[place] = self.fold_again(place);
+        }
+    }
+
     /// Seats follow their person, as the worker's writing does it.
     fn follow(&mut self, before: &Kin, after: &Kin) {
         for id in before
@@ -169,7 +206,14 @@ impl Desk {
                 self.seats.entry(heir.person.clone()).or_insert(row);
             }
         }
-        for (id, person) in after.people.iter().filter(|(_, person)| person.ever_active) {
+        // Whom a late event makes wait was in, and has a seat that must not stay open.
+        let seated = |id: &String| self.seats.contains_key(id);
+        let followed: Vec<_> = after
+            .people
+            .iter()
+            .filter(|(id, person)| person.ever_active || seated(id))
+            .collect();
+        for (id, person) in followed {
             let row = self.seats.entry(id.clone()).or_insert_with(|| seat(id));
             let left = person.left.as_ref();
             follow_status(
@@ -254,7 +298,12 @@ impl Desk {
                 value["warnings"] = profile.warnings.into();
                 value["removed"] =
                     format!("{:?} {:?}", profile.removed_at, profile.removed_reason).into();
-                if let Some(seat) = self.seats.get(&person.id).filter(|_| person.ever_active) {
+                let seat = self.seats.get(&person.id);
+                let open = seat.is_some_and(|seat| seat.ended_at.is_none());
+                if open != person.status.has_access() && (open || person.ever_active) {
+                    value["wrong seat"] = format!("{:?}", person.status).into();
+                }
+                if let Some(seat) = seat.filter(|_| person.ever_active) {
                     // What an ended row will be lowered to is decided on the return.
                     value["seat"] = match &seat.ended_reason {
                         Some(reason) => reason.clone().into(),

@@ -72,6 +72,27 @@ fn r33_a_new_period_needs_a_start_after_the_removal() {
 }
 
 #[test]
+fn r33_a_new_start_may_be_told_only_after_the_return() {
+    let starts = |date: &str| user("u1").custom(json!({ "employment_start_date": date }));
+    let mut desk = after([
+        starts("2020-01-01").active().at(1),
+        user("u1").inactive().at(2),
+        user("u1").active().at(3),
+    ]);
+    assert_eq!(desk.profile("u1").period, "first");
+    desk.hear_all([starts("2026-04-01").at(4)]);
+    assert_eq!(desk.profile("u1").period, "2026-04-01");
+    // R60: the day moves, the employment is the same.
+    desk.hear_all([starts("2026-04-08").at(5)]);
+    assert_eq!(desk.profile("u1").period, "2026-04-01");
+    desk.hear_all([
+        user("u1").inactive().at(6),
+        starts("2026-05-01").active().at(7),
+    ]);
+    assert_eq!(desk.profile("u1").period, "2026-05-01");
+}
+
+#[test]
 fn r35_only_the_last_active_link_removes_and_the_first_directory_speaks() {
     let mut desk = Desk {
         settings: Settings {

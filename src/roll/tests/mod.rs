@@ -3,12 +3,16 @@
 
 mod any_order;
 mod attribute_rules;
+mod decided;
 mod desk;
 mod identity_rules;
 mod lifecycle_rules;
+mod mapping_rules;
 mod order_rules;
 mod reference;
 mod screen_rules;
+mod screened;
 mod seat_rules;
 mod story;
 mod teller;
+mod told;

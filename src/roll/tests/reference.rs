@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::clock::Timestamp;
 use crate::workos::{Said as Word, UserState};
 
-use super::story::Told;
+use super::told::Told;
 
 #[derive(Clone, Default, PartialEq)]
 struct User {
@@ -41,6 +41,8 @@ struct Person {
     excluded: bool,
     left: Option<(usize, Timestamp, &'static str)>,
     period: String,
+    /// Whether the present employment has a period of its own.
+    renewed: bool,
     maybe: Option<String>,
 }
 
@@ -54,7 +56,7 @@ pub struct Model {
     /// How many events were told.
     time: usize,
     /// Engineers are excluded, and a Lead is on leave.
-    pub screens: bool,
+    screens: bool,
 }
 
 enum Whose {
@@ -65,6 +67,14 @@ enum Whose {
 }
 
 impl Model {
+    /// One that knows the rules which [`super::screened`] tries.
+    pub fn screening() -> Self {
+        Self {
+            screens: true,
+            ..Self::default()
+        }
+    }
+
     /// The next event, in order.
     pub fn tell(&mut self, told: &Told) {
         self.time += 1;

@@ -63,12 +63,14 @@ impl Model {
             }
             if status == "removed" && person.status != "removed" {
                 person.left = Some((self.time, at, reason));
+                person.renewed = false;
             }
-            if !["removed", "pending"].contains(&status) && person.status == "removed" {
-                // R33: a new period only where the new start lies after the removal.
-                let left = person.left.unwrap().1;
-                if let Some(start) = start.filter(|start| Timestamp::parse(start).unwrap() > left) {
+            // R33: a new period only where the new start lies after the removal, once a return.
+            let works = !["removed", "pending"].contains(&status);
+            if let (Some((_, left, _)), true, Some(start)) = (person.left, works, start) {
+                if Timestamp::parse(&start).unwrap() > left && !person.renewed {
                     person.period = start;
+                    person.renewed = true;
                 }
             }
             person.worked |= worked || works;
@@ -161,7 +163,12 @@ impl Model {
         if let Some(email) = email {
             fields["email"] = email.into();
         }
-        let attributes = pick("badge").map_or(json!({}), |badge| json!({ "badge": badge }));
+        let mut attributes = json!({});
+        for name in ["badge", "emails"] {
+            if let Some(value) = pick(name) {
+                attributes[name] = value;
+            }
+        }
         (fields, attributes)
     }
 }
@@ -208,6 +215,8 @@ pub(super) mod fields {
         put("start_date", of("employment_start_date"), &|value| {
             Some(json!(&value.as_str()?[..10]))
         });
-        put("badge", of("badge"), &|value| Some(value.clone()));
+        for name in ["badge", "emails"] {
+            put(name, of(name), &|value| Some(value.clone()));
+        }
     }
 }

@@ -6,8 +6,8 @@ use crate::roll::{
 };
 use crate::workos::OrderKey;
 
-use super::story::Told;
 use super::teller::{after, key, minute, user};
+use super::told::Told;
 
 fn edge(at: u32, joins: bool) -> Told {
     Told::Edge(

@@ -24,7 +24,17 @@ pub(super) fn trigger(body: &Value, policy: Policy) -> Result<NewTrigger, Vec<Pr
     reader.only(
         object,
         "",
-        &["organization_id", "name", "on", "when", "status", "steps"],
+        &[
+            "organization_id",
+            "name",
+            "on",
+            "field",
+            "changed_to",
+            "community",
+            "when",
+            "status",
+            "steps",
+        ],
     );
     let organization_id = reader.name(object, "organization_id");
     let name = reader.name(object, "name");
@@ -39,6 +49,7 @@ pub(super) fn trigger(body: &Value, policy: Policy) -> Result<NewTrigger, Vec<Pr
         None | Some(Value::Null) => Some(Status::default()),
         Some(_) => reader.one_of(object, "", "status", Status::parse, &["draft", "published"]),
     };
+    let (field, changed_to, community) = reader.narrowing(object, on);
     let when = reader.when(object.get("when"));
     let steps = reader.steps(object.get("steps"));
     match (organization_id, name, on, when, status, steps) {
@@ -49,6 +60,9 @@ pub(super) fn trigger(body: &Value, policy: Policy) -> Result<NewTrigger, Vec<Pr
                 organization_id,
                 name,
                 on,
+                field,
+                changed_to,
+                community,
                 when,
                 status,
                 steps,
@@ -58,18 +72,22 @@ pub(super) fn trigger(body: &Value, policy: Policy) -> Result<NewTrigger, Vec<Pr
     }
 }
 
-struct Reader {
+pub(super) struct Reader {
     problems: Vec<Problem>,
     policy: Policy,
 }
 
 impl Reader {
-    fn complain<T>(&mut self, path: impl Into<String>, message: impl Into<String>) -> Option<T> {
+    pub(super) fn complain<T>(
+        &mut self,
+        path: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Option<T> {
         self.problems.push(Problem::new(path, message));
         None
     }
 
-    fn only(&mut self, object: &Map<String, Value>, path: &str, known: &[&str]) {
+    pub(super) fn only(&mut self, object: &Map<String, Value>, path: &str, known: &[&str]) {
         for key in object.keys().filter(|key| !known.contains(&key.as_str())) {
             let key: String = key.chars().take(60).collect();
             self.complain::<()>(
@@ -155,7 +173,9 @@ impl Reader {
         self.only(
             object,
             path,
-            &["channel", "to", "after", "at", "subject", "text", "html"],
+            &[
+                "channel", "to", "after", "at", "subject", "text", "html", "digest",
+            ],
         );
         let channel = self.one_of(
             object,
@@ -176,6 +196,7 @@ impl Reader {
             );
         }
         let (subject, text, html) = self.texts(object, path, channel);
+        let digest = self.digest(object.get("digest"), path, channel, to.as_ref());
         Some(Step {
             channel: channel?,
             to: to?,
@@ -184,6 +205,7 @@ impl Reader {
             subject: subject?,
             text: text?,
             html: html?,
+            digest: digest?,
         })
     }
 
@@ -254,7 +276,7 @@ impl Reader {
         (subject, text, html)
     }
 
-    fn template(
+    pub(super) fn template(
         &mut self,
         object: &Map<String, Value>,
         path: &str,
@@ -282,7 +304,7 @@ impl Reader {
     }
 }
 
-fn dotted(path: &str, key: &str) -> String {
+pub(super) fn dotted(path: &str, key: &str) -> String {
     if path.is_empty() {
         key.to_owned()
     } else {

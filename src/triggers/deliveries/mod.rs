@@ -2,35 +2,49 @@
 //! transaction that changed the person; the key makes a second one impossible (R63). Sending needs
 //! the network and happens under a lease with a fencing token (R73), never inside a transaction.
 
+mod add;
 mod browse;
+mod burst;
+mod claim;
+mod digest;
+mod failures;
+mod forget;
 mod lease;
+mod moved;
 mod operate;
 
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::schema::deliveries;
-use crate::db::{Conn, ROWS_PER_STATEMENT, new_id, on_backend};
-use crate::people::surroundings::Surroundings;
+use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
+use crate::people::holds;
 
 use super::definition::Event;
-use super::plan::{Due, Happening, due, facts_of};
-use super::store;
 
+pub use add::{after_hands, plan_and_add};
 pub use browse::{
-    AttemptRow, DeliveryFilter, DeliveryRow, DeliveryStats, attempts_of, count, delivery_stats,
-    find, list, of_event, of_profile,
+    AttemptRow, DeliveryFilter, DeliveryRow, DeliveryStats, PARKED, attempts_of, count, count_of,
+    delivery_stats, find, list, of_event, of_profile, show_parked,
 };
+pub use burst::{cancel_held, release_held};
+pub use claim::claim;
+pub use digest::{Gathered, due_together, later_step_due, take_in, told_in};
+pub use failures::{DeliveryFailures, failures};
+pub use forget::{forget, old_attempts, old_texts, prune_attempts, take_texts};
 pub use lease::{
-    Leased, Rendered, Settled, begin_attempt, claim, extend, give_back, postpone, recover, settle,
+    Leased, Rendered, Settled, begin_attempt, extend, give_back, postpone, recover, redirect,
+    settle,
 };
-pub use operate::{Refusal, cancel, retry};
+pub use operate::{Refusal, Span, cancel, replay, replayable, retry};
 
 /// The states of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryState {
     /// Waits for its time.
     Due,
+    /// Waits for an operator's decision about a burst (R59).
+    Held,
     /// A sender holds it; nothing has left yet.
     Claimed,
     /// It is being sent; whether it was taken is not known yet.
@@ -47,9 +61,10 @@ pub enum DeliveryState {
 
 impl DeliveryState {
     /// As shown and stored.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Due => "due",
+            Self::Held => "held",
             Self::Claimed => "claimed",
             Self::Attempting => "attempting",
             Self::Sent => "sent",
@@ -58,83 +73,6 @@ impl DeliveryState {
             Self::Unknown => "unknown",
         }
     }
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = deliveries, treat_none_as_default_value = false)]
-struct NewRow<'a> {
-    id: String,
-    key: &'a str,
-    organization_id: &'a str,
-    profile_id: &'a str,
-    trigger_id: &'a str,
-    step: i32,
-    period: &'a str,
-    on_event: &'static str,
-    channel: &'static str,
-    event_id: Option<&'a str>,
-    state: &'static str,
-    due_at: Timestamp,
-    created_at: Timestamp,
-}
-
-/// Plans and adds what the happenings make due. Those whose key exists already are left alone.
-pub fn plan_and_add(conn: &mut Conn, happenings: &[Happening], now: Timestamp) -> QueryResult<()> {
-    if happenings.is_empty() {
-        return Ok(());
-    }
-    let organizations: Vec<String> = happenings
-        .iter()
-        .map(|one| one.organization_id.clone())
-        .collect();
-    let triggers = store::published(conn, &organizations)?;
-    if triggers.is_empty() {
-        return Ok(());
-    }
-    let ids: Vec<String> = happenings.iter().map(|one| one.after.id.clone()).collect();
-    let surroundings = Surroundings::of(conn, &ids)?;
-    let mut all: Vec<(&Happening, Due)> = Vec::new();
-    for happening in happenings {
-        let profile = facts_of(&happening.organization_id, &happening.after);
-        let facts = surroundings.facts(&happening.after.id, &profile);
-        for trigger in triggers
-            .get(&happening.organization_id)
-            .into_iter()
-            .flatten()
-        {
-            all.extend(
-                due(happening, trigger, &facts, now)
-                    .into_iter()
-                    .map(|due| (happening, due)),
-            );
-        }
-    }
-    add(conn, &all, now)
-}
-
-fn add(conn: &mut Conn, all: &[(&Happening, Due)], now: Timestamp) -> QueryResult<()> {
-    for chunk in all.chunks(ROWS_PER_STATEMENT) {
-        let rows: Vec<NewRow<'_>> = chunk
-            .iter()
-            .map(|(happening, due)| NewRow {
-                id: new_id("delivery"),
-                key: &due.key,
-                organization_id: &happening.organization_id,
-                profile_id: &happening.after.id,
-                trigger_id: &due.trigger_id,
-                step: due.step,
-                period: &happening.after.period,
-                on_event: due.on.name(),
-                channel: due.channel,
-                event_id: happening.event_id.as_deref(),
-                state: DeliveryState::Due.as_str(),
-                due_at: due.due_at,
-                created_at: now,
-            })
-            .collect();
-        on_backend!(conn, c => diesel::insert_into(deliveries::table).values(&rows).on_conflict_do_nothing().execute(c))?;
-    }
-    Ok(())
 }
 
 /// Why a removal cancels.
@@ -148,10 +86,15 @@ pub fn cancel_for(
     now: Timestamp,
 ) -> QueryResult<()> {
     let of_leaving = [Event::ProfileRemoved.name(), Event::MembershipEnded.name()];
+    let open = [
+        DeliveryState::Due.as_str(),
+        DeliveryState::Held.as_str(),
+        DeliveryState::Claimed.as_str(),
+    ];
     for chunk in profiles.chunks(ROWS_PER_STATEMENT) {
         on_backend!(conn, c => diesel::update(deliveries::table
             .filter(deliveries::profile_id.eq_any(chunk))
-            .filter(deliveries::state.eq_any([DeliveryState::Due.as_str(), DeliveryState::Claimed.as_str()]))
+            .filter(deliveries::state.eq_any(open))
             .filter(deliveries::on_event.ne_all(of_leaving)))
             .set((
                 deliveries::state.eq(DeliveryState::Cancelled.as_str()),
@@ -184,6 +127,29 @@ pub fn revive_for(
                 deliveries::settled_at.eq(None::<Timestamp>),
             ))
             .execute(c))?;
+        hold_again(conn, chunk)?;
+    }
+    Ok(())
+}
+
+/// What was revived and belongs to a hold that is still open waits on.
+fn hold_again(conn: &mut Conn, profiles: &[String]) -> QueryResult<()> {
+    let rows: Vec<String> = on_backend!(conn, c => deliveries::table
+        .filter(deliveries::profile_id.eq_any(profiles))
+        .filter(deliveries::state.eq(DeliveryState::Due.as_str()))
+        .filter(deliveries::hold_id.is_not_null())
+        .select(deliveries::hold_id.assume_not_null())
+        .distinct()
+        .load(c))?;
+    for id in rows {
+        if holds::find(conn, &id)?.is_some_and(|hold| hold.state == holds::OPEN) {
+            on_backend!(conn, c => diesel::update(deliveries::table
+                .filter(deliveries::hold_id.eq(&id))
+                .filter(deliveries::profile_id.eq_any(profiles))
+                .filter(deliveries::state.eq(DeliveryState::Due.as_str())))
+                .set(deliveries::state.eq(DeliveryState::Held.as_str()))
+                .execute(c))?;
+        }
     }
     Ok(())
 }

@@ -81,25 +81,26 @@ fn escape_slack(text: &str) -> String {
         .replace('>', "&gt;")
 }
 
-pub(super) fn check(source: &str) -> Result<(), TemplateError> {
+/// The names that a template uses and `known` does not know.
+pub(super) fn strangers(
+    source: &str,
+    known: fn(&str) -> bool,
+) -> Result<Vec<String>, TemplateError> {
     let environment = environment(Escape::PlainText);
     let template = environment.template_from_str(source).map_err(syntax)?;
     let mut unknown: Vec<String> = template
         .undeclared_variables(true)
         .into_iter()
-        .filter(|name| !is_known(name))
+        .filter(|name| !known(name))
         .map(|name| name.chars().take(80).collect())
         .collect();
-    if unknown.is_empty() {
-        return Ok(());
-    }
     unknown.sort();
-    Err(TemplateError::UnknownVariables(unknown))
+    Ok(unknown)
 }
 
 /// `attributes.anything` is known, since the organization decides what attributes there are; the
 /// other fields have no parts.
-fn is_known(name: &str) -> bool {
+pub(super) fn is_known(name: &str) -> bool {
     match name.split_once('.') {
         Some((root, _)) => root == "attributes",
         None => VARIABLES.contains(&name),

@@ -27,6 +27,15 @@ pub(super) fn context(vars: &Value) -> minijinja::Value {
     minijinja::Value::from(root)
 }
 
+/// What a digest can name.
+pub(super) fn digest(names: &[String]) -> minijinja::Value {
+    let names: Vec<String> = names.iter().map(|name| printable(name)).collect();
+    let mut root: BTreeMap<&'static str, minijinja::Value> = BTreeMap::new();
+    root.insert("count", minijinja::Value::from(names.len()));
+    root.insert("names", minijinja::Value::from(names));
+    minijinja::Value::from(root)
+}
+
 fn is_blank(value: &Value) -> bool {
     value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
 }

@@ -228,7 +228,7 @@ fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
 }
 
 /// `None` when the connection closed before a whole request came.
-fn read(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<TakenRequest>> {
+pub(super) fn read(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<TakenRequest>> {
     let mut line = String::new();
     reader.read_line(&mut line)?;
     let mut parts = line.split_whitespace();

@@ -3,14 +3,17 @@
 
 pub mod app;
 pub mod binary;
+pub mod chromium;
 pub mod events;
 pub mod http;
 pub mod http_sink;
 pub mod macros;
 pub mod operators;
 pub mod place;
+pub mod post;
 pub mod postgres;
 pub mod roll;
 pub mod smtp;
 pub mod source;
 pub mod wait;
+pub mod workos;

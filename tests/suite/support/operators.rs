@@ -18,6 +18,7 @@ impl TestApp {
             digest: digest(name),
             created_at: self.clock.now(),
             revoked_at: None,
+            sensitive: false,
         };
         assert!(self.write(|conn| tokens::create(conn, &row)));
         name.to_owned()

@@ -1,5 +1,8 @@
 //! `rollcall triggers`: who hears what, when; made from a file, tried on a real person.
 
+mod apply;
+mod terms;
+
 use std::path::PathBuf;
 
 use crate::config::Config;
@@ -25,6 +28,11 @@ enum Command {
     Create(Create),
     Delete(Delete),
     Preview(Preview),
+    Test(super::trial::Args),
+    Apply(apply::Apply),
+    Versions(Versions),
+    Settings(terms::SettingsOf),
+    OptOuts(terms::OptOuts),
 }
 
 /// List triggers, newest first
@@ -90,6 +98,17 @@ struct Preview {
     profile: String,
 }
 
+/// List every version a trigger had, newest first; deliveries name theirs
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  rollcall triggers versions trigger_0199… --json | jq '.data[0].steps'"
+)]
+struct Versions {
+    /// The trigger
+    #[arg(value_name = "ID")]
+    id: String,
+}
+
 /// Does what was asked.
 pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     match args.command {
@@ -107,6 +126,11 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
             context.output.note("Deleted.");
         }
         Command::Preview(args) => preview(&args, context)?,
+        Command::Test(args) => return super::trial::run(&args, context),
+        Command::Apply(args) => apply::run(&args, context)?,
+        Command::Versions(args) => versions(&args, context)?,
+        Command::Settings(args) => terms::settings(&args, context)?,
+        Command::OptOuts(args) => terms::opt_outs(args, context)?,
     }
     Ok(Exit::Done)
 }
@@ -219,6 +243,30 @@ fn create(args: &Create, context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
+fn versions(args: &Versions, context: &Context) -> Result<(), Failure> {
+    let page = database::read(context, |conn, actor| {
+        triggers::versions(conn, actor, &args.id)
+    })?;
+    shown::page(
+        context,
+        &page,
+        &["version", "name", "on", "status", "steps", "since", "by"],
+        |one| {
+            vec![
+                i64::from(one.version).into(),
+                one.definition.name.as_str().into(),
+                one.definition.on.name().into(),
+                shown::state(one.definition.status.name()),
+                one.definition.steps.len().into(),
+                one.created_at.into(),
+                one.created_by.clone().into(),
+            ]
+        },
+        "No version was kept.",
+    );
+    Ok(())
+}
+
 fn preview(args: &Preview, context: &Context) -> Result<(), Failure> {
     let now = crate::clock::Clock::System.now();
     let shown = database::read(context, |conn, actor| {
@@ -240,10 +288,12 @@ fn tell(shown: &PreviewView, context: &Context) {
     for step in &shown.steps {
         let to = step.recipient.as_deref().unwrap_or("nobody");
         out.line(format!(
-            "Step {}: {} to {}",
+            "Step {}: {} to {}, due {} ({})",
             step.step,
             step.channel,
-            plain(to)
+            plain(to),
+            step.due_at,
+            shown.timezone
         ));
         if let Some(problem) = &step.problem {
             out.line(format!("  no message: {}", plain(problem)));

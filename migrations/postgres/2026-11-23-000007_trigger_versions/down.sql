@@ -1,0 +1,11 @@
+DROP INDEX deliveries_welcomes;
+DROP INDEX deliveries_trigger;
+DROP INDEX deliveries_digest;
+DROP INDEX deliveries_hold;
+ALTER TABLE deliveries DROP COLUMN digest_id;
+ALTER TABLE deliveries DROP COLUMN hold_id;
+ALTER TABLE deliveries DROP COLUMN community_id;
+ALTER TABLE deliveries DROP COLUMN welcome;
+ALTER TABLE deliveries DROP COLUMN trigger_version;
+DROP TABLE opt_outs;
+DROP TABLE trigger_versions;

@@ -1,0 +1,2 @@
+ALTER TABLE tokens DROP COLUMN sensitive;
+DROP TABLE jobs;

@@ -1,0 +1,238 @@
+//! `rollcall directories enable`, `rollcall webhooks register` and `rollcall profiles resync`: what
+//! the command line asks of WorkOS for one organization, one endpoint, one person.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use super::database;
+use super::upstream::client;
+use super::{Context, Exit, Failure};
+use crate::clock::Clock;
+use crate::db::Urgency;
+use crate::desk::enable::{self, EnableView};
+use crate::desk::{Actor, DeskError};
+use crate::upstream::{ResyncError, resync as resync_person};
+use crate::workos::client::{Client, SUBSCRIBED, WebhookEndpoint};
+
+/// How often the state is looked at while following.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Open WorkOS's set-up link for an organization, and follow how far it comes
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The link lets whoever has it set up Directory Sync for five minutes: give it to the organization's
+administrator and to nobody else. It is printed once and not kept.
+
+Examples:
+  rollcall directories enable org_01H2…
+  rollcall directories enable org_01H2… --follow
+  rollcall directories enable org_01H2… --json | jq -r .link"
+)]
+pub struct EnableArgs {
+    /// WorkOS's id of the organization
+    #[arg(value_name = "ORGANIZATION")]
+    organization: String,
+    /// Stay, and tell each step until people are here
+    #[arg(long)]
+    follow: bool,
+}
+
+/// Create or update the WorkOS webhook endpoint that delivers here
+#[derive(Debug, clap::Args)]
+pub struct WebhooksArgs {
+    #[command(subcommand)]
+    command: WebhooksCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum WebhooksCommand {
+    Register(Register),
+}
+
+/// Create or update the endpoint with the ten Directory Sync events; keep its signing secret
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The secret is kept in the database and `serve` verifies with it, beside those of WORKOS_WEBHOOK_SECRET.
+
+Example:
+  rollcall webhooks register --url https://rollcall.example.com/webhooks/workos"
+)]
+struct Register {
+    /// Where WorkOS reaches this service, with https
+    #[arg(long, value_name = "URL")]
+    url: String,
+}
+
+/// Ask WorkOS about one person and apply what differs, step by step
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  rollcall profiles resync profile_0199…
+  rollcall profiles resync profile_0199… --json | jq -r '.steps[].sentence'")]
+pub struct ResyncArgs {
+    /// The profile
+    #[arg(value_name = "ID")]
+    id: String,
+}
+
+/// Opens a link.
+pub async fn enable(args: EnableArgs, context: &Context) -> Result<Exit, Failure> {
+    let config = context.config()?;
+    let client = client(&config)?;
+    let db = database::open_or_make(&config)?;
+    let link = client.setup_link(&args.organization).await?;
+    let now = Clock::System.now();
+    let ends = db.write(Urgency::Normal, |conn| {
+        enable::opened(conn, &Actor::cli(), &args.organization, now)
+    })?;
+    if context.output.is_json() {
+        context
+            .output
+            .json(&json!({ "link": link.expose_secret(), "ends_at": ends }));
+    } else {
+        context.output.line(link.expose_secret());
+        context
+            .output
+            .note("For the organization's administrator only; it ends in five minutes.");
+    }
+    let mut told = None;
+    while args.follow {
+        let there = counted(&client, &args.organization).await;
+        let state =
+            db.read(|conn| enable::state(conn, &Actor::cli(), &args.organization, Some(&there)))?;
+        if told.as_ref() != Some(&state) {
+            tell(context, &state);
+        }
+        if matches!(state.step, "ready" | "armed") {
+            break;
+        }
+        told = Some(state);
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(Exit::Done)
+}
+
+async fn counted(client: &Client, organization: &str) -> Vec<Value> {
+    let mut all = Vec::new();
+    let listed = client.directories(organization, None).await;
+    let ids: Vec<String> = listed.map_or(Vec::new(), |page| {
+        let ids = page
+            .data
+            .iter()
+            .filter_map(|one| one.get("id")?.as_str().map(str::to_owned));
+        ids.collect()
+    });
+    for id in ids {
+        all.extend(client.directory(&id).await.ok());
+    }
+    all
+}
+
+fn tell(context: &Context, state: &EnableView) {
+    let out = &context.output;
+    out.note(format!("{}: {}", state.step, state.sentence));
+    for one in &state.directories {
+        let there = one
+            .users_there
+            .map_or(String::new(), |there| format!(" of {there}"));
+        out.note(format!("  {}: {}{there} people", one.id, one.users_here));
+    }
+}
+
+/// Registers the endpoint.
+pub async fn webhooks(args: WebhooksArgs, context: &Context) -> Result<Exit, Failure> {
+    let WebhooksCommand::Register(args) = args.command;
+    let config = context.config()?;
+    let client = client(&config)?;
+    let db = database::open_or_make(&config)?;
+    let (endpoint, what) = match find(&client, &args.url).await? {
+        Some(known) => {
+            let mut events = known.events.clone();
+            events.extend(SUBSCRIBED.iter().map(|name| (*name).to_owned()));
+            events.sort();
+            events.dedup();
+            (
+                client.update_webhook_endpoint(&known.id, &events).await?,
+                "updated",
+            )
+        }
+        None => (client.create_webhook_endpoint(&args.url).await?, "created"),
+    };
+    let Some(secret) = &endpoint.secret else {
+        return Err(Failure::new(
+            Exit::SomeFailed,
+            format!(
+                "endpoint {} was {what}, and WorkOS did not tell its secret",
+                endpoint.id
+            ),
+        )
+        .hint("the dashboard shows it under Webhooks; set WORKOS_WEBHOOK_SECRET"));
+    };
+    let now = Clock::System.now();
+    db.write(Urgency::Normal, |conn| {
+        enable::keep_webhook_secret(
+            conn,
+            &Actor::cli(),
+            &endpoint.id,
+            secret.expose_secret(),
+            now,
+        )
+    })?;
+    if context.output.is_json() {
+        context.output.json(&json!({ "id": endpoint.id, "endpoint_url": endpoint.endpoint_url, "events": endpoint.events, "done": what }));
+    } else {
+        context.output.line(format!(
+            "{} {what}: {} events to {}",
+            endpoint.id,
+            endpoint.events.len(),
+            endpoint.endpoint_url
+        ));
+        context.output.note(
+            "Its secret is kept in the database; start `rollcall serve` again to verify with it.",
+        );
+    }
+    Ok(Exit::Done)
+}
+
+async fn find(client: &Client, url: &str) -> Result<Option<WebhookEndpoint>, Failure> {
+    let mut after = None;
+    loop {
+        let page = client.webhook_endpoints(after.as_deref()).await?;
+        if let Some(known) = page.data.into_iter().find(|one| one.endpoint_url == url) {
+            return Ok(Some(known));
+        }
+        if page.after.is_none() || page.after == after {
+            return Ok(None);
+        }
+        after = page.after;
+    }
+}
+
+/// Resyncs one person.
+pub async fn resync(args: ResyncArgs, context: &Context) -> Result<Exit, Failure> {
+    let config = context.config()?;
+    let client = client(&config)?;
+    let db = database::open(&config)?;
+    let done = resync_person(&db, &Clock::System, &client, Actor::cli(), &args.id).await;
+    let view = done.map_err(|error| match error {
+        ResyncError::Desk(error) => DeskError::into(error),
+        ResyncError::Client(error) => error.into(),
+        ResyncError::Compare(error) => Failure::new(Exit::Unavailable, error.to_string()),
+    })?;
+    if context.output.is_json() {
+        context.output.json(&view);
+        return Ok(Exit::Done);
+    }
+    let rows = view.steps.iter().map(|step| {
+        vec![
+            step.step.into(),
+            if step.ok { "yes" } else { "no" }.into(),
+            step.sentence.as_str().into(),
+        ]
+    });
+    context
+        .output
+        .table(&["step", "ok", "what"], rows.collect());
+    Ok(Exit::Done)
+}

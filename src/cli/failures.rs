@@ -1,0 +1,66 @@
+//! `rollcall failures`: what went wrong, one row a cause, with the command that puts it right.
+
+use crate::desk::failures::{self, FailureView};
+
+use super::output::Cell;
+use super::{Context, Exit, Failure, database, shown};
+
+/// See what went wrong, grouped by cause, and how to put it right
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  rollcall failures
+  rollcall failures --json | jq '.data[] | {cause, count, replay}'")]
+pub struct Args {
+    /// Those of one organization
+    #[arg(long, value_name = "ID")]
+    organization: Option<String>,
+}
+
+/// Lists the causes, and says the next step for each.
+pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let page = database::read(context, |conn, actor| {
+        failures::list(conn, actor, args.organization.as_deref())
+    })?;
+    shown::page(
+        context,
+        &page,
+        &["count", "what", "state", "cause", "last", "example"],
+        row,
+        "Nothing has failed.",
+    );
+    if !context.output.is_json() {
+        for one in &page.data {
+            context.output.line("");
+            context
+                .output
+                .line(format!("{} × {}", one.count, one.cause));
+            context.output.line(format!("  {}", next_step(one)));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn row(one: &FailureView) -> Vec<Cell> {
+    vec![
+        one.count.into(),
+        one.kind.as_str().into(),
+        shown::state(&one.state),
+        one.cause.clone().into(),
+        one.last_at.into(),
+        one.example.clone().into(),
+    ]
+}
+
+fn next_step(one: &FailureView) -> String {
+    match &one.replay {
+        Some(filter) if filter.error.is_empty() => format!(
+            "rollcall events replay --state {} --type {} --dry-run",
+            filter.state, filter.event_type
+        ),
+        Some(filter) => format!(
+            "rollcall events replay --state {} --type {} --error {:?} --dry-run",
+            filter.state, filter.event_type, filter.error
+        ),
+        None => one.what_to_do.to_owned(),
+    }
+}

@@ -1,0 +1,238 @@
+//! What went wrong, grouped by cause: kind, error and destination, the newest first; each with how
+//! many, since when, an example, what to do, and the filter that replays them all.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::outbox::{self, EventFailures, EventState};
+use crate::triggers::deliveries::{self, DeliveryFailures};
+
+use super::{Actor, DeskError, Page, Role};
+
+/// Failures that have one cause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct FailureView {
+    /// `event` or `delivery`.
+    pub about: &'static str,
+    /// The kind of event, or the channel.
+    pub kind: String,
+    /// `parked` or `ready` (will be tried again); `failed` or `unknown`.
+    pub state: String,
+    /// The error, with what differs from one to the next left out (`…`).
+    pub cause: String,
+    /// Where messages were to go; null for e-mail, whose addresses are people's, and for events.
+    pub destination: Option<String>,
+    pub count: i64,
+    pub first_at: Option<Timestamp>,
+    pub last_at: Option<Timestamp>,
+    /// The id of the newest.
+    pub example: Option<String>,
+    pub what_to_do: &'static str,
+    /// The body of `POST /v1/events/replay` that replays these; null where nothing can be replayed.
+    pub replay: Option<ReplayFilter>,
+}
+
+/// Which events a replay of one cause takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "the parameters of the API")]
+pub struct ReplayFilter {
+    pub state: String,
+    #[serde(rename = "type")]
+    pub event_type: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub error: String,
+}
+
+/// Every cause of a failure that is open, the newest first.
+pub fn list(
+    conn: &mut Conn,
+    actor: &Actor,
+    organization: Option<&str>,
+) -> Result<Page<FailureView>, DeskError> {
+    actor.require(Role::Viewer)?;
+    let organization = actor.scope(organization)?;
+    let events = outbox::failures(conn, organization.as_deref())?;
+    let newest: Vec<i64> = events.iter().filter_map(|row| row.newest).collect();
+    let names: BTreeMap<i64, String> = outbox::names_of(conn, &newest)?.into_iter().collect();
+    let messages = deliveries::failures(conn, organization.as_deref())?;
+    let all = events
+        .into_iter()
+        .map(|row| of_event(row, &names))
+        .chain(messages.into_iter().map(of_delivery));
+    Ok(Page {
+        data: grouped(all),
+        next_cursor: None,
+    })
+}
+
+/// One row a cause: counts added up, the newest example kept.
+fn grouped(all: impl Iterator<Item = FailureView>) -> Vec<FailureView> {
+    let mut groups: BTreeMap<(&str, String, String, String, Option<String>), FailureView> =
+        BTreeMap::new();
+    for one in all {
+        let key = (
+            one.about,
+            one.kind.clone(),
+            one.state.clone(),
+            one.cause.clone(),
+            one.destination.clone(),
+        );
+        let Some(group) = groups.get_mut(&key) else {
+            groups.insert(key, one);
+            continue;
+        };
+        group.count += one.count;
+        group.first_at = group.first_at.min(one.first_at);
+        if one.last_at > group.last_at {
+            group.last_at = one.last_at;
+            group.example = one.example;
+        }
+    }
+    let mut sorted: Vec<_> = groups.into_values().collect();
+    sorted.sort_by_key(|one| std::cmp::Reverse(one.last_at));
+    sorted
+}
+
+fn of_event(row: EventFailures, names: &BTreeMap<i64, String>) -> FailureView {
+    let error = row.error.unwrap_or_default();
+    let cause = without_particulars(&error);
+    let parked = row.state == EventState::Parked.as_str();
+    FailureView {
+        about: "event",
+        replay: parked.then(|| ReplayFilter {
+            state: row.state.clone(),
+            event_type: row.event_type.clone(),
+            error: longest_piece(&cause).to_owned(),
+        }),
+        what_to_do: if parked {
+            "look at the example; once its cause is mended, replay them: a dry run first says what would change"
+        } else {
+            "nothing yet: they are tried again by themselves, and parked after the last attempt"
+        },
+        kind: row.event_type,
+        state: row.state,
+        cause,
+        destination: None,
+        count: row.count,
+        first_at: row.first_at,
+        last_at: row.last_at,
+        example: row.newest.and_then(|id| names.get(&id).cloned()),
+    }
+}
+
+fn of_delivery(row: DeliveryFailures) -> FailureView {
+    FailureView {
+        about: "delivery",
+        replay: None,
+        what_to_do: if row.state == "unknown" {
+            "ask the recipient or the other side whether it came; only then send it again by hand: deliveries retry"
+        } else {
+            "mend the destination or the text, then send them again: deliveries retry"
+        },
+        // An address is somebody's; a channel's failures belong together.
+        destination: if row.channel == "email" {
+            None
+        } else {
+            row.recipient
+        },
+        kind: row.channel,
+        state: row.state,
+        cause: without_particulars(row.reason.as_deref().unwrap_or_default()),
+        count: row.count,
+        first_at: row.first_at,
+        last_at: row.last_at,
+        example: row.newest,
+    }
+}
+
+/// The words of an error without what is different each time: quoted texts, ids, numbers of four
+/// digits and more.
+fn without_particulars(error: &str) -> String {
+    let mut said: Vec<&str> = Vec::new();
+    let mut quoted = false;
+    for word in error.split_whitespace() {
+        let opens = word.matches('"').count() % 2 == 1;
+        if quoted || opens || is_particular(word) {
+            if said.last() != Some(&"…") {
+                said.push("…");
+            }
+            quoted = quoted != opens;
+        } else {
+            said.push(word);
+        }
+    }
+    said.join(" ")
+}
+
+fn is_particular(word: &str) -> bool {
+    let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+    let digits = bare.chars().filter(char::is_ascii_digit).count();
+    word.contains(['"', '@']) || digits >= 4 || bare.contains("_0") || bare.contains("://")
+}
+
+/// The longest run of words that every error of this cause has.
+fn longest_piece(cause: &str) -> &str {
+    let pieces = cause.split('…').map(str::trim);
+    pieces.max_by_key(|piece| piece.len()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_that_differ_in_ids_only_have_one_cause() {
+        let one =
+            without_particulars("the group directory_group_01AB has no \"name of it\" at 12345");
+        let other = without_particulars("the group directory_group_07XY has no \"other\" at 99999");
+        assert_eq!(one, "the group … has no … at …");
+        assert_eq!(one, other);
+    }
+
+    #[test]
+    fn the_filter_of_a_replay_is_what_all_of_them_say() {
+        assert_eq!(
+            longest_piece("… carries no data object …"),
+            "carries no data object"
+        );
+        assert_eq!(longest_piece(""), "");
+    }
+
+    #[test]
+    fn an_address_is_never_part_of_a_cause() {
+        assert_eq!(
+            without_particulars("550 <ada@example.com> unknown"),
+            "550 … unknown"
+        );
+    }
+
+    fn failure(cause: &str, count: i64, at: i64) -> FailureView {
+        FailureView {
+            about: "event",
+            kind: "dsync.user.created".to_owned(),
+            state: "parked".to_owned(),
+            cause: cause.to_owned(),
+            destination: None,
+            count,
+            first_at: Some(Timestamp(at)),
+            last_at: Some(Timestamp(at)),
+            example: Some(at.to_string()),
+            what_to_do: "",
+            replay: None,
+        }
+    }
+
+    #[test]
+    fn causes_are_added_up_and_come_newest_first() {
+        let all = [failure("a", 2, 1), failure("b", 1, 5), failure("a", 3, 4)];
+        let told = grouped(all.into_iter());
+        let short: Vec<_> = told.iter().map(|one| (&*one.cause, one.count)).collect();
+        assert_eq!(short, [("b", 1), ("a", 5)]);
+        assert_eq!(told[1].example.as_deref(), Some("4"));
+        assert_eq!(told[1].first_at, Some(Timestamp(1)));
+    }
+}

@@ -1,0 +1,64 @@
+//! Addresses that want no messages (R64), by organization; matched without case.
+
+use diesel::prelude::*;
+
+use crate::clock::Timestamp;
+use crate::db::schema::opt_outs;
+use crate::db::{Conn, on_backend};
+
+/// One address that wants nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Insertable, Selectable)]
+#[diesel(table_name = opt_outs, treat_none_as_default_value = false)]
+#[allow(missing_docs, reason = "the columns are described in the migrations")]
+pub struct OptOut {
+    pub organization_id: String,
+    pub address: String,
+    pub reason: Option<String>,
+    pub created_at: Timestamp,
+    pub created_by: String,
+}
+
+/// An address as it is matched.
+pub fn key(address: &str) -> String {
+    address.trim().to_lowercase()
+}
+
+/// Adds an address; false when it was there.
+pub fn add(conn: &mut Conn, row: &OptOut) -> QueryResult<bool> {
+    let added = on_backend!(conn, c => diesel::insert_into(opt_outs::table).values(row).on_conflict_do_nothing().execute(c))?;
+    Ok(added > 0)
+}
+
+/// Takes an address off; false when it was not there.
+pub fn remove(conn: &mut Conn, organization: &str, address: &str) -> QueryResult<bool> {
+    let gone = on_backend!(conn, c => diesel::delete(opt_outs::table.find((organization, key(address)))).execute(c))?;
+    Ok(gone > 0)
+}
+
+/// Whether an address wants nothing.
+pub fn has(conn: &mut Conn, organization: &str, address: &str) -> QueryResult<bool> {
+    on_backend!(conn, c => diesel::select(diesel::dsl::exists(opt_outs::table.find((organization, key(address))))).get_result(c))
+}
+
+/// The list, newest first, from a cursor on.
+pub fn list(
+    conn: &mut Conn,
+    organization: Option<&str>,
+    before: Option<(Timestamp, String)>,
+    limit: i64,
+) -> QueryResult<Vec<OptOut>> {
+    on_backend!(conn, c => {
+        let mut query = opt_outs::table
+            .order((opt_outs::created_at.desc(), opt_outs::address.desc()))
+            .limit(limit)
+            .into_boxed();
+        if let Some(organization) = organization {
+            query = query.filter(opt_outs::organization_id.eq(organization));
+        }
+        if let Some((at, address)) = before {
+            query = query.filter(opt_outs::created_at.lt(at)
+                .or(opt_outs::created_at.eq(at).and(opt_outs::address.lt(address))));
+        }
+        query.load(c)
+    })
+}

@@ -1,0 +1,91 @@
+//! What waits for a person to decide about a directory user, for the list of conflicts: whose they
+//! are (R20, R25), an address that is kept aside (R25), or that somebody new may be a removed person
+//! who came back (R32). What was decided is not asked again.
+
+use serde::{Deserialize, Serialize};
+
+use super::fold::Known;
+use super::identity::fold_case;
+use super::kin::{Kin, Link};
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asks {
+    /// Whose this directory user is; until then it gives nobody access.
+    Conflict,
+    /// Its new address is somebody else's; the former one is shown.
+    Address,
+    /// Whether the person is one who left.
+    PossibleRehire,
+}
+
+/// An open question about a directory user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// What is asked.
+    pub kind: Asks,
+    /// By what they met: `email`, `employee_number` or `idp_id`.
+    pub over: String,
+    /// The profiles it might be.
+    pub candidates: Vec<String>,
+}
+
+impl Asks {
+    /// As shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Conflict => "conflict",
+            Self::Address => "address",
+            Self::PossibleRehire => "possible_rehire",
+        }
+    }
+}
+
+/// What is asked about a link, if anything.
+pub fn question(kin: &Kin, link: &Link, known: &Known<'_>) -> Option<Question> {
+    if let Some(contest) = &link.contest {
+        return Some(Question {
+            kind: Asks::Conflict,
+            over: contest.over.clone(),
+            candidates: contest.candidates.clone(),
+        });
+    }
+    kept_address(kin, link, known).or_else(|| rehire(kin, link))
+}
+
+fn kept_address(kin: &Kin, link: &Link, known: &Known<'_>) -> Option<Question> {
+    let wanted = link.wanted_email.as_deref().filter(|_| link.counts())?;
+    let works = |other: &&Link| {
+        let directory = known.directories.get(&other.directory_id);
+        other.counts() && directory.is_none_or(super::DirectoryLife::live)
+    };
+    let owner = kin
+        .links
+        .values()
+        .filter(|other| other.person != link.person)
+        .filter(works)
+        .find(|other| other.email().map(fold_case) == Some(fold_case(wanted)))?;
+    let decided = known
+        .decisions
+        .part_people(kin, &link.person, &owner.person);
+    (!decided).then(|| Question {
+        kind: Asks::Address,
+        over: "email".to_owned(),
+        candidates: vec![owner.person.clone()],
+    })
+}
+
+/// Asked once for a person, about the directory user that was known first.
+fn rehire(kin: &Kin, link: &Link) -> Option<Question> {
+    let person = kin.people.get(&link.person)?;
+    let former = person.possible_rehire_of.clone()?;
+    let first = kin
+        .links_of(&person.id)
+        .min_by(|one, other| (&one.first, &one.id).cmp(&(&other.first, &other.id)));
+    (first.map(|first| &first.id) == Some(&link.id)).then(|| Question {
+        kind: Asks::PossibleRehire,
+        over: "email".to_owned(),
+        candidates: vec![former],
+    })
+}

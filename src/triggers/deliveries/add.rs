@@ -1,0 +1,232 @@
+//! Adding deliveries: what happened to people, asked against the published triggers of their armed
+//! organizations, written in the transaction that changed the people. A burst of welcomes is held
+//! (R59), and a moved start date moves what waits for it (R60).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diesel::prelude::*;
+use serde_json::json;
+
+use crate::clock::Timestamp;
+use crate::conditions::Facts;
+use crate::db::schema::deliveries;
+use crate::db::{Conn, ROWS_PER_STATEMENT, new_id, on_backend};
+use crate::people::changes::Caused;
+use crate::people::organizations::{self, Organization};
+use crate::people::surroundings::Surroundings;
+use crate::people::{communities, profiles};
+use crate::triggers::definition::{Channel, Event};
+use crate::triggers::destinations::{self, Destination};
+use crate::triggers::plan::{Due, Happening, Terms, due, facts_of};
+use crate::triggers::store;
+
+use super::{DeliveryState, burst, moved};
+
+#[derive(Insertable)]
+#[diesel(table_name = deliveries, treat_none_as_default_value = false)]
+struct NewRow<'a> {
+    id: String,
+    key: &'a str,
+    organization_id: &'a str,
+    profile_id: &'a str,
+    trigger_id: &'a str,
+    trigger_version: i32,
+    step: i32,
+    period: &'a str,
+    on_event: &'static str,
+    channel: &'static str,
+    event_id: Option<&'a str>,
+    state: &'static str,
+    due_at: Timestamp,
+    created_at: Timestamp,
+    welcome: bool,
+    community_id: Option<&'a str>,
+    destination: &'a str,
+    planned_at: Timestamp,
+    detail: Option<String>,
+}
+
+/// Plans and adds what the happenings make due. Those whose key exists already are left alone.
+pub fn plan_and_add(
+    conn: &mut Conn,
+    happenings: &[Happening],
+    organizations: &BTreeMap<String, Organization>,
+    now: Timestamp,
+) -> QueryResult<()> {
+    moved::follow_start(conn, happenings, organizations, now)?;
+    let terms = terms_of(organizations);
+    let all: Vec<&Happening> = happenings
+        .iter()
+        .filter(|one| terms.contains_key(&one.organization_id) && one.matters())
+        .collect();
+    if all.is_empty() {
+        return Ok(());
+    }
+    let ids: BTreeSet<String> = all.iter().map(|one| one.organization_id.clone()).collect();
+    let triggers = store::published(conn, &ids.into_iter().collect::<Vec<_>>())?;
+    if triggers.is_empty() {
+        return Ok(());
+    }
+    let around = Around::of(conn, &all)?;
+    let mut planned: Vec<(&Happening, Due)> = Vec::new();
+    let mut places: Vec<Destination> = Vec::new();
+    for happening in all {
+        let (Some(terms), Some(triggers)) = (
+            terms.get(&happening.organization_id),
+            triggers.get(&happening.organization_id),
+        ) else {
+            continue;
+        };
+        let profile = facts_of(&happening.organization_id, &happening.after);
+        let facts = around.facts(&happening.after.id, &profile);
+        for trigger in triggers {
+            let some = due(happening, trigger, &facts, &around.names, terms, now);
+            for due in some {
+                let place = usize::try_from(due.step).unwrap_or(usize::MAX);
+                if let Some(step) = trigger.definition.steps.get(place) {
+                    places.push(Destination::of(step));
+                    planned.push((happening, due));
+                }
+            }
+        }
+    }
+    destinations::ensure(conn, &places, now)?;
+    let placed: Vec<_> = planned.iter().zip(&places).collect();
+    add(conn, &placed, now)?;
+    burst::hold(conn, &planned, organizations, now)
+}
+
+/// What falls due because an operator, or a rule they changed, put people into communities or took
+/// them out.
+pub fn after_hands(conn: &mut Conn, turned: &[Caused], now: Timestamp) -> QueryResult<()> {
+    let ids: BTreeSet<String> = turned
+        .iter()
+        .map(|one| one.change.profile_id.clone())
+        .collect();
+    let ids: Vec<String> = ids.into_iter().collect();
+    let mut happenings = Vec::new();
+    for (id, row) in profiles::load(conn, &ids)? {
+        let Some(mut profile) = row.profile() else {
+            continue;
+        };
+        // The occasion is this act, and no earlier one of the same person.
+        profile.updated = now;
+        let communities = |began: bool| {
+            let theirs = turned.iter().map(|one| &one.change).filter(|change| {
+                change.profile_id == id
+                    && change.new.is_some() == began
+                    && change.old.is_none() == began
+            });
+            theirs.map(|change| change.name.clone()).collect()
+        };
+        happenings.push(Happening {
+            organization_id: row.organization_id,
+            before: Some(profile.clone()),
+            after: profile,
+            known_since: row.recorded_at,
+            changed_fields: Vec::new(),
+            began_communities: communities(true),
+            ended_communities: communities(false),
+            event_id: None,
+        });
+    }
+    let of: BTreeSet<String> = happenings
+        .iter()
+        .map(|one| one.organization_id.clone())
+        .collect();
+    let organizations = organizations::load(conn, &of.into_iter().collect::<Vec<_>>())?;
+    plan_and_add(conn, &happenings, &organizations, now)
+}
+
+/// The armed ones among the organizations.
+fn terms_of(organizations: &BTreeMap<String, Organization>) -> BTreeMap<String, Terms> {
+    let armed = organizations.iter().filter_map(|(id, one)| {
+        let terms = Terms {
+            armed_at: one.armed_at?,
+            settings: one.settings.messages.clone(),
+        };
+        Some((id.clone(), terms))
+    });
+    armed.collect()
+}
+
+/// What conditions ask about, and the names of the communities that were joined or left.
+struct Around {
+    surroundings: Surroundings,
+    names: Vec<(String, String)>,
+}
+
+impl Around {
+    fn of(conn: &mut Conn, all: &[&Happening]) -> QueryResult<Self> {
+        let people: Vec<String> = all.iter().map(|one| one.after.id.clone()).collect();
+        let turned: BTreeSet<String> = all
+            .iter()
+            .flat_map(|one| one.began_communities.iter().chain(&one.ended_communities))
+            .cloned()
+            .collect();
+        let names = communities::names(conn, &turned.into_iter().collect::<Vec<_>>())?;
+        Ok(Self {
+            surroundings: Surroundings::of(conn, &people)?,
+            names: names.into_iter().collect(),
+        })
+    }
+
+    fn facts<'a>(&'a self, id: &str, profile: &'a serde_json::Value) -> Facts<'a> {
+        self.surroundings.facts(id, profile)
+    }
+}
+
+fn add(
+    conn: &mut Conn,
+    all: &[(&(&Happening, Due), &Destination)],
+    now: Timestamp,
+) -> QueryResult<()> {
+    for chunk in all.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<NewRow<'_>> = chunk
+            .iter()
+            .map(|((happening, due), place)| NewRow {
+                id: new_id("delivery"),
+                key: &due.key,
+                organization_id: &happening.organization_id,
+                profile_id: &happening.after.id,
+                trigger_id: &due.trigger_id,
+                trigger_version: due.version,
+                step: due.step,
+                period: &happening.after.period,
+                on_event: due.on.name(),
+                channel: due.channel,
+                event_id: happening.event_id.as_deref(),
+                state: DeliveryState::Due.as_str(),
+                due_at: due.due_at,
+                created_at: now,
+                welcome: due.welcome,
+                community_id: due.community_id.as_deref(),
+                destination: &place.id,
+                planned_at: due.due_at,
+                detail: detail_of(happening, due),
+            })
+            .collect();
+        on_backend!(conn, c => diesel::insert_into(deliveries::table).values(&rows).on_conflict_do_nothing().execute(c))?;
+    }
+    Ok(())
+}
+
+/// What a webhook tells beside the person: which fields changed, which community began or ended.
+fn detail_of(happening: &Happening, due: &Due) -> Option<String> {
+    if due.channel != Channel::Webhook.name() {
+        return None;
+    }
+    let communities = |all: &[String]| match &due.community_id {
+        Some(one) => json!({ "communities": [one] }),
+        None => json!({ "communities": all }),
+    };
+    let detail = match due.on {
+        Event::ProfileUpdated | Event::FieldChanged => {
+            json!({ "changed_fields": happening.changed_fields })
+        }
+        Event::MembershipBegan => communities(&happening.began_communities),
+        Event::MembershipEnded => communities(&happening.ended_communities),
+        Event::ProfileActivated | Event::ProfileRemoved => return None,
+    };
+    Some(detail.to_string())
+}

@@ -1,0 +1,57 @@
+//! Long conversations with WorkOS's API: catching up from the Events API and comparing directories.
+//! Whatever is found there goes through the same outbox and the same fold as a webhook; nothing here
+//! changes a person by itself. Each conversation holds a lease, so that of many processes one speaks.
+
+mod catch_up;
+mod reconcile;
+mod refetch;
+mod resync;
+
+pub use catch_up::{CatchUp, CatchUpSettings, PullError, Pulled, Pulling};
+pub use reconcile::{Progress, ReconcileError, Reconciler};
+pub use resync::{ResyncError, ResyncStep, ResyncView, resync};
+
+use crate::clock::Timestamp;
+use crate::db::{Conn, Db, DbError, Urgency};
+use crate::outbox::NewEvent;
+use crate::workos::{EnvelopeError, read_envelope};
+
+/// An event as the outbox takes it, whichever way the body came.
+pub(crate) fn new_event(body: &str, now: Timestamp) -> Result<NewEvent, EnvelopeError> {
+    let envelope = read_envelope(body.as_bytes())?;
+    Ok(NewEvent {
+        event_id: envelope.id,
+        event_type: envelope.event,
+        organization_id: envelope.organization_id,
+        directory_id: envelope.directory_id,
+        subject: envelope.subject,
+        removal: envelope.removal,
+        occurred_at: envelope.occurred_at.unwrap_or(now),
+        received_at: now,
+        body: body.to_owned(),
+    })
+}
+
+/// Reads the database where blocking is allowed.
+async fn read<T: Send + 'static, E: From<DbError> + Send + 'static>(
+    db: &Db,
+    work: impl FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
+) -> Result<T, E> {
+    let db = db.clone();
+    joined(tokio::task::spawn_blocking(move || db.read(work)).await)
+}
+
+/// Writes the database where blocking is allowed.
+async fn write<T: Send + 'static, E: From<DbError> + Send + 'static>(
+    db: &Db,
+    work: impl FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
+) -> Result<T, E> {
+    let db = db.clone();
+    joined(tokio::task::spawn_blocking(move || db.write(Urgency::Normal, work)).await)
+}
+
+fn joined<T, E: From<DbError>>(done: Result<Result<T, E>, tokio::task::JoinError>) -> Result<T, E> {
+    done.unwrap_or_else(
+        |error| Err(DbError::Pool(format!("a database task ended: {error}")).into()),
+    )
+}

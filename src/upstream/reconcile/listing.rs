@@ -1,0 +1,212 @@
+//! The listing: the directory itself, then its users, its groups, and the users of each group (not
+//! `user.groups`, which is empty now, contract 8). Each page is compared where it stands and only its
+//! ids are kept. A listing that is not whole ends the comparison.
+
+use serde_json::Value;
+
+use super::differ::{Differ, id_of};
+use super::event::Event;
+use super::{Progress, ReconcileError, Reconciler, counts_of};
+use crate::people::directories;
+use crate::people::reconciles::{self, Drift, Reconcile};
+use crate::workos::client::Page;
+
+impl Reconciler {
+    /// The directory: only of a linked one anything is inferred (R38).
+    pub(super) async fn begin(
+        &self,
+        one: &mut Reconcile,
+        progress: &mut Progress,
+    ) -> Result<bool, ReconcileError> {
+        let directory = self.directory(one, progress).await?;
+        (progress.expected_users, progress.expected_groups) = counts_of(&directory);
+        let (row, now) = (one.clone(), self.clock.now());
+        self.write(move |conn| {
+            let known = directories::load(conn, std::slice::from_ref(&row.directory_id))?;
+            if !known.contains_key(&row.directory_id) {
+                let item = Event::of(&row, "directory_missing_here", &row.directory_id)
+                    .linked(&directory, now);
+                reconciles::add_drift(conn, &[item])?;
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(false)
+    }
+
+    async fn directory(
+        &self,
+        one: &Reconcile,
+        progress: &mut Progress,
+    ) -> Result<Value, ReconcileError> {
+        progress.calls += 1;
+        let directory = self.client.directory(&one.directory_id).await?;
+        let state = directory
+            .get("state")
+            .and_then(Value::as_str)
+            .unwrap_or("unknown");
+        if matches!(state, "linked" | "active") {
+            return Ok(directory);
+        }
+        Err(ReconcileError::Incomplete(format!(
+            "the directory is {state} in WorkOS, and nothing is inferred from one that is not linked"
+        )))
+    }
+
+    pub(super) async fn list_users(
+        &self,
+        one: &mut Reconcile,
+        progress: &mut Progress,
+    ) -> Result<bool, ReconcileError> {
+        progress.calls += 1;
+        let page = self
+            .client
+            .users_of_directory(&one.directory_id, progress.cursor.as_deref())
+            .await?;
+        let (after, at) = (page.after.clone(), self.time_of(page.at));
+        progress.users += self
+            .take_page(one, "user", page, move |differ, users| {
+                differ.users(users, at)
+            })
+            .await?;
+        if go_on(progress, after) {
+            return Ok(true);
+        }
+        let counted = counts_of(&self.directory(one, progress).await?).0;
+        let (id, here) = (one.directory_id.clone(), progress.users);
+        let known = self
+            .write(move |conn| Ok(reconciles::users_here(conn, &id)?))
+            .await?;
+        is_whole("users", here, known, progress.expected_users.min(counted))?;
+        Ok(false)
+    }
+
+    pub(super) async fn list_groups(
+        &self,
+        one: &mut Reconcile,
+        progress: &mut Progress,
+    ) -> Result<bool, ReconcileError> {
+        progress.calls += 1;
+        let page = self
+            .client
+            .groups_of_directory(&one.directory_id, progress.cursor.as_deref())
+            .await?;
+        let (after, at) = (page.after.clone(), self.time_of(page.at));
+        progress.groups += self
+            .take_page(one, "group", page, move |differ, groups| {
+                differ.groups(groups, at)
+            })
+            .await?;
+        if go_on(progress, after) {
+            return Ok(true);
+        }
+        let counted = counts_of(&self.directory(one, progress).await?).1;
+        let (id, here) = (one.directory_id.clone(), progress.groups);
+        let known = self
+            .write(move |conn| Ok(reconciles::groups_here(conn, &id)?))
+            .await?;
+        is_whole("groups", here, known, progress.expected_groups.min(counted))?;
+        Ok(false)
+    }
+
+    /// One page of one group's users; a group that is listed whole is compared at its end.
+    pub(super) async fn list_edges(
+        &self,
+        one: &mut Reconcile,
+        progress: &mut Progress,
+    ) -> Result<bool, ReconcileError> {
+        if progress.cursor.is_none() {
+            let (id, last) = (one.id.clone(), progress.at.clone());
+            let next = self.write(move |conn| {
+                reconciles::forget(conn, &id, "edge")?;
+                reconciles::forget(conn, &id, "page")?;
+                Ok(reconciles::seen_after(conn, &id, "group", &last)?)
+            });
+            match next.await? {
+                Some(next) => progress.at = next,
+                None => return Ok(false),
+            }
+        }
+        let group = progress.at.clone();
+        progress.calls += 1;
+        let page = self
+            .client
+            .users_of_group(&one.directory_id, &group, progress.cursor.as_deref())
+            .await?;
+        let (after, at) = (page.after.clone(), self.time_of(page.at));
+        let of = group.clone();
+        progress.edges += self
+            .take_page(one, "edge", page, move |differ, users| {
+                differ.edges(&of, users, at)
+            })
+            .await?;
+        if go_on(progress, after) {
+            return Ok(true);
+        }
+        let row = one.clone();
+        self.write(move |conn| {
+            let found = Differ::new(conn, &row)?.edges_gone(&group, at)?;
+            Ok(reconciles::add_drift(conn, &found)?)
+        })
+        .await?;
+        Ok(true)
+    }
+
+    /// Notes what a page named and compares it; answers how many it named for the first time.
+    async fn take_page(
+        &self,
+        one: &Reconcile,
+        kind: &'static str,
+        page: Page<Value>,
+        compare: impl FnOnce(&mut Differ<'_>, &[Value]) -> Result<Vec<Drift>, ReconcileError>
+        + Send
+        + 'static,
+    ) -> Result<i64, ReconcileError> {
+        let row = one.clone();
+        self.write(move |conn| {
+            let ids: Vec<String> = page.data.iter().filter_map(id_of).collect();
+            let new = reconciles::see(conn, &row.id, kind, &ids)?;
+            if let Some(after) = &page.after {
+                let token = format!("{kind} {after}");
+                if reconciles::see(conn, &row.id, "page", &[token])? == 0
+                    || (new == 0 && !ids.is_empty())
+                {
+                    return Err(ReconcileError::Incomplete(
+                        "the listing repeated a page".to_owned(),
+                    ));
+                }
+            }
+            let found = compare(&mut Differ::new(conn, &row)?, &page.data)?;
+            reconciles::add_drift(conn, &found)?;
+            Ok(i64::try_from(new).unwrap_or(i64::MAX))
+        })
+        .await
+    }
+}
+
+/// Whether there is another page.
+fn go_on(progress: &mut Progress, after: Option<String>) -> bool {
+    progress.cursor = after;
+    progress.cursor.is_some()
+}
+
+/// R43: an empty listing of a directory that has people here, and one with fewer rows than WorkOS
+/// itself counts, are no listings.
+fn is_whole(
+    what: &str,
+    listed: i64,
+    known: i64,
+    counted: Option<i64>,
+) -> Result<(), ReconcileError> {
+    if listed == 0 && known > 0 {
+        return Err(ReconcileError::Incomplete(format!(
+            "the listing of {what} came back empty, and {known} are known here"
+        )));
+    }
+    match counted {
+        Some(counted) if listed < counted => Err(ReconcileError::Incomplete(format!(
+            "the listing of {what} was cut: {listed} came, WorkOS counts {counted}"
+        ))),
+        _ => Ok(()),
+    }
+}

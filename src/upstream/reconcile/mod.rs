@@ -1,0 +1,316 @@
+//! Comparing a directory with WorkOS's own listing, page by page, each page's checkpoint committed, so
+//! that a process that ends is followed by another. What differs is written down as the event that
+//! would mend it, and applied only by choice: through the outbox, under the same guards as a webhook.
+//! A listing that failed, was cut, repeated itself or came back empty ends `incomplete`, and nothing
+//! follows from it (R43).
+
+pub(super) mod apply;
+pub(super) mod differ;
+pub(super) mod event;
+mod listing;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::{Notify, watch};
+
+use super::{read, write};
+use crate::clock::{Clock, Timestamp};
+use crate::db::{Conn, Db, DbError, new_id};
+use crate::people::reconciles::{self, DONE, INCOMPLETE, Reconcile};
+use crate::workos::client::{Client, ClientError};
+
+/// The lease outlives the slowest page: five attempts and their waits.
+const LEASE: Duration = Duration::from_secs(600);
+/// How often waiting comparisons are looked for.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Where a comparison stands; its checkpoint.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Progress {
+    /// WorkOS's own counts when it began, where it says them.
+    pub expected_users: Option<i64>,
+    /// The same of groups.
+    pub expected_groups: Option<i64>,
+    /// Listed so far.
+    pub users: i64,
+    /// Listed so far.
+    pub groups: i64,
+    /// Listed so far.
+    pub edges: i64,
+    /// Calls made so far.
+    pub calls: i64,
+    /// Sent to be applied so far.
+    pub applied: i64,
+    /// Where the listing goes on.
+    cursor: Option<String>,
+    /// The group whose users are listed, or the thing that was checked last.
+    at: String,
+}
+
+/// Why a comparison ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DbError),
+    /// Another process took over.
+    #[error("another process took over the comparison")]
+    LeaseLost,
+    /// Nothing may follow from what was listed (R43).
+    #[error("{0}")]
+    Incomplete(String),
+}
+
+impl From<ClientError> for ReconcileError {
+    fn from(error: ClientError) -> Self {
+        Self::Incomplete(format!("the listing failed: {error}"))
+    }
+}
+
+impl From<diesel::result::Error> for ReconcileError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Database(DbError::Query(error))
+    }
+}
+
+/// Works on comparisons; cheap to clone.
+#[derive(Clone)]
+pub struct Reconciler {
+    db: Db,
+    clock: Clock,
+    client: Client,
+    wake: Arc<Notify>,
+    owner: String,
+}
+
+/// A comparison that is not kept: of one person, or of somebody's groups.
+pub(super) fn passing(organization: &str, directory: &str, now: Timestamp) -> Reconcile {
+    Reconcile {
+        id: new_id("resync"),
+        organization_id: organization.to_owned(),
+        directory_id: directory.to_owned(),
+        apply: true,
+        state: reconciles::RUNNING.to_owned(),
+        phase: String::new(),
+        progress: String::new(),
+        reason: None,
+        actor: String::new(),
+        started_at: now,
+        finished_at: None,
+        lease_owner: None,
+        lease_token: 0,
+        lease_until: None,
+    }
+}
+
+/// The phases, in order.
+const PHASES: [&str; 7] = [
+    "begin",
+    "users",
+    "groups",
+    "edges",
+    "missing_users",
+    "missing_groups",
+    "apply",
+];
+
+impl Reconciler {
+    /// Works on comparisons of this database; `wake` is told when something was put into the outbox.
+    pub fn new(db: Db, clock: Clock, client: Client, wake: Arc<Notify>) -> Self {
+        Self {
+            db,
+            clock,
+            client,
+            wake,
+            owner: new_id("reconciler"),
+        }
+    }
+
+    /// Works on whatever waits until `stop` says so.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            tokio::select! {
+                done = self.round() => {
+                    if let Err(error) = done {
+                        tracing::warn!(%error, "a comparison could not be worked on; it is taken up again");
+                    }
+                }
+                _ = stop.changed() => return,
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    async fn round(&self) -> Result<(), ReconcileError> {
+        self.work_off().await?;
+        self.refetch_returned().await.map(drop)
+    }
+
+    /// Works on everything that waits now; answers how many comparisons that were.
+    pub async fn work_off(&self) -> Result<usize, ReconcileError> {
+        let now = self.clock.now();
+        let waiting = read(&self.db, move |conn| {
+            Ok::<_, DbError>(reconciles::waiting(conn, now)?)
+        })
+        .await?;
+        let mut worked = 0;
+        for id in waiting {
+            worked += usize::from(self.work_on(&id, &|_, _| ()).await?);
+        }
+        Ok(worked)
+    }
+
+    /// Works on one comparison to its end, telling `watch` its phase and progress after each step;
+    /// false when somebody else does.
+    pub async fn work_on(
+        &self,
+        id: &str,
+        watch: &(dyn Fn(&str, &Progress) + Sync),
+    ) -> Result<bool, ReconcileError> {
+        let (id, owner, now) = (id.to_owned(), self.owner.clone(), self.clock.now());
+        let claimed = write(&self.db, move |conn| {
+            Ok::<_, DbError>(reconciles::claim(conn, &id, &owner, now, LEASE)?)
+        });
+        let Some(mut one) = claimed.await? else {
+            return Ok(false);
+        };
+        let mut progress: Progress = serde_json::from_str(&one.progress).unwrap_or_default();
+        loop {
+            match self.step(&mut one, &mut progress).await {
+                Ok(true) => watch(&one.phase, &progress),
+                Ok(false) => {
+                    self.finish(one, &progress, DONE, None).await?;
+                    return Ok(true);
+                }
+                Err(ReconcileError::Incomplete(why)) => {
+                    tracing::warn!(
+                        reconcile_id = one.id,
+                        why,
+                        "a comparison is incomplete; nothing follows from it"
+                    );
+                    self.finish(one, &progress, INCOMPLETE, Some(why)).await?;
+                    return Ok(true);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// One page, or one handful of checks. False when it is over.
+    async fn step(
+        &self,
+        one: &mut Reconcile,
+        progress: &mut Progress,
+    ) -> Result<bool, ReconcileError> {
+        let more = match one.phase.as_str() {
+            "begin" => self.begin(one, progress).await?,
+            "users" => self.list_users(one, progress).await?,
+            "groups" => self.list_groups(one, progress).await?,
+            "edges" => self.list_edges(one, progress).await?,
+            "missing_users" => self.check_users(one, progress).await?,
+            "missing_groups" => self.check_groups(one, progress).await?,
+            _ if !one.apply => return Ok(false),
+            _ if self.apply_some(one, progress).await? => true,
+            _ => return Ok(false),
+        };
+        if !more {
+            let next = PHASES
+                .iter()
+                .skip_while(|phase| **phase != one.phase)
+                .nth(1);
+            one.phase = next.copied().unwrap_or("apply").to_owned();
+            progress.cursor = None;
+            progress.at = String::new();
+        }
+        self.checkpoint(one, progress).await?;
+        Ok(true)
+    }
+
+    async fn checkpoint(
+        &self,
+        one: &mut Reconcile,
+        progress: &Progress,
+    ) -> Result<(), ReconcileError> {
+        one.progress = text_of(progress);
+        let (row, until) = (one.clone(), self.clock.now().plus(LEASE));
+        let ours = write(&self.db, move |conn| {
+            Ok::<_, DbError>(reconciles::save(conn, &row, until)?)
+        });
+        if ours.await? {
+            Ok(())
+        } else {
+            Err(ReconcileError::LeaseLost)
+        }
+    }
+
+    async fn finish(
+        &self,
+        mut one: Reconcile,
+        progress: &Progress,
+        state: &'static str,
+        reason: Option<String>,
+    ) -> Result<(), ReconcileError> {
+        one.progress = text_of(progress);
+        let now = self.clock.now();
+        self.write(move |conn| {
+            Ok(reconciles::finish(
+                conn,
+                &one,
+                state,
+                reason.as_deref(),
+                now,
+            )?)
+        })
+        .await
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Conn) -> Result<T, ReconcileError> + Send + 'static,
+    ) -> Result<T, ReconcileError> {
+        write(&self.db, work).await
+    }
+
+    pub(super) fn db(&self) -> &Db {
+        &self.db
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(super) fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// When a page was true: WorkOS's clock, where it says, because its events are dated by it.
+    fn time_of(&self, said: Option<Timestamp>) -> Timestamp {
+        let now = self.clock.now();
+        said.map_or(now, |said| said.min(now))
+    }
+}
+
+fn text_of(progress: &Progress) -> String {
+    serde_json::to_string(progress).unwrap_or_default()
+}
+
+/// WorkOS's own counts, where it says them.
+fn counts_of(directory: &Value) -> (Option<i64>, Option<i64>) {
+    let count = |path: &str| directory.pointer(path).and_then(Value::as_i64);
+    let users = count("/metadata/users/active").zip(count("/metadata/users/inactive"));
+    (
+        users.map(|(active, inactive)| active + inactive),
+        count("/metadata/groups"),
+    )
+}

@@ -1,0 +1,221 @@
+//! A changed mapping applied to everybody of an organization, as a job: first who may meet whom
+//! under it is widened, then everybody is folded again from what was said of them, then who can no
+//! longer meet is parted. Nobody is messaged because a mapping changed. A preview does the fold for
+//! a mapping that is not saved, and writes nothing.
+
+use std::collections::BTreeSet;
+
+use diesel::QueryResult;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::db::{Conn, DbError};
+use crate::outbox;
+use crate::people::jobs::{self, JobRow, NewJob, Stepped};
+use crate::people::{kin, organizations};
+use crate::roll::{Change, Known, Mapping, Profile, Settings, compose, diff_profiles, refold};
+
+use super::decide::{By, fold_users, world_of};
+use super::rekey;
+
+/// The kind of these jobs.
+pub const KIND: &str = "fields.reapply";
+/// Directory users in one step: short enough that a webhook does not wait for it on SQLite.
+const AT_ONCE: i64 = 200;
+
+/// What is to be done: the mapping is the organization's own; this is the one before it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Payload {
+    former: Mapping,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Phase {
+    /// New keys are added.
+    #[default]
+    Widen,
+    /// Everybody is folded again.
+    People,
+    /// Old keys go.
+    Narrow,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Cursor {
+    phase: Phase,
+    after: String,
+}
+
+/// What came of it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Told {
+    people_changed: usize,
+}
+
+/// Asks for the present mapping of an organization to be applied to everybody. What an earlier such
+/// job had left to do, this one does.
+pub fn ask(
+    conn: &mut Conn,
+    organization: &str,
+    former: Mapping,
+    actor: &str,
+    now: Timestamp,
+) -> QueryResult<JobRow> {
+    for earlier in jobs::open_of(conn, KIND, organization)? {
+        let reason = "a newer mapping is applied instead";
+        jobs::cancel(conn, &earlier.id, Some(reason), actor, now)?;
+    }
+    let new = NewJob {
+        kind: KIND,
+        organization_id: Some(organization),
+        payload: &Payload { former },
+        total: kin::count_of_organization(conn, organization)?,
+        created_by: actor,
+    };
+    jobs::add(conn, &new, now)
+}
+
+/// One step.
+pub(super) fn step(conn: &mut Conn, job: &JobRow, now: Timestamp) -> Result<(), DbError> {
+    let organization = job.organization_id.clone().unwrap_or_default();
+    outbox::lock_part(conn, outbox::part_of(&organization))?;
+    let mut cursor: Cursor = job.read_cursor()?;
+    let mut told: Told = job.read_result()?;
+    let users = kin::of_organization(conn, &organization, &cursor.after, AT_ONCE)?;
+    let mut done = 0;
+    let mut finished = false;
+    if let Some(last) = users.last() {
+        cursor.after.clone_from(last);
+        match cursor.phase {
+            Phase::Widen => {
+                let settings = settings_of(conn, &organization)?;
+                rekey::widen(conn, &organization, &users, &settings)?;
+            }
+            Phase::People => {
+                done = i64::try_from(users.len()).unwrap_or(0);
+                told.people_changed += fold_some(conn, job, &organization, users, now)?;
+            }
+            Phase::Narrow => {
+                let settings = settings_of(conn, &organization)?;
+                rekey::narrow(conn, &organization, &users, &settings)?;
+            }
+        }
+    } else {
+        let next = match cursor.phase {
+            Phase::Widen => Phase::People,
+            Phase::People => Phase::Narrow,
+            Phase::Narrow => {
+                finished = true;
+                Phase::Narrow
+            }
+        };
+        cursor = Cursor {
+            phase: next,
+            after: String::new(),
+        };
+    }
+    let stepped = Stepped {
+        cursor,
+        result: told,
+        done,
+        finished,
+    };
+    jobs::save(conn, job, &stepped, now)?;
+    Ok(())
+}
+
+fn fold_some(
+    conn: &mut Conn,
+    job: &JobRow,
+    organization: &str,
+    users: Vec<String>,
+    now: Timestamp,
+) -> Result<usize, DbError> {
+    let payload: Payload = job.read_payload()?;
+    let by = By::Operator(job.created_by.clone());
+    let mut world = world_of(conn, organization, &by, now)?;
+    world.former = Some(Settings {
+        mapping: payload.former,
+        ..world.settings(organization).clone()
+    });
+    let users = users.into_iter().collect();
+    let changed = fold_users(conn, world, organization, &users, &by, now)?;
+    Ok(changed.len())
+}
+
+fn settings_of(conn: &mut Conn, organization: &str) -> QueryResult<Settings> {
+    let found = organizations::find(conn, organization)?;
+    Ok(found.map(|one| one.settings).unwrap_or_default())
+}
+
+/// Somebody before and after a mapping that is not saved yet.
+#[derive(Debug, Clone)]
+pub struct Rehearsed {
+    /// As shown now; nobody when the mapping makes two people of one.
+    pub before: Option<Profile>,
+    /// As it would be shown.
+    pub after: Profile,
+    /// What differs.
+    pub changes: Vec<Change>,
+}
+
+/// Tells of everybody of an organization what a mapping would change, and writes nothing. Whom an
+/// employee number from another source would bring together is only found when it is applied.
+pub fn rehearse(
+    conn: &mut Conn,
+    organization: &str,
+    mapping: &Mapping,
+    tell: &mut dyn FnMut(Rehearsed),
+) -> Result<(), DbError> {
+    let mut after = String::new();
+    let mut told = BTreeSet::new();
+    loop {
+        let users = kin::of_organization(conn, organization, &after, AT_ONCE)?;
+        let Some(last) = users.last() else {
+            return Ok(());
+        };
+        after.clone_from(last);
+        let mut world = world_of(
+            conn,
+            organization,
+            &By::Operator("preview".to_owned()),
+            Timestamp(0),
+        )?;
+        let settings = Settings {
+            mapping: mapping.clone(),
+            ..world.settings(organization).clone()
+        };
+        let places = world.load_more(conn, &users.into_iter().collect())?;
+        world.load_steps(conn, &places)?;
+        let known = world.known(organization);
+        let new = Known {
+            settings: &settings,
+            ..known
+        };
+        for one in places
+            .iter()
+            .filter_map(|&place| world.relatives.get(place))
+        {
+            let steps = one.steps.as_deref().unwrap_or_default();
+            let folded = refold(&one.kin, steps, &new);
+            for person in folded
+                .people
+                .values()
+                .filter(|person| told.insert(person.id.clone()))
+            {
+                let before = one.kin.people.get(&person.id);
+                let before = before.map(|was| compose(&one.kin, was, &known));
+                let shown = compose(&folded, person, &new);
+                let changes = diff_profiles(before.as_ref(), &shown);
+                tell(Rehearsed {
+                    before,
+                    after: shown,
+                    changes,
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Catching up from the Events API: what no webhook brought comes in by the same intake, once, and
+//! the gap report says what was lost, when, and why it may have been.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rollcall::app::workos_client;
+use rollcall::config::Config;
+use rollcall::db::Backend;
+use rollcall::intake::Intake;
+use rollcall::upstream::{CatchUp, CatchUpSettings, PullError, Pulled};
+use tokio::sync::Notify;
+
+use crate::support::app::TestApp;
+use crate::support::events::{ada, directory, employee, group, minute};
+use crate::support::macros::on_both;
+use crate::support::workos::{API_KEY, CLIENT_ID, FakeWorkOs, Fault};
+
+on_both!(
+    r19_an_endpoint_down_for_a_day_is_made_good_in_the_order_of_truth_and_once,
+    r19_a_lost_removal_shown_late_is_found_by_the_overlap_and_by_nothing_else,
+    r3_an_event_by_both_doors_has_one_effect_and_is_told_as_late,
+    an_expired_cursor_begins_again_from_a_time,
+    events_that_do_not_come_oldest_first_move_no_cursor,
+    a_bare_rate_limit_and_a_passing_failure_are_waited_out,
+    of_two_pullers_one_pulls,
+    the_cause_of_a_gap_is_told_from_what_else_came,
+);
+
+/// A service with a key, a fake to talk to, and catching up by hand.
+pub struct Desk {
+    pub app: TestApp,
+    pub fake: FakeWorkOs,
+    pub catch_up: CatchUp,
+}
+
+impl Desk {
+    pub async fn start(backend: Backend) -> Self {
+        let fake = FakeWorkOs::start();
+        let url = fake.url();
+        let with_key = |config: &mut Config| {
+            config.workos.api_key = Some(API_KEY.into());
+            config.workos.client_id = Some(CLIENT_ID.to_owned());
+            config.workos.api_url = url.clone();
+            config.workos.catch_up = rollcall::config::CatchUpMode::Off;
+        };
+        let app = TestApp::start_with(backend, |setup| with_key(&mut setup.config)).await;
+        let mut config = Config::defaults().unwrap();
+        with_key(&mut config);
+        let (intake, _) = Intake::start(app.db.clone(), Arc::new(Notify::new()), 1_024).unwrap();
+        let catch_up = CatchUp::new(
+            app.db.clone(),
+            app.clock.clone(),
+            workos_client(&config).unwrap().unwrap(),
+            intake,
+            CatchUpSettings {
+                overlap: Duration::from_secs(600),
+            },
+        );
+        Self {
+            app,
+            fake,
+            catch_up,
+        }
+    }
+
+    async fn pull(&self) -> Pulled {
+        self.catch_up.pull().await.unwrap().unwrap()
+    }
+}
+
+async fn r19_an_endpoint_down_for_a_day_is_made_good_in_the_order_of_truth_and_once(
+    backend: Backend,
+) {
+    let Desk {
+        app,
+        fake,
+        catch_up,
+    } = &Desk::start(backend).await;
+    let first = directory("dsync.activated", minute(0));
+    app.apply(&first).await;
+    fake.happened(&first);
+    // A day of which nothing arrives: 250 people, one of them renamed twice and one gone.
+    for number in 0..250 {
+        fake.happened(&employee(&format!("p{number}")).created(minute(60 + number)));
+    }
+    fake.happened(
+        &employee("p1")
+            .updated(minute(400))
+            .set("data.last_name", "Second"),
+    );
+    fake.happened(
+        &employee("p1")
+            .updated(minute(420))
+            .set("data.last_name", "Third"),
+    );
+    fake.happened(&employee("p2").deleted(minute(500)));
+    app.advance(Duration::from_secs(86_400));
+    let pulled = catch_up.pull().await.unwrap().unwrap();
+    assert_eq!((pulled.new, pulled.known, pulled.pages), (253, 1, 3));
+    app.drain();
+    assert_eq!(app.people().len(), 249);
+    assert_eq!(
+        app.profile(&employee("p1")).last_name.as_deref(),
+        Some("Third")
+    );
+    assert_eq!(app.profile(&employee("p2")).status, "removed");
+    let before = app.dump();
+    let again = catch_up.pull().await.unwrap().unwrap();
+    assert_eq!(again.new, 0);
+    assert_eq!(app.drain(), 0);
+    for table in ["profiles", "changes", "outbox", "event_gaps"] {
+        assert_eq!(before[table], app.dump()[table], "{table}");
+    }
+    let report = app.get("/v1/gaps").await;
+    assert_eq!(report["lost"], 253);
+    let stretch = &report["stretches"][0];
+    assert!(
+        stretch["likely_cause"]
+            .as_str()
+            .unwrap()
+            .contains("no webhook at all"),
+        "{stretch}"
+    );
+}
+
+async fn r19_a_lost_removal_shown_late_is_found_by_the_overlap_and_by_nothing_else(
+    backend: Backend,
+) {
+    let desk = Desk::start(backend).await;
+    let Desk { app, fake, .. } = &desk;
+    let (hired, gone, other) = (
+        ada().created(minute(0)),
+        ada().deleted(minute(10)),
+        employee("bob").created(minute(11)),
+    );
+    app.apply(&hired).await;
+    fake.happened(&hired);
+    // The webhook of the removal is lost, and the Events API shows a newer event first.
+    fake.happened_hidden(&gone);
+    fake.happened(&other);
+    app.advance(Duration::from_secs(720));
+    assert_eq!(desk.pull().await.new, 1);
+    app.drain();
+    assert_eq!(app.people().len(), 2, "nobody knows of it yet");
+    fake.reveal();
+    // Going on after the cursor alone would never see it: it stands before.
+    let ids: Vec<String> = fake
+        .environment()
+        .events
+        .iter()
+        .map(|one| one["id"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(
+        ids.iter().position(|id| *id == gone.id()) < ids.iter().position(|id| *id == other.id())
+    );
+    assert_eq!(desk.pull().await.new, 1);
+    app.drain();
+    assert_eq!(app.people(), ["bob@test.example"]);
+}
+
+async fn r3_an_event_by_both_doors_has_one_effect_and_is_told_as_late(backend: Backend) {
+    let desk = Desk::start(backend).await;
+    let Desk { app, fake, .. } = &desk;
+    let hired = ada().created(minute(0));
+    fake.happened(&hired);
+    assert_eq!(desk.pull().await.new, 1);
+    app.drain();
+    let history = app.history(&app.profile(&ada()).id);
+    assert_eq!(app.get("/v1/gaps").await["lost"], 1);
+    app.advance(Duration::from_secs(60));
+    assert_eq!(app.deliver(&hired).await.body["status"], "duplicate");
+    assert_eq!(app.drain(), 0);
+    assert_eq!(app.history(&app.profile(&ada()).id).len(), history.len());
+    let report = app.get("/v1/gaps").await;
+    assert_eq!((&report["lost"], &report["late"]), (&0.into(), &1.into()));
+    assert_eq!(report["events"][0]["webhook_at"], minute(1).to_string());
+    assert!(
+        app.http
+            .metric("rollcall_event_gaps{webhook=\"late\"}")
+            .await
+            >= 1.0
+    );
+}
+
+async fn an_expired_cursor_begins_again_from_a_time(backend: Backend) {
+    let desk = Desk::start(backend).await;
+    let Desk { app, fake, .. } = &desk;
+    for number in 0..150 {
+        fake.happened(&employee(&format!("p{number}")).created(minute(number)));
+    }
+    app.advance(Duration::from_secs(86_400));
+    // The first reading breaks off in the middle, so that the next one goes on after its cursor.
+    fake.fault(
+        "/events",
+        Fault::Answer(
+            200,
+            r#"{"object":"list","data":[],"list_metadata":{"after":"event_nowhere"}}"#,
+            None,
+        ),
+    );
+    assert!(desk.pull().await.restarted);
+    app.drain();
+    assert_eq!(app.people().len(), 150);
+}
+
+async fn events_that_do_not_come_oldest_first_move_no_cursor(backend: Backend) {
+    let desk = Desk::start(backend).await;
+    let Desk { app, fake, .. } = &desk;
+    fake.happened(&ada().created(minute(0)));
+    fake.happened(&ada().deleted(minute(5)));
+    fake.fault("/events", Fault::NewestFirst);
+    assert!(matches!(
+        desk.catch_up.pull().await,
+        Err(PullError::Order(_))
+    ));
+    assert_eq!(
+        app.count("catch_ups WHERE cursor IS NULL AND last_error IS NOT NULL"),
+        1
+    );
+    fake.mend();
+    assert_eq!(desk.pull().await.new, 2);
+    app.drain();
+    assert_eq!(
+        app.count("catch_ups WHERE cursor IS NOT NULL AND last_error IS NULL"),
+        1
+    );
+}
+
+async fn a_bare_rate_limit_and_a_passing_failure_are_waited_out(backend: Backend) {
+    let desk = Desk::start(backend).await;
+    let Desk { app, fake, .. } = &desk;
+    fake.happened(&ada().created(minute(0)));
+    fake.fault("/events", Fault::Answer(429, "\"Ratelimited\"", Some(1)));
+    fake.fault("/events", Fault::Answer(503, "", None));
+    let began = std::time::Instant::now();
+    assert_eq!(desk.pull().await.new, 1);
+    assert!(
+        began.elapsed() >= Duration::from_secs(1),
+        "Retry-After was not kept"
+    );
+    fake.fault(
+        "/events",
+        Fault::Answer(401, r#"{"message":"Unauthorized"}"#, None),
+    );
+    let refused = desk.catch_up.pull().await.unwrap_err().to_string();
+    assert!(
+        refused.contains("WORKOS_API_KEY") && !refused.contains(API_KEY),
+        "{refused}"
+    );
+    app.drain();
+}
+
+async fn of_two_pullers_one_pulls(backend: Backend) {
+    let desk = Desk::start(backend).await;
+    desk.app.sql("INSERT INTO catch_ups (environment, drained, lease_token, lease_owner, lease_until) VALUES ('client_fake', FALSE, 7, 'somebody', 9000000000000000)");
+    assert_eq!(desk.catch_up.pull().await.unwrap(), None);
+    desk.app.sql("UPDATE catch_ups SET lease_until = 1");
+    assert!(desk.catch_up.pull().await.unwrap().is_some());
+    assert_eq!(
+        desk.app
+            .count("catch_ups WHERE lease_token = 8 AND lease_until IS NULL"),
+        1
+    );
+}
+
+async fn the_cause_of_a_gap_is_told_from_what_else_came(backend: Backend) {
+    let desk = Desk::start(backend).await;
+    let Desk { app, fake, .. } = &desk;
+    for at in 0..3 {
+        app.apply(&employee(&format!("p{at}")).created(minute(at)))
+            .await;
+    }
+    fake.happened(&group("dsync.group.created", "crew", minute(1)));
+    app.advance(Duration::from_secs(3_600));
+    desk.pull().await;
+    app.drain();
+    let report = app.get("/v1/gaps").await;
+    let cause = report["stretches"][0]["likely_cause"].as_str().unwrap();
+    assert!(
+        cause.contains("does not subscribe") && cause.contains("dsync.group.created"),
+        "{cause}"
+    );
+}

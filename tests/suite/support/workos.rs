@@ -1,0 +1,476 @@
+//! WorkOS's API as the contract describes it, for tests: events oldest first whatever `order` says,
+//! 400 on unknown event names and cursors, fresh events hidden, pages with cursors, four calls a
+//! second to `/directory_users` of one directory and then the bare text `"Ratelimited"`, empty
+//! `groups`, set-up links of five minutes; and faults to switch on.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use rollcall::clock::Timestamp;
+use serde_json::{Value, json};
+
+use super::events::Event;
+use super::http_sink::{TakenRequest, read};
+
+/// The environment's key.
+pub const API_KEY: &str = "sk_test_fake";
+/// Its client id.
+pub const CLIENT_ID: &str = "client_fake";
+
+const NAMES: [&str; 12] = [
+    "dsync.activated",
+    "dsync.deleted",
+    "dsync.user.created",
+    "dsync.user.updated",
+    "dsync.user.deleted",
+    "dsync.group.created",
+    "dsync.group.updated",
+    "dsync.group.deleted",
+    "dsync.group.user_added",
+    "dsync.group.user_removed",
+    "dsync.token.created",
+    "dsync.token.revoked",
+];
+
+/// What can go wrong.
+#[derive(Debug, Clone)]
+pub enum Fault {
+    /// The next call to this path is answered so.
+    Answer(u16, &'static str, Option<u32>),
+    /// A listing ends after so many pages, as if that were all.
+    CutAfter(usize),
+    /// Every page names itself as the next one.
+    SamePage,
+    /// Events come newest first.
+    NewestFirst,
+}
+
+/// What the environment holds.
+#[derive(Default)]
+pub struct Environment {
+    pub events: Vec<Value>,
+    pub hidden: Vec<Value>,
+    pub directories: BTreeMap<String, Value>,
+    pub users: BTreeMap<String, Value>,
+    pub groups: BTreeMap<String, Value>,
+    /// Group and user.
+    pub edges: Vec<(String, String)>,
+    pub codes: BTreeMap<String, Value>,
+    pub endpoints: Vec<Value>,
+    pub links: Vec<(String, Instant)>,
+    pub faults: BTreeMap<String, VecDeque<Fault>>,
+    pub requests: Vec<String>,
+    calls: BTreeMap<String, Vec<Instant>>,
+    stopped: bool,
+}
+
+/// A running fake. Stops when dropped.
+pub struct FakeWorkOs {
+    address: SocketAddr,
+    shared: Arc<Mutex<Environment>>,
+}
+
+impl FakeWorkOs {
+    /// Listens on a free loopback port.
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared: Arc<Mutex<Environment>> = Arc::default();
+        let serving = Arc::clone(&shared);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if serving.lock().unwrap().stopped {
+                    return;
+                }
+                let serving = Arc::clone(&serving);
+                std::thread::spawn(move || stream.map(|stream| serve(stream, &serving)));
+            }
+        });
+        Self { address, shared }
+    }
+
+    /// The base URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What the environment holds, to look at and to change.
+    pub fn environment(&self) -> MutexGuard<'_, Environment> {
+        self.shared.lock().unwrap()
+    }
+
+    /// Something happened: it can be read at once, and stands where its time puts it.
+    pub fn happened(&self, event: &Event) {
+        let mut all = self.environment();
+        all.events.push(event.0.clone());
+        all.events.sort_by_key(|one| {
+            (
+                one["created_at"].as_str().unwrap().to_owned(),
+                one["id"].as_str().unwrap().to_owned(),
+            )
+        });
+    }
+
+    /// Something happened, and the Events API does not show it yet.
+    pub fn happened_hidden(&self, event: &Event) {
+        self.environment().hidden.push(event.0.clone());
+    }
+
+    /// What was hidden can be read from now on, at its place in time.
+    pub fn reveal(&self) {
+        let hidden = std::mem::take(&mut self.environment().hidden);
+        hidden
+            .into_iter()
+            .for_each(|one| self.happened(&Event(one)));
+    }
+
+    /// Switches a fault on for calls to a path, after those that wait there already.
+    pub fn fault(&self, path: &str, fault: Fault) {
+        self.environment()
+            .faults
+            .entry(path.to_owned())
+            .or_default()
+            .push_back(fault);
+    }
+
+    /// No fault any more.
+    pub fn mend(&self) {
+        self.environment().faults.clear();
+    }
+
+    /// A directory in a state, as REST shows it.
+    pub fn directory(&self, id: &str, organization: &str, state: &str) {
+        let one = json!({
+            "object": "directory", "id": id, "organization_id": organization, "type": "okta scim v2.0",
+            "state": state, "name": "Test Okta", "external_key": "k", "domain": null,
+            "created_at": "2026-05-04T09:00:00.000Z", "updated_at": "2026-05-04T09:00:00.000Z",
+        });
+        self.environment().directories.insert(id.to_owned(), one);
+    }
+
+    /// A user as an event's data shows them.
+    pub fn user(&self, event: &Event) {
+        let mut one = event.0["data"].clone();
+        one["groups"] = json!([]);
+        self.environment()
+            .users
+            .insert(one["id"].as_str().unwrap().to_owned(), one);
+    }
+
+    /// A group as an event's data shows it.
+    pub fn group(&self, event: &Event) {
+        let one = event.0["data"].clone();
+        self.environment()
+            .groups
+            .insert(one["id"].as_str().unwrap().to_owned(), one);
+    }
+
+    /// Somebody is in a group.
+    pub fn edge(&self, group: &str, user: &str) {
+        self.environment()
+            .edges
+            .push((group.to_owned(), user.to_owned()));
+    }
+
+    /// The requests so far: method and target.
+    pub fn requests(&self) -> Vec<String> {
+        self.environment().requests.clone()
+    }
+}
+
+impl Drop for FakeWorkOs {
+    fn drop(&mut self) {
+        if let Ok(mut all) = self.shared.lock() {
+            all.stopped = true;
+        }
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+type Answer = (u16, Option<u32>, String);
+
+fn serve(stream: TcpStream, shared: &Mutex<Environment>) -> std::io::Result<()> {
+    let mut writer = stream.try_clone()?;
+    let Some(request) = read(&mut BufReader::new(stream))? else {
+        return Ok(());
+    };
+    let (status, retry_after, body) = answer(&mut shared.lock().unwrap(), &request);
+    let retry = retry_after.map_or(String::new(), |seconds| {
+        format!("Retry-After: {seconds}\r\n")
+    });
+    let head = format!(
+        "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n{retry}Content-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    writer.write_all(format!("{head}{body}").as_bytes())
+}
+
+fn say(status: u16, body: Value) -> Answer {
+    (status, None, body.to_string())
+}
+
+fn answer(all: &mut Environment, request: &TakenRequest) -> Answer {
+    all.requests
+        .push(format!("{} {}", request.method, request.target));
+    let path = request.path().to_owned();
+    let query: BTreeMap<String, String> = url::Url::parse(&format!("http://x{}", request.target))
+        .unwrap()
+        .query_pairs()
+        .into_owned()
+        .collect();
+    let fault = all
+        .faults
+        .get_mut(&path)
+        .and_then(|faults| match faults.front() {
+            Some(Fault::Answer(..)) => faults.pop_front(),
+            other => other.cloned(),
+        });
+    if let Some(Fault::Answer(status, body, retry_after)) = fault {
+        return (status, retry_after, body.to_owned());
+    }
+    let form: BTreeMap<String, String> = url::form_urlencoded::parse(&request.body)
+        .into_owned()
+        .collect();
+    let by_secret =
+        path == "/sso/token" && form.get("client_secret").map(String::as_str) == Some(API_KEY);
+    if !by_secret && request.header("authorization") != Some(&format!("Bearer {API_KEY}")) {
+        return say(401, json!({"message": "Unauthorized"}));
+    }
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    match (request.method.as_str(), parts.as_slice()) {
+        ("GET", ["events"]) => events(all, &query, fault.as_ref()),
+        ("GET", ["directories"]) => {
+            let rows = all.directories.values().filter(|one| {
+                query
+                    .get("organization_id")
+                    .is_none_or(|id| one["organization_id"] == id.as_str())
+            });
+            list(&rows.cloned().collect::<Vec<_>>(), &query, fault.as_ref())
+        }
+        ("GET", ["directories", id]) => match all.directories.get(*id).cloned() {
+            None => say(404, json!({"message": "Directory not found"})),
+            Some(mut one) => {
+                let users: Vec<&Value> = all
+                    .users
+                    .values()
+                    .filter(|user| user["directory_id"] == *id)
+                    .collect();
+                let active = users
+                    .iter()
+                    .filter(|user| user["state"] == "active")
+                    .count();
+                let groups = all
+                    .groups
+                    .values()
+                    .filter(|group| group["directory_id"] == *id)
+                    .count();
+                one["metadata"] = json!({"users": {"active": active, "inactive": users.len() - active}, "groups": groups});
+                say(200, one)
+            }
+        },
+        ("GET", ["directory_users"]) => users(all, &query, fault.as_ref()),
+        ("GET", ["directory_groups"]) => groups(all, &query, fault.as_ref()),
+        ("GET", ["directory_users", id]) => single(all.users.get(*id)),
+        ("GET", ["directory_groups", id]) => single(all.groups.get(*id)),
+        ("POST", ["portal", "generate_link"]) => portal(all, request),
+        ("POST", ["sso", "token"]) => token(all, &form),
+        ("GET", ["webhook_endpoints"]) => list(&all.endpoints.clone(), &query, fault.as_ref()),
+        ("POST", ["webhook_endpoints"]) => endpoint(all, request),
+        ("PATCH", ["webhook_endpoints", id]) => change_endpoint(all, id, request),
+        _ => say(404, json!({"message": "Not Found"})),
+    }
+}
+
+fn single(found: Option<&Value>) -> Answer {
+    match found {
+        Some(one) => say(200, one.clone()),
+        None => say(404, json!({"message": "Not Found"})),
+    }
+}
+
+fn id_of(one: &Value) -> &str {
+    one["id"].as_str().unwrap()
+}
+
+fn events(all: &Environment, query: &BTreeMap<String, String>, fault: Option<&Fault>) -> Answer {
+    let names: Vec<&str> = query
+        .get("events")
+        .map_or(Vec::new(), |names| names.split(',').collect());
+    if let Some(unknown) = names.iter().find(|name| !NAMES.contains(name)) {
+        let message = format!("Invalid name parameter, received: '{unknown}'");
+        return say(
+            400,
+            json!({"code": "invalid_events_request", "message": message}),
+        );
+    }
+    if names.is_empty() || (query.contains_key("after") && query.contains_key("range_start")) {
+        return say(
+            400,
+            json!({"code": "invalid_events_request", "message": "events, and either after or range_start"}),
+        );
+    }
+    let since = query
+        .get("range_start")
+        .map(|text| Timestamp::parse(text).unwrap());
+    let mut rows: Vec<Value> = all
+        .events
+        .iter()
+        .filter(|one| names.contains(&one["event"].as_str().unwrap()))
+        .filter(|one| {
+            since.is_none_or(|since| {
+                Timestamp::parse(one["created_at"].as_str().unwrap()).unwrap() >= since
+            })
+        })
+        .cloned()
+        .collect();
+    if matches!(fault, Some(Fault::NewestFirst)) {
+        rows.reverse();
+    }
+    list(&rows, query, fault)
+}
+
+fn list(rows: &[Value], query: &BTreeMap<String, String>, fault: Option<&Fault>) -> Answer {
+    let limit = query
+        .get("limit")
+        .map_or(10, |text| text.parse::<usize>().unwrap());
+    if !(1..=100).contains(&limit) {
+        return say(
+            422,
+            json!({"message": "limit", "code": "invalid_request_parameters"}),
+        );
+    }
+    let begin = match query.get("after") {
+        None => 0,
+        Some(after) => match rows.iter().position(|one| id_of(one) == after) {
+            Some(at) => at + 1,
+            None => {
+                return say(
+                    400,
+                    json!({"message": "Invalid cursor", "code": "invalid_cursor"}),
+                );
+            }
+        },
+    };
+    let page: Vec<Value> = rows.iter().skip(begin).take(limit).cloned().collect();
+    let more = begin + page.len() < rows.len();
+    let last = page.last().map(|one| id_of(one).to_owned());
+    let after = match fault {
+        Some(Fault::CutAfter(pages)) if (begin / limit) + 1 >= *pages => None,
+        Some(Fault::SamePage) => query.get("after").cloned().or(last),
+        _ => last.filter(|_| more),
+    };
+    say(
+        200,
+        json!({"object": "list", "data": page, "list_metadata": {"before": null, "after": after}}),
+    )
+}
+
+fn users(all: &mut Environment, query: &BTreeMap<String, String>, fault: Option<&Fault>) -> Answer {
+    let group = query.get("group");
+    let Some(key) = query.get("directory").or(group) else {
+        return say(422, json!({"message": "directory or group"}));
+    };
+    let now = Instant::now();
+    let calls = all.calls.entry(key.clone()).or_default();
+    calls.retain(|at| now.duration_since(*at) < Duration::from_secs(1));
+    if calls.len() >= 4 {
+        return (429, None, "\"Ratelimited\"".to_owned());
+    }
+    calls.push(now);
+    let rows = all.users.values().filter(|one| {
+        query
+            .get("directory")
+            .is_none_or(|id| one["directory_id"] == id.as_str())
+    });
+    let rows = rows.filter(|one| {
+        group.is_none_or(|group| all.edges.contains(&(group.clone(), id_of(one).to_owned())))
+    });
+    list(&rows.cloned().collect::<Vec<_>>(), query, fault)
+}
+
+fn groups(all: &Environment, query: &BTreeMap<String, String>, fault: Option<&Fault>) -> Answer {
+    let user = query.get("user");
+    let rows = all.groups.values().filter(|one| {
+        query
+            .get("directory")
+            .is_none_or(|id| one["directory_id"] == id.as_str())
+    });
+    let rows = rows.filter(|one| {
+        user.is_none_or(|user| all.edges.contains(&(id_of(one).to_owned(), user.clone())))
+    });
+    list(&rows.cloned().collect::<Vec<_>>(), query, fault)
+}
+
+fn portal(all: &mut Environment, request: &TakenRequest) -> Answer {
+    let body = request.json();
+    if body["intent"] != "dsync" || !body["organization"].is_string() {
+        return say(422, json!({"message": "intent"}));
+    }
+    let link = format!(
+        "https://setup.workos.example/portal/launch?secret=secret_{}",
+        all.links.len()
+    );
+    all.links
+        .push((link.clone(), Instant::now() + Duration::from_secs(300)));
+    say(201, json!({"link": link}))
+}
+
+fn token(all: &mut Environment, form: &BTreeMap<String, String>) -> Answer {
+    if form.get("client_id").map(String::as_str) != Some(CLIENT_ID) {
+        return say(
+            400,
+            json!({"error": "invalid_client", "error_description": "Invalid client ID."}),
+        );
+    }
+    match form.get("code").and_then(|code| all.codes.remove(code)) {
+        Some(profile) => say(
+            200,
+            json!({"token_type": "Bearer", "access_token": "t", "expires_in": 600, "profile": profile}),
+        ),
+        None => say(
+            400,
+            json!({"error": "invalid_grant", "error_description": "The code has expired or is invalid."}),
+        ),
+    }
+}
+
+fn endpoint(all: &mut Environment, request: &TakenRequest) -> Answer {
+    let body = request.json();
+    if all
+        .endpoints
+        .iter()
+        .any(|one| one["endpoint_url"] == body["endpoint_url"])
+    {
+        return say(
+            409,
+            json!({"code": "duplicate_endpoint", "message": "duplicate"}),
+        );
+    }
+    if !body["endpoint_url"]
+        .as_str()
+        .unwrap_or("")
+        .starts_with("https://")
+    {
+        return say(422, json!({"code": "invalid_url", "message": "invalid"}));
+    }
+    let one = json!({
+        "object": "webhook_endpoint", "id": format!("we_{}", all.endpoints.len()), "status": "enabled",
+        "endpoint_url": body["endpoint_url"], "events": body["events"], "secret": "whsec_2sAZJlbjP8Ce3rwkKEv2GfKef",
+        "created_at": "2026-05-04T09:00:00.000Z", "updated_at": "2026-05-04T09:00:00.000Z",
+    });
+    all.endpoints.push(one.clone());
+    say(201, one)
+}
+
+fn change_endpoint(all: &mut Environment, id: &str, request: &TakenRequest) -> Answer {
+    let Some(one) = all.endpoints.iter_mut().find(|one| one["id"] == id) else {
+        return say(404, json!({"message": "Not Found"}));
+    };
+    for (key, value) in request.json().as_object().unwrap() {
+        one[key] = value.clone();
+    }
+    say(200, one.clone())
+}
