@@ -144,7 +144,7 @@ async fn r39_an_orphan_is_listed_until_somebody_runs_it(app: TestApp) {
     let (hers, pams) = (id(&app, "ada"), id(&app, "pam"));
     let chess = app.community("chess", &[(&pams, Role::Admin), (&hers, Role::Member)]);
     app.apply(&employee("pam").deleted(minute(1))).await;
-    assert_eq!(orphans(&app).await, [chess.clone()]);
+    assert_eq!(orphans(&app).await, std::slice::from_ref(&chess));
     assert_eq!(
         acts(&app, &chess),
         ["community.owner_left", "community.orphaned"]
