@@ -4,7 +4,7 @@
 use rollcall::roll::Role;
 
 use crate::support::app::TestApp;
-use crate::support::chromium::Window;
+use crate::support::chromium::{By, Window};
 use crate::support::events::{ORGANIZATION, ada, directory, employee, minute};
 use crate::support::macros::on_both;
 
@@ -123,7 +123,7 @@ async fn a_profile_named_as_a_script_stays_text_and_runs_nothing(app: TestApp) {
     ] {
         window.go(&path).await;
         window.shows(name).await;
-        let scripts = window.page.find_all(thirtyfour::By::Css("script")).await;
+        let scripts = window.page.find_all(By::Css("script")).await;
         assert!(scripts.unwrap().is_empty(), "{path}");
     }
     window.close().await;
@@ -202,8 +202,8 @@ async fn every_page_works_without_scripts_and_stumbles_nobody(app: TestApp) {
             window.go(path).await;
             found.extend(violations(&window, &axe, path).await);
             let wide = "return document.documentElement.scrollWidth - window.innerWidth";
-            let over = window.page.execute(wide, vec![]).await.unwrap();
-            let over = over.json().as_i64().unwrap();
+            let over = window.page.execute(wide).await.unwrap();
+            let over = over.as_i64().unwrap();
             if over > 0 {
                 found.push(format!("{path} at {width}: {over} px too wide"));
             }
@@ -215,13 +215,12 @@ async fn every_page_works_without_scripts_and_stumbles_nobody(app: TestApp) {
 
 /// What axe calls serious or critical on this page.
 async fn violations(window: &Window, axe: &str, path: &str) -> Vec<String> {
-    window.page.execute(axe, vec![]).await.unwrap();
+    window.page.execute(axe).await.unwrap();
     let run = "const done = arguments[arguments.length - 1]; \
         const told = v => v.id + ': ' + v.help + ' ' + v.nodes.map(n => n.html).join(' | '); \
         axe.run().then(r => done({checked: r.passes.length, found: r.violations \
         .filter(v => ['serious', 'critical'].includes(v.impact)).map(told)}));";
-    let told = window.page.execute_async(run, vec![]).await.unwrap();
-    let told = told.json();
+    let told = window.page.execute_async(run).await.unwrap();
     assert!(
         told["checked"].as_u64().unwrap() > 5,
         "{path}: axe has not run: {told}"

@@ -1,17 +1,185 @@
 //! A real browser: Debian's Chromium, headless, driven through its own WebDriver. Both are installed by
 //! `.ci/test`; where they are missing a browser test fails and says so.
+//!
+//! What the tests need of the W3C's WebDriver protocol is spoken here.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use thirtyfour::prelude::*;
+use reqwest::Method;
+use serde_json::{Value, json};
 
 use super::http::TOKEN;
 use crate::support::app::TestApp;
 
+// No WebDriver crate: thirtyfour turns serde_json's `preserve_order` on, and cargo unites features, so every
+// test would run with maps in another order than the binary that is released.
+
+/// How long an element is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the page is left alone between two looks.
+const PAUSE: Duration = Duration::from_millis(50);
+/// The key of an element's reference, as the protocol fixes it.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// How an element is looked for.
+#[derive(Debug, Clone, Copy)]
+pub enum By<'a> {
+    Css(&'a str),
+    XPath(&'a str),
+}
+
+/// A session with the driver: what its one window shows.
+#[derive(Clone)]
+pub struct Page {
+    client: reqwest::Client,
+    /// The session's own address.
+    session: String,
+}
+
+impl Page {
+    /// Begins a session.
+    async fn new(driver: &str, wishes: Value) -> Result<Self, String> {
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(120))
+            .build();
+        let mut page = Self {
+            client: client.unwrap(),
+            session: format!("{driver}/session"),
+        };
+        let wishes = json!({"capabilities": {"alwaysMatch": wishes}});
+        let begun = page.call(Method::POST, "", &wishes).await?;
+        let id = begun["sessionId"].as_str();
+        let id = id.ok_or_else(|| format!("no session: {begun}"))?;
+        page.session = format!("{driver}/session/{id}");
+        Ok(page)
+    }
+
+    /// One command: the value of its answer, or the error that the driver tells.
+    async fn call(&self, method: Method, path: &str, body: &Value) -> Result<Value, String> {
+        let mut request = self
+            .client
+            .request(method.clone(), format!("{}{path}", self.session));
+        if method == Method::POST {
+            request = request.json(body);
+        }
+        let response = request.send().await.map_err(|error| format!("{error:?}"))?;
+        let status = response.status();
+        let answer = response.json::<Value>().await;
+        let mut answer = answer.map_err(|error| format!("{status}: {error:?}"))?;
+        let value = answer["value"].take();
+        if status.is_success() {
+            Ok(value)
+        } else {
+            let told = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
+            Err(format!("{}: {}", told("error"), told("message")))
+        }
+    }
+
+    async fn goto(&self, address: &str) -> Result<(), String> {
+        let body = json!({ "url": address });
+        self.call(Method::POST, "/url", &body).await.map(drop)
+    }
+
+    /// Loads the page anew.
+    pub async fn refresh(&self) -> Result<(), String> {
+        let loaded = self.call(Method::POST, "/refresh", &json!({})).await;
+        loaded.map(drop)
+    }
+
+    /// Every such element that is there now.
+    pub async fn find_all(&self, by: By<'_>) -> Result<Vec<Element>, String> {
+        let (using, value) = match by {
+            By::Css(css) => ("css selector", css),
+            By::XPath(path) => ("xpath", path),
+        };
+        let body = json!({"using": using, "value": value});
+        let found = self.call(Method::POST, "/elements", &body).await?;
+        let one = |reference: &Value| {
+            let id = reference[ELEMENT].as_str();
+            Some(Element {
+                page: self.clone(),
+                id: id?.to_owned(),
+            })
+        };
+        let all = found
+            .as_array()
+            .and_then(|all| all.iter().map(one).collect());
+        all.ok_or_else(|| format!("no list of elements: {found}"))
+    }
+
+    /// The first such element, waited for.
+    async fn first(&self, by: By<'_>) -> Result<Element, String> {
+        let begun = Instant::now();
+        loop {
+            // An error may be of the page that is just left.
+            let missing = match self.find_all(by).await {
+                Ok(mut all) if !all.is_empty() => return Ok(all.swap_remove(0)),
+                Ok(_) => format!("not within {PATIENCE:?}"),
+                Err(error) => error,
+            };
+            if begun.elapsed() > PATIENCE {
+                return Err(missing);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// What the script returns.
+    pub async fn execute(&self, script: &str) -> Result<Value, String> {
+        let body = json!({"script": script, "args": []});
+        self.call(Method::POST, "/execute/sync", &body).await
+    }
+
+    /// What the script hands to its last argument.
+    pub async fn execute_async(&self, script: &str) -> Result<Value, String> {
+        let body = json!({"script": script, "args": []});
+        self.call(Method::POST, "/execute/async", &body).await
+    }
+
+    /// Ends the session, and the browser with it.
+    async fn quit(&self) -> Result<(), String> {
+        let ended = self.call(Method::DELETE, "", &Value::Null).await;
+        ended.map(drop)
+    }
+}
+
+/// Something on the page.
+pub struct Element {
+    page: Page,
+    id: String,
+}
+
+impl Element {
+    async fn call(&self, method: Method, what: &str, body: &Value) -> Result<Value, String> {
+        let path = format!("/element/{}/{what}", self.id);
+        self.page.call(method, &path, body).await
+    }
+
+    async fn click(&self) -> Result<(), String> {
+        let clicked = self.call(Method::POST, "click", &json!({})).await;
+        clicked.map(drop)
+    }
+
+    /// Types into it.
+    pub async fn send_keys(&self, keys: &str) -> Result<(), String> {
+        let body = json!({ "text": keys });
+        self.call(Method::POST, "value", &body).await.map(drop)
+    }
+
+    /// Its text as it is seen.
+    pub async fn text(&self) -> Result<String, String> {
+        let text = self.call(Method::GET, "text", &Value::Null).await?;
+        let seen = text.as_str().map(str::to_owned);
+        seen.ok_or_else(|| format!("no text: {text}"))
+    }
+}
+
 /// One browser window, closed and gone with the test.
 pub struct Window {
-    pub page: WebDriver,
+    pub page: Page,
     driver: Child,
     _profile: tempfile::TempDir,
     origin: String,
@@ -39,10 +207,9 @@ impl Window {
             })
             .expect("chromedriver ended before it listened");
         let profile = tempfile::tempdir().unwrap();
-        let mut wishes = DesiredCapabilities::chrome();
         let folder = format!("--user-data-dir={}", profile.path().display());
         let size = format!("--window-size={width},1000");
-        for one in [
+        let mut options = json!({"args": [
             "--headless=new",
             // The tests run as root in containers, which Chromium's sandbox refuses.
             "--no-sandbox",
@@ -51,16 +218,18 @@ impl Window {
             "--no-proxy-server",
             "--no-first-run",
             "--disable-background-networking",
-            &folder,
-            &size,
-        ] {
-            wishes.add_arg(one).unwrap();
-        }
+            folder,
+            size,
+        ]});
         if !scripts {
-            let off = serde_json::json!({"profile.managed_default_content_settings.javascript": 2});
-            wishes.add_experimental_option("prefs", off).unwrap();
+            options["prefs"] = json!({"profile.managed_default_content_settings.javascript": 2});
         }
-        let page = WebDriver::new(format!("http://127.0.0.1:{port}"), wishes)
+        let wishes = json!({
+            "browserName": "chrome",
+            "goog:chromeOptions": options,
+            "timeouts": {"script": 60_000, "pageLoad": 60_000},
+        });
+        let page = Page::new(&format!("http://127.0.0.1:{port}"), wishes)
             .await
             .unwrap();
         Self {
@@ -74,7 +243,7 @@ impl Window {
     /// Opens a page of the app.
     pub async fn go(&self, path: &str) {
         let address = format!("{}{path}", self.origin);
-        self.page.goto(address).await.unwrap();
+        self.page.goto(&address).await.unwrap();
     }
 
     /// Signs in with the tests' token, by the form.
@@ -87,15 +256,15 @@ impl Window {
     }
 
     /// The first element that a selector finds, waited for.
-    pub async fn find(&self, css: &str) -> WebElement {
-        let found = self.page.query(By::Css(css)).first().await;
+    pub async fn find(&self, css: &str) -> Element {
+        let found = self.page.first(By::Css(css)).await;
         found.unwrap_or_else(|error| panic!("no {css} on the page: {error}"))
     }
 
     /// Presses the button with those words.
     pub async fn press(&self, words: &str) {
         let path = format!("//button[normalize-space()='{words}' or @aria-label='{words}']");
-        let found = self.page.query(By::XPath(path)).first().await;
+        let found = self.page.first(By::XPath(&path)).await;
         let button = found.unwrap_or_else(|error| panic!("no button “{words}”: {error}"));
         button.click().await.unwrap();
     }
@@ -103,7 +272,7 @@ impl Window {
     /// Follows the link with those words.
     pub async fn follow(&self, words: &str) {
         let path = format!("//a[normalize-space()='{words}']");
-        let found = self.page.query(By::XPath(path)).first().await;
+        let found = self.page.first(By::XPath(&path)).await;
         let link = found.unwrap_or_else(|error| panic!("no link “{words}”: {error}"));
         link.click().await.unwrap();
     }
@@ -116,7 +285,7 @@ impl Window {
     /// Waits until the page says it.
     pub async fn shows(&self, words: &str) {
         let path = format!("//main[contains(normalize-space(), \"{words}\")]");
-        let found = self.page.query(By::XPath(path)).first().await;
+        let found = self.page.first(By::XPath(&path)).await;
         if found.is_err() {
             panic!(
                 "the page does not say “{words}” but:\n{}",
@@ -127,8 +296,7 @@ impl Window {
 
     /// Closes it.
     pub async fn close(mut self) {
-        let page = self.page.clone();
-        let _ = page.quit().await;
+        let _ = self.page.quit().await;
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
