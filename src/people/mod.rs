@@ -5,6 +5,7 @@
 pub mod acts;
 pub mod changes;
 pub mod communities;
+mod counts;
 pub mod decisions;
 pub mod directories;
 pub mod groups;

@@ -12,6 +12,8 @@ use crate::roll::{Person, Profile, Status};
 
 use super::to_json;
 
+pub use super::counts::{counts_of_organizations, link_counts_of_directories};
+
 /// A profile row as shown.
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
 #[diesel(table_name = profiles)]
@@ -368,40 +370,6 @@ pub fn profile_of_links(
         .into_iter()
         .filter_map(|(link, profile)| Some((link, profile?)))
         .collect())
-}
-
-/// How many people of each organization have each status.
-pub fn counts_of_organizations(
-    conn: &mut Conn,
-    organizations: &[String],
-) -> QueryResult<BTreeMap<String, BTreeMap<String, i64>>> {
-    let rows: Vec<(String, String, i64)> = on_backend!(conn, c => profiles::table
-        .filter(profiles::organization_id.eq_any(organizations))
-        .group_by((profiles::organization_id, profiles::status))
-        .select((profiles::organization_id, profiles::status, diesel::dsl::count_star()))
-        .load(c))?;
-    Ok(nested(rows))
-}
-
-/// How many directory users of each directory are in each state.
-pub fn link_counts_of_directories(
-    conn: &mut Conn,
-    directories: &[String],
-) -> QueryResult<BTreeMap<String, BTreeMap<String, i64>>> {
-    let rows: Vec<(String, String, i64)> = on_backend!(conn, c => links::table
-        .filter(links::directory_id.eq_any(directories))
-        .group_by((links::directory_id, links::state))
-        .select((links::directory_id, links::state, diesel::dsl::count_star()))
-        .load(c))?;
-    Ok(nested(rows))
-}
-
-fn nested(rows: Vec<(String, String, i64)>) -> BTreeMap<String, BTreeMap<String, i64>> {
-    let mut all: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
-    for (owner, word, count) in rows {
-        all.entry(owner).or_default().insert(word, count);
-    }
-    all
 }
 
 /// The state of one link, as shown.

@@ -31,9 +31,9 @@ mod transforms;
 mod visibility;
 
 pub use compose::{FIELDS, Profile, compose};
+pub use decisions::Decisions;
 pub use directory::{DirectoryLife, DirectoryTurn, directory_of_logins, is_of_logins};
 pub use drift::differences;
-pub use decisions::Decisions;
 pub use families::Families;
 pub use fold::{Known, apply, fold};
 pub use groups::{Edge, Group};

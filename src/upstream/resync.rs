@@ -218,10 +218,10 @@ pub async fn resync(
     actor: Actor,
     id: &str,
 ) -> Result<ResyncView, ResyncError> {
-    let (profile_id, by) = (id.to_owned(), actor.clone());
+    let (profile_id, by, now) = (id.to_owned(), actor.clone(), clock.now());
     let (organization, links) = read(db, move |conn| {
         by.require(Role::Operator)?;
-        let organization = desk_profiles::show(conn, &by, &profile_id)?.organization_id;
+        let organization = desk_profiles::show(conn, &by, &profile_id, now)?.organization_id;
         let all = profiles::links_of(conn, std::slice::from_ref(&profile_id))?;
         let real = all
             .into_values()

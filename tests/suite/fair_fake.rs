@@ -28,7 +28,17 @@ fn python() -> Result<PathBuf, String> {
     }
     let at = folder.to_str().unwrap();
     run(Path::new("python3"), &["-m", "venv", at])?;
-    run(&python, &["-m", "pip", "install", "--quiet", "--disable-pip-version-check", SDK])?;
+    run(
+        &python,
+        &[
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            SDK,
+        ],
+    )?;
     Ok(python)
 }
 
@@ -56,22 +66,44 @@ fn workos_own_sdk_talks_to_the_stand_in_unchanged() {
         fake.user(&event);
     }
     fake.edge("directory_group_crew", &employee("p000").id());
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/support/official_sdk.py");
+    let script = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/suite/support/official_sdk.py"
+    );
     let done = Command::new(python)
         .args([script, &fake.url(), DIRECTORY, ORGANIZATION])
         .env("NO_PROXY", "*")
         .output()
         .unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
     let said: Value = serde_json::from_slice(&done.stdout).unwrap();
     // Asked for newest first, by the SDK's default, they come oldest first all the same.
     assert_eq!(said["events"], json!(ids));
     assert_eq!(said["users"].as_array().unwrap().len(), 120);
-    assert_eq!((&said["groups"], &said["groups_of_first"]), (&json!(["crew"]), &json!([])));
-    assert_eq!((&said["in_group"], &said["of_user"]), (&json!(["directory_user_p000"]), &json!(["directory_group_crew"])));
+    assert_eq!(
+        (&said["groups"], &said["groups_of_first"]),
+        (&json!(["crew"]), &json!([]))
+    );
+    assert_eq!(
+        (&said["in_group"], &said["of_user"]),
+        (
+            &json!(["directory_user_p000"]),
+            &json!(["directory_group_crew"])
+        )
+    );
     assert!(said["state"].as_str().unwrap().contains("linked"), "{said}");
-    assert_eq!((&said["unknown_name"], &said["nobody"]), (&json!("BadRequestError"), &json!("NotFoundError")));
-    assert!(said["link"].as_str().unwrap().starts_with("https://"), "{said}");
+    assert_eq!(
+        (&said["unknown_name"], &said["nobody"]),
+        (&json!("BadRequestError"), &json!("NotFoundError"))
+    );
+    assert!(
+        said["link"].as_str().unwrap().starts_with("https://"),
+        "{said}"
+    );
     assert_eq!(said["endpoints"], json!(["https://x.example/hook"]));
     assert!(said["secret"].as_str().unwrap().starts_with("whsec_"));
 }

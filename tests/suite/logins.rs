@@ -221,15 +221,31 @@ async fn the_same_log_in_again_leaves_no_trace(app: TestApp) {
 
 async fn the_access_answer_is_kept_by_nobody_and_tells_its_own_time(app: TestApp) {
     app.apply(&ada().created(minute(1))).await;
-    let path = format!("/v1/access?organization_id={ORGANIZATION}&email={}", ada().email());
+    let path = format!(
+        "/v1/access?organization_id={ORGANIZATION}&email={}",
+        ada().email()
+    );
     let mut all = Vec::new();
     for _ in 0..50 {
         let answer = app.http.api("GET", &path, None).await;
-        assert_eq!((answer.body["allowed"].as_bool(), answer.header("cache-control")), (Some(true), "no-store"));
-        let said = answer.header("server-timing").strip_prefix("answer;dur=").unwrap().to_owned();
+        assert_eq!(
+            (
+                answer.body["allowed"].as_bool(),
+                answer.header("cache-control")
+            ),
+            (Some(true), "no-store")
+        );
+        let said = answer
+            .header("server-timing")
+            .strip_prefix("answer;dur=")
+            .unwrap()
+            .to_owned();
         all.push(said.parse::<f64>().unwrap());
     }
     all.sort_by(f64::total_cmp);
-    println!("access answered on the server's side: median {} ms, best {} ms", all[25], all[0]);
+    println!(
+        "access answered on the server's side: median {} ms, best {} ms",
+        all[25], all[0]
+    );
     assert!(all[0] < 1_000.0);
 }

@@ -7,15 +7,15 @@
     reason = "in a test, a step that fails is the test that fails"
 )]
 
-mod catch_up;
 mod browser;
+mod catch_up;
 mod console;
 mod crashes;
 mod deliveries;
 mod demo;
 mod durability;
-mod fair_fake;
 mod failures;
+mod fair_fake;
 mod fields;
 mod holds;
 mod identity;

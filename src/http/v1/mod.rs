@@ -4,8 +4,8 @@
 mod apply;
 mod auth;
 mod communities;
-mod enable;
 mod conflicts;
+mod enable;
 mod events;
 mod failures;
 mod fields;
