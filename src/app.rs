@@ -2,6 +2,8 @@
 //! down. Binding comes first, so that port 0 works and a taken port is told before anything starts;
 //! the listener and the word to stop are handed in.
 
+mod outgoing;
+
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,14 +19,13 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::console::{self, Console, SessionKey};
 use crate::db::{Db, DbError, Urgency, migrate, migration_state, new_id};
-use crate::desk;
+use crate::desk::retention;
 use crate::http::{self, HttpState, Wanted};
 use crate::intake::Intake;
-use crate::outbox;
 use crate::people::processes;
 use crate::telemetry;
 use crate::triggers::sender::Sender;
-use crate::triggers::{ChannelSettings, Channels, Policy};
+use crate::triggers::{Channels, Policy};
 use crate::worker::{BatchSettings, Worker};
 use crate::workos::client::Client;
 
@@ -37,11 +38,12 @@ pub use upstream::workos_client;
 use every::every;
 use presence::is_gone;
 
+pub use outgoing::channels;
+
 /// Connections beside SQLite's writer, or to PostgreSQL.
 const CONNECTIONS: u32 = 16;
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const JANITOR: Duration = Duration::from_secs(600);
-const PRUNED_AT_ONCE: i64 = 1_000;
 
 /// How the service is to be put together.
 #[derive(Debug, Clone, Default)]
@@ -91,21 +93,7 @@ impl App {
             }
             migrate(conn)
         })?;
-        let webhook_secret = match &config.triggers.webhook_secret {
-            Some(secret) => secret.clone(),
-            None => db.write(Urgency::Normal, |conn| {
-                desk::secrets::webhook_key(conn, clock.now())
-            })?,
-        };
-        let channels = Channels::new(ChannelSettings {
-            smtp_url: config.mail.smtp_url.clone(),
-            mail_from: config.mail.from.clone(),
-            slack_bot_token: config.slack.bot_token.clone(),
-            slack_api_url: config.slack.api_url.clone(),
-            webhook_secret: Some(webhook_secret),
-            allow_private_targets: config.triggers.allow_private_targets,
-            capture: options.dev,
-        })?;
+        let channels = channels(&config, &db, clock.now(), options.dev)?;
         let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
         let process_id = format!(
             "{}:{}:{}",
@@ -228,6 +216,7 @@ impl App {
             allowed_sources: self.config.http.allowed_sources.clone(),
             trusted_proxies: self.config.http.trusted_proxies.clone(),
             admin_token: self.config.access.admin_token.clone(),
+            channels: Arc::clone(&self.channels),
             policy: Policy {
                 allow_private_targets: self.config.triggers.allow_private_targets,
                 slack_bot: self.config.slack.bot_token.is_some(),
@@ -297,17 +286,16 @@ impl App {
         let (db, clock, id) = (self.db.clone(), self.clock.clone(), self.process_id.clone());
         tasks.spawn(every(HEARTBEAT, stop.clone(), move || {
             let now = clock.now();
-            db.write(Urgency::Normal, |conn| Ok(processes::beat(conn, &id, now)?))
+            db.write(Urgency::Normal, |conn| {
+                Ok::<_, DbError>(processes::beat(conn, &id, now)?)
+            })
+            .map_err(|error| error.to_string())
         }));
         let (db, clock) = (self.db.clone(), self.clock.clone());
-        let retention = Duration::from_secs(u64::from(self.config.worker.retention_days) * 86_400);
+        let policy = retention::Policy::of(self.config.worker.retention());
         tasks.spawn(every(JANITOR, stop.clone(), move || {
-            let horizon = clock.now().minus(retention);
-            while db.write(Urgency::Normal, |conn| {
-                Ok::<_, DbError>(outbox::prune_bodies(conn, horizon, PRUNED_AT_ONCE)?)
-            })? > 0
-            {}
-            Ok(())
+            retention::sweep(&db, policy, retention::A_ROUND, clock.now())
+                .map_err(|error| error.to_string())
         }));
     }
 

@@ -9,6 +9,8 @@
 mod facts;
 mod parse;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -194,6 +196,15 @@ impl Condition {
                 | Field::Directory => Vec::new(),
                 field => vec![field.name()],
             },
+        }
+    }
+
+    /// The fields it asks about, as written.
+    pub fn fields(&self) -> BTreeSet<String> {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().flat_map(Self::fields).collect(),
+            Self::Not(part) => part.fields(),
+            Self::Test(test) => BTreeSet::from([test.field.name()]),
         }
     }
 

@@ -6,12 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::db::DbError;
-
-pub(super) async fn every(
+pub(super) async fn every<T: Send + 'static>(
     pause: Duration,
     mut stop: watch::Receiver<bool>,
-    work: impl Fn() -> Result<(), DbError> + Send + Sync + 'static,
+    work: impl Fn() -> Result<T, String> + Send + Sync + 'static,
 ) {
     let work = Arc::new(work);
     while !*stop.borrow() {

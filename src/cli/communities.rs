@@ -8,6 +8,7 @@ use crate::desk::communities::{self, CommunityQuery, CommunityView, MemberView, 
 
 use super::database::{self, DryRun};
 use super::output::Cell;
+use super::seats;
 use super::send::read_whole;
 use super::shown::{self, Paging};
 use super::{Context, Exit, Failure};
@@ -29,15 +30,23 @@ enum Command {
     Members(Members),
     Add(Add),
     Remove(Remove),
+    Seats(seats::Seats),
+    Grant(seats::Seat),
+    Dismiss(seats::Seat),
 }
 
 /// List communities, newest first
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  rollcall communities list --organization org_01H2…")]
+#[command(after_help = "Examples:
+  rollcall communities list --organization org_01H2…
+  rollcall communities list --orphaned")]
 struct List {
     /// Those of one organization
     #[arg(long, value_name = "ID")]
     organization: Option<String>,
+    /// Only those that nobody runs any more
+    #[arg(long)]
+    orphaned: bool,
     #[command(flatten)]
     paging: Paging,
 }
@@ -159,6 +168,9 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         Command::Members(args) => members(&args, context)?,
         Command::Add(args) => add(&args, context)?,
         Command::Remove(args) => remove(&args, context)?,
+        Command::Seats(args) => seats::list(args, context)?,
+        Command::Grant(args) => seats::grant(&args, context)?,
+        Command::Dismiss(args) => seats::dismiss(&args, context)?,
     }
     Ok(Exit::Done)
 }
@@ -166,8 +178,14 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
 fn list(args: List, context: &Context) -> Result<(), Failure> {
     let query = CommunityQuery {
         organization_id: args.organization,
+        orphaned: args.orphaned.then_some(true),
         limit: args.paging.limit,
         cursor: args.paging.cursor,
+    };
+    let none = if args.orphaned {
+        "Every community that had an admin has one."
+    } else {
+        "There is no community yet. `rollcall communities create --organization <ID> --name <NAME>` makes one."
     };
     let page = database::read(context, |conn, actor| {
         communities::list(conn, actor, &query)
@@ -175,17 +193,25 @@ fn list(args: List, context: &Context) -> Result<(), Failure> {
     shown::page(
         context,
         &page,
-        &["id", "name", "members", "admins", "organization"],
+        &[
+            "id",
+            "name",
+            "members",
+            "admins",
+            "orphaned",
+            "organization",
+        ],
         |one| {
             vec![
                 one.id.as_str().into(),
                 one.name.as_str().into(),
                 one.members.into(),
                 one.admins.into(),
+                one.orphaned_at.into(),
                 one.organization_id.as_str().into(),
             ]
         },
-        "There is no community yet. `rollcall communities create --organization <ID> --name <NAME>` makes one.",
+        none,
     );
     Ok(())
 }

@@ -203,6 +203,7 @@ fn list_of(what: &str) -> Option<&'static str> {
         "profile" => "profiles list --status all",
         "community" => "communities list",
         "member" => "communities members <ID>",
+        "destination" => "destinations list",
         "trigger" => "triggers list",
         "delivery" => "deliveries list",
         "organization" => "organizations list",

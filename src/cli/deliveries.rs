@@ -30,7 +30,7 @@ enum Command {
   rollcall deliveries list
   rollcall deliveries list --state failed --json | jq -r '.data[].reason'")]
 struct List {
-    /// due, claimed, attempting, sent, cancelled, failed or unknown
+    /// due, parked (its destination is stopped), claimed, attempting, sent, cancelled, failed or unknown
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
     /// Those of one organization
@@ -45,6 +45,9 @@ struct List {
     /// email, slack or webhook
     #[arg(long, value_name = "CHANNEL")]
     channel: Option<String>,
+    /// Those to one destination (`rollcall destinations list`)
+    #[arg(long, value_name = "ID")]
+    destination: Option<String>,
     /// Text in recipient, subject or text
     #[arg(short, long = "query", value_name = "TEXT")]
     q: Option<String>,
@@ -61,7 +64,8 @@ struct Show {
     id: String,
 }
 
-/// Send a failed or unknown message again; of an unknown one look first whether it arrived
+/// Send a failed or unknown message (or a webhook that was sent) again; of an unknown one look first
+/// whether it arrived
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  rollcall deliveries retry delivery_0199…")]
 struct Retry {
@@ -116,6 +120,7 @@ fn list(args: List, context: &Context) -> Result<(), Failure> {
         profile_id: args.profile,
         trigger_id: args.trigger,
         channel: args.channel,
+        destination: args.destination,
         q: args.q,
         limit: args.paging.limit,
         cursor: args.paging.cursor,
@@ -147,6 +152,7 @@ fn facts(one: &DeliveryView) -> Vec<(&'static str, Cell)> {
         ("state", shown::state(&one.state)),
         ("reason", one.reason.clone().into()),
         ("channel", one.channel.as_str().into()),
+        ("destination", one.destination.as_str().into()),
         ("to", one.recipient.clone().into()),
         ("subject", one.subject.clone().into()),
         ("person", one.profile_id.as_str().into()),

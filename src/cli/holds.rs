@@ -2,6 +2,7 @@
 //! deleted, and identities that changed for too many people at once; shown with everybody they are about, then approved or rejected as one batch.
 
 use crate::desk::holds::{self, HoldDetail, HoldQuery, HoldView, IDENTITY_SWAP};
+use crate::desk::undo;
 
 use super::database::{self, DryRun};
 use super::output::Cell;
@@ -21,6 +22,7 @@ enum Command {
     Show(Show),
     Approve(Approve),
     Reject(Reject),
+    Undo(Undo),
 }
 
 /// List holds, newest first
@@ -29,7 +31,7 @@ enum Command {
   rollcall holds list --state open
   rollcall holds list --state open --json | jq -r '.data[].id'")]
 struct List {
-    /// open, approved or rejected
+    /// open, approved, rejected or undone
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
     /// Those of one organization
@@ -74,6 +76,20 @@ struct Reject {
     dry_run: DryRun,
 }
 
+/// Take an approval back: everybody of the batch is as before, with memberships, admin seats and
+/// cancelled messages
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  rollcall holds undo hold_0199… --dry-run
+  rollcall holds undo hold_0199…")]
+struct Undo {
+    /// The hold
+    #[arg(value_name = "ID")]
+    id: String,
+    #[command(flatten)]
+    dry_run: DryRun,
+}
+
 /// Does what was asked.
 pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     match args.command {
@@ -86,6 +102,12 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         Command::Reject(args) => {
             let detail = database::write(context, args.dry_run, |conn, actor, now| {
                 holds::reject(conn, actor, &args.id, now)
+            })?;
+            show(context, &detail);
+        }
+        Command::Undo(args) => {
+            let detail = database::write(context, args.dry_run, |conn, actor, now| {
+                undo::undo(conn, actor, &args.id, now)
             })?;
             show(context, &detail);
         }
@@ -187,6 +209,20 @@ fn facts(one: &HoldView) -> Vec<(&'static str, Cell)> {
         ("applied", one.applied.into()),
         ("organization", one.organization_id.as_str().into()),
         ("directory", one.directory_id.clone().into()),
+        ("group", one.group_id.clone().into()),
+        (
+            "probable rename",
+            one.probable_rename
+                .as_ref()
+                .map(|to| {
+                    format!(
+                        "to {} ({}): {} of {} members are the same",
+                        to.name, to.group_id, to.same_members, to.of
+                    )
+                })
+                .into(),
+        ),
+        ("settles", one.due_at.into()),
         ("opened", one.opened_at.into()),
         ("decided", one.decided_at.into()),
         ("by", one.decided_by.clone().into()),

@@ -11,6 +11,7 @@ mod context;
 mod database;
 mod deliveries;
 mod demo;
+mod destinations;
 mod directories;
 mod doctor;
 mod enable;
@@ -18,6 +19,7 @@ mod events;
 mod exit;
 mod failures;
 mod fields;
+mod groups;
 mod healthcheck;
 mod holds;
 mod jobs;
@@ -28,6 +30,8 @@ pub mod output;
 mod profiles;
 mod reconcile;
 mod replay;
+mod retention;
+mod seats;
 mod secret;
 mod send;
 mod serve;
@@ -38,6 +42,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod trial;
 mod triggers;
 mod upstream;
 mod work;
@@ -74,7 +79,10 @@ enum Command {
     Communities(communities::Args),
     Triggers(triggers::Args),
     Deliveries(deliveries::Args),
+    Destinations(destinations::Args),
+    Groups(groups::Args),
     Holds(holds::Args),
+    Retention(retention::Args),
     Conflicts(conflicts::Args),
     Jobs(jobs::Args),
     Organizations(organizations::Args),
@@ -105,7 +113,10 @@ impl Command {
             Self::Communities(args) => communities::run(args, context),
             Self::Triggers(args) => triggers::run(args, context),
             Self::Deliveries(args) => deliveries::run(args, context),
+            Self::Destinations(args) => destinations::run(args, context),
+            Self::Groups(args) => groups::run(args, context),
             Self::Holds(args) => holds::run(args, context),
+            Self::Retention(args) => retention::run(args, context),
             Self::Conflicts(args) => conflicts::run(args, context),
             Self::Jobs(args) => jobs::run(args, context),
             Self::Organizations(args) => organizations::run(args, context),

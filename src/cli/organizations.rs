@@ -1,6 +1,9 @@
 //! `rollcall organizations`: who is in them, whether their triggers may fire, their mapping.
 
+use serde_json::{Map, Value};
+
 use crate::desk::organizations::{self, ArmView, OrganizationQuery, OrganizationView};
+use crate::desk::settings::{self, SettingsUpdate};
 
 use super::database::{self, DryRun};
 use super::fields;
@@ -22,6 +25,7 @@ enum Command {
     Arm(Arm),
     Disarm(Disarm),
     Fields(fields::Args),
+    Set(Set),
 }
 
 /// List organizations, newest first
@@ -73,10 +77,36 @@ struct Disarm {
     dry_run: DryRun,
 }
 
+/// Change an organization's settings, and apply them to everybody at once
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Settings: directory_priority, restore_admin (ask, always, never), removal_guard.floor and .percent,
+on_leave.when and .access, exclude, on_directory_deleted (hold, remove), succession.order, .fallback_owner
+and .bots, leave_guard.floor and .percent, poll_cycle_minutes. NAME=null brings back the default.
+
+Examples:
+  rollcall organizations set org_01H2… on_directory_deleted=remove restore_admin=always
+  rollcall organizations set org_01H2… on_leave.access=false \\
+    on_leave.when='{\"field\":\"attributes.employment_status\",\"op\":\"eq\",\"value\":\"Leave\"}'
+  rollcall organizations set org_01H2… --dry-run \\
+    exclude='[{\"name\":\"contractors\",\"when\":{\"field\":\"attributes.type\",\"op\":\"eq\",\"value\":\"Contractor\"}}]'"
+)]
+struct Set {
+    /// WorkOS's id of the organization
+    #[arg(value_name = "ID")]
+    id: String,
+    /// A setting and its value: JSON, or a bare word
+    #[arg(value_name = "NAME=VALUE", required = true)]
+    settings: Vec<String>,
+    #[command(flatten)]
+    dry_run: DryRun,
+}
+
 /// Does what was asked.
 pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     match args.command {
         Command::List(args) => list(args, context)?,
+        Command::Set(args) => set(&args, context)?,
         Command::Show(args) => {
             let one = database::read(context, |conn, actor| {
                 organizations::show(conn, actor, &args.id)
@@ -178,4 +208,73 @@ fn tell(done: &ArmView, context: &Context) {
             .output
             .note("No trigger fires any more; what is due already still goes out.");
     }
+}
+
+fn set(args: &Set, context: &Context) -> Result<(), Failure> {
+    let mut update = SettingsUpdate {
+        settings: named(&args.settings)?,
+        confirm: args.dry_run.dry_run,
+    };
+    let write = |update: &SettingsUpdate, dry_run| {
+        database::write(context, dry_run, |conn, actor, now| {
+            settings::update(conn, actor, &args.id, update, now)
+        })
+    };
+    if !update.confirm {
+        // Rehearsed first, so that whoever asks for it is told how many would go.
+        update.confirm = true;
+        let would = write(&update, DryRun { dry_run: true })?;
+        let gone = would.people_before.saturating_sub(would.people_after);
+        if gone > 0 {
+            context.output.confirm(&format!(
+                "End the access of {gone} of {} people?",
+                would.people_before
+            ))?;
+        }
+    }
+    let done = write(&update, args.dry_run)?;
+    shown::one(context, &done, |done| {
+        let mut all = facts(&done.organization);
+        let kept = done.organization.settings.as_object();
+        let kept = kept.into_iter().flatten();
+        let known = update.settings.keys();
+        let known: Vec<&String> = known.collect();
+        all.push(("people before", done.people_before.into()));
+        all.push(("people now", done.people_after.into()));
+        let told: Vec<String> = kept
+            .filter(|(name, _)| known.contains(name))
+            .map(|(name, value)| format!("{name} = {value}"))
+            .collect();
+        all.push(("set", told.join("\n").into()));
+        all
+    });
+    Ok(())
+}
+
+/// `name=value` and `name.part=value`, as `PATCH /v1/organizations/{id}` takes them.
+fn named(all: &[String]) -> Result<Map<String, Value>, Failure> {
+    let mut settings = Map::new();
+    for one in all {
+        let Some((path, text)) = one.split_once('=') else {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("{one:?} is no NAME=VALUE; try restore_admin=always"),
+            ));
+        };
+        let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
+        match path.split_once('.') {
+            None => {
+                settings.insert(path.to_owned(), value);
+            }
+            Some((name, part)) => {
+                let whole = settings
+                    .entry(name.to_owned())
+                    .or_insert_with(|| Value::Object(Map::new()));
+                if let Value::Object(parts) = whole {
+                    parts.insert(part.to_owned(), value);
+                }
+            }
+        }
+    }
+    Ok(settings)
 }

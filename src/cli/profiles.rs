@@ -1,14 +1,16 @@
-//! `rollcall profiles`: who works there, one person, and everything that happened to them.
+//! `rollcall profiles`: who works there, one person, and everything that happened to them; erasing
+//! somebody, and keeping somebody from being erased.
 
 use crate::clock::Clock;
+use crate::desk::erasure::{self, ErasureView, LegalHoldBody, LegalHoldView};
 use crate::desk::profiles::{self, EntryKind, ProfileQuery, ProfileView};
 
+use super::database::{self, DryRun};
 use super::output::{Cell, plain};
 use super::shown::{self, Paging};
-use super::{Context, Exit, Failure};
-use super::{database, enable};
+use super::{Context, Exit, Failure, enable};
 
-/// Look at people: lists, one person, their history
+/// Look at people: lists, one person, their history; erase somebody
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -21,6 +23,8 @@ enum Command {
     Show(Show),
     History(History),
     Resync(enable::ResyncArgs),
+    Erase(Erase),
+    LegalHold(Hold),
 }
 
 /// List people, those first seen last on top; the active ones unless --status says otherwise
@@ -68,6 +72,44 @@ struct History {
     id: String,
 }
 
+/// Erase a person for good: their data goes from profile, history, events and messages. Asks first
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "What stays: that it was done and by whom, and keyed hashes by which a late event is known and dropped.
+A legal hold refuses it. Backups are not reached.
+
+Examples:
+  rollcall profiles erase profile_0199… --dry-run
+  rollcall profiles erase profile_0199… --yes"
+)]
+struct Erase {
+    /// The profile
+    #[arg(value_name = "ID")]
+    id: String,
+    #[command(flatten)]
+    dry_run: DryRun,
+}
+
+/// Keep a person's data from erasure and retention until released; without an option, show the hold
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  rollcall profiles legal-hold profile_0199… --reason 'case 4711'
+  rollcall profiles legal-hold profile_0199…
+  rollcall profiles legal-hold profile_0199… --release")]
+struct Hold {
+    /// The profile
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Place a hold, and say why
+    #[arg(long, value_name = "TEXT", conflicts_with = "release")]
+    reason: Option<String>,
+    /// Release the hold
+    #[arg(long)]
+    release: bool,
+    #[command(flatten)]
+    dry_run: DryRun,
+}
+
 /// Shows what was asked for.
 pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     match args.command {
@@ -80,6 +122,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         }
         Command::History(args) => history(&args, context)?,
         Command::Resync(args) => return enable::resync(args, context).await,
+        Command::Erase(args) => erase(&args, context)?,
+        Command::LegalHold(args) => legal_hold(&args, context)?,
     }
     Ok(Exit::Done)
 }
@@ -161,6 +205,10 @@ fn facts(one: &ProfileView) -> Vec<(&'static str, Cell)> {
         ("updated", one.updated_at.into()),
         ("removed", one.removed_at.into()),
         ("reason", one.removed_reason.clone().into()),
+        (
+            "legal hold",
+            if one.legal_hold { "yes" } else { "no" }.into(),
+        ),
     ]
 }
 
@@ -193,4 +241,69 @@ fn history(args: &History, context: &Context) -> Result<(), Failure> {
         out.line(format!("{at:<24}  {mark}{}", plain(&entry.sentence)));
     }
     Ok(())
+}
+
+fn erase(args: &Erase, context: &Context) -> Result<(), Failure> {
+    let before = database::read(context, |conn, actor| {
+        profiles::show(conn, actor, &args.id, Clock::System.now())
+    })?;
+    if !args.dry_run.dry_run {
+        context.output.confirm(&format!(
+            "Erase {} ({}) for good?",
+            plain(&before.display_name),
+            before.status
+        ))?;
+    }
+    let db = database::open(&context.config()?)?;
+    let one = database::write_in(&db, context, args.dry_run, |conn, actor, now| {
+        erasure::erase(conn, actor, &args.id, now)
+    })?;
+    if !args.dry_run.dry_run {
+        db.empty_log()?;
+    }
+    shown::one(context, &one, erased);
+    Ok(())
+}
+
+fn erased(one: &ErasureView) -> Vec<(&'static str, Cell)> {
+    vec![
+        ("id", one.profile.id.as_str().into()),
+        ("status", shown::state(&one.profile.status)),
+        ("events", one.events_erased.into()),
+        ("messages", one.messages_erased.into()),
+    ]
+}
+
+fn legal_hold(args: &Hold, context: &Context) -> Result<(), Failure> {
+    let hold = match (&args.reason, args.release) {
+        (Some(reason), _) => {
+            let body = LegalHoldBody {
+                reason: reason.clone(),
+            };
+            database::write(context, args.dry_run, |conn, actor, now| {
+                erasure::place_legal_hold(conn, actor, &args.id, &body, now)
+            })?
+        }
+        (None, true) => database::write(context, args.dry_run, |conn, actor, now| {
+            erasure::release_legal_hold(conn, actor, &args.id, now)
+        })?,
+        (None, false) => database::read(context, |conn, actor| {
+            erasure::show_legal_hold(conn, actor, &args.id)
+        })?,
+    };
+    shown::one(context, &hold, held);
+    if args.release && !args.dry_run.dry_run {
+        context.output.note("Released.");
+    }
+    Ok(())
+}
+
+fn held(one: &LegalHoldView) -> Vec<(&'static str, Cell)> {
+    vec![
+        ("profile", one.profile_id.as_str().into()),
+        ("reason", one.reason.as_str().into()),
+        ("placed by", one.placed_by.as_str().into()),
+        ("placed", one.placed_at.into()),
+        ("organization", one.organization_id.as_str().into()),
+    ]
 }

@@ -137,6 +137,8 @@ diesel::table! {
         granted_at -> BigInt,
         ended_at -> Nullable<BigInt>,
         ended_reason -> Nullable<Text>,
+        stands_in_for -> Nullable<Text>,
+        stood_as -> Nullable<Text>,
     }
 }
 
@@ -170,6 +172,17 @@ diesel::table! {
         last_at -> BigInt,
         decided_at -> Nullable<BigInt>,
         decided_by -> Nullable<Text>,
+        group_id -> Nullable<Text>,
+        due_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    staged_leaves (community_id, profile_id) {
+        community_id -> Text,
+        profile_id -> Text,
+        hold_id -> Text,
+        held_at -> BigInt,
     }
 }
 
@@ -287,6 +300,22 @@ diesel::table! {
         community_id -> Nullable<Text>,
         hold_id -> Nullable<Text>,
         digest_id -> Nullable<Text>,
+        destination -> Text,
+        planned_at -> BigInt,
+        detail -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    destinations (id) {
+        id -> Text,
+        channel -> Text,
+        shown -> Text,
+        not_before -> BigInt,
+        stopped_at -> Nullable<BigInt>,
+        reason -> Nullable<Text>,
+        resumed_at -> Nullable<BigInt>,
+        created_at -> BigInt,
     }
 }
 
@@ -367,6 +396,35 @@ diesel::table! {
         started_at -> BigInt,
         heartbeat_at -> BigInt,
         stopped_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    erasures (key, profile_id) {
+        key -> Text,
+        profile_id -> Text,
+        organization_id -> Text,
+        of_user -> Bool,
+        erased_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    legal_holds (profile_id) {
+        profile_id -> Text,
+        organization_id -> Text,
+        reason -> Text,
+        placed_by -> Text,
+        placed_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    chores (name) {
+        name -> Text,
+        ran_at -> BigInt,
+        told -> Text,
     }
 }
 
@@ -487,6 +545,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     changes,
     holds,
     hold_items,
+    staged_leaves,
     outbox,
     event_bodies,
     event_attempts,
@@ -494,11 +553,15 @@ diesel::allow_tables_to_appear_in_same_query!(
     trigger_versions,
     opt_outs,
     deliveries,
+    destinations,
     delivery_attempts,
     tokens,
     kept_secrets,
     operator_acts,
     processes,
+    erasures,
+    legal_holds,
+    chores,
     identity_decisions,
     identity_swaps,
     jobs,

@@ -7,8 +7,9 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::holds;
 use crate::people::profiles::{self, ProfileRow};
+use crate::roll::Status;
 
-use super::profiles::has_access;
+use super::profiles::{has_access, shut_on_leave};
 use super::{Actor, DeskError, Role};
 
 /// Who is asked about: an address in an organization, or a profile.
@@ -58,7 +59,11 @@ pub fn access(
         }
         _ => return Err(incomplete()),
     };
-    let answer = answer(rows);
+    let kept_out = !shut_on_leave(conn, &rows)?.is_empty();
+    let mut answer = answer(rows);
+    if answer.reason == Status::OnLeave.as_str() {
+        answer.allowed &= !kept_out;
+    }
     match &answer.profile_id {
         Some(id)
             if answer.allowed

@@ -7,13 +7,13 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError, ROWS_PER_STATEMENT, new_id};
 use crate::outbox::{lock_part, part_of};
-use crate::people::changes::{self, Caused};
+use crate::people::changes::Caused;
 use crate::people::communities::{self, Community};
 use crate::people::{profiles, rules, to_json, unreadable};
 use crate::roll::{Membership, Role as Seat};
-use crate::triggers::deliveries;
 
-use super::members::change;
+use super::members::{change, record};
+use super::seats::look;
 use super::visibility::{Veil, fields_asked};
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
@@ -27,6 +27,8 @@ const LONGEST_NAME: usize = 200;
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct CommunityQuery {
     pub organization_id: Option<String>,
+    /// Only those that nobody runs any more (`true`), or that somebody does.
+    pub orphaned: Option<bool>,
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
@@ -79,7 +81,13 @@ pub fn list(
     let organization = actor.scope(query.organization_id.as_deref())?;
     let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
     let before = cursor.map(|cursor| (cursor.at, cursor.id));
-    let rows = communities::list(conn, organization.as_deref(), before, limit + 1)?;
+    let rows = communities::list(
+        conn,
+        organization.as_deref(),
+        query.orphaned,
+        before,
+        limit + 1,
+    )?;
     let page = Page::cut(rows, limit, |row| Cursor {
         at: row.created_at,
         id: row.id.clone(),
@@ -219,7 +227,7 @@ pub fn delete(
             )
         })
         .collect();
-    changes::add(conn, &left, now)?;
+    record(conn, &left, now)?;
     communities::delete(conn, id)?;
     note(conn, actor, "community.deleted", &row, Some(&row.name), now)?;
     Ok(shown)
@@ -301,8 +309,8 @@ fn apply_rules(
             }
         }
     }
-    changes::add(conn, &caused, now)?;
-    Ok(deliveries::after_hands(conn, &caused, now)?)
+    record(conn, &caused, now)?;
+    look(conn, actor, row, now)
 }
 
 fn good_name(name: &str) -> Result<String, DeskError> {

@@ -270,19 +270,25 @@ fn views(conn: &mut Conn, actor: &Actor, rows: Vec<Asked>) -> Result<Vec<Conflic
     for person in people.values_mut() {
         veil.profile(person)?;
     }
-    rows.into_iter()
-        .map(|row| view(conn, row, &people))
-        .collect()
+    let users: Vec<String> = rows
+        .iter()
+        .map(|row| row.directory_user_id.clone())
+        .collect();
+    let mut decided = decisions::of_users(conn, &users)?;
+    let views = rows.into_iter().map(|row| {
+        let decided = decided.remove(&row.directory_user_id).unwrap_or_default();
+        view(row, decided, &people)
+    });
+    Ok(views.collect())
 }
 
 fn view(
-    conn: &mut Conn,
     row: Asked,
+    decided: Vec<decisions::Decision>,
     people: &BTreeMap<String, ProfileRow>,
-) -> Result<ConflictView, DeskError> {
-    let decided = decisions::of_user(conn, &row.directory_user_id)?;
+) -> ConflictView {
     let candidates = row.question.iter().flat_map(|one| &one.candidates);
-    Ok(ConflictView {
+    ConflictView {
         state: if row.question.is_some() {
             "open"
         } else {
@@ -306,7 +312,7 @@ fn view(
         directory_id: row.directory_id,
         idp_id: row.idp_id,
         last_event_at: row.last_at,
-    })
+    }
 }
 
 fn somebody(id: &str, people: &BTreeMap<String, ProfileRow>) -> Somebody {

@@ -16,8 +16,9 @@ use super::triggers::message_for;
 use super::visibility::Veil;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
-const STATES: [&str; 8] = [
+const STATES: [&str; 9] = [
     "due",
+    deliveries::PARKED,
     "held",
     "claimed",
     "attempting",
@@ -37,6 +38,7 @@ pub struct DeliveryQuery {
     pub profile_id: Option<String>,
     pub trigger_id: Option<String>,
     pub channel: Option<String>,
+    pub destination: Option<String>,
     pub q: Option<String>,
     pub limit: Option<i64>,
     pub cursor: Option<String>,
@@ -58,6 +60,9 @@ pub struct DeliveryView {
     /// What the trigger listens to.
     pub on: String,
     pub channel: String,
+    /// Where it goes: an id of `/v1/destinations`.
+    pub destination: String,
+    /// Due at a stopped destination is shown as `parked`.
     pub state: String,
     pub reason: Option<String>,
     /// To whom or where; null before the first attempt.
@@ -114,6 +119,7 @@ fn view(row: DeliveryRow) -> DeliveryView {
         hold_id: row.hold_id,
         on: row.on_event,
         channel: row.channel,
+        destination: row.destination,
         state: row.state,
         reason: row.reason,
         recipient: row.recipient,
@@ -152,10 +158,12 @@ pub fn list(
         profile_id: query.profile_id.clone(),
         trigger_id: query.trigger_id.clone(),
         channel: query.channel.clone(),
+        destination: query.destination.clone(),
         q: query.q.clone().filter(|q| !q.is_empty()),
         after: cursor.map(|cursor| (cursor.at, cursor.id)),
     };
-    let rows = deliveries::list(conn, &filter, limit + 1)?;
+    let mut rows = deliveries::list(conn, &filter, limit + 1)?;
+    deliveries::show_parked(conn, &mut rows)?;
     let page = Page::cut(rows, limit, |row| Cursor {
         at: row.created_at,
         id: row.id.clone(),
@@ -167,9 +175,11 @@ pub fn list(
 }
 
 fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<DeliveryRow, DeskError> {
-    deliveries::find(conn, id)?
+    let mut row = deliveries::find(conn, id)?
         .filter(|row| actor.may_see(Some(&row.organization_id)))
-        .ok_or_else(|| DeskError::not_found("delivery", id))
+        .ok_or_else(|| DeskError::not_found("delivery", id))?;
+    deliveries::show_parked(conn, std::slice::from_mut(&mut row))?;
+    Ok(row)
 }
 
 /// One message with its text and attempts.
@@ -181,7 +191,8 @@ pub fn show(
 ) -> Result<DeliveryDetail, DeskError> {
     actor.require(Role::Viewer)?;
     let mut row = seen(conn, actor, id)?;
-    let waits = row.body.is_none() && matches!(row.state.as_str(), "due" | "held" | "claimed");
+    let waits =
+        row.body.is_none() && matches!(row.state.as_str(), "due" | "parked" | "held" | "claimed");
     let preview = waits && filled_in(conn, &mut row, now)?;
     Veil::over_one(conn, actor, &row.organization_id)?.delivery(&mut row);
     let log = deliveries::attempts_of(conn, id)?;
@@ -224,7 +235,7 @@ fn filled_in(conn: &mut Conn, row: &mut DeliveryRow, now: Timestamp) -> Result<b
     Ok(true)
 }
 
-/// Sends a failed or unknown message again.
+/// Sends a failed or unknown message again, or a webhook that was sent (under its old id).
 pub fn retry(
     conn: &mut Conn,
     actor: &Actor,

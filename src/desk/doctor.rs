@@ -9,21 +9,26 @@ use serde::Serialize;
 use crate::clock::Timestamp;
 use crate::db::{Backend, Conn, MigrationState, health};
 use crate::outbox;
-use crate::people::processes;
+use crate::people::{chores, groups, holds, processes};
 use crate::triggers::definition::{Channel, Status};
-use crate::triggers::{deliveries, store};
+use crate::triggers::{deliveries, destinations, store};
 
 use super::DeskError;
+use super::groups::WAITS_LONG;
 
 /// An event that waits longer than this is worth a look.
 const OLD: Duration = Duration::from_secs(60);
 /// And longer than this is a standstill.
 const VERY_OLD: Duration = Duration::from_secs(15 * 60);
+/// The retention runs every ten minutes where something runs.
+const RETENTION_OVERDUE: Duration = Duration::from_secs(86_400);
 /// Clocks may differ so much.
 const CLOCKS_APART: Duration = Duration::from_secs(5);
 /// Below these the disk is nearly full.
 const LITTLE_SPACE: u64 = 1024 * 1024 * 1024;
 const NO_SPACE: u64 = 100 * 1024 * 1024;
+/// Waiting places counted at most.
+const MOST_PLACES: i64 = 1_000;
 /// Triggers looked at for e-mail steps.
 const MOST_TRIGGERS: i64 = 1_000;
 
@@ -200,9 +205,43 @@ pub fn of_database(
     checks.extend(clock(conn, now)?);
     checks.extend(queue(conn, now)?);
     checks.push(worker(conn, now)?);
+    checks.push(waiting_places(conn, now)?);
     checks.push(messages(conn, now)?);
+    checks.push(places(conn)?);
     checks.push(mail(conn, setup)?);
+    checks.push(waiting_holds(conn)?);
+    checks.push(retention(conn, now)?);
     Ok(checks)
+}
+
+fn waiting_holds(conn: &mut Conn) -> Result<Check, DeskError> {
+    let name = "holds";
+    let open = holds::open_count(conn)?;
+    Ok(if open > 0 {
+        Check::warn(
+            name,
+            format!("{open} batches wait for a decision"),
+            "`rollcall holds list --state open` shows them; held people lose access after four hours, and nothing else happens before somebody approves or rejects",
+        )
+    } else {
+        Check::ok(name, "nothing waits for a decision")
+    })
+}
+
+fn retention(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError> {
+    let name = "retention";
+    Ok(match chores::last(conn, chores::RETENTION)? {
+        None => Check::ok(name, "it has not run yet"),
+        Some((at, _)) => {
+            let finding = format!("last ran at {at}");
+            if now.since(at) > RETENTION_OVERDUE {
+                let advice = "`rollcall serve` and `rollcall work` run it every ten minutes; `rollcall retention run` does it now";
+                Check::warn(name, finding, advice)
+            } else {
+                Check::ok(name, finding)
+            }
+        }
+    })
 }
 
 fn durability(conn: &mut Conn) -> Result<Check, DeskError> {
@@ -284,6 +323,23 @@ fn worker(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError> {
     })
 }
 
+fn waiting_places(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError> {
+    let name = "group places";
+    let since = now.minus(WAITS_LONG);
+    let count = groups::waiting(conn, None, since, MOST_PLACES)?.len();
+    Ok(if count > 0 {
+        let most = i64::try_from(count).is_ok_and(|count| count >= MOST_PLACES);
+        let more = if most { " or more" } else { "" };
+        Check::warn(
+            name,
+            format!("{count}{more} have waited for their user or group for over a day"),
+            "`rollcall groups waiting` lists them; WorkOS may not have told of the user or group",
+        )
+    } else {
+        Check::ok(name, "none waits for its user or group for over a day")
+    })
+}
+
 fn messages(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError> {
     let name = "messages";
     let stats = deliveries::delivery_stats(conn, now)?;
@@ -299,6 +355,20 @@ fn messages(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError> {
         )
     } else {
         Check::ok(name, finding)
+    })
+}
+
+fn places(conn: &mut Conn) -> Result<Check, DeskError> {
+    let name = "destinations";
+    let (stopped, all) = destinations::stopped_count(conn)?;
+    Ok(if stopped > 0 {
+        Check::fail(
+            name,
+            format!("{stopped} of {all} refuse and were stopped; what goes there is parked"),
+            "`rollcall destinations list --stopped` says why; put it right there, then `rollcall destinations resume <id>`",
+        )
+    } else {
+        Check::ok(name, format!("{all}, none stopped"))
     })
 }
 

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::outbox::{self, EventFilter, EventRow, EventState, Refusal};
-use crate::people::{changes, profiles};
+use crate::people::{changes, erasures, profiles};
 use crate::triggers::deliveries;
 
 use super::visibility::Veil;
@@ -188,16 +188,7 @@ fn filter_of(conn: &mut Conn, actor: &Actor, query: &EventQuery) -> Result<Event
             None => None,
         };
     let subjects = match &query.profile_id {
-        Some(profile) => {
-            let links = profiles::links_of(conn, std::slice::from_ref(profile))?;
-            Some(
-                links
-                    .into_values()
-                    .flatten()
-                    .map(|link| link.directory_user_id)
-                    .collect(),
-            )
-        }
+        Some(profile) => Some(erasures::subjects_of(conn, profile)?),
         None => None,
     };
     let organization_id = actor.scope(query.organization_id.as_deref())?;

@@ -9,7 +9,8 @@ use serde::Serialize;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::outbox::{self, EventFilter, EventRow};
-use crate::people::{acts, changes, communities, groups, profiles};
+use crate::people::holds::{Hold, HoldItem};
+use crate::people::{acts, changes, communities, erasures, groups, holds};
 use crate::triggers::deliveries::{self, DeliveryRow};
 
 use super::events::{ChangeView, EventView, event_view};
@@ -129,6 +130,9 @@ pub fn history(
     for act in acts {
         chain.act(act);
     }
+    for (hold, item) in holds::of_profile(conn, id)? {
+        chain.hold(&hold, &item);
+    }
     let profile = super::profiles::views(conn, actor, vec![row], now)?
         .pop()
         .ok_or_else(|| DeskError::not_found("profile", id))?;
@@ -141,12 +145,7 @@ pub fn history(
 
 /// Events that speak of one of the person's directory users, and the ends of groups they were in.
 fn events_about(conn: &mut Conn, id: &str) -> Result<(Vec<EventRow>, bool), DeskError> {
-    let links = profiles::links_of(conn, &[id.to_owned()])?;
-    let users: Vec<String> = links
-        .into_values()
-        .flatten()
-        .map(|link| link.directory_user_id)
-        .collect();
+    let users = erasures::subjects_of(conn, id)?;
     if users.is_empty() {
         return Ok((Vec::new(), false));
     }
@@ -273,6 +272,45 @@ impl Chain {
             }),
         };
         self.entries.push(((row.at, true, String::new(), 3), entry));
+    }
+
+    /// A batch they were in: that it waited, and who decided what about it.
+    fn hold(&mut self, hold: &Hold, item: &HoldItem) {
+        if !item.applied {
+            let sentence = story::of_waiting(hold);
+            self.of_hold(hold, item.held_at, "rollcall", "hold.opened", sentence);
+        }
+        if let (Some(at), Some(by)) = (hold.decided_at, &hold.decided_by) {
+            let act = format!("hold.{}", hold.state);
+            let sentence = story::of_decision(hold, item.applied, by);
+            self.of_hold(hold, at, by, &act, sentence);
+        }
+    }
+
+    fn of_hold(&mut self, hold: &Hold, at: Timestamp, actor: &str, act: &str, sentence: String) {
+        let known = self.entries.iter().any(|(_, entry)| {
+            entry.at == at && entry.act.as_ref().is_some_and(|one| one.target == hold.id)
+        });
+        // A deactivation and the deletion that follows it are held, and decided, as one.
+        if known {
+            return;
+        }
+        let entry = Entry {
+            at,
+            kind: EntryKind::Operator,
+            event_id: None,
+            sentence,
+            event: None,
+            change: None,
+            delivery: None,
+            act: Some(ActView {
+                act: act.to_owned(),
+                actor: actor.to_owned(),
+                target: hold.id.clone(),
+                detail: None,
+            }),
+        };
+        self.entries.push(((at, true, String::new(), 2), entry));
     }
 
     fn told(mut self) -> Vec<Entry> {

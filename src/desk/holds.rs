@@ -9,10 +9,11 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::outbox;
 use crate::people::holds::{self, Hold};
-use crate::people::{directories, profiles};
+use crate::people::{directories, organizations, profiles, renames, staged};
 use crate::triggers::deliveries;
 use crate::worker;
 
+use super::undo::take_back;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
 pub use crate::people::holds::IDENTITY_SWAP;
@@ -23,7 +24,7 @@ pub use crate::people::holds::IDENTITY_SWAP;
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct HoldQuery {
     pub organization_id: Option<String>,
-    /// `open`, `approved` or `rejected`; all when nothing is said.
+    /// `open`, `approved`, `rejected` or `undone`; all when nothing is said.
     pub state: Option<String>,
     pub limit: Option<i64>,
     pub cursor: Option<String>,
@@ -37,6 +38,11 @@ pub struct HoldView {
     pub organization_id: String,
     pub kind: String,
     pub directory_id: Option<String>,
+    /// The deleted group whose members wait, and the one it may have been renamed to.
+    pub group_id: Option<String>,
+    pub probable_rename: Option<RenameView>,
+    /// When it settles by itself, if nobody decides.
+    pub due_at: Option<Timestamp>,
     pub state: String,
     pub reason: String,
     /// How many people wait, and how many were removed before it tripped.
@@ -45,6 +51,17 @@ pub struct HoldView {
     pub opened_at: Timestamp,
     pub decided_at: Option<Timestamp>,
     pub decided_by: Option<String>,
+}
+
+/// A group that may be a deleted one under a new name (R52).
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct RenameView {
+    pub group_id: String,
+    pub name: String,
+    /// How many members both have, of how many.
+    pub same_members: usize,
+    pub of: usize,
 }
 
 /// A hold and whom it is about.
@@ -66,6 +83,8 @@ pub struct HeldPerson {
     pub event_id: String,
     /// Removed already when the hold tripped.
     pub applied: bool,
+    /// The communities they would leave, where that is what waits.
+    pub communities: Vec<String>,
     pub held_at: Timestamp,
 }
 
@@ -112,13 +131,20 @@ fn view(conn: &mut Conn, row: Hold) -> Result<HoldView, DeskError> {
         let ids: BTreeSet<&str> = some.map(|item| item.profile_id.as_str()).collect();
         ids.len()
     };
+    let probable_rename = match &row.group_id {
+        Some(group) if row.state == holds::OPEN => rename(conn, &row, group)?,
+        _ => None,
+    };
     Ok(HoldView {
+        probable_rename,
         waiting: people(false),
         applied: people(true),
         id: row.id,
         organization_id: row.organization_id,
         kind: row.kind,
         directory_id: row.directory_id,
+        group_id: row.group_id,
+        due_at: row.due_at,
         state: row.state,
         reason: row.reason,
         opened_at: row.opened_at,
@@ -127,7 +153,20 @@ fn view(conn: &mut Conn, row: Hold) -> Result<HoldView, DeskError> {
     })
 }
 
-fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Hold, DeskError> {
+fn rename(conn: &mut Conn, row: &Hold, group: &str) -> Result<Option<RenameView>, DeskError> {
+    let cycle = organizations::find(conn, &row.organization_id)?
+        .map(|one| one.settings.poll_cycle_minutes)
+        .unwrap_or_default();
+    let found = renames::probable(conn, group, cycle)?;
+    Ok(found.map(|one| RenameView {
+        group_id: one.heir.id,
+        name: one.heir.name,
+        same_members: one.same,
+        of: one.of,
+    }))
+}
+
+pub(super) fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Hold, DeskError> {
     holds::find(conn, id)?
         .filter(|row| actor.may_see(Some(&row.organization_id)))
         .ok_or_else(|| DeskError::not_found("hold", id))
@@ -140,6 +179,7 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<HoldDetail, Desk
     let items = holds::items(conn, id)?;
     let ids: Vec<String> = items.iter().map(|item| item.profile_id.clone()).collect();
     let people = profiles::load(conn, &ids)?;
+    let leaves = staged::of_hold(conn, id)?;
     let people = items
         .into_iter()
         .map(|item| {
@@ -147,6 +187,11 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<HoldDetail, Desk
             HeldPerson {
                 display_name: person.map(|person| person.display_name.clone()),
                 status: person.map(|person| person.status.clone()),
+                communities: leaves
+                    .iter()
+                    .filter(|one| one.profile_id == item.profile_id)
+                    .map(|one| one.community_id.clone())
+                    .collect(),
                 profile_id: item.profile_id,
                 event_id: item.event_id,
                 applied: item.applied,
@@ -175,6 +220,8 @@ pub fn approve(
         }
     } else if hold.kind == holds::WELCOMES {
         deliveries::release_held(conn, id, now)?;
+    } else if is_of_leaves(&hold) {
+        worker::end_leaves(conn, &hold, &actor.name, now)?;
     } else {
         let waiting = events(conn, id, false)?;
         outbox::release(conn, &waiting, &actor.name, now)?;
@@ -204,19 +251,20 @@ pub fn reject(
     let hold = take(conn, actor, id, "rejected", now)?;
     if hold.kind == holds::WELCOMES {
         deliveries::cancel_held(conn, id, &actor.name, now)?;
+    } else if is_of_leaves(&hold) {
+        // Without an heir the memberships stay until their rules give them again.
+        worker::hand_over(conn, &hold, &actor.name, now)?;
     } else if hold.kind != holds::DIRECTORY_DELETED {
         let waiting = events(conn, id, false)?;
         outbox::reject(conn, &waiting, &actor.name, now)?;
         let applied = events(conn, id, true)?;
-        let and_removals = hold.kind == holds::REMOVALS;
-        let organization = &hold.organization_id;
-        let taken =
-            worker::take_back(conn, organization, &applied, and_removals, &actor.name, now)?;
-        let all: BTreeSet<String> = applied.into_iter().chain(taken).collect();
-        let all: Vec<String> = all.into_iter().collect();
-        outbox::reject(conn, &all, &actor.name, now)?;
+        take_back(conn, &hold, &applied, actor, now)?;
     }
     show(conn, actor, id)
+}
+
+fn is_of_leaves(hold: &Hold) -> bool {
+    [holds::LEAVES, holds::GROUP_DELETED].contains(&hold.kind.as_str())
 }
 
 /// Closes an open hold in the actor's name.

@@ -13,6 +13,7 @@ use crate::triggers::deliveries;
 
 use super::communities::{held, note, seen};
 use super::profiles::has_access;
+use super::seats::look;
 use super::{Actor, DeskError, Page, Role};
 
 /// One membership: somebody with a manual and a rule row has two.
@@ -84,6 +85,7 @@ pub fn put_member(
             source: Source::Manual,
             role: seat,
             former_role: None,
+            stand_in: None,
             granted_at: now,
             ended_at: None,
             ended_reason: None,
@@ -93,9 +95,7 @@ pub fn put_member(
     if was != Some(seat) {
         let (old, new) = (was.map(word), Some(word(seat)));
         let caused = change(actor, &community, profile_id, old, new, now);
-        let caused = [caused];
-        changes::add(conn, &caused, now)?;
-        deliveries::after_hands(conn, &caused, now)?;
+        record(conn, &[caused], now)?;
         let detail = format!("{profile_id} as {}", seat.as_str());
         note(
             conn,
@@ -105,6 +105,7 @@ pub fn put_member(
             Some(&detail),
             now,
         )?;
+        look(conn, actor, &community, now)?;
     }
     communities::members(conn, id)?
         .into_iter()
@@ -131,11 +132,10 @@ pub fn remove_member(
     let old = Some(word(row.role));
     communities::save_memberships(conn, &[(community.organization_id.clone(), row)])?;
     let caused = change(actor, &community, profile_id, old, None, now);
-    let caused = [caused];
-    changes::add(conn, &caused, now)?;
-    deliveries::after_hands(conn, &caused, now)?;
+    record(conn, &[caused], now)?;
     let act = "community.member_removed";
-    Ok(note(conn, actor, act, &community, Some(profile_id), now)?)
+    note(conn, actor, act, &community, Some(profile_id), now)?;
+    look(conn, actor, &community, now)
 }
 
 /// Only people of the organization who may come in can be members.
@@ -163,7 +163,11 @@ fn may_join(
     Ok(())
 }
 
-fn manual_row(conn: &mut Conn, id: &str, profile: &str) -> Result<Option<Membership>, DeskError> {
+pub(super) fn manual_row(
+    conn: &mut Conn,
+    id: &str,
+    profile: &str,
+) -> Result<Option<Membership>, DeskError> {
     let mut rows = communities::memberships_of(conn, &[profile.to_owned()])?;
     Ok(rows
         .remove(profile)
@@ -174,6 +178,12 @@ fn manual_row(conn: &mut Conn, id: &str, profile: &str) -> Result<Option<Members
 
 fn word(seat: Seat) -> String {
     seat.as_str().to_owned()
+}
+
+/// Writes membership changes down, and plans the messages they make due.
+pub(super) fn record(conn: &mut Conn, caused: &[Caused], now: Timestamp) -> Result<(), DeskError> {
+    changes::add(conn, caused, now)?;
+    Ok(deliveries::after_hands(conn, caused, now)?)
 }
 
 pub(super) fn change(

@@ -2,7 +2,7 @@
 //! section 6). Links and communities of a page are loaded as sets. The whole chain of what happened
 //! to a person is told by `history`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::profiles::{self, LinkRow, ProfileFilter, ProfileRow};
-use crate::people::{communities, holds, unreadable};
+use crate::people::{communities, holds, legal_holds, organizations, unreadable};
 use crate::roll::Status;
 
 use super::events::one_of;
@@ -64,6 +64,8 @@ pub struct ProfileView {
     pub hidden: Vec<String>,
     /// The employment period (R33).
     pub period: String,
+    /// Whether their data must be kept: neither erased nor purged.
+    pub legal_hold: bool,
     pub first_seen_at: Timestamp,
     pub updated_at: Timestamp,
     pub removed_at: Option<Timestamp>,
@@ -184,19 +186,45 @@ pub(super) fn views(
     let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
     let mut links = profiles::links_of(conn, &ids)?;
     let mut seats = communities::of_profiles(conn, &ids)?;
+    let held = legal_holds::among(conn, &ids)?;
     let suspended = holds::suspended(conn, &ids, now)?;
     let owners = Owners::of(conn, &homes)?;
+    let shut = shut_on_leave(conn, &rows)?;
     rows.into_iter()
         .map(|mut row| {
             let (theirs, seats) = taken(&mut links, &mut seats, &row.id);
-            let access = has_access(&row.status) && !suspended.contains(&row.id);
+            let kept_out = is_on_leave(&row) && shut.contains(&row.organization_id);
+            let access = has_access(&row.status) && !suspended.contains(&row.id) && !kept_out;
             let locked = owners.locked(&row, &theirs)?;
             let hidden = veil.profile(&mut row)?;
             let mut view = view(row, theirs, seats, access)?;
             (view.locked, view.hidden) = (locked, hidden);
+            view.legal_hold = held.contains(&view.id);
             Ok(view)
         })
         .collect()
+}
+
+fn is_on_leave(row: &ProfileRow) -> bool {
+    row.status == Status::OnLeave.as_str()
+}
+
+/// Those of the rows' organizations whose people on leave may not come in (R34).
+pub(super) fn shut_on_leave(
+    conn: &mut Conn,
+    rows: &[ProfileRow],
+) -> Result<BTreeSet<String>, DeskError> {
+    let ids: Vec<String> = rows
+        .iter()
+        .filter(|row| is_on_leave(row))
+        .map(|row| row.organization_id.clone())
+        .collect();
+    if ids.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let all = organizations::load(conn, &ids)?.into_values();
+    let shut = all.filter(|one| !one.settings.on_leave.access);
+    Ok(shut.map(|one| one.id).collect())
 }
 
 type Seats = Vec<(String, String, String)>;
@@ -247,6 +275,7 @@ fn view(
         manager_email: row.manager_email,
         employee_number: row.employee_number,
         period: row.period,
+        legal_hold: false,
         first_seen_at: row.first_seen_at,
         updated_at: row.updated_at,
         removed_at: row.removed_at,

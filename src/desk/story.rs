@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::outbox::EventRow;
 use crate::people::acts::ActRow;
 use crate::people::changes::ChangeRow;
+use crate::people::holds::{self, Hold};
 use crate::triggers::deliveries::DeliveryRow;
 
 /// Whether events of a kind take something away: of two in one instant they come last (R66).
@@ -58,7 +59,10 @@ pub(super) fn of_change(row: &ChangeRow, communities: &BTreeMap<String, String>)
         }
         (_, None, Some(new)) => format!("{} set to “{new}”", label(&row.name)),
         (_, Some(old), None) => format!("{} cleared (was “{old}”)", label(&row.name)),
-        (_, None, None) => format!("{} touched", label(&row.name)),
+        (_, None, None) => format!(
+            "{} changed; what it was and became is erased",
+            label(&row.name)
+        ),
     };
     format!("{told}{by}.")
 }
@@ -123,10 +127,52 @@ pub(super) fn of_delivery(row: &DeliveryRow) -> String {
 
 /// What an operator did.
 pub(super) fn of_act(row: &ActRow) -> String {
-    let what = row.act.replace(['.', '_'], " ");
-    match &row.detail {
-        Some(detail) => format!("{}: {what} ({detail}).", row.actor),
-        None => format!("{}: {what}.", row.actor),
+    let (actor, detail) = (&row.actor, row.detail.as_deref());
+    match (row.act.as_str(), detail) {
+        ("profile.erased", _) if actor == "retention" => {
+            "Erased for good, because they left long ago.".to_owned()
+        }
+        ("profile.erased", _) => format!("{actor} erased them for good."),
+        ("profile.legal_hold_placed", Some(reason)) => {
+            format!("{actor} placed a legal hold, so that nothing is erased: {reason}.")
+        }
+        ("profile.legal_hold_placed", None) => {
+            format!("{actor} placed a legal hold, so that nothing is erased.")
+        }
+        ("profile.legal_hold_released", _) => format!("{actor} released the legal hold."),
+        (act, Some(detail)) => format!("{actor}: {} ({detail}).", act.replace(['.', '_'], " ")),
+        (act, None) => format!("{actor}: {}.", act.replace(['.', '_'], " ")),
+    }
+}
+
+/// That something about them waited for an operator.
+pub(super) fn of_waiting(hold: &Hold) -> String {
+    format!(
+        "What the directory said waited for a decision, because {}.",
+        hold.reason
+    )
+}
+
+/// What an operator decided about a batch they were in.
+pub(super) fn of_decision(hold: &Hold, applied: bool, by: &str) -> String {
+    match (hold.state.as_str(), hold.kind.as_str()) {
+        (holds::APPROVED, holds::DIRECTORY_DELETED) => {
+            format!("{by} decided that the people of the deleted directory leave.")
+        }
+        (holds::REJECTED, holds::DIRECTORY_DELETED) => {
+            format!("{by} decided that the people of the deleted directory stay.")
+        }
+        (holds::UNDONE, _) => {
+            format!("{by} took the approved batch back: everything is as it was before.")
+        }
+        (holds::APPROVED, _) => format!("{by} approved the batch they were in."),
+        (holds::REJECTED, _) if applied => format!(
+            "{by} rejected the batch they were in, and what was applied already was taken back."
+        ),
+        (holds::REJECTED, _) => {
+            format!("{by} rejected the batch they were in: nothing of it is applied.")
+        }
+        (state, _) => format!("{by}: the batch they were in is {state}."),
     }
 }
 

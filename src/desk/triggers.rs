@@ -121,7 +121,7 @@ fn mask(step: &mut Step) {
     }
 }
 
-fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<TriggerRow, DeskError> {
+pub(super) fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<TriggerRow, DeskError> {
     store::find(conn, id)?
         .filter(|row| actor.may_see(Some(&row.organization_id)))
         .ok_or_else(|| DeskError::not_found("trigger", id))

@@ -8,8 +8,10 @@ use crate::clock::Timestamp;
 use crate::db::{DbError, migration_state};
 use crate::outbox::{QueueStats, gaps, queue_stats};
 use crate::people::processes::{self, SILENT_AFTER};
+use crate::people::{chores, holds};
 use crate::telemetry;
-use crate::triggers::deliveries::delivery_stats;
+use crate::triggers::deliveries::{DeliveryStats, delivery_stats};
+use crate::triggers::destinations::stopped_count;
 
 use super::HttpState;
 
@@ -72,21 +74,45 @@ pub(super) async fn ready(state: web::Data<HttpState>) -> HttpResponse {
     }
 }
 
+/// What the metrics tell from the database.
+struct Figures {
+    queue: QueueStats,
+    deliveries: DeliveryStats,
+    /// Events that never came by webhook, and those that came late.
+    gaps: (i64, i64),
+    /// Destinations that are stopped, and all of them.
+    destinations: (i64, i64),
+    holds: i64,
+    retention: Option<Timestamp>,
+}
+
 /// Prometheus text.
 pub(super) async fn metrics(state: web::Data<HttpState>) -> HttpResponse {
     let db = state.db.clone();
     let now = state.clock.now();
     let figures = tokio::task::spawn_blocking(move || {
         db.read(|conn| {
-            Ok::<_, DbError>((
-                queue_stats(conn)?,
-                delivery_stats(conn, now)?,
-                gaps::counts(conn)?,
-            ))
+            let retention = chores::last(conn, chores::RETENTION)?;
+            Ok::<_, DbError>(Figures {
+                queue: queue_stats(conn)?,
+                deliveries: delivery_stats(conn, now)?,
+                gaps: gaps::counts(conn)?,
+                destinations: stopped_count(conn)?,
+                holds: holds::open_count(conn)?,
+                retention: retention.map(|(at, _)| at),
+            })
         })
     })
     .await;
-    if let Ok(Ok((queue, deliveries, (lost, late)))) = figures {
+    if let Ok(Ok(figures)) = figures {
+        let (queue, deliveries) = (figures.queue, figures.deliveries);
+        let ((lost, late), (stopped, all)) = (figures.gaps, figures.destinations);
+        #[allow(clippy::cast_precision_loss, reason = "few holds; seconds fit")]
+        {
+            metrics::gauge!(telemetry::HOLDS_OPEN).set(figures.holds as f64);
+            let ran = figures.retention.map_or(0, |at| at.seconds());
+            metrics::gauge!(telemetry::RETENTION_LAST_RUN).set(ran as f64);
+        }
         for (webhook, count) in [("never", lost), ("late", late)] {
             #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
             metrics::gauge!(telemetry::EVENT_GAPS, "webhook" => webhook).set(count as f64);
@@ -100,10 +126,14 @@ pub(super) async fn metrics(state: web::Data<HttpState>) -> HttpResponse {
         }
         for (state, count) in [
             ("due", deliveries.due),
+            ("parked", deliveries.parked),
             ("unknown", deliveries.unknown),
             ("failed", deliveries.failed),
         ] {
             set(telemetry::DELIVERIES, state, count);
+        }
+        for (state, count) in [("open", all - stopped), ("stopped", stopped)] {
+            set(telemetry::DESTINATIONS, state, count);
         }
         let age = |at: Option<Timestamp>| at.map_or(0.0, |at| now.since(at).as_secs_f64());
         metrics::gauge!(telemetry::OUTBOX_OLDEST_READY_SECONDS).set(age(queue.oldest_ready));

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::db::{Conn, Db, DbError, Urgency};
 use crate::desk::DeskError;
 use crate::intake::Intake;
-use crate::triggers::Policy;
+use crate::triggers::{Channels, Policy};
 use crate::workos::Secrets;
 use crate::workos::client::Client;
 
@@ -42,6 +42,8 @@ pub struct HttpState {
     pub trusted_proxies: Vec<IpNet>,
     /// The bootstrap token.
     pub admin_token: Option<SecretString>,
+    /// How test-sends leave the house.
+    pub channels: Arc<Channels>,
     /// What triggers may name.
     pub policy: Policy,
     /// Renders `/metrics`.
@@ -74,6 +76,14 @@ impl HttpState {
     ) -> Result<T, DeskError> {
         let db = self.db.clone();
         off_the_loop(move || db.write(Urgency::Normal, work)).await
+    }
+
+    /// After an erasure: it is done, and only the file's copy in the log may be left for a while.
+    pub async fn empty_log(&self) {
+        let db = self.db.clone();
+        if let Err(error) = off_the_loop(move || Ok(db.empty_log()?)).await {
+            tracing::warn!(%error, "the log could not be emptied now; it is overwritten in time");
+        }
     }
 
     /// Runs a write transaction and takes it back, whatever came of it: a dry run that is true.

@@ -7,6 +7,7 @@ pub mod catch_ups;
 mod claim;
 mod enqueue;
 mod failures;
+mod forget;
 pub mod gaps;
 mod prune;
 mod replay;
@@ -18,7 +19,8 @@ pub(crate) use claim::load as load_claimed;
 pub use claim::{Claimed, claim, claim_one, lock_part};
 pub use enqueue::{NewEvent, enqueue};
 pub use failures::{EventFailures, failures, names_of};
-pub use prune::prune_bodies;
+pub use forget::{forget, forget_subject};
+pub use prune::{old_attempts, old_bodies, prune_attempts, prune_bodies};
 pub use replay::{Refusal, discard, reject, release, replay};
 pub use settle::{Settlement, Verdict, mark_attempt, settle};
 pub use stats::{QueueStats, queue_stats};
@@ -49,7 +51,7 @@ impl EventState {
     ];
 
     /// As shown and stored.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ready => "ready",
             Self::Done => "done",

@@ -28,7 +28,7 @@ pub enum Refusal {
     },
     /// The body is gone.
     #[error(
-        "the payload of event {0} was deleted after its retention time: reconcile the directory instead"
+        "the payload of event {0} is gone, after its retention time or because the person was erased: reconcile the directory instead"
     )]
     BodyGone(String),
 }

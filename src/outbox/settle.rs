@@ -43,6 +43,13 @@ pub enum Verdict {
         /// One sentence.
         reason: String,
     },
+    /// It is not its time yet: looked at again then, and no attempt is counted.
+    Wait {
+        /// When.
+        at: Timestamp,
+        /// One sentence.
+        reason: String,
+    },
     /// It failed and is tried again.
     Retry {
         /// When.
@@ -78,6 +85,12 @@ pub fn settle(conn: &mut Conn, settled: &[Settlement], now: Timestamp) -> QueryR
 }
 
 fn write(conn: &mut Conn, verdict: &Verdict, ids: &[i64], now: Timestamp) -> QueryResult<()> {
+    if let Verdict::Wait { at, reason } = verdict {
+        on_backend!(conn, c => diesel::update(outbox::table.filter(outbox::id.eq_any(ids)))
+            .set((outbox::available_at.eq(*at), outbox::reason.eq(reason)))
+            .execute(c))?;
+        return Ok(());
+    }
     let (state, outcome, reason, error, settled_at, available_at) = match verdict {
         Verdict::Done { outcome, reason } => (
             EventState::Done,
@@ -95,7 +108,7 @@ fn write(conn: &mut Conn, verdict: &Verdict, ids: &[i64], now: Timestamp) -> Que
             Some(now),
             now,
         ),
-        Verdict::Held { reason } => (
+        Verdict::Held { reason } | Verdict::Wait { reason, .. } => (
             EventState::Held,
             Some("held"),
             Some(reason),

@@ -204,3 +204,24 @@ pub fn set_refetched(conn: &mut Conn, to: i64) -> QueryResult<()> {
         .execute(c))?;
     Ok(())
 }
+
+/// Every value that a field of somebody ever had.
+pub fn values_of(conn: &mut Conn, profile: &str, field: &str) -> QueryResult<Vec<String>> {
+    let rows: Vec<(Option<String>, Option<String>)> = on_backend!(conn, c => changes::table
+        .filter(changes::profile_id.eq(profile))
+        .filter(changes::name.eq(field))
+        .select((changes::old, changes::new))
+        .load(c))?;
+    let both = rows.into_iter().flat_map(|(old, new)| [old, new]);
+    Ok(both.flatten().collect())
+}
+
+/// Takes the values out of somebody's audit (R65): that a field changed stays, what it said goes.
+pub fn blank(conn: &mut Conn, profile: &str) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::update(changes::table
+        .filter(changes::profile_id.eq(profile))
+        .filter(changes::what.ne_all(["status", "membership"])))
+        .set((changes::old.eq(None::<String>), changes::new.eq(None::<String>)))
+        .execute(c))?;
+    Ok(())
+}

@@ -9,7 +9,7 @@ use diesel::upsert::excluded;
 use crate::clock::Timestamp;
 use crate::db::schema::{communities, memberships, profiles};
 use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
-use crate::roll::{Membership, Role, Source};
+use crate::roll::{Membership, Role, Source, StandIn};
 
 /// A community.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Insertable, Selectable)]
@@ -66,6 +66,7 @@ pub fn head_counts(
 pub fn list(
     conn: &mut Conn,
     organization: Option<&str>,
+    orphaned: Option<bool>,
     before: Option<(Timestamp, String)>,
     limit: i64,
 ) -> QueryResult<Vec<Community>> {
@@ -76,6 +77,11 @@ pub fn list(
             .into_boxed();
         if let Some(organization) = organization {
             query = query.filter(communities::organization_id.eq(organization));
+        }
+        match orphaned {
+            Some(true) => query = query.filter(communities::orphaned_at.is_not_null()),
+            Some(false) => query = query.filter(communities::orphaned_at.is_null()),
+            None => {}
         }
         if let Some((at, id)) = before {
             query = query.filter(communities::created_at.lt(at).or(communities::created_at.eq(at).and(communities::id.lt(id))));
@@ -143,6 +149,8 @@ struct Row {
     granted_at: Timestamp,
     ended_at: Option<Timestamp>,
     ended_reason: Option<String>,
+    stands_in_for: Option<String>,
+    stood_as: Option<String>,
 }
 
 impl From<Row> for Membership {
@@ -153,6 +161,10 @@ impl From<Row> for Membership {
             source: Source::parse(&row.source).unwrap_or(Source::Manual),
             role: Role::parse(&row.role).unwrap_or(Role::Member),
             former_role: row.former_role.as_deref().and_then(Role::parse),
+            stand_in: row.stands_in_for.map(|of| StandIn {
+                of,
+                was: row.stood_as.as_deref().and_then(Role::parse),
+            }),
             granted_at: row.granted_at,
             ended_at: row.ended_at,
             ended_reason: row.ended_reason,
@@ -196,6 +208,12 @@ pub fn save_memberships(conn: &mut Conn, all: &[(String, Membership)]) -> QueryR
                 granted_at: one.granted_at,
                 ended_at: one.ended_at,
                 ended_reason: one.ended_reason.clone(),
+                stands_in_for: one.stand_in.as_ref().map(|kept| kept.of.clone()),
+                stood_as: one
+                    .stand_in
+                    .as_ref()
+                    .and_then(|kept| kept.was)
+                    .map(|role| role.as_str().to_owned()),
             })
             .collect();
         on_backend!(conn, c => diesel::insert_into(memberships::table)
@@ -208,9 +226,80 @@ pub fn save_memberships(conn: &mut Conn, all: &[(String, Membership)]) -> QueryR
                 memberships::granted_at.eq(excluded(memberships::granted_at)),
                 memberships::ended_at.eq(excluded(memberships::ended_at)),
                 memberships::ended_reason.eq(excluded(memberships::ended_reason)),
+                memberships::stands_in_for.eq(excluded(memberships::stands_in_for)),
+                memberships::stood_as.eq(excluded(memberships::stood_as)),
             ))
             .execute(c))?;
     }
+    Ok(())
+}
+
+/// All memberships, open and ended, of a community.
+pub fn rows_of(conn: &mut Conn, community: &str) -> QueryResult<Vec<Membership>> {
+    let rows: Vec<Row> = on_backend!(conn, c => memberships::table
+        .filter(memberships::community_id.eq(community))
+        .order((memberships::profile_id, memberships::source))
+        .load(c))?;
+    Ok(rows.into_iter().map(Membership::from).collect())
+}
+
+/// The communities of an organization that somebody runs or ran.
+pub fn with_admins(conn: &mut Conn, organization: &str) -> QueryResult<Vec<String>> {
+    on_backend!(conn, c => memberships::table
+        .filter(memberships::organization_id.eq(organization))
+        .filter(memberships::role.eq("admin").or(memberships::former_role.eq("admin")))
+        .select(memberships::community_id)
+        .distinct()
+        .load(c))
+}
+
+/// A former admin who returned as a member and whose seat an operator may give back (C5).
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+#[allow(missing_docs, reason = "the columns are described in the migrations")]
+pub struct OpenSeat {
+    pub organization_id: String,
+    pub community_id: String,
+    pub community_name: String,
+    pub profile_id: String,
+    pub display_name: String,
+    pub granted_at: Timestamp,
+}
+
+/// The seats that wait for an operator, of one organization or all, by community and name.
+pub fn open_seats(
+    conn: &mut Conn,
+    organization: Option<&str>,
+    limit: i64,
+) -> QueryResult<Vec<OpenSeat>> {
+    on_backend!(conn, c => {
+        let mut query = memberships::table
+            .inner_join(communities::table.on(communities::id.eq(memberships::community_id)))
+            .inner_join(profiles::table.on(profiles::id.eq(memberships::profile_id)))
+            .filter(memberships::former_role.eq("admin"))
+            .filter(memberships::ended_at.is_null())
+            .order((communities::name, communities::id, profiles::display_name, profiles::id))
+            .select((
+                memberships::organization_id,
+                communities::id,
+                communities::name,
+                profiles::id,
+                profiles::display_name,
+                memberships::granted_at,
+            ))
+            .limit(limit)
+            .into_boxed();
+        if let Some(organization) = organization {
+            query = query.filter(memberships::organization_id.eq(organization));
+        }
+        query.load(c)
+    })
+}
+
+/// Notes since when nobody runs a community, or that somebody does.
+pub fn set_orphaned(conn: &mut Conn, id: &str, orphaned_at: Option<Timestamp>) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::update(communities::table.find(id))
+        .set(communities::orphaned_at.eq(orphaned_at))
+        .execute(c))?;
     Ok(())
 }
 

@@ -99,6 +99,23 @@ pub fn of_user(conn: &mut Conn, directory_user: &str) -> QueryResult<Vec<Decisio
         .load(c))
 }
 
+/// The same of several directory users at once.
+pub fn of_users(
+    conn: &mut Conn,
+    directory_users: &[String],
+) -> QueryResult<BTreeMap<String, Vec<Decision>>> {
+    let rows: Vec<Decision> = on_backend!(conn, c => identity_decisions::table
+        .filter(identity_decisions::directory_user_id.eq_any(directory_users))
+        .order((identity_decisions::directory_user_id, identity_decisions::other_id))
+        .load(c))?;
+    let mut all: BTreeMap<String, Vec<Decision>> = BTreeMap::new();
+    for row in rows {
+        let of = all.entry(row.directory_user_id.clone()).or_default();
+        of.push(row);
+    }
+    Ok(all)
+}
+
 /// Replaces what was decided about a directory user, and what was decided the other way round.
 pub fn replace(conn: &mut Conn, directory_user: &str, new: &[Decision]) -> QueryResult<()> {
     let others: BTreeSet<&str> = new.iter().map(|one| one.other_id.as_str()).collect();
@@ -111,6 +128,15 @@ pub fn replace(conn: &mut Conn, directory_user: &str, new: &[Decision]) -> Query
         diesel::insert_into(identity_decisions::table).values(new).execute(c)?;
         Ok(())
     })
+}
+
+/// Deletes every decision about people who were erased.
+pub fn forget(conn: &mut Conn, directory_users: &[String]) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::delete(identity_decisions::table
+        .filter(identity_decisions::directory_user_id.eq_any(directory_users)
+            .or(identity_decisions::other_id.eq_any(directory_users))))
+        .execute(c))?;
+    Ok(())
 }
 
 /// One directory user and what is asked about it.

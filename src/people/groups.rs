@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::upsert::excluded;
 
 use crate::clock::Timestamp;
-use crate::db::schema::{group_edges, groups};
+use crate::db::schema::{group_edges, groups, links};
 use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
 use crate::roll::{Edge, Group};
 use crate::workos::OrderKey;
@@ -106,6 +106,14 @@ pub fn edges_of_links(conn: &mut Conn, directory_users: &[String]) -> QueryResul
     Ok(rows.into_iter().map(Edge::from).collect())
 }
 
+/// Deletes the edges of people who were erased.
+pub fn delete_edges_of(conn: &mut Conn, directory_users: &[String]) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::delete(group_edges::table
+        .filter(group_edges::directory_user_id.eq_any(directory_users)))
+        .execute(c))?;
+    Ok(())
+}
+
 /// Writes edges, new or known.
 pub fn save_edges(conn: &mut Conn, all: &[(String, Edge)], now: Timestamp) -> QueryResult<()> {
     for chunk in all.chunks(ROWS_PER_STATEMENT) {
@@ -146,4 +154,119 @@ pub fn in_groups(conn: &mut Conn, groups: &[String]) -> QueryResult<Vec<(String,
         .filter(group_edges::group_id.eq_any(groups))
         .select((group_edges::group_id, group_edges::directory_user_id))
         .load(c))
+}
+
+/// Groups of an organization or all, by name, after a cursor.
+pub fn list(
+    conn: &mut Conn,
+    organization: Option<&str>,
+    after: Option<(String, String)>,
+    limit: i64,
+) -> QueryResult<Vec<(String, Group)>> {
+    let rows: Vec<(String, String, String)> = on_backend!(conn, c => {
+        let mut query = groups::table
+            .select((groups::id, groups::organization_id, groups::remembered))
+            .order((groups::name, groups::id))
+            .limit(limit)
+            .into_boxed();
+        if let Some(organization) = organization {
+            query = query.filter(groups::organization_id.eq(organization));
+        }
+        if let Some((name, id)) = after {
+            query = query.filter(groups::name.gt(name.clone()).or(groups::name.eq(name).and(groups::id.gt(id))));
+        }
+        query.load(c)
+    })?;
+    rows.into_iter()
+        .map(|(id, organization, remembered)| {
+            let group = serde_json::from_str(&remembered)
+                .map_err(|error| unreadable("group", &id, &error))?;
+            Ok((organization, group))
+        })
+        .collect()
+}
+
+/// The living groups of a directory.
+pub fn of_directory(conn: &mut Conn, directory: &str) -> QueryResult<Vec<Group>> {
+    let rows: Vec<(String, String)> = on_backend!(conn, c => groups::table
+        .filter(groups::directory_id.eq(directory))
+        .filter(groups::state.eq("active"))
+        .select((groups::id, groups::remembered))
+        .load(c))?;
+    rows.into_iter()
+        .map(|(id, remembered)| {
+            serde_json::from_str(&remembered).map_err(|error| unreadable("group", &id, &error))
+        })
+        .collect()
+}
+
+/// Those of the given names that living groups have.
+pub fn names_in_use(conn: &mut Conn, names: &[String]) -> QueryResult<Vec<(String, String)>> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    on_backend!(conn, c => groups::table
+        .filter(groups::name.eq_any(names))
+        .filter(groups::state.eq("active"))
+        .select((groups::directory_id, groups::name))
+        .load(c))
+}
+
+/// The directory users whose last word about a group was that they joined it, whatever became of it.
+pub fn joined(conn: &mut Conn, group: &str) -> QueryResult<std::collections::BTreeSet<String>> {
+    let rows: Vec<String> = on_backend!(conn, c => group_edges::table
+        .filter(group_edges::group_id.eq(group))
+        .filter(group_edges::present.eq(true))
+        .select(group_edges::directory_user_id)
+        .load(c))?;
+    Ok(rows.into_iter().collect())
+}
+
+/// A place in a group whose user or group nobody has told us about (R16).
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+#[allow(missing_docs, reason = "the columns are described in the migrations")]
+pub struct WaitingEdge {
+    pub organization_id: String,
+    pub group_id: String,
+    pub group_name: Option<String>,
+    pub directory_user_id: String,
+    pub known_user: Option<String>,
+    pub recorded_at: Timestamp,
+}
+
+/// Places in groups that have waited since `before` for their user or their group, the oldest first.
+pub fn waiting(
+    conn: &mut Conn,
+    organization: Option<&str>,
+    before: Timestamp,
+    limit: i64,
+) -> QueryResult<Vec<WaitingEdge>> {
+    on_backend!(conn, c => {
+        let mut query = group_edges::table
+            .left_join(links::table.on(links::directory_user_id.eq(group_edges::directory_user_id)))
+            .left_join(groups::table.on(groups::id.eq(group_edges::group_id)))
+            .filter(group_edges::present.eq(true))
+            .filter(group_edges::recorded_at.le(before))
+            .filter(
+                links::directory_user_id.nullable().is_null()
+                    .or(groups::name.nullable().is_null())
+                    .or(groups::name.nullable().eq("")),
+            )
+            .filter(groups::state.nullable().is_null().or(groups::state.nullable().eq("active")))
+            .order((group_edges::recorded_at, group_edges::group_id, group_edges::directory_user_id))
+            .limit(limit)
+            .select((
+                group_edges::organization_id,
+                group_edges::group_id,
+                groups::name.nullable(),
+                group_edges::directory_user_id,
+                links::directory_user_id.nullable(),
+                group_edges::recorded_at,
+            ))
+            .into_boxed();
+        if let Some(organization) = organization {
+            query = query.filter(group_edges::organization_id.eq(organization));
+        }
+        query.load(c)
+    })
 }

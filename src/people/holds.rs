@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
 use crate::clock::Timestamp;
-use crate::db::schema::{changes, hold_items, holds, outbox, profiles};
+use crate::db::schema::{changes, hold_items, holds, links, outbox, profiles};
 use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
 use crate::roll::Life;
 use crate::roll::guard::SUSPEND_AFTER;
@@ -30,6 +30,8 @@ pub struct Hold {
     pub last_at: Timestamp,
     pub decided_at: Option<Timestamp>,
     pub decided_by: Option<String>,
+    pub group_id: Option<String>,
+    pub due_at: Option<Timestamp>,
 }
 
 /// Somebody a hold is about.
@@ -52,8 +54,18 @@ pub const DIRECTORY_DELETED: &str = "directory_deleted";
 pub const WELCOMES: &str = "welcomes";
 /// Too many people under another provider's id or e-mail domain within an hour (R42).
 pub const IDENTITY_SWAP: &str = "identity_swap";
+/// Rules would end more memberships within an hour than the guard lets pass.
+pub const LEAVES: &str = "leaves";
+/// A group was deleted that may only have been renamed.
+pub const GROUP_DELETED: &str = "group_deleted";
 /// Waiting for an operator.
 pub const OPEN: &str = "open";
+/// An operator let it be applied.
+pub const APPROVED: &str = "approved";
+/// An operator took it back.
+pub const REJECTED: &str = "rejected";
+/// An operator let it be applied, and took it back later.
+pub const UNDONE: &str = "undone";
 
 /// A removal that was applied: who, by which event, and when that was received.
 #[derive(Debug, Clone)]
@@ -143,6 +155,32 @@ pub fn open_of(
         }
         query.first(c).optional()
     })
+}
+
+/// The open hold of a deleted group, if there is one.
+pub fn open_of_group(conn: &mut Conn, group: &str) -> QueryResult<Option<Hold>> {
+    on_backend!(conn, c => holds::table
+        .filter(holds::group_id.eq(group))
+        .filter(holds::state.eq(OPEN))
+        .first(c)
+        .optional())
+}
+
+/// Open holds whose time to settle by themselves has come.
+pub fn due(conn: &mut Conn, now: Timestamp) -> QueryResult<Vec<Hold>> {
+    on_backend!(conn, c => holds::table
+        .filter(holds::state.eq(OPEN))
+        .filter(holds::due_at.le(now))
+        .order(holds::id)
+        .load(c))
+}
+
+/// A hold settles no more by itself: somebody has to look at it.
+pub fn wait_for_operator(conn: &mut Conn, id: &str, reason: &str) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::update(holds::table.find(id))
+        .set((holds::due_at.eq(None::<Timestamp>), holds::reason.eq(reason)))
+        .execute(c))?;
+    Ok(())
 }
 
 /// Opens a hold.
@@ -244,6 +282,71 @@ pub fn approved(conn: &mut Conn, events: &[String]) -> QueryResult<BTreeSet<Stri
         all.extend(some);
     }
     Ok(all)
+}
+
+/// Events that an operator took back, by rejecting a batch or undoing one: whatever replays them,
+/// they are not applied again (R18, R41).
+pub fn taken_back(conn: &mut Conn, events: &[String]) -> QueryResult<BTreeSet<String>> {
+    let mut all = BTreeSet::new();
+    for chunk in events.chunks(ROWS_PER_STATEMENT) {
+        let some: Vec<String> = on_backend!(conn, c => hold_items::table
+            .inner_join(holds::table.on(holds::id.eq(hold_items::hold_id)))
+            .filter(hold_items::event_id.eq_any(chunk))
+            .filter(holds::kind.eq_any([REMOVALS, IDENTITY_SWAP]))
+            .filter(holds::state.eq_any([REJECTED, UNDONE]))
+            .select(hold_items::event_id)
+            .load(c))?;
+        all.extend(some);
+    }
+    Ok(all)
+}
+
+/// Takes back an approval; false when there is none to take back (any more).
+pub fn undo(conn: &mut Conn, id: &str, by: &str, now: Timestamp) -> QueryResult<bool> {
+    let undone = on_backend!(conn, c => diesel::update(holds::table.filter(holds::id.eq(id)).filter(holds::state.eq(APPROVED)))
+        .set((holds::state.eq(UNDONE), holds::decided_at.eq(now), holds::decided_by.eq(by)))
+        .execute(c))?;
+    Ok(undone > 0)
+}
+
+/// How many batches wait for a decision.
+pub fn open_count(conn: &mut Conn) -> QueryResult<i64> {
+    on_backend!(conn, c => holds::table.filter(holds::state.eq(OPEN)).count().get_result(c))
+}
+
+/// The holds that somebody is or was in, with the event and whether it had been applied.
+pub fn of_profile(conn: &mut Conn, profile: &str) -> QueryResult<Vec<(Hold, HoldItem)>> {
+    on_backend!(conn, c => holds::table
+        .inner_join(hold_items::table.on(hold_items::hold_id.eq(holds::id)))
+        .filter(hold_items::profile_id.eq(profile))
+        .order((holds::opened_at, holds::id))
+        .select((Hold::as_select(), HoldItem::as_select()))
+        .load(c))
+}
+
+/// Removals of an organization that are in the outbox and were received after `since`, of people whom
+/// the directory still calls active: whose, and when the first was received. With a settle delay
+/// they are a burst that can be seen before any of it is applied (R41).
+pub fn coming(
+    conn: &mut Conn,
+    organization: &str,
+    since: Timestamp,
+) -> QueryResult<Vec<(String, Timestamp)>> {
+    let rows: Vec<(Option<String>, Timestamp)> = on_backend!(conn, c => outbox::table
+        .inner_join(links::table.on(outbox::subject.eq(links::directory_user_id.nullable())))
+        .filter(outbox::state.eq("ready"))
+        .filter(outbox::lane.eq(0))
+        .filter(outbox::event_type.like("dsync.user.%"))
+        .filter(outbox::received_at.gt(since))
+        .filter(links::organization_id.eq(organization))
+        .filter(links::state.eq("active"))
+        .order(outbox::received_at.desc())
+        .select((outbox::subject, outbox::received_at))
+        .load(c))?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|(user, at)| Some((user?, at)))
+        .collect())
 }
 
 /// Those of the given people whose held removal has been undecided for too long: access is refused

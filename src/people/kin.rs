@@ -209,6 +209,21 @@ pub fn save_links(conn: &mut Conn, all: &[ToSave<'_>]) -> QueryResult<()> {
     Ok(())
 }
 
+/// Deletes links of people who were erased, and what made them meet others.
+pub fn delete_links(conn: &mut Conn, ids: &[String]) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::delete(link_keys::table.filter(link_keys::directory_user_id.eq_any(ids))).execute(c))?;
+    on_backend!(conn, c => diesel::delete(links::table.filter(links::directory_user_id.eq_any(ids))).execute(c))?;
+    Ok(())
+}
+
+/// When the newest thing was said of any of the links.
+pub fn newest_of(conn: &mut Conn, ids: &[String]) -> QueryResult<Option<Timestamp>> {
+    on_backend!(conn, c => links::table
+        .filter(links::directory_user_id.eq_any(ids))
+        .select(diesel::dsl::max(links::last_at))
+        .first(c))
+}
+
 /// Adds keys of links; known ones stay.
 pub fn save_keys(conn: &mut Conn, all: &[(Key, String)]) -> QueryResult<()> {
     for chunk in all.chunks(ROWS_PER_STATEMENT) {
@@ -290,6 +305,23 @@ pub fn active_in(
     on_backend!(conn, c => links::table
         .filter(links::directory_id.eq(directory))
         .filter(links::state.eq("active"))
+        .filter(links::directory_user_id.gt(after))
+        .order(links::directory_user_id)
+        .limit(limit)
+        .select(links::directory_user_id)
+        .load(c))
+}
+
+/// The directory users of a directory that are not active any more, by id, after a given one.
+pub fn ended_in(
+    conn: &mut Conn,
+    directory: &str,
+    after: &str,
+    limit: i64,
+) -> QueryResult<Vec<String>> {
+    on_backend!(conn, c => links::table
+        .filter(links::directory_id.eq(directory))
+        .filter(links::state.ne("active"))
         .filter(links::directory_user_id.gt(after))
         .order(links::directory_user_id)
         .limit(limit)

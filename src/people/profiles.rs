@@ -10,7 +10,7 @@ use crate::db::schema::{links, profiles};
 use crate::db::{Conn, ROWS_PER_STATEMENT, contains, on_backend};
 use crate::roll::{Person, Profile, Status};
 
-use super::to_json;
+use super::{to_json, unreadable};
 
 pub use super::counts::{counts_of_organizations, link_counts_of_directories};
 
@@ -117,6 +117,40 @@ struct NewRow<'a> {
     removed_reason: Option<&'a str>,
 }
 
+/// The profile that a row shows.
+pub fn as_shown(row: &ProfileRow) -> QueryResult<Profile> {
+    let fields = [
+        ("first_name", &row.first_name),
+        ("last_name", &row.last_name),
+        ("email", &row.email),
+        ("title", &row.title),
+        ("department", &row.department),
+        ("pronouns", &row.pronouns),
+        ("start_date", &row.start_date),
+        ("manager_email", &row.manager_email),
+        ("employee_number", &row.employee_number),
+    ];
+    let mut fields: BTreeMap<&'static str, String> = fields
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.clone()?)))
+        .collect();
+    fields.insert("display_name", row.display_name.clone());
+    Ok(Profile {
+        id: row.id.clone(),
+        status: Status::parse(&row.status).unwrap_or(Status::Pending),
+        fields,
+        attributes: serde_json::from_str(&row.attributes)
+            .map_err(|error| unreadable("attributes", &row.id, &error))?,
+        warnings: serde_json::from_str(&row.warnings)
+            .map_err(|error| unreadable("warnings", &row.id, &error))?,
+        period: row.period.clone(),
+        first_seen: row.first_seen_at,
+        updated: row.updated_at,
+        removed_at: row.removed_at,
+        removed_reason: row.removed_reason.clone(),
+    })
+}
+
 /// What a profile's row is made of.
 #[derive(Debug, Clone)]
 pub struct ToSave<'a> {
@@ -218,6 +252,39 @@ pub fn save(conn: &mut Conn, all: &[ToSave<'_>]) -> QueryResult<()> {
 pub fn delete(conn: &mut Conn, ids: &[String]) -> QueryResult<()> {
     on_backend!(conn, c => diesel::delete(profiles::table.filter(profiles::id.eq_any(ids))).execute(c))?;
     Ok(())
+}
+
+/// What is shown in the place of an erased person's name.
+pub const ERASED: &str = "(erased)";
+
+/// Takes away what the row of an erased person still shows (R65).
+pub fn blank(conn: &mut Conn, id: &str) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::update(profiles::table.find(id))
+        .set((
+            profiles::display_name.eq(ERASED),
+            profiles::attributes.eq("{}"),
+            profiles::warnings.eq("[]"),
+            profiles::search.eq(""),
+        ))
+        .execute(c))?;
+    Ok(())
+}
+
+/// People who left before `horizon`, those who left first on top, without those in `spare`.
+pub fn removed_before(
+    conn: &mut Conn,
+    horizon: Timestamp,
+    spare: &[String],
+    limit: i64,
+) -> QueryResult<Vec<String>> {
+    on_backend!(conn, c => profiles::table
+        .filter(profiles::status.eq("removed"))
+        .filter(profiles::removed_at.lt(horizon))
+        .filter(profiles::id.ne_all(spare))
+        .order((profiles::removed_at, profiles::id))
+        .limit(limit)
+        .select(profiles::id)
+        .load(c))
 }
 
 #[diesel::declare_sql_function]

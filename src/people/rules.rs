@@ -2,7 +2,7 @@
 //! stands beside a manual one; the rule ending removes only its own. Who has no access is in
 //! nothing. The worker calls this for whom a batch touched, the desk when rules change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::QueryResult;
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use crate::roll::{LEFT, Membership, Role, Source};
 
 use super::communities::{self, Community};
 use super::profiles::{self, ProfileRow};
+use super::staged;
 use super::surroundings::Surroundings;
 use super::unreadable;
 
@@ -38,8 +39,15 @@ pub struct Turned {
     pub after: Membership,
 }
 
+impl Turned {
+    /// Whether somebody who stays leaves the community, because its rules do not name them any more.
+    pub fn is_leave(&self) -> bool {
+        self.after.ended_at.is_some() && self.after.ended_reason.as_deref() == Some(RULE_ENDED)
+    }
+}
+
 /// The reason that a rule's end writes.
-const RULE_ENDED: &str = "the rule does not apply any more";
+pub const RULE_ENDED: &str = "the rule does not apply any more";
 
 /// Reads rules as `POST /v1/communities` takes them, or tells everything that is wrong.
 pub fn parse(rules: &[Value]) -> Result<Vec<Rule>, Vec<Problem>> {
@@ -88,9 +96,9 @@ pub fn parse(rules: &[Value]) -> Result<Vec<Rule>, Vec<Problem>> {
     }
 }
 
-/// Brings the rule rows of the given profiles up to date in all communities of their organization,
-/// and writes them; answers what turned.
-pub fn apply(
+/// What the rules of all communities of an organization turn for the given profiles. Nothing is
+/// written but that what waits in a hold, and a rule gives again, waits no more.
+pub fn judge(
     conn: &mut Conn,
     organization: &str,
     ids: &[String],
@@ -98,11 +106,47 @@ pub fn apply(
 ) -> QueryResult<Vec<Turned>> {
     let mut all = communities::with_rules(conn, organization)?;
     all.extend(communities::held_by_rules(conn, ids)?);
-    apply_in(conn, all, ids, now)
+    let turned = judge_in(conn, all, ids, now)?;
+    spare_staged(conn, ids, turned)
 }
 
-/// The same in the given communities only.
+/// Leaves that wait in a hold, or were rejected there, are none.
+fn spare_staged(conn: &mut Conn, ids: &[String], turned: Vec<Turned>) -> QueryResult<Vec<Turned>> {
+    let staged = staged::of(conn, ids)?;
+    let pair = |one: &Turned| (one.after.community_id.clone(), one.after.profile_id.clone());
+    let (waits, turned): (Vec<Turned>, Vec<Turned>) = turned
+        .into_iter()
+        .partition(|one| one.is_leave() && staged.contains(&pair(one)));
+    let waits: BTreeSet<(String, String)> = waits.iter().map(pair).collect();
+    for (community, profile) in staged.difference(&waits) {
+        staged::remove(conn, community, profile)?;
+    }
+    Ok(turned)
+}
+
+/// Brings the rule rows of the given profiles up to date in the given communities, and writes them;
+/// answers what turned.
 pub fn apply_in(
+    conn: &mut Conn,
+    all: Vec<Community>,
+    ids: &[String],
+    now: Timestamp,
+) -> QueryResult<Vec<Turned>> {
+    let turned = judge_in(conn, all, ids, now)?;
+    write(conn, &turned)?;
+    Ok(turned)
+}
+
+/// Writes what turned.
+pub fn write(conn: &mut Conn, turned: &[Turned]) -> QueryResult<()> {
+    let to_save: Vec<(String, Membership)> = turned
+        .iter()
+        .map(|one| (one.organization_id.clone(), one.after.clone()))
+        .collect();
+    communities::save_memberships(conn, &to_save)
+}
+
+fn judge_in(
     conn: &mut Conn,
     all: Vec<Community>,
     ids: &[String],
@@ -139,11 +183,6 @@ pub fn apply_in(
             turned.extend(turn(community, person, row, wanted, now));
         }
     }
-    let to_save: Vec<(String, Membership)> = turned
-        .iter()
-        .map(|one| (one.organization_id.clone(), one.after.clone()))
-        .collect();
-    communities::save_memberships(conn, &to_save)?;
     Ok(turned)
 }
 
@@ -176,6 +215,7 @@ fn turn(
             source: Source::Rule,
             role,
             former_role: None,
+            stand_in: None,
             granted_at: now,
             ended_at: None,
             ended_reason: None,
@@ -207,7 +247,7 @@ fn turn(
 }
 
 /// The profile as conditions see it: the names of `/v1/profiles`.
-fn facts_of(row: &ProfileRow) -> Value {
+pub(super) fn facts_of(row: &ProfileRow) -> Value {
     let attributes: BTreeMap<String, Value> =
         serde_json::from_str(&row.attributes).unwrap_or_default();
     json!({

@@ -10,6 +10,14 @@ use crate::db::{Conn, on_backend};
 /// The name under which the key of outgoing webhooks is kept.
 pub const WEBHOOK_KEY: &str = "webhook";
 
+/// The name under which the key is kept that hides whom we have erased.
+pub const ERASURE_KEY: &str = "erasure";
+
+/// The secret of that name, if there is one yet.
+pub fn find(conn: &mut Conn, name: &str) -> QueryResult<Option<String>> {
+    on_backend!(conn, c => kept_secrets::table.find(name).select(kept_secrets::value).first(c).optional())
+}
+
 /// The secret of that name; `made` becomes it where there is none yet.
 pub fn keep(conn: &mut Conn, name: &str, made: &str, now: Timestamp) -> QueryResult<String> {
     on_backend!(conn, c => diesel::insert_into(kept_secrets::table)
@@ -25,11 +33,6 @@ pub fn keep(conn: &mut Conn, name: &str, made: &str, now: Timestamp) -> QueryRes
 
 /// The name under which the signing secret of a registered WorkOS endpoint is kept.
 pub const WORKOS_ENDPOINT: &str = "workos_endpoint";
-
-/// The secret of that name.
-pub fn find(conn: &mut Conn, name: &str) -> QueryResult<Option<String>> {
-    on_backend!(conn, c => kept_secrets::table.find(name).select(kept_secrets::value).first(c).optional())
-}
 
 /// Keeps a secret in the place of the one there was.
 pub fn replace(conn: &mut Conn, name: &str, value: &str, now: Timestamp) -> QueryResult<()> {

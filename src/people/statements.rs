@@ -75,6 +75,14 @@ pub fn add(conn: &mut Conn, new: &[(String, Statement)]) -> QueryResult<()> {
     Ok(())
 }
 
+/// Deletes everything said of people who were erased.
+pub fn delete_of(conn: &mut Conn, directory_users: &[String]) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::delete(statements::table
+        .filter(statements::directory_user_id.eq_any(directory_users)))
+        .execute(c))?;
+    Ok(())
+}
+
 /// What was taken back.
 #[derive(Debug, Default)]
 pub struct TakenBack {

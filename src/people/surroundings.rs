@@ -2,13 +2,13 @@
 //! Groups follow the person: on a return under a new directory user id the edges of the old one
 //! carry over unless a newer event says otherwise (C5).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::QueryResult;
 
 use crate::conditions::Facts;
 use crate::db::Conn;
-use crate::roll::Edge;
+use crate::roll::{Edge, Group};
 
 use super::profiles::LinkRow;
 use super::{communities, groups, profiles};
@@ -43,17 +43,20 @@ impl Surroundings {
             .map(|edge| edge.group_id.clone())
             .collect();
         let known = groups::load(conn, &named)?;
+        let former: Vec<String> = known
+            .values()
+            .flat_map(|group| group.former_names().cloned())
+            .collect();
+        let in_use: BTreeSet<(String, String)> =
+            groups::names_in_use(conn, &former)?.into_iter().collect();
         let mut all = Self::default();
         for (profile, links) in &links {
             let held = newest_edges(links, &edges)
                 .into_values()
                 .filter(|edge| edge.holds(known.get(&edge.group_id)))
-                .map(|edge| {
-                    let name = known
-                        .get(&edge.group_id)
-                        .map(|group| group.name.clone())
-                        .unwrap_or_default();
-                    (edge.group_id.clone(), name)
+                .flat_map(|edge| match known.get(&edge.group_id) {
+                    Some(group) => called(group, &in_use),
+                    None => vec![(edge.group_id.clone(), String::new())],
                 })
                 .collect();
             all.groups.insert(profile.clone(), held);
@@ -81,6 +84,23 @@ impl Surroundings {
             directories: self.directories.get(id).map_or(&[], Vec::as_slice),
         }
     }
+}
+
+/// All that a rule may call a group: its id and name, the names it had before (unless another group
+/// of the directory has one of them now), and the ids of those whose place it took (R52).
+fn called(group: &Group, in_use: &BTreeSet<(String, String)>) -> Vec<(String, String)> {
+    let former = group
+        .former_names()
+        .filter(|name| !in_use.contains(&(group.directory_id.clone(), (*name).clone())))
+        .map(|name| (group.id.clone(), name.clone()));
+    let taken = group
+        .took_over
+        .iter()
+        .map(|id| (id.clone(), group.name.clone()));
+    std::iter::once((group.id.clone(), group.name.clone()))
+        .chain(former)
+        .chain(taken)
+        .collect()
 }
 
 /// The newest edge to each group, over links that are the same directory user under old and new

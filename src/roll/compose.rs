@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use super::attributes::ALL_ATTRIBUTES;
 use super::fold::Known;
 use super::kin::{Kin, Link, Person};
-use super::lifecycle::Status;
+use super::lifecycle::{EXCLUDED, Status};
 use super::mapping::Mapping;
 
 /// The person in an organization, as shown.
@@ -102,12 +102,15 @@ pub fn compose(kin: &Kin, person: &Person, known: &Known<'_>) -> Profile {
         status: person.status,
         fields,
         attributes,
-        warnings: warnings(&links, missing),
+        warnings: warnings(person, &links, missing),
         period: person.period.clone(),
         first_seen: person.first_seen,
         updated: person.updated,
         removed_at: person.left.as_ref().filter(|_| gone).map(|key| key.at),
-        removed_reason: person.left_reason.clone().filter(|_| gone),
+        removed_reason: match &person.excluded {
+            Some(_) => Some(EXCLUDED.to_owned()),
+            None => person.left_reason.clone().filter(|_| gone),
+        },
     }
 }
 
@@ -180,9 +183,12 @@ fn missing(links: &[&Link], mapping: &Mapping) -> Vec<String> {
         .collect()
 }
 
-fn warnings(links: &[&Link], missing: Vec<String>) -> Vec<String> {
+fn warnings(person: &Person, links: &[&Link], missing: Vec<String>) -> Vec<String> {
     let mut all = missing;
     all.extend(links.iter().flat_map(|link| link.warnings.iter().cloned()));
+    if let Some(rule) = &person.excluded {
+        all.push(format!("excluded by the organization's rule {rule}"));
+    }
     if links.iter().all(|link| link.email().is_none()) {
         all.push("email: none known".to_owned());
     }

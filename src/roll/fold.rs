@@ -15,7 +15,7 @@ use super::decisions::Decisions;
 use super::directory::{DirectoryLife, DirectoryTurn, is_of_logins};
 use super::identity::{Verdict, fold_case, is_live, judge};
 use super::kin::{Kin, Link, LinkState, Person};
-use super::lifecycle::{Status, settle};
+use super::lifecycle::{FIRST, Status, settle};
 use super::settings::Settings;
 use super::statement::{Life, Statement, Step};
 
@@ -28,6 +28,8 @@ pub struct Known<'a> {
     pub directories: &'a BTreeMap<String, DirectoryLife>,
     /// Its settings.
     pub settings: &'a Settings,
+    /// Profiles that were erased: whoever returns is somebody new (R65).
+    pub erased: &'a BTreeSet<String>,
     /// What operators decided about who is who.
     pub decisions: &'a Decisions,
 }
@@ -60,7 +62,7 @@ pub fn apply(kin: &Kin, step: &Step, known: &Known<'_>) -> Kin {
     }
     let key = step.key();
     come_to_rest(&mut next, key, known);
-    settle(&mut next, key);
+    settle(&mut next, key, known);
     stamp(kin, &mut next, key, known);
     next
 }
@@ -200,10 +202,10 @@ pub(super) fn attach(kin: &mut Kin, link: &mut Link, key: &OrderKey, known: &Kno
             link.person = person;
         }
         Verdict::New { possible_rehire_of } => {
-            link.person = own_person(kin, &former, &own, link, possible_rehire_of);
+            link.person = own_person(kin, &former, &own, link, possible_rehire_of, known);
         }
         Verdict::Contested(contest) => {
-            link.person = own_person(kin, &former, &own, link, None);
+            link.person = own_person(kin, &former, &own, link, None, known);
             link.contest = Some(contest);
         }
     }
@@ -236,10 +238,13 @@ fn own_person(
     own: &str,
     link: &Link,
     possible_rehire_of: Option<String>,
+    known: &Known<'_>,
 ) -> String {
     let id = if former.is_empty() {
         // A provider's id can pass to somebody else, and the profile stays with who has it.
-        free_id(own, |id| kin.people.contains_key(id))
+        free_id(own, |id| {
+            kin.people.contains_key(id) || known.erased.contains(id)
+        })
     } else {
         former.to_owned()
     };
@@ -247,9 +252,12 @@ fn own_person(
         id: id.clone(),
         status: Status::Pending,
         ever_active: false,
+        admitted: false,
+        excluded: None,
+        let_go: None,
         left: None,
         left_reason: None,
-        period: "first".to_owned(),
+        period: FIRST.to_owned(),
         period_told: false,
         possible_rehire_of: None,
         first_seen: link.first.at,

@@ -3,6 +3,8 @@
 //! A deleted group ends all its edges without one event for each, and an older late `user_added`
 //! does not reopen them (R17).
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::workos::OrderKey;
@@ -27,6 +29,25 @@ pub struct Group {
     pub deleted: Option<OrderKey>,
     /// The event that last said it exists.
     pub seen: Option<OrderKey>,
+    /// The first event that said it exists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub born: Option<OrderKey>,
+    /// Every name it was ever given: a rule written for an earlier one goes on (R52).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub names: BTreeSet<String>,
+    /// Deleted groups whose place it took, as an operator decided (R52).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub took_over: BTreeSet<String>,
+}
+
+/// A smaller group says nothing about who its members are.
+const FEWEST_ALIKE: usize = 3;
+
+/// Whether one group may be another one under a new id: over 80 of 100 members are the same (R52).
+pub fn probably_renamed(old: &BTreeSet<String>, new: &BTreeSet<String>) -> bool {
+    let same = old.intersection(new).count();
+    let larger = old.len().max(new.len());
+    larger >= FEWEST_ALIKE && same * 100 > larger * 80
 }
 
 impl Group {
@@ -41,6 +62,9 @@ impl Group {
             identified: None,
             deleted: None,
             seen: None,
+            born: None,
+            names: BTreeSet::new(),
+            took_over: BTreeSet::new(),
         }
     }
 
@@ -55,7 +79,11 @@ impl Group {
     /// Takes over a created or updated event.
     pub fn learn(&mut self, key: &OrderKey, name: Option<&str>, idp_id: Option<&str>) {
         let newer = |known: &Option<OrderKey>| known.as_ref().is_none_or(|known| key > known);
+        self.names.extend(name.map(str::to_owned));
         if let Some(name) = name.filter(|_| newer(&self.named)) {
+            let former = std::mem::take(&mut self.name);
+            self.names
+                .extend(Some(former).filter(|name| !name.is_empty()));
             name.clone_into(&mut self.name);
             self.named = Some(key.clone());
         }
@@ -64,6 +92,20 @@ impl Group {
             self.identified = Some(key.clone());
         }
         self.seen = self.seen.take().max(Some(key.clone()));
+        self.born = match self.born.take() {
+            Some(born) if born < *key => Some(born),
+            _ => Some(key.clone()),
+        };
+    }
+
+    /// The names it had before.
+    pub fn former_names(&self) -> impl Iterator<Item = &String> {
+        self.names.iter().filter(|name| **name != self.name)
+    }
+
+    /// Whether the provider knows it by its name only, so that a new name makes it another group.
+    pub fn goes_by_name(&self) -> bool {
+        self.idp_id.as_deref() == Some(&*self.name)
     }
 
     /// Takes over a deletion.

@@ -20,6 +20,9 @@ pub struct RemovalGuard {
     pub floor: u32,
     /// Or this share of the people with access, in percent.
     pub percent: u32,
+    /// For so many seconds a removal waits before it is looked at, so that a burst is seen whole and
+    /// none of it is applied (R41). It delays every removal by as much; 0 applies each at once.
+    pub settle_seconds: u32,
 }
 
 impl Default for RemovalGuard {
@@ -27,6 +30,7 @@ impl Default for RemovalGuard {
         Self {
             floor: 20,
             percent: 5,
+            settle_seconds: 0,
         }
     }
 }
@@ -38,13 +42,18 @@ impl RemovalGuard {
         share.max(self.floor as usize)
     }
 
+    /// How long a removal waits before it is looked at.
+    pub fn settle(&self) -> Duration {
+        Duration::from_secs(u64::from(self.settle_seconds))
+    }
+
     /// Whether one more removal received at `at` is one too many. `recent` are the times of receipt
-    /// of the earlier ones, held ones included.
+    /// of the others, held ones included; with a settle delay those that came after it count, too.
     pub fn trips(&self, recent: &[Timestamp], at: Timestamp, headcount: usize) -> bool {
-        let begin = at.minus(WINDOW);
+        let (begin, end) = (at.minus(WINDOW), at.plus(self.settle()));
         let within = recent
             .iter()
-            .filter(|earlier| **earlier > begin && **earlier <= at)
+            .filter(|earlier| **earlier > begin && **earlier <= end)
             .count();
         within >= self.limit(headcount)
     }
@@ -74,6 +83,20 @@ mod tests {
         assert!(!guard.trips(&all, minutes(2), 1_000));
         let all: Vec<Timestamp> = (0..50).map(|_| minutes(1)).collect();
         assert!(guard.trips(&all, minutes(2), 1_000));
+    }
+
+    #[test]
+    fn r41_with_a_settle_delay_the_rest_of_a_burst_counts_for_its_first() {
+        let at_once = RemovalGuard::default();
+        let settling = RemovalGuard {
+            settle_seconds: 300,
+            ..at_once
+        };
+        let rest: Vec<Timestamp> = (0..20).map(|_| minutes(4)).collect();
+        assert!(!at_once.trips(&rest, minutes(1), 100));
+        assert!(settling.trips(&rest, minutes(1), 100));
+        let too_late: Vec<Timestamp> = (0..20).map(|_| minutes(7)).collect();
+        assert!(!settling.trips(&too_late, minutes(1), 100));
     }
 
     #[test]

@@ -118,6 +118,15 @@ pub struct Person {
     pub status: Status,
     /// Whether they ever worked there.
     pub ever_active: bool,
+    /// Whether they were ever admitted to People: an exclude rule lets some work there and never appear.
+    #[serde(default)]
+    pub admitted: bool,
+    /// The exclude rule that keeps them out, by name or place (R45).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excluded: Option<String>,
+    /// When a rule made later let them go, who had been there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub let_go: Option<OrderKey>,
     /// The step by which they last left, kept after a return.
     pub left: Option<OrderKey>,
     /// Why they left, in a few words.

@@ -7,7 +7,9 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::workos::OrderKey;
 
+use super::fold::Known;
 use super::kin::{Kin, Link, LinkState, Person};
+use super::screen::{Screened, screen};
 
 /// The states of a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,12 +78,22 @@ pub(super) fn standing(kin: &Kin, person: &Person) -> Status {
     }
 }
 
+/// The employment period of whoever never left.
+pub(super) const FIRST: &str = "first";
+/// The reason of whom a rule shuts out.
+pub const EXCLUDED: &str = "excluded";
+
 /// Brings everybody's status up to date after a step.
-pub(super) fn settle(kin: &mut Kin, key: &OrderKey) {
+pub(super) fn settle(kin: &mut Kin, key: &OrderKey, known: &Known<'_>) {
     let ids: Vec<String> = kin.people.keys().cloned().collect();
     for id in ids {
-        let Some(next) = kin.people.get(&id).map(|person| standing(kin, person)) else {
+        let Some(was) = kin.people.get(&id) else {
             continue;
+        };
+        let mut next = standing(kin, was);
+        let screened = match next {
+            Status::Active => screen(kin, was, known),
+            _ => Screened::Here,
         };
         let worked = kin
             .links_of(&id)
@@ -92,18 +104,73 @@ pub(super) fn settle(kin: &mut Kin, key: &OrderKey) {
             continue;
         };
         person.ever_active |= worked || next == Status::Active;
+        let mut reason = reason;
+        person.excluded = None;
+        match screened {
+            Screened::Here => person.admitted |= next == Status::Active,
+            Screened::OnLeave => {
+                person.admitted = true;
+                next = Status::OnLeave;
+            }
+            Screened::Excluded(rule) => {
+                person.excluded = Some(known.settings.name_of(rule));
+                next = if person.admitted || person.let_go.is_some() {
+                    Status::Removed
+                } else {
+                    Status::Pending
+                };
+                reason = EXCLUDED;
+            }
+        }
         if next == Status::Removed && person.status != Status::Removed {
             person.left = Some(key.clone());
             person.left_reason = Some(reason.to_owned());
             person.period_told = false;
         }
-        if next == Status::Active
+        if next.has_access()
             && let Some(begun) = start.filter(|start| begins_a_period(start, person))
         {
             person.period = begun;
             person.period_told = true;
         }
         person.status = next;
+    }
+}
+
+/// A new rule lets people go who were there before it was made: when that was is no event's, and
+/// is kept beside the fold.
+pub fn let_go(before: &Kin, after: &mut Kin, key: &OrderKey) {
+    for person in after.people.values_mut() {
+        let was = before.people.get(&person.id);
+        if person.excluded.is_some() && was.is_some_and(|was| was.status.has_access()) {
+            person.let_go = Some(key.clone());
+        }
+    }
+    remember_let_go(after);
+}
+
+/// Takes over whom a rule let go, after a fold from nothing.
+pub(super) fn carry_let_go(before: &Kin, after: &mut Kin) {
+    for person in after.people.values_mut() {
+        let Some(was) = before.people.get(&person.id) else {
+            continue;
+        };
+        person.let_go.clone_from(&was.let_go);
+        if person.let_go.is_some() && person.period == FIRST {
+            person.period.clone_from(&was.period);
+        }
+    }
+    remember_let_go(after);
+}
+
+fn remember_let_go(kin: &mut Kin) {
+    for person in kin.people.values_mut() {
+        let waits = person.excluded.is_some() && person.status == Status::Pending;
+        if let Some(key) = person.let_go.clone().filter(|_| waits) {
+            person.status = Status::Removed;
+            person.left = Some(key);
+            person.left_reason = Some(EXCLUDED.to_owned());
+        }
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Membership {
     pub role: Role,
     /// The role before a return lowered it: a seat an operator may give back.
     pub former_role: Option<Role>,
+    /// The admin who left and whose seat is kept by this one (R39).
+    pub stand_in: Option<StandIn>,
     /// When it was given.
     pub granted_at: Timestamp,
     /// When it ended, if it did.
@@ -47,8 +49,33 @@ pub struct Membership {
     pub ended_reason: Option<String>,
 }
 
+/// An admin seat kept for somebody who left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandIn {
+    /// The profile id of the admin who left.
+    pub of: String,
+    /// What the one who keeps it was there before; nothing when they were not in the community.
+    pub was: Option<Role>,
+}
+
 /// The reason that a removal writes.
 pub const LEFT: &str = "removed";
+
+impl Membership {
+    /// Gives the kept seat back: the admin it was kept for is there again.
+    pub fn step_down(&mut self, now: Timestamp) {
+        let Some(stand_in) = self.stand_in.take() else {
+            return;
+        };
+        match stand_in.was {
+            Some(role) => self.role = role,
+            None => {
+                self.ended_at = Some(now);
+                self.ended_reason = Some("the admin is back".to_owned());
+            }
+        }
+    }
+}
 
 impl Role {
     /// As shown and stored.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::compose::{FIELDS, Profile};
-use super::lifecycle::Status;
+use super::lifecycle::{EXCLUDED, Status};
 
 /// The outcomes of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,9 +112,13 @@ pub(crate) fn sentence(old: Option<&Profile>, new: &Profile, changes: &[Change])
     let mut parts = Vec::new();
     match (was, new.status) {
         (None, Status::Active) => parts.push("a new profile, active".to_owned()),
+        (None, Status::Pending) if new.removed_reason.as_deref() == Some(EXCLUDED) => parts
+            .push("excluded by the organization's rules: no profile shown, no message".to_owned()),
+        (None, Status::OnLeave) => parts.push("a new profile, on leave".to_owned()),
         (None, Status::Pending) => parts.push("known, not active yet: no profile shown".to_owned()),
         (None, Status::Removed) => parts
             .push("a removal of somebody not seen before, kept so that they stay out".to_owned()),
+        (Some(Status::Removed), Status::OnLeave) => parts.push("restored: on leave".to_owned()),
         (Some(Status::Removed), Status::Active) => parts.push("restored: active again".to_owned()),
         (Some(before), Status::Removed) if before != Status::Removed => {
             parts.push(format!(

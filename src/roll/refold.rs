@@ -10,6 +10,7 @@ use super::directory::DirectoryLife;
 use super::fold::{Known, fold, free_id};
 use super::identity::fold_case;
 use super::kin::{Kin, Link};
+use super::lifecycle::carry_let_go;
 use super::statement::Step;
 
 /// Whether a statement has to be put in its place: something newer was said of the kin, or a
@@ -55,13 +56,15 @@ pub fn refold(before: &Kin, said: &[Step], known: &Known<'_>) -> Kin {
         .filter_map(|id| known.directories.get(*id))
         .flat_map(|life| life.turns.iter().cloned().map(Step::Turned));
     let all: Vec<Step> = said.iter().cloned().chain(turns).collect();
-    reconcile(before, fold(&all, known))
+    let mut after = reconcile(before, fold(&all, known), known.erased);
+    carry_let_go(before, &mut after);
+    after
 }
 
 /// Gives a refolded kin the profile ids that were in use: a person keeps the profile that any of
 /// their links had, if anybody ever saw it; a profile that lost its links passes to the person who
-/// has its address now. No id is used twice.
-pub fn reconcile(old: &Kin, new: Kin) -> Kin {
+/// has its address now. No id is used twice, nor one that was erased.
+pub fn reconcile(old: &Kin, new: Kin, erased: &BTreeSet<String>) -> Kin {
     let mut renamed: BTreeMap<String, String> = BTreeMap::new();
     let mut used: BTreeSet<String> = BTreeSet::new();
     for (_, _, id, former) in claims(old, &new) {
@@ -96,7 +99,7 @@ pub fn reconcile(old: &Kin, new: Kin) -> Kin {
     for id in new.people.keys() {
         if !renamed.contains_key(id) {
             // A fresh id may be taken by somebody else's kept profile.
-            let free = free_id(id, |id| used.contains(id));
+            let free = free_id(id, |id| used.contains(id) || erased.contains(id));
             used.insert(free.clone());
             renamed.insert(id.clone(), free);
         }

@@ -6,6 +6,7 @@
 pub mod channels;
 pub mod definition;
 pub mod deliveries;
+pub mod destinations;
 mod gather;
 pub mod outcome;
 pub mod plan;

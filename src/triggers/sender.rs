@@ -1,24 +1,22 @@
-//! The delivery loop: takes what is due under a lease, looks the person up once more (who left or
-//! has no address gets nothing, R26, R64), fills in the text, commits `attempting`, makes the one
-//! call outside of any transaction, and settles under its token. A heartbeat keeps leases alive;
-//! what a crashed sender held is recovered within seconds.
+//! What becomes of one delivery in a sender's hand: the person is looked up once more (who left or
+//! has no address gets nothing, R26, R64), the text filled in, `attempting` committed, and only
+//! then the one call made, outside of any transaction (`round`).
+
+mod round;
 
 use std::sync::Arc;
 use std::time::Duration;
-
-use serde_json::{Value, json};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Db, DbError, Urgency, new_id};
 use crate::people::profiles;
 use crate::retry;
-use crate::telemetry;
+use serde_json::{Map, Value, json};
 
-use super::channels::{Channels, LONGEST_ATTEMPT, Message};
+use super::channels::{Channels, Message};
 use super::definition::{Channel, Event, Recipient, Status, Step};
 use super::deliveries::{self, Leased, Rendered, Settled};
+use super::destinations::Destination;
 use super::gather::{self, Together};
 use super::outcome::Outcome;
 use super::recheck::{Verdict, recheck};
@@ -28,13 +26,8 @@ use super::vars::variables_of;
 
 /// A lease's length; the heartbeat comes three times in it.
 const LEASE: Duration = Duration::from_secs(15);
-const HEARTBEAT: Duration = Duration::from_secs(5);
-/// How long an idle sender waits before it looks again.
-const IDLE: Duration = Duration::from_millis(500);
-/// Messages in the air at once.
-const AT_ONCE: usize = 8;
-/// Attempts that certainly reached nobody before a message is given up: about a day and a half.
-const MAX_ATTEMPTS: u32 = 150;
+/// Attempts that certainly reached nobody before a message is given up: about four days.
+const MAX_ATTEMPTS: u32 = 500;
 /// How long a message waits for an address (R26), looking once an hour.
 const WAIT_FOR_ADDRESS: Duration = Duration::from_secs(14 * 24 * 3600);
 const LOOK_FOR_ADDRESS: Duration = Duration::from_secs(3600);
@@ -57,121 +50,6 @@ impl Sender {
             channels,
             owner: new_id("sender"),
         }
-    }
-
-    /// Sends until `stop` says so; what is in the air is waited for, the rest is given back.
-    pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        let heart = tokio::spawn(self.clone().beat());
-        while !*stop.borrow() {
-            let pause = match self.run_once().await {
-                Ok(0) => IDLE,
-                Ok(_) => continue,
-                Err(error) => {
-                    tracing::error!(%error, "could not send deliveries; trying again");
-                    Duration::from_secs(1)
-                }
-            };
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                _ = stop.changed() => {}
-            }
-        }
-        heart.abort();
-        let given_back = self
-            .blocking(|sender| {
-                sender.db.write(Urgency::Normal, |conn| {
-                    Ok(deliveries::give_back(conn, &sender.owner)?)
-                })
-            })
-            .await;
-        if let Err(error) = given_back {
-            tracing::warn!(%error, "could not give deliveries back; they are free again when their leases end");
-        }
-    }
-
-    /// Sends one handful; 0 when nothing was due.
-    pub async fn run_once(&self) -> Result<usize, DbError> {
-        let now = self.clock.now();
-        let leased = self
-            .blocking(move |sender| {
-                sender.db.write(Urgency::Normal, |conn| {
-                    deliveries::recover(conn, now)?;
-                    let limit = i64::try_from(AT_ONCE).unwrap_or(i64::MAX);
-                    Ok(deliveries::claim(conn, &sender.owner, limit, now, LEASE)?)
-                })
-            })
-            .await?;
-        let count = leased.len();
-        let mut in_the_air = JoinSet::new();
-        for one in leased {
-            let sender = self.clone();
-            in_the_air.spawn(async move { sender.deliver(one).await });
-        }
-        while let Some(done) = in_the_air.join_next().await {
-            match done {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => return Err(error),
-                Err(error) => {
-                    tracing::error!(%error, "a delivery's task ended; its lease will run out")
-                }
-            }
-        }
-        Ok(count)
-    }
-
-    async fn beat(self) {
-        loop {
-            tokio::time::sleep(HEARTBEAT).await;
-            let until = self.clock.now().plus(LEASE);
-            let kept = self
-                .blocking(move |sender| {
-                    sender.db.write(Urgency::Normal, |conn| {
-                        Ok(deliveries::extend(conn, &sender.owner, until)?)
-                    })
-                })
-                .await;
-            if let Err(error) = kept {
-                tracing::warn!(%error, "could not keep leases alive");
-            }
-        }
-    }
-
-    async fn deliver(&self, one: Leased) -> Result<(), DbError> {
-        let prepared = self.blocking({
-            let one = one.clone();
-            move |sender| sender.prepare(&one)
-        });
-        let (channel, message) = match prepared.await? {
-            Prepared::Send(channel, message) => (channel, *message),
-            Prepared::Settled => return Ok(()),
-        };
-        let attempt =
-            tokio::time::timeout(LONGEST_ATTEMPT, self.channels.send(channel, &message)).await;
-        let outcome = attempt.unwrap_or_else(|_| Outcome::Unknown {
-            reason: "no answer came in time".to_owned(),
-        });
-        metrics::counter!(telemetry::DELIVERIES_DONE, "channel" => channel.name(), "outcome" => outcome.name()).increment(1);
-        let now = self.clock.now();
-        let settled = settled_as(&outcome, &one, now);
-        self.blocking(move |sender| {
-            let ours = sender.db.write(Urgency::Normal, |conn| {
-                Ok::<_, DbError>(deliveries::settle(
-                    conn,
-                    &one.id,
-                    one.lease_token,
-                    &settled,
-                    now,
-                )?)
-            })?;
-            if !ours {
-                tracing::warn!(
-                    delivery_id = one.id,
-                    "a late result changed nothing: the lease had run out"
-                );
-            }
-            Ok(())
-        })
-        .await
     }
 
     /// Looks the person up once more, fills in the text and commits that the call is about to be made.
@@ -207,6 +85,11 @@ impl Sender {
                     Settled::Cancelled("its step is not in the trigger any more".to_owned()),
                 );
             };
+            let destination = Destination::of(step);
+            if destination.id != one.destination {
+                deliveries::redirect(conn, one, &destination, now)?;
+                return Ok(Prepared::Settled);
+            }
             let Some(profile) = profiles::find(conn, &one.profile_id)? else {
                 return end(
                     conn,
@@ -252,7 +135,7 @@ impl Sender {
                 }
             };
             let message = match composed {
-                Ok(message) => message,
+                Ok(message) => with_detail(message, one.detail.as_deref()),
                 Err(error) => return end(conn, Settled::Failed(error.to_string())),
             };
             let shown = match &message.payload {
@@ -323,11 +206,25 @@ fn settled_as(outcome: &Outcome, one: &Leased, now: Timestamp) -> Settled {
                 retry::wait_after(attempt, one.lease_token).max(retry_after.unwrap_or_default());
             Settled::Again(now.plus(wait), reason.clone())
         }
-        Outcome::RefusedMessage { reason } | Outcome::RefusedDestination { reason } => {
-            Settled::Failed(reason.clone())
-        }
+        Outcome::RefusedMessage { reason } => Settled::Failed(reason.clone()),
+        // Due again: it waits until somebody lets the destination go on.
+        Outcome::RefusedDestination { reason } => Settled::Again(now, reason.clone()),
         Outcome::Unknown { reason } => Settled::Unknown(reason.clone()),
     }
+}
+
+/// Adds what a webhook tells beside the profile.
+fn with_detail(mut message: Message, detail: Option<&str>) -> Message {
+    let detail = detail.and_then(|text| serde_json::from_str::<Map<String, Value>>(text).ok());
+    let data = message
+        .payload
+        .as_mut()
+        .and_then(|payload| payload.get_mut("data"))
+        .and_then(Value::as_object_mut);
+    if let (Some(data), Some(detail)) = (data, detail) {
+        data.extend(detail);
+    }
+    message
 }
 
 /// To whom or where a step goes for one person; `None` while the address is not known.

@@ -10,7 +10,7 @@ use super::reconcile::{ReconcileError, passing};
 use super::{new_event, read, write};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Db, DbError};
-use crate::desk::{Actor, DeskError, Role, audit, profiles as desk_profiles};
+use crate::desk::{Actor, DeskError, Role, audit};
 use crate::outbox::{self, NewEvent};
 use crate::people::profiles::{self, LinkRow};
 use crate::people::reconciles::Drift;
@@ -218,10 +218,14 @@ pub async fn resync(
     actor: Actor,
     id: &str,
 ) -> Result<ResyncView, ResyncError> {
-    let (profile_id, by, now) = (id.to_owned(), actor.clone(), clock.now());
+    let (profile_id, by) = (id.to_owned(), actor.clone());
     let (organization, links) = read(db, move |conn| {
         by.require(Role::Operator)?;
-        let organization = desk_profiles::show(conn, &by, &profile_id, now)?.organization_id;
+        let known = profiles::find(conn, &profile_id)?;
+        let organization = known
+            .map(|row| row.organization_id)
+            .filter(|id| by.may_see(Some(id)))
+            .ok_or_else(|| DeskError::not_found("profile", &profile_id))?;
         let all = profiles::links_of(conn, std::slice::from_ref(&profile_id))?;
         let real = all
             .into_values()

@@ -11,7 +11,9 @@ use crate::outbox::{self, Claimed, Settlement, Verdict};
 use crate::retry;
 use crate::roll::Outcome;
 
-use super::fold::{Effect, fold_item};
+use super::decide::{By, end_people};
+use super::effect::Effect;
+use super::fold::fold_item;
 use super::item::Item;
 use super::world::World;
 use super::write::{Cause, write_world};
@@ -81,6 +83,10 @@ pub(super) fn run(
             id: item.claimed.id,
             event_id: item.claimed.event_id.clone(),
             verdict: match effect.outcome {
+                _ if effect.waits_until.is_some() => Verdict::Wait {
+                    at: effect.waits_until.unwrap_or(now),
+                    reason: effect.reason,
+                },
                 Outcome::Ignored => Verdict::Ignored {
                     reason: effect.reason,
                 },
@@ -96,7 +102,14 @@ pub(super) fn run(
         caused.extend(effect.changes);
     }
     write_world(conn, &mut world, caused, &causes)?;
+    for (directory, key) in &world.ended {
+        let by = By::Event(key.clone(), directory.clone());
+        end_people(conn, directory, &by, now)?;
+    }
     outbox::settle(conn, &settled, now)?;
+    if let Some(graves) = &world.graves {
+        graves.close(conn, &items)?;
+    }
     Ok(report(&items, &settled))
 }
 
@@ -188,7 +201,7 @@ fn report(items: &[Item], settled: &[Settlement]) -> BatchReport {
         outcome: match &settlement.verdict {
             Verdict::Done { outcome, .. } => outcome,
             Verdict::Ignored { .. } => "ignored",
-            Verdict::Held { .. } => "held",
+            Verdict::Held { .. } | Verdict::Wait { .. } => "held",
             Verdict::Retry { .. } | Verdict::Park { .. } => "failed",
         },
         removal: item.claimed.removal,

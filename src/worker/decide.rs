@@ -11,7 +11,7 @@ use crate::outbox;
 use crate::people::changes::{self, Caused};
 use crate::people::decisions::Decision;
 use crate::people::{decisions, directories, kin, organizations, statements};
-use crate::roll::{DirectoryTurn, refold};
+use crate::roll::{DirectoryTurn, let_go, refold};
 use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
@@ -19,6 +19,15 @@ use super::batch::{self, BatchSettings};
 use super::fold::compare_under;
 use super::world::World;
 use super::write::write_world;
+
+/// Whose decision it was.
+#[derive(Debug, Clone)]
+pub(super) enum By {
+    /// An operator's, by name.
+    Operator(String),
+    /// The organization's own settings, carried out by an event.
+    Event(OrderKey, String),
+}
 
 /// Links folded again in one go.
 const AT_ONCE: i64 = 500;
@@ -37,7 +46,8 @@ pub fn take_back(
     outbox::lock_part(conn, outbox::part_of(organization))?;
     let since = changes::earliest(conn, events)?;
     let taken = statements::take_back(conn, events, and_removals)?;
-    let restored = fold_again(conn, organization, &taken.users, actor, now)?;
+    let by = By::Operator(actor.to_owned());
+    let restored = fold_again(conn, organization, &taken.users, &by, now)?;
     if let Some(since) = since {
         deliveries::revive_for(conn, &restored, deliveries::PERSON_LEFT, since)?;
     }
@@ -71,6 +81,21 @@ pub fn end_directory(
         removes: true,
     });
     directories::save(conn, &[&directory])?;
+    end_people(conn, directory_id, &By::Operator(actor.to_owned()), now)
+}
+
+/// Folds everybody of a directory again once a turn of it removes them. Answers how many links ended.
+pub(super) fn end_people(
+    conn: &mut Conn,
+    directory_id: &str,
+    by: &By,
+    now: Timestamp,
+) -> Result<usize, DbError> {
+    let id = directory_id.to_owned();
+    let Some(directory) = directories::load(conn, std::slice::from_ref(&id))?.remove(&id) else {
+        return Ok(0);
+    };
+    let organization = directory.organization_id;
     let mut ended = 0;
     let mut after = String::new();
     loop {
@@ -80,13 +105,41 @@ pub fn end_directory(
         };
         after.clone_from(last);
         ended += users.len();
-        fold_again(
-            conn,
-            &organization,
-            &users.into_iter().collect(),
-            actor,
-            now,
-        )?;
+        let users = users.into_iter().collect();
+        fold_again(conn, &organization, &users, by, now)?;
+    }
+}
+
+/// Takes back that a directory's people were removed: they are as they were before `since`, cancelled
+/// messages included. Answers how many links were folded again.
+pub fn restore_directory(
+    conn: &mut Conn,
+    directory_id: &str,
+    actor: &str,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<usize, DbError> {
+    let id = directory_id.to_owned();
+    let Some(mut directory) = directories::load(conn, &[id])?.remove(directory_id) else {
+        return Ok(0);
+    };
+    let organization = directory.organization_id.clone();
+    outbox::lock_part(conn, outbox::part_of(&organization))?;
+    directory.life.turns.retain(|turn| !turn.removes);
+    directories::save(conn, &[&directory])?;
+    let mut folded = 0;
+    let mut after = String::new();
+    loop {
+        let users = kin::ended_in(conn, directory_id, &after, AT_ONCE)?;
+        let Some(last) = users.last() else {
+            return Ok(folded);
+        };
+        after.clone_from(last);
+        folded += users.len();
+        let users = users.into_iter().collect();
+        let by = By::Operator(actor.to_owned());
+        let restored = fold_again(conn, &organization, &users, &by, now)?;
+        deliveries::revive_for(conn, &restored, deliveries::PERSON_LEFT, since)?;
     }
 }
 
@@ -113,8 +166,36 @@ pub fn decide_identity(
     kin::save_keys(conn, &keyed)?;
     let concerned = former.iter().chain(new).map(|one| one.other_id.clone());
     let users: BTreeSet<String> = concerned.chain([user.to_owned()]).collect();
-    fold_again(conn, organization, &users, actor, now)?;
+    let by = By::Operator(actor.to_owned());
+    let world = World {
+        decided: true,
+        ..world_of(conn, organization, &by, now)?
+    };
+    fold_users(conn, world, organization, &users, &by, now)?;
     Ok(())
+}
+
+/// Folds everybody of an organization again under its present settings, in the caller's transaction: who
+/// is shut out by a new rule is known before it is kept. Answers how many directory users were folded.
+pub fn refold_organization(
+    conn: &mut Conn,
+    organization: &str,
+    actor: &str,
+    now: Timestamp,
+) -> Result<usize, DbError> {
+    outbox::lock_part(conn, outbox::part_of(organization))?;
+    let by = By::Operator(actor.to_owned());
+    let mut folded = 0;
+    let mut after = String::new();
+    loop {
+        let users = kin::of_organization(conn, organization, &after, AT_ONCE)?;
+        let Some(last) = users.last() else {
+            return Ok(folded);
+        };
+        after.clone_from(last);
+        folded += users.len();
+        fold_again(conn, organization, &users.into_iter().collect(), &by, now)?;
+    }
 }
 
 /// Works off the given events in the caller's transaction, whatever else is due: for a rehearsal
@@ -134,28 +215,31 @@ pub fn work_off(
 
 /// Folds the kin of the given directory users again from what is known now; answers whose profile
 /// changed.
-fn fold_again(
+pub(super) fn fold_again(
     conn: &mut Conn,
     organization: &str,
     users: &BTreeSet<String>,
-    actor: &str,
+    by: &By,
     now: Timestamp,
 ) -> Result<Vec<String>, DbError> {
-    let world = world_of(conn, organization, actor, now)?;
-    fold_users(conn, world, organization, users, actor, now)
+    let world = world_of(conn, organization, by, now)?;
+    fold_users(conn, world, organization, users, by, now)
 }
 
 /// A world with one organization in it and nobody yet.
 pub(super) fn world_of(
     conn: &mut Conn,
     organization: &str,
-    actor: &str,
+    by: &By,
     now: Timestamp,
 ) -> QueryResult<World> {
     let id = organization.to_owned();
     let mut world = World {
         now,
-        operator: Some(actor.to_owned()),
+        operator: match by {
+            By::Operator(name) => Some(name.clone()),
+            By::Event(..) => None,
+        },
         organizations: organizations::load(conn, std::slice::from_ref(&id))?,
         directories: directories::of_organizations(conn, std::slice::from_ref(&id))?,
         decisions: decisions::load(conn, &[id])?,
@@ -175,58 +259,74 @@ pub(super) fn fold_users(
     mut world: World,
     organization: &str,
     users: &BTreeSet<String>,
-    actor: &str,
+    by: &By,
     now: Timestamp,
 ) -> Result<Vec<String>, DbError> {
     let places = world.load_more(conn, users)?;
     world.load_steps(conn, &places)?;
     let mut caused = Vec::new();
     for place in places {
-        caused.extend(fold_place(&mut world, organization, place, actor, now));
+        caused.extend(fold_place(&mut world, organization, place, by, now));
     }
-    let mut changed: Vec<String> = caused
+    let changed: BTreeSet<String> = caused
         .iter()
         .map(|one| one.change.profile_id.clone())
         .collect();
-    changed.sort();
-    changed.dedup();
-    write_world(conn, &mut world, caused, &BTreeMap::new())?;
-    Ok(changed)
+    let causes = match by {
+        By::Operator(_) => BTreeMap::new(),
+        By::Event(key, directory) => changed
+            .iter()
+            .map(|id| (id.clone(), (key.clone(), directory.clone())))
+            .collect(),
+    };
+    write_world(conn, &mut world, caused, &causes)?;
+    Ok(changed.into_iter().collect())
 }
 
 fn fold_place(
     world: &mut World,
     organization: &str,
     place: usize,
-    actor: &str,
+    by: &By,
     now: Timestamp,
 ) -> Vec<Caused> {
-    let Some((before, after)) = world.relatives.get(place).and_then(|relatives| {
+    let Some((before, mut after)) = world.relatives.get(place).and_then(|relatives| {
         let steps = relatives.steps.as_ref()?;
         let after = refold(&relatives.kin, steps, &world.known(organization));
         Some((relatives.kin.clone(), after))
     }) else {
         return Vec::new();
     };
-    let key = OrderKey {
-        at: now,
-        removal: false,
-        event_id: String::new(),
+    let (key, directory) = match by {
+        By::Operator(_) => {
+            let key = OrderKey {
+                at: now,
+                removal: false,
+                event_id: String::new(),
+            };
+            (key, String::new())
+        }
+        By::Event(key, directory) => (key.clone(), directory.clone()),
     };
+    if matches!(by, By::Operator(_)) {
+        let_go(&before, &mut after, &key);
+    }
     let effect = compare_under(
         (&before, &world.known_before(organization)),
         (&after, &world.known(organization)),
         organization,
         &key,
-        "",
+        &directory,
     );
     if let Some(relatives) = world.relatives.get_mut(place) {
         relatives.kin = after;
         relatives.touched = true;
     }
-    let by_operator = effect
-        .changes
-        .into_iter()
-        .map(|one| Caused::by_operator(organization, one.change, actor, now));
-    by_operator.collect()
+    let changes = effect.changes.into_iter();
+    match by {
+        By::Operator(actor) => changes
+            .map(|one| Caused::by_operator(organization, one.change, actor, now))
+            .collect(),
+        By::Event(..) => changes.collect(),
+    }
 }

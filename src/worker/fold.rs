@@ -7,37 +7,32 @@ use crate::db::Conn;
 use crate::people::changes::Caused;
 use crate::people::kin::concerned_by_turn;
 use crate::roll::{
-    Change, DirectoryTurn, Group, Kin, Known, Outcome, Profile, Statement, Step, apply, comes_late,
-    compose, diff_profiles, refold, sentence, swapped,
+    Change, DirectoryTurn, Group, Kin, Known, OnDirectoryDeleted, Outcome, Profile, Statement,
+    Step, apply, comes_late, compose, diff_profiles, refold, sentence, swapped,
 };
 use crate::workos::{Data, Directory, OrderKey};
 
+use super::effect::Effect;
 use super::fold_groups::{connect, note_group};
-use super::guard::Detached;
+use super::guard::{Detached, leavers};
 use super::item::Item;
 use super::swaps::pass_swaps;
 use super::world::World;
 
-/// What came of an event.
-#[derive(Debug)]
-pub(super) struct Effect {
-    pub outcome: Outcome,
-    pub reason: String,
-    pub changes: Vec<Caused>,
-}
-
-impl Effect {
-    pub(super) fn new(outcome: Outcome, reason: impl Into<String>) -> Self {
-        Self {
-            outcome,
-            reason: reason.into(),
-            changes: Vec::new(),
-        }
-    }
-}
-
 /// Folds one event. Only a turn of a directory and the swap guard may read more from the database.
 pub(super) fn fold_item(conn: &mut Conn, world: &mut World, item: &Item) -> QueryResult<Effect> {
+    if item.erased {
+        return Ok(Effect::new(
+            Outcome::Ignored,
+            "it speaks of somebody who was erased; nothing of it was kept",
+        ));
+    }
+    if world.guards.is_taken_back(&item.key.event_id) {
+        return Ok(Effect::new(
+            Outcome::Ignored,
+            "an operator took this back, and it is not applied again; the directory's next word counts",
+        ));
+    }
     if let Some((organization, statement)) = item.statement() {
         return hear(conn, world, item, &organization, statement);
     }
@@ -114,10 +109,19 @@ fn hear(
     }
     let guard = world.settings(organization).removal_guard;
     let leavers = leavers(&before, &after);
+    if !leavers.is_empty() {
+        let received = item.claimed.received_at;
+        let until = world
+            .guards
+            .settles_until(guard, &key.event_id, received, world.now);
+        if let Some(until) = until {
+            return Ok(Effect::waits(until));
+        }
+    }
     if !world.guards.pass(
         organization,
         guard,
-        &key.event_id,
+        (&key.event_id, statement.directory_user_id()),
         item.claimed.received_at,
         &leavers,
     ) {
@@ -149,18 +153,6 @@ fn hear(
         relatives.touched = true;
     }
     Ok(effect)
-}
-
-/// Who loses access between two states of a kin.
-fn leavers(before: &Kin, after: &Kin) -> Vec<String> {
-    let left = after.people.values().filter(|person| {
-        !person.status.has_access()
-            && before
-                .people
-                .get(&person.id)
-                .is_some_and(|was| was.status.has_access())
-    });
-    left.map(|person| person.id.clone()).collect()
 }
 
 /// An event that changed nothing: had newer ones spoken, or was it known all along?
@@ -274,6 +266,7 @@ pub(super) fn compare_under(
         outcome,
         reason,
         changes,
+        waits_until: None,
     }
 }
 
@@ -308,18 +301,23 @@ fn turn(
         return Ok(Effect::new(Outcome::Unchanged, "nothing to do"));
     };
     world.changed_directories.insert(said.id.clone());
+    let deactivated = matches!(item.data(), Some(Data::DirectoryDeactivated(_)));
+    let settings = world
+        .organizations
+        .get(&organization)
+        .map(|one| one.settings.on_directory_deleted);
+    let removes = !linked && !deactivated && settings == Some(OnDirectoryDeleted::Remove);
     let life = world.lives.entry(said.id.clone()).or_default();
     let was_live = life.live();
     let fresh = life.learn(DirectoryTurn {
         key: item.key.clone(),
         directory_id: said.id.clone(),
         linked,
-        removes: false,
+        removes,
         kind: said.kind.clone(),
     });
     let is_live = life.live();
     directory.life = life.clone();
-    let deactivated = matches!(item.data(), Some(Data::DirectoryDeactivated(_)));
     let is_newest = life.turns.last().is_some_and(|last| last.key == item.key);
     if said.name.is_some() && (is_newest || directory.name.is_none()) {
         directory.name.clone_from(&said.name);
@@ -338,7 +336,9 @@ fn turn(
             "it says nothing that is not known already",
         ));
     }
-    if !linked && !is_live && !deactivated {
+    if removes {
+        world.ended.push((said.id.clone(), item.key.clone()));
+    } else if !linked && !is_live && !deactivated {
         world.guards.detached.push(Detached {
             organization_id: organization.clone(),
             directory_id: said.id.clone(),
@@ -357,6 +357,9 @@ fn turn(
         (false, _) if deactivated => {
             "the directory was deactivated; nobody is removed by that alone"
         }
+        (false, _) if removes => {
+            "the directory was deleted, and as the organization has set, everybody is removed whom no other directory speaks for"
+        }
         (false, _) => {
             "the directory is detached; nobody is removed by that alone, an operator decides"
         }
@@ -365,6 +368,7 @@ fn turn(
         outcome: Outcome::Applied,
         reason: reason.to_owned(),
         changes,
+        waits_until: None,
     })
 }
 

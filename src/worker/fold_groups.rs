@@ -3,7 +3,7 @@
 use crate::roll::{Edge, Group, Outcome};
 use crate::workos::{Membership, OrderKey};
 
-use super::fold::Effect;
+use super::effect::Effect;
 use super::world::World;
 
 pub(super) fn note_group(world: &mut World, before: &Group, after: &Group) -> Effect {
@@ -29,6 +29,15 @@ pub(super) fn note_group(world: &mut World, before: &Group, after: &Group) -> Ef
             Effect::new(Outcome::Unchanged, "nothing that we keep differs")
         }
         (false, _) => Effect::new(Outcome::Unchanged, "nothing that we keep differs"),
+    }
+}
+
+/// What a group is called in a sentence.
+fn named(group: &Group) -> String {
+    if group.name.is_empty() {
+        "the group".to_owned()
+    } else {
+        format!("the group “{}”", group.name)
     }
 }
 
@@ -86,8 +95,8 @@ pub(super) fn connect(
             Outcome::Applied,
             "in the group; it waits for the group's own event",
         ),
-        (false, true) => Effect::new(Outcome::Applied, "in the group now"),
-        (true, false) => Effect::new(Outcome::Applied, "out of the group now"),
+        (false, true) => Effect::new(Outcome::Applied, format!("in {} now", named(&group))),
+        (true, false) => Effect::new(Outcome::Applied, format!("out of {} now", named(&group))),
         (false, false) if present => Effect::new(
             Outcome::Stale,
             "the group was deleted after this, so nothing changed",

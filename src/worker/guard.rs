@@ -9,7 +9,9 @@ use diesel::QueryResult;
 use crate::clock::Timestamp;
 use crate::db::{Conn, new_id};
 use crate::people::holds::{self, Hold, HoldItem, Removal};
+use crate::roll::Kin;
 use crate::roll::guard::{RemovalGuard, WINDOW};
+use crate::telemetry;
 
 use super::item::Item;
 
@@ -18,6 +20,8 @@ use super::item::Item;
 pub(super) struct Guards {
     of: BTreeMap<String, Guard>,
     approved: BTreeSet<String>,
+    /// Events that an operator took back: nothing applies them again.
+    taken_back: BTreeSet<String>,
     /// Directories that were deleted: each opens a hold of its own (R36).
     pub detached: Vec<Detached>,
 }
@@ -36,11 +40,17 @@ struct Guard {
     held_before: Vec<Timestamp>,
     headcount: usize,
     held: Vec<(String, String, Timestamp)>,
+    /// Where removals settle first: those that were not looked at yet, by directory user.
+    coming: BTreeMap<String, Timestamp>,
 }
 
 impl Guards {
     /// Counts for every organization that may lose somebody in this batch.
-    pub(super) fn load(conn: &mut Conn, items: &[Item]) -> QueryResult<Self> {
+    pub(super) fn load(
+        conn: &mut Conn,
+        items: &[Item],
+        settles: &dyn Fn(&str) -> bool,
+    ) -> QueryResult<Self> {
         let mut earliest: BTreeMap<String, Timestamp> = BTreeMap::new();
         let mut events = Vec::new();
         for item in items.iter().filter(|item| item.key.removal) {
@@ -53,7 +63,12 @@ impl Guards {
                 .or_insert(item.claimed.received_at);
             *at = (*at).min(item.claimed.received_at);
         }
-        let mut all = Self::default();
+        let spoken = items.iter().filter(|item| item.statement().is_some());
+        let spoken: Vec<String> = spoken.map(|item| item.claimed.event_id.clone()).collect();
+        let mut all = Self {
+            taken_back: holds::taken_back(conn, &spoken)?,
+            ..Self::default()
+        };
         if events.is_empty() {
             return Ok(all);
         }
@@ -63,6 +78,10 @@ impl Guards {
             let applied = holds::recent_removals(conn, &organization, since)?;
             let held_before = holds::recent_held(conn, &organization, since)?;
             let headcount = holds::headcount(conn, &organization)? + applied.len();
+            let coming = match settles(&organization) {
+                true => holds::coming(conn, &organization, since)?,
+                false => Vec::new(),
+            };
             all.of.insert(
                 organization,
                 Guard {
@@ -70,27 +89,51 @@ impl Guards {
                     held_before,
                     headcount,
                     held: Vec::new(),
+                    coming: coming.into_iter().collect(),
                 },
             );
         }
         Ok(all)
     }
 
-    /// Whether these people may be removed by this event now; staged when not.
+    /// Whether an operator took this event back.
+    pub(super) fn is_taken_back(&self, event: &str) -> bool {
+        self.taken_back.contains(event)
+    }
+
+    /// Until when a removal settles, so that what comes with it is seen; `None` when it may be judged.
+    pub(super) fn settles_until(
+        &self,
+        settings: RemovalGuard,
+        event: &str,
+        received_at: Timestamp,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let until = received_at.plus(settings.settle());
+        (until > now && !self.approved.contains(event)).then_some(until)
+    }
+
+    /// Whether these people may be removed by this event now; staged when not. `user` is the
+    /// directory user it speaks of.
     pub(super) fn pass(
         &mut self,
         organization: &str,
         settings: RemovalGuard,
-        event: &str,
+        (event, user): (&str, &str),
         received_at: Timestamp,
         people: &[String],
     ) -> bool {
-        let Some(guard) = self.of.get_mut(organization).filter(|_| !people.is_empty()) else {
+        let Some(guard) = self.of.get_mut(organization) else {
             return true;
         };
+        guard.coming.remove(user);
+        if people.is_empty() {
+            return true;
+        }
         let mut recent: Vec<Timestamp> = guard.applied.iter().map(|one| one.received_at).collect();
         recent.extend(guard.held_before.iter().copied());
         recent.extend(guard.held.iter().map(|(_, _, at)| *at));
+        recent.extend(guard.coming.values().copied());
         if self.approved.contains(event) {
             return true;
         }
@@ -159,7 +202,7 @@ fn open_or_known(conn: &mut Conn, organization: &str, now: Timestamp) -> QueryRe
     }
     let reason = "more people were removed within an hour than the guard lets pass; the further removals wait";
     let hold = new_hold(organization, holds::REMOVALS, None, reason, now);
-    holds::open(conn, &hold)?;
+    open(conn, &hold)?;
     Ok(hold.id)
 }
 
@@ -183,7 +226,7 @@ fn open_for_directory(conn: &mut Conn, one: &Detached, now: Timestamp) -> QueryR
         reason,
         now,
     );
-    holds::open(conn, &hold)?;
+    open(conn, &hold)?;
     let people = holds::add_directory(conn, &hold.id, &one.event_id, &one.directory_id, now)?;
     tracing::warn!(
         hold_id = hold.id,
@@ -191,6 +234,12 @@ fn open_for_directory(conn: &mut Conn, one: &Detached, now: Timestamp) -> QueryR
         "a directory was deleted; an operator decides about its people"
     );
     Ok(())
+}
+
+/// Opens a hold and counts it.
+pub(super) fn open(conn: &mut Conn, hold: &Hold) -> QueryResult<()> {
+    metrics::counter!(telemetry::HOLDS_OPENED, "kind" => hold.kind.clone()).increment(1);
+    holds::open(conn, hold)
 }
 
 pub(super) fn new_hold(
@@ -211,5 +260,19 @@ pub(super) fn new_hold(
         last_at: now,
         decided_at: None,
         decided_by: None,
+        group_id: None,
+        due_at: None,
     }
+}
+
+/// Who loses access between two states of a kin.
+pub(super) fn leavers(before: &Kin, after: &Kin) -> Vec<String> {
+    let left = after.people.values().filter(|person| {
+        !person.status.has_access()
+            && before
+                .people
+                .get(&person.id)
+                .is_some_and(|was| was.status.has_access())
+    });
+    left.map(|person| person.id.clone()).collect()
 }

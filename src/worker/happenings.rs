@@ -8,7 +8,7 @@ use diesel::QueryResult;
 use crate::db::Conn;
 use crate::people::changes::Caused;
 use crate::people::profiles;
-use crate::roll::Profile;
+use crate::roll::{Profile, Status};
 use crate::triggers::plan::Happening;
 
 use super::world::World;
@@ -26,6 +26,8 @@ pub(super) fn happenings(
 ) -> QueryResult<Vec<Happening>> {
     let mut all: Vec<Happening> = moved
         .iter()
+        // Who is erased is not written about, to anybody (R65).
+        .filter(|one| one.after.status != Status::Erased)
         .map(|one| Happening {
             organization_id: one.organization_id.clone(),
             before: known_before(one),

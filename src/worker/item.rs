@@ -13,6 +13,8 @@ pub(super) struct Item {
     pub directory_id: Option<String>,
     /// As the event says; once the world is loaded, as the directory's row says.
     pub organization_id: Option<String>,
+    /// It speaks of somebody who was erased, and nothing is kept of it (R65).
+    pub erased: bool,
 }
 
 impl Item {
@@ -20,7 +22,8 @@ impl Item {
         let event = match &claimed.body {
             Some(body) => read_event(body),
             None => Err(Unusable(
-                "its payload was deleted after the retention time".to_owned(),
+                "its payload is gone, after the retention time or because the person was erased"
+                    .to_owned(),
             )),
         };
         let (directory_id, organization_id) = match event.as_ref().map(|event| &event.data) {
@@ -41,11 +44,13 @@ impl Item {
             event,
             directory_id,
             organization_id,
+            erased: false,
         }
     }
 
     pub(super) fn data(&self) -> Option<&Data> {
-        self.event.as_ref().ok().map(|event| &event.data)
+        let event = self.event.as_ref().ok().filter(|_| !self.erased);
+        event.map(|event| &event.data)
     }
 
     /// What it says of a directory user, with the organization; `None` for other events.

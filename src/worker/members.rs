@@ -7,18 +7,23 @@ use diesel::QueryResult;
 
 use crate::db::Conn;
 use crate::people::changes::Caused;
+use crate::people::succession::{Gone, follow, lost_by_leaving};
 use crate::people::{communities, groups, profiles, rules};
-use crate::roll::{Change, Group, Membership, RestoreAdmin, follow_status};
+use crate::roll::{Change, Group, Membership, RestoreAdmin, Role, follow_status};
+use crate::workos::OrderKey;
 
+use super::leaves::stage;
 use super::world::World;
 use super::write::{Cause, Moved};
 
-/// Memberships follow their person's status in the same transaction (R29). Answers the changes.
+/// Memberships follow their person's status in the same transaction (R29). Answers the changes, and
+/// notes in `seats` whose communities have to be looked at again.
 pub(super) fn write_memberships(
     conn: &mut Conn,
     world: &World,
     moved: &[Moved],
     causes: &BTreeMap<String, Cause>,
+    seats: &mut Seats,
 ) -> QueryResult<Vec<Caused>> {
     let concerned: Vec<&Moved> = moved
         .iter()
@@ -45,11 +50,11 @@ pub(super) fn write_memberships(
             policy,
             world.now,
         );
-        for (old, new) in before
-            .iter()
-            .zip(theirs.iter())
-            .filter(|(old, new)| old != new)
-        {
+        for (old, new) in before.iter().zip(theirs.iter()) {
+            seats.look_at(&one.organization_id, old, new, causes);
+            if old == new {
+                continue;
+            }
             to_save.push((one.organization_id.clone(), new.clone()));
             caused.extend(membership_change(
                 &one.organization_id,
@@ -61,6 +66,85 @@ pub(super) fn write_memberships(
         }
     }
     communities::save_memberships(conn, &to_save)?;
+    Ok(caused)
+}
+
+/// Communities whose admins changed, by organization, and the admins who left, by the event's key.
+#[derive(Debug, Default)]
+pub(super) struct Seats {
+    concerned: BTreeMap<String, BTreeSet<String>>,
+    gone: Vec<(Option<OrderKey>, Gone)>,
+}
+
+impl Seats {
+    fn look_at(
+        &mut self,
+        organization: &str,
+        old: &Membership,
+        new: &Membership,
+        causes: &BTreeMap<String, Cause>,
+    ) {
+        let runs = |row: &Membership| row.role == Role::Admin || row.former_role.is_some();
+        if !runs(old) && !runs(new) {
+            return;
+        }
+        self.add(organization, &new.community_id);
+        if lost_by_leaving(old, new) {
+            let key = causes.get(&new.profile_id).map(|(key, _)| key.clone());
+            let gone = Gone {
+                community_id: new.community_id.clone(),
+                profile_id: new.profile_id.clone(),
+            };
+            self.gone.push((key, gone));
+        }
+    }
+
+    fn add(&mut self, organization: &str, community: &str) {
+        self.concerned
+            .entry(organization.to_owned())
+            .or_default()
+            .insert(community.to_owned());
+    }
+
+    /// Rule seats that began or ended count as well.
+    pub(super) fn add_changes(&mut self, changes: &[Caused]) {
+        for one in changes {
+            let admin = Some(Role::Admin.as_str());
+            if one.change.old.as_deref() == admin || one.change.new.as_deref() == admin {
+                self.add(&one.organization_id, &one.change.name);
+            }
+        }
+    }
+}
+
+/// Looks at the communities whose admins changed once everybody's rows are written (R39).
+pub(super) fn follow_seats(
+    conn: &mut Conn,
+    world: &World,
+    mut seats: Seats,
+    causes: &BTreeMap<String, Cause>,
+) -> QueryResult<Vec<Caused>> {
+    // The last one to leave is the one who is followed, however the batches were cut.
+    seats.gone.sort();
+    let gone: Vec<Gone> = seats.gone.into_iter().map(|(_, gone)| gone).collect();
+    let mut caused = Vec::new();
+    for (organization, concerned) in &seats.concerned {
+        let policy = world.settings(organization).succession.clone();
+        let turned = follow(conn, organization, &policy, concerned, &gone, world.now)?;
+        for (turned, because_of) in turned {
+            let mut causes = causes.clone();
+            if let Some(cause) = causes.get(&because_of).cloned() {
+                causes.insert(turned.after.profile_id.clone(), cause);
+            }
+            caused.extend(membership_change(
+                organization,
+                turned.before.as_ref(),
+                &turned.after,
+                &causes,
+                world,
+            ));
+        }
+    }
     Ok(caused)
 }
 
@@ -117,7 +201,10 @@ pub(super) fn follow_rules(
     let mut caused = Vec::new();
     for (organization, ids) in touched {
         let ids: Vec<String> = ids.into_iter().collect();
-        for turned in rules::apply(conn, &organization, &ids, world.now)? {
+        let turned = rules::judge(conn, &organization, &ids, world.now)?;
+        let turned = stage(conn, world, &organization, turned, &causes)?;
+        rules::write(conn, &turned)?;
+        for turned in turned {
             caused.extend(membership_change(
                 &organization,
                 turned.before.as_ref(),
@@ -137,7 +224,7 @@ fn cause_of_group(group: &Group) -> Option<Cause> {
     Some((newest.clone(), group.directory_id.clone()))
 }
 
-fn membership_change(
+pub(super) fn membership_change(
     organization: &str,
     old: Option<&Membership>,
     new: &Membership,

@@ -5,12 +5,16 @@
 
 mod batch;
 mod decide;
+mod effect;
+mod erase;
 mod fold;
 mod fold_groups;
+mod graves;
 mod guard;
 mod happenings;
 mod item;
 mod jobs;
+mod leaves;
 mod locked;
 mod members;
 pub mod reapply;
@@ -20,7 +24,7 @@ mod world;
 mod write;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,14 +34,21 @@ use tokio::sync::{Notify, watch};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Db, DbError, Urgency};
 use crate::outbox::{self, Claimed, Settlement};
+use crate::people::holds;
 use crate::telemetry;
 
 pub use batch::{BatchReport, BatchSettings, Worked};
-pub use decide::{decide_identity, end_directory, take_back, work_off};
+pub use decide::{
+    decide_identity, end_directory, refold_organization, restore_directory, take_back, work_off,
+};
+pub use erase::{Erased, erase};
+pub use leaves::{end_leaves, hand_over};
 
 /// How long an idle worker waits before it looks again; a wake-up from the intake comes first.
 /// Other processes' events and retries that fall due are found by looking.
 const IDLE: Duration = Duration::from_millis(250);
+/// How often an idle worker looks for holds whose time has come.
+const LOOK_AT_HOLDS: Duration = Duration::from_secs(10);
 /// How long to leave a database alone that is away.
 const AWAY: Duration = Duration::from_secs(1);
 
@@ -63,6 +74,8 @@ pub struct Worker {
     start: Arc<AtomicI32>,
     /// Batches since the last step of a job.
     batches: Arc<AtomicU32>,
+    /// When holds were last looked at.
+    looked: Arc<AtomicI64>,
     careful: Arc<Mutex<Careful>>,
 }
 
@@ -83,6 +96,7 @@ impl Worker {
             batch: batch.max(1),
             start: Arc::new(AtomicI32::new(0)),
             batches: Arc::new(AtomicU32::new(0)),
+            looked: Arc::new(AtomicI64::new(0)),
             careful: Arc::new(Mutex::new(Careful {
                 left: careful,
                 marked: None,
@@ -99,7 +113,27 @@ impl Worker {
         };
         let now = self.clock.now();
         record(&report, began.elapsed(), now);
+        if report.events.is_empty() {
+            self.settle_due(now)?;
+        }
         Ok(report.events.len())
+    }
+
+    /// Settles holds whose time has come, when nothing else is to do.
+    fn settle_due(&self, now: Timestamp) -> Result<(), DbError> {
+        let looked = Timestamp(self.looked.load(Ordering::Relaxed));
+        if now.since(looked) < LOOK_AT_HOLDS {
+            return Ok(());
+        }
+        self.looked.store(now.micros(), Ordering::Relaxed);
+        let due = self
+            .db
+            .read(|conn| Ok::<_, DbError>(holds::due(conn, now)?))?;
+        if due.is_empty() {
+            return Ok(());
+        }
+        self.db
+            .write(Urgency::Normal, |conn| leaves::settle_due(conn, now))
     }
 
     /// Works off everything that is due, events and jobs (blocking); answers how many events. For

@@ -15,7 +15,7 @@ use crate::people::jobs::{self, JobRow, NewJob, Stepped};
 use crate::people::{kin, organizations};
 use crate::roll::{Change, Known, Mapping, Profile, Settings, compose, diff_profiles, refold};
 
-use super::decide::{fold_users, world_of};
+use super::decide::{By, fold_users, world_of};
 use super::rekey;
 
 /// The kind of these jobs.
@@ -135,13 +135,14 @@ fn fold_some(
     now: Timestamp,
 ) -> Result<usize, DbError> {
     let payload: Payload = job.read_payload()?;
-    let mut world = world_of(conn, organization, &job.created_by, now)?;
+    let by = By::Operator(job.created_by.clone());
+    let mut world = world_of(conn, organization, &by, now)?;
     world.former = Some(Settings {
         mapping: payload.former,
         ..world.settings(organization).clone()
     });
     let users = users.into_iter().collect();
-    let changed = fold_users(conn, world, organization, &users, &job.created_by, now)?;
+    let changed = fold_users(conn, world, organization, &users, &by, now)?;
     Ok(changed.len())
 }
 
@@ -177,7 +178,12 @@ pub fn rehearse(
             return Ok(());
         };
         after.clone_from(last);
-        let mut world = world_of(conn, organization, "preview", Timestamp(0))?;
+        let mut world = world_of(
+            conn,
+            organization,
+            &By::Operator("preview".to_owned()),
+            Timestamp(0),
+        )?;
         let settings = Settings {
             mapping: mapping.clone(),
             ..world.settings(organization).clone()

@@ -12,7 +12,7 @@ use crate::people::holds::{self, HoldItem};
 use crate::people::swaps::{self, Swap};
 use crate::roll::guard::WINDOW;
 
-use super::guard::{item, new_hold};
+use super::guard::{item, new_hold, open};
 use super::item::Item;
 use super::world::World;
 
@@ -119,6 +119,6 @@ fn open_or_known(conn: &mut Conn, organization: &str, now: Timestamp) -> QueryRe
     let reason = "more people got another provider's id or an address in another domain within an hour \
         than the guard lets pass; the further changes wait";
     let hold = new_hold(organization, holds::IDENTITY_SWAP, None, reason, now);
-    holds::open(conn, &hold)?;
+    open(conn, &hold)?;
     Ok(hold.id)
 }

@@ -17,8 +17,9 @@ use crate::roll::{
     Decisions, DirectoryLife, Edge, Families, Group, Kin, Known, Settings, Statement, Step,
     comes_late, keys_said, turn_concerns,
 };
-use crate::workos::Data;
+use crate::workos::{Data, OrderKey};
 
+use super::graves::Graves;
 use super::guard::Guards;
 use super::item::Item;
 use super::locked::load_locked;
@@ -41,6 +42,8 @@ pub(super) struct World {
     pub now: Timestamp,
     /// Who decided, where it was not an event.
     pub operator: Option<String>,
+    /// Whether they decided who is who: what was asked before has to be written anew.
+    pub decided: bool,
     /// The settings until now, while a changed mapping is applied: everybody is written, nobody is messaged.
     pub former: Option<Settings>,
     pub organizations: BTreeMap<String, Organization>,
@@ -61,7 +64,13 @@ pub(super) struct World {
     pub new_statements: Vec<(String, Statement)>,
     pub new_keys: BTreeSet<(Key, String)>,
     pub guards: Guards,
+    /// Who was erased; `None` while nobody ever was (R65).
+    pub graves: Option<Graves>,
+    /// Profiles that were erased, of those that the kin in hand could take for their own.
+    pub erased: BTreeSet<String>,
     pub swaps: Swaps,
+    /// Directories that end with their people, and the event that says so (R36).
+    pub ended: Vec<(String, OrderKey)>,
 }
 
 impl World {
@@ -77,9 +86,14 @@ impl World {
             ..Self::default()
         };
         world.load_directories(conn, items, arm_new)?;
+        world.graves = Graves::open(conn)?;
+        if let Some(graves) = &mut world.graves {
+            graves.judge(conn, items)?;
+        }
         world.load_groups(conn, items)?;
         world.load_kin_of(conn, items)?;
-        world.guards = Guards::load(conn, items)?;
+        let settles = |id: &str| world.settings(id).removal_guard.settle_seconds > 0;
+        world.guards = Guards::load(conn, items, &settles)?;
         Ok(world)
     }
 
@@ -207,6 +221,8 @@ impl World {
             .filter_map(Item::statement)
             .map(|(organization, statement)| (statement.said.user.id, organization))
             .collect();
+        self.erased
+            .extend(Graves::near(&mut self.graves, conn, &found)?);
         self.take_in(found, &organization_of);
         self.load_steps_where_late(conn, items)
     }
@@ -344,6 +360,8 @@ impl World {
             .collect();
         if !unknown.is_empty() {
             let found = kin::find(conn, &unknown, &BTreeSet::new())?;
+            self.erased
+                .extend(Graves::near(&mut self.graves, conn, &found)?);
             self.take_in(found, &BTreeMap::new());
         }
         Ok(links
@@ -366,6 +384,7 @@ impl World {
             organization_id: organization,
             directories: &self.lives,
             settings: self.settings(organization),
+            erased: &self.erased,
             decisions: self
                 .decisions
                 .get(organization)

@@ -10,13 +10,13 @@ use crate::db::Conn;
 use crate::people::changes::{self, Caused};
 use crate::people::directories::Directory;
 use crate::people::profiles::{self, ToSave};
-use crate::people::{communities, directories, groups, kin, statements};
+use crate::people::{communities, directories, groups, kin, legal_holds, statements};
 use crate::roll::{Known, Membership, Person, Profile, Status, compose, question};
 use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
 use super::happenings::happenings;
-use super::members::{follow_rules, write_memberships};
+use super::members::{Seats, follow_rules, follow_seats, write_memberships};
 use super::world::{Relatives, World};
 
 /// A person before and after the batch.
@@ -51,8 +51,11 @@ pub(super) fn write_world(
     merge_gone(conn, world)?;
     world.guards.write(conn, world.now)?;
     world.swaps.write(conn, world.now)?;
-    let mut ended = write_memberships(conn, world, &moved, causes)?;
+    let mut seats = Seats::default();
+    let mut ended = write_memberships(conn, world, &moved, causes, &mut seats)?;
     ended.extend(follow_rules(conn, world, &moved, causes)?);
+    seats.add_changes(&ended);
+    ended.extend(follow_seats(conn, world, seats, causes)?);
     caused.extend(ended.iter().cloned());
     changes::add(conn, &caused, world.now)?;
     plan_deliveries(conn, world, &moved, &ended, &caused, causes)
@@ -124,8 +127,8 @@ fn write_links(conn: &mut Conn, world: &World) -> QueryResult<()> {
             let asked = question(&one.kin, link, &known);
             let was = one.original.links.get(&link.id);
             let asked_before = was.and_then(|was| question(&one.original, was, &known));
-            // Decided meanwhile: the question before is not what was asked then.
-            if was != Some(link) || asked != asked_before || world.operator.is_some() {
+            // Decided meanwhile: what is asked of the state before is not what was asked then.
+            if was != Some(link) || asked != asked_before || world.decided {
                 changed.push(kin::ToSave {
                     organization_id: &one.organization_id,
                     link,
@@ -251,6 +254,7 @@ fn move_to_heir(conn: &mut Conn, organization: &str, from: &str, heir: &str) -> 
         })
         .collect();
     communities::save_memberships(conn, &moved)?;
+    legal_holds::reassign(conn, from, heir)?;
     changes::reassign(conn, from, heir)?;
     deliveries::reassign(conn, from, heir)
 }

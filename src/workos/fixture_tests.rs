@@ -17,13 +17,20 @@ fn fixtures() -> Vec<(PathBuf, String)> {
     for folder in folders.filter(|path| path.is_dir()) {
         for file in fs::read_dir(folder).unwrap() {
             let file = file.unwrap().path();
+            // Beside the bodies lie triggers to apply, in TOML.
+            if file.extension().is_some_and(|kind| kind == "toml") {
+                continue;
+            }
             let text = fs::read_to_string(&file).unwrap();
             if file
                 .extension()
                 .is_some_and(|extension| extension == "jsonl")
             {
                 bodies.extend(text.lines().map(|line| (file.clone(), line.to_owned())));
-            } else {
+            } else if file
+                .extension()
+                .is_some_and(|extension| extension == "json")
+            {
                 bodies.push((file, text));
             }
         }

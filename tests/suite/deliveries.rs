@@ -1,23 +1,16 @@
 //! Messages to the outside, caught by real servers: each once, nobody by mistake, and what is not
 //! known for certain is said to be unknown.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rollcall::db::Backend;
-use rollcall::people::organizations;
-use rollcall::triggers::deliveries::{
-    self, DeliveryFilter, DeliveryRow, Leased, Rendered, Settled, begin_attempt, claim,
-};
-use rollcall::triggers::store::{self, TriggerRow};
-use rollcall::triggers::{NewTrigger, Policy};
-use serde_json::{Value, json};
+use rollcall::triggers::deliveries::{self, Settled};
+use serde_json::json;
 
-use crate::support::app::TestApp;
-use crate::support::events::{ORGANIZATION, ada, employee, minute};
-use crate::support::http_sink::{HttpAct, HttpSink};
-use crate::support::macros::{Given, on_both};
-use crate::support::smtp::{SmtpAct, SmtpSink, SmtpStep};
+use crate::support::events::{ada, employee, minute};
+use crate::support::http_sink::HttpAct;
+use crate::support::macros::on_both;
+use crate::support::post::{LEASE, Post, WEBHOOK_SECRET};
+use crate::support::smtp::{SmtpAct, SmtpStep};
 
 on_both!(
     r63_a_new_person_of_an_armed_organization_is_greeted_once_over_each_channel,
@@ -33,113 +26,6 @@ on_both!(
     r63_silence_after_the_handing_over_is_unknown,
     r26_a_mail_waits_for_an_address_and_other_channels_do_not,
 );
-
-const WEBHOOK_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD8vZw2kRBnJo=";
-const LEASE: Duration = Duration::from_secs(15);
-
-/// An app whose messages go to servers of the test.
-struct Post {
-    app: TestApp,
-    mail: SmtpSink,
-    web: HttpSink,
-}
-
-impl Given for Post {
-    async fn given(backend: Backend) -> Self {
-        let (mail, web) = (SmtpSink::start(), HttpSink::start());
-        let app = TestApp::start_with(backend, |setup| {
-            setup.config.mail.smtp_url = Some(mail.url().into());
-            setup.config.mail.from = Some("Rollcall <rollcall@test.example>".to_owned());
-            setup.config.triggers.webhook_secret = Some(WEBHOOK_SECRET.into());
-        })
-        .await;
-        Self { app, mail, web }
-    }
-}
-
-impl Post {
-    fn arm(&self) {
-        let (ids, now) = ([ORGANIZATION.to_owned()], self.app.clock.now());
-        self.app
-            .write(|conn| organizations::ensure(conn, &ids, false, now));
-        self.app
-            .write(|conn| organizations::set_armed(conn, ORGANIZATION, Some(now)));
-    }
-
-    /// A published trigger on `profile.activated`; answers its id.
-    fn trigger(&self, steps: Value) -> String {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let body = json!({
-            "organization_id": ORGANIZATION, "name": format!("welcome {number}"),
-            "on": "profile.activated", "status": "published", "steps": steps,
-        });
-        let policy = Policy {
-            allow_private_targets: true,
-            slack_bot: false,
-        };
-        let definition = NewTrigger::parse(&body, policy).unwrap();
-        let id = format!("trigger_{number}");
-        let row = TriggerRow::new(id.clone(), &definition, self.app.clock.now()).unwrap();
-        assert!(self.app.write(|conn| store::create(conn, &row, "test")));
-        id
-    }
-
-    fn mail_step() -> Value {
-        json!({"channel": "email", "to": "person", "subject": "Welcome {{ first_name }}", "text": "Dear {{ first_name }}"})
-    }
-
-    fn webhook_step(&self) -> Value {
-        json!({"channel": "webhook", "to": self.web.url("/hook")})
-    }
-
-    fn slack_step(&self) -> Value {
-        json!({"channel": "slack", "to": self.web.url("/slack"), "text": "{{ first_name }} is here"})
-    }
-
-    /// An armed organization with one webhook step, and Ada, whose message is due.
-    async fn one_due(&self) -> DeliveryRow {
-        self.arm();
-        self.trigger(json!([self.webhook_step()]));
-        self.app.apply(&ada().created(minute(0))).await;
-        self.only()
-    }
-
-    fn all(&self) -> Vec<DeliveryRow> {
-        self.app
-            .read(|conn| deliveries::list(conn, &DeliveryFilter::default(), 100))
-    }
-
-    fn only(&self) -> DeliveryRow {
-        let mut all = self.all();
-        assert_eq!(all.len(), 1, "{all:?}");
-        all.remove(0)
-    }
-
-    /// Takes what is due as another process would.
-    fn claim(&self, owner: &str) -> Vec<Leased> {
-        let now = self.app.clock.now();
-        self.app.write(|conn| claim(conn, owner, 10, now, LEASE))
-    }
-
-    fn begin(&self, one: &Leased) -> bool {
-        let (now, body) = (self.app.clock.now(), "…");
-        let rendered = Rendered {
-            recipient: "there",
-            subject: None,
-            body,
-            html: None,
-        };
-        self.app
-            .write(|conn| begin_attempt(conn, one, rendered, now, LEASE))
-    }
-
-    fn settle(&self, one: &Leased, how: &Settled) -> bool {
-        let now = self.app.clock.now();
-        self.app
-            .write(|conn| deliveries::settle(conn, &one.id, one.lease_token, how, now))
-    }
-}
 
 async fn r63_a_new_person_of_an_armed_organization_is_greeted_once_over_each_channel(post: Post) {
     post.arm();

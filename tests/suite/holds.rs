@@ -29,13 +29,13 @@ on_both!(
     r37_a_relinked_directory_brings_nobody_new_and_no_message,
 );
 
-fn somebody(number: usize) -> Employee {
+pub(crate) fn somebody(number: usize) -> Employee {
     employee(&format!("p{number:02}"))
 }
 
 /// An organization of forty, armed, with a message due for everybody, and three of them in a
 /// community: the first and the twenty-sixth run it.
-async fn company(app: &TestApp) -> String {
+pub(crate) async fn company(app: &TestApp) -> String {
     app.apply(&directory("dsync.activated", minute(0))).await;
     app.call(
         "POST",
@@ -65,7 +65,7 @@ async fn company(app: &TestApp) -> String {
 }
 
 /// The first thirty leave within the hour.
-fn burst(app: &TestApp) -> Vec<Event> {
+pub(crate) fn burst(app: &TestApp) -> Vec<Event> {
     let all: Vec<Event> = (0..30)
         .map(|n| somebody(n).deactivated(minute(10 + n as u64)))
         .collect();
@@ -74,18 +74,18 @@ fn burst(app: &TestApp) -> Vec<Event> {
     all
 }
 
-async fn holds(app: &TestApp) -> Vec<Value> {
+pub(crate) async fn holds(app: &TestApp) -> Vec<Value> {
     let page = app.get("/v1/holds").await;
     page["data"].as_array().unwrap().clone()
 }
 
-async fn only_hold(app: &TestApp) -> String {
+pub(crate) async fn only_hold(app: &TestApp) -> String {
     let all = holds(app).await;
     assert_eq!(all.len(), 1, "{all:?}");
     all[0]["id"].as_str().unwrap().to_owned()
 }
 
-async fn decide(app: &TestApp, hold: &str, decision: &str) -> Value {
+pub(crate) async fn decide(app: &TestApp, hold: &str, decision: &str) -> Value {
     let path = format!("/v1/holds/{hold}/{decision}");
     app.call("POST", &path, Value::Null).await.ok()
 }
@@ -102,12 +102,12 @@ async fn access(app: &TestApp, of: &Employee) -> (bool, String) {
 }
 
 /// Who is in a community, with their roles.
-fn seats(app: &TestApp, community: &str) -> Vec<(String, String)> {
+pub(crate) fn seats(app: &TestApp, community: &str) -> Vec<(String, String)> {
     let all = app.members(community).into_iter();
     all.map(|one| (one.display_name, one.role)).collect()
 }
 
-fn seat(name: &str, role: &str) -> (String, String) {
+pub(crate) fn seat(name: &str, role: &str) -> (String, String) {
     (format!("{name} Tester"), role.to_owned())
 }
 

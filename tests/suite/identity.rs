@@ -1,12 +1,11 @@
 //! Who is who, where only a person can say it: conflicts and possible rehires are listed, decided, and
-//! stay decided whatever comes later; identities that change for many at once wait for an operator.
-
-use std::time::Duration;
+//! stay decided whatever comes later.
 
 use rollcall::roll::Role;
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
+use crate::support::binary::rollcall;
 use crate::support::events::{
     DIRECTORY, Employee, Event, ORGANIZATION, ada, directory, employee, minute,
 };
@@ -22,10 +21,7 @@ on_both!(
     r20_numbers_meet_where_a_new_mapping_finds_them,
     r33_a_start_told_after_the_return_onboards_once_more,
     r37_whom_no_new_directory_speaks_for_is_listed,
-    r40_a_profile_shows_the_access_that_the_access_question_answers,
-    r42_many_new_domains_at_once_wait_and_are_approved_as_one,
-    r42_a_rejected_swap_gives_everybody_their_identity_back,
-    r42_many_new_provider_ids_at_once_wait_too,
+    r20_the_command_line_lists_conflicts_and_decides_them,
 );
 
 const ELSEWHERE: &str = "directory_02ELSEWHERE";
@@ -57,9 +53,13 @@ async fn decide(app: &TestApp, user: &str, decision: Value) -> Value {
     app.call("POST", &path, decision).await.ok()
 }
 
-async fn profile_of(app: &TestApp, user: &str) -> Value {
+async fn id_of(app: &TestApp, user: &str) -> String {
     let shown = app.get(&format!("/v1/conflicts/{user}")).await;
-    let id = shown["profile"]["profile_id"].as_str().unwrap();
+    shown["profile"]["profile_id"].as_str().unwrap().to_owned()
+}
+
+async fn profile_of(app: &TestApp, user: &str) -> Value {
+    let id = id_of(app, user).await;
     app.get(&format!("/v1/profiles/{id}")).await
 }
 
@@ -77,7 +77,7 @@ async fn arm_with_a_welcome(app: &TestApp) {
 async fn r25_two_under_one_address_are_listed_and_said_to_be_two_people(app: TestApp) {
     app.apply(&ada().created(minute(1))).await;
     app.apply(&double(2)).await;
-    let hers = app.profile(&ada()).id;
+    let hers = id_of(&app, &ada().id()).await;
     let all = conflicts(&app).await;
     assert_eq!(all.len(), 1, "{all:?}");
     assert_eq!(all[0]["directory_user_id"], DOUBLE);
@@ -114,7 +114,7 @@ async fn r25_two_under_one_address_are_listed_and_said_to_be_two_people(app: Tes
 async fn r20_said_to_be_the_same_person_both_directories_speak_for_them(app: TestApp) {
     app.apply(&ada().created(minute(1))).await;
     app.apply(&double(2)).await;
-    let hers = app.profile(&ada()).id;
+    let hers = id_of(&app, &ada().id()).await;
     let merged = decide(
         &app,
         DOUBLE,
@@ -136,7 +136,7 @@ async fn r20_a_decision_outlives_late_events_and_replays(app: TestApp) {
     let (first, second) = (ada().created(minute(3)), double(4));
     app.apply(&first).await;
     app.apply(&second).await;
-    let hers = app.profile(&ada()).id;
+    let hers = id_of(&app, &ada().id()).await;
     decide(
         &app,
         DOUBLE,
@@ -162,13 +162,13 @@ async fn r20_a_decision_outlives_late_events_and_replays(app: TestApp) {
     for table in ["profiles", "links", "changes", "identity_decisions"] {
         assert_eq!(before[table], after[table], "{table}");
     }
-    assert_eq!(app.profile(&ada()).id, hers);
+    assert_eq!(id_of(&app, &ada().id()).await, hers);
 }
 
 async fn r20_a_decision_can_be_made_anew(app: TestApp) {
     app.apply(&ada().created(minute(1))).await;
     app.apply(&double(2)).await;
-    let hers = app.profile(&ada()).id;
+    let hers = id_of(&app, &ada().id()).await;
     let nothing = format!("/v1/conflicts/{}/decide", ada().id());
     let said = json!({"decision": "new_person"});
     assert_eq!(app.call("POST", &nothing, said.clone()).await.status, 409);
@@ -179,7 +179,7 @@ async fn r20_a_decision_can_be_made_anew(app: TestApp) {
     assert_eq!(app.count("profiles WHERE status = 'active'"), 2);
     decide(&app, DOUBLE, same).await;
     assert_eq!(app.count("profiles"), 1);
-    assert_eq!(app.profile(&ada()).id, hers);
+    assert_eq!(id_of(&app, &ada().id()).await, hers);
 }
 
 async fn r32_a_possible_rehire_is_listed_and_merged_by_hand_without_a_second_welcome(app: TestApp) {
@@ -241,7 +241,7 @@ async fn r25_whom_a_late_event_makes_wait_is_in_no_community_until_it_is_decided
 async fn r20_numbers_meet_where_a_new_mapping_finds_them(app: TestApp) {
     let badge = "data.custom_attributes.badge";
     app.apply(&ada().created(minute(1)).set(badge, "B-7")).await;
-    let hers = app.profile(&ada()).id;
+    let hers = id_of(&app, &ada().id()).await;
     let rules = json!({"rules": [{"target": "employee_number", "from": ["badge"]}]});
     let path = format!("/v1/organizations/{ORGANIZATION}/fields");
     app.call("PUT", &path, rules).await.ok();
@@ -256,16 +256,16 @@ async fn r20_numbers_meet_where_a_new_mapping_finds_them(app: TestApp) {
     app.drain();
     assert_eq!(app.count("link_keys WHERE key = 'n:b-7'"), 0);
     assert_eq!(app.people().len(), 2);
-    assert_eq!(app.profile(&ada()).id, hers);
+    assert_eq!(id_of(&app, &ada().id()).await, hers);
 }
 
 async fn r33_a_start_told_after_the_return_onboards_once_more(app: TestApp) {
     arm_with_a_welcome(&app).await;
     let start = "data.custom_attributes.employment_start_date";
-    app.apply(&ada().created(minute(1)).set(start, "2020-01-01"))
+    app.apply(&ada().created(minute(1)).set(start, "2026-11-23"))
         .await;
     app.apply(&ada().deactivated(minute(2))).await;
-    app.apply(&ada().updated(minute(3)).set(start, "2020-01-01"))
+    app.apply(&ada().updated(minute(3)).set(start, "2026-11-23"))
         .await;
     assert_eq!(app.count("deliveries"), 1, "no new start, no welcome");
     app.apply(&ada().updated(minute(4)).set(start, "2026-12-01"))
@@ -303,131 +303,39 @@ async fn r37_whom_no_new_directory_speaks_for_is_listed(app: TestApp) {
     assert_eq!(people[0]["idp_id"], "idp_cyd");
 }
 
-fn somebody(number: usize) -> Employee {
-    employee(&format!("p{number:02}"))
+/// The answer of a command, as JSON.
+fn command(app: &TestApp, args: &[&str]) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = rollcall(&app.place.url(), folder.path());
+    command.args(args).arg("--json");
+    let done = tokio::task::block_in_place(|| command.output().unwrap());
+    let words = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{args:?}: {words}");
+    serde_json::from_slice(&done.stdout).unwrap()
 }
 
-/// An organization of forty: five in a hundred of them are two.
-async fn company(app: &TestApp) {
-    app.apply(&directory("dsync.activated", minute(0))).await;
-    let all: Vec<Event> = (0..40).map(|n| somebody(n).created(minute(1))).collect();
-    app.enqueue(&all);
-    app.drain();
-    assert_eq!(app.people().len(), 40);
-}
-
-async fn r40_a_profile_shows_the_access_that_the_access_question_answers(app: TestApp) {
-    company(&app).await;
-    let burst: Vec<Event> = (0..21)
-        .map(|n| somebody(n).deactivated(minute(10)))
-        .collect();
-    app.enqueue(&burst);
-    app.drain();
-    let held = app
-        .people()
-        .into_iter()
-        .find(|email| *email < somebody(21).email())
-        .unwrap();
-    let agree = async |expected: bool| {
-        let path = format!("/v1/access?organization_id={ORGANIZATION}&email={held}");
-        let answer = app.get(&path).await;
-        assert_eq!(answer["allowed"], expected);
-        let id = answer["profile_id"].as_str().unwrap();
-        let shown = app.get(&format!("/v1/profiles/{id}")).await;
-        assert_eq!(shown["access"], expected);
-        let q = held.split('@').next().unwrap();
-        let list = app.get(&format!("/v1/profiles?q={q}")).await;
-        assert_eq!(list["data"][0]["access"], expected);
-    };
-    agree(true).await;
-    app.advance(Duration::from_secs(4 * 3_600));
-    agree(false).await;
-}
-
-fn moved(number: usize, at: u64) -> Event {
-    let address = format!("p{number:02}@elsewhere.example");
-    somebody(number)
-        .updated(minute(at))
-        .set("data.email", address)
-}
-
-async fn swap_hold(app: &TestApp) -> Value {
-    let page = app.get("/v1/holds?state=open").await;
-    let all = page["data"].as_array().unwrap();
-    assert_eq!(all.len(), 1, "{all:?}");
-    assert_eq!(all[0]["kind"], "identity_swap");
-    all[0].clone()
-}
-
-fn at_elsewhere(app: &TestApp) -> usize {
-    let people = app.people().into_iter();
-    people
-        .filter(|email| email.ends_with("elsewhere.example"))
-        .count()
-}
-
-async fn r42_many_new_domains_at_once_wait_and_are_approved_as_one(app: TestApp) {
-    company(&app).await;
-    let events: Vec<Event> = (0..10).map(|n| moved(n, 10)).collect();
-    app.enqueue(&events);
-    app.drain();
-    assert_eq!(at_elsewhere(&app), 2);
-    let hold = swap_hold(&app).await;
-    assert_eq!(
-        (&hold["waiting"], &hold["applied"]),
-        (&json!(8), &json!(2)),
-        "{hold}"
-    );
-    // Somebody who waits goes on waiting, also after the hour; the question is not answered by time.
-    app.advance(Duration::from_secs(2 * 3_600));
-    let waiting = app.people();
-    let late = (0..10).find(|n| waiting.contains(&somebody(*n).email()));
-    app.apply(&moved(late.unwrap(), 130)).await;
-    assert_eq!(at_elsewhere(&app), 2);
-    let hold = swap_hold(&app).await;
-    let path = format!("/v1/holds/{}/approve", hold["id"].as_str().unwrap());
-    app.call("POST", &path, Value::Null).await.ok();
-    app.drain();
-    assert_eq!(at_elsewhere(&app), 10);
-    app.apply(&moved(20, 140)).await;
-    assert_eq!(at_elsewhere(&app), 11, "a decided batch does not count");
-}
-
-async fn r42_a_rejected_swap_gives_everybody_their_identity_back(app: TestApp) {
-    company(&app).await;
-    let before = app.people();
-    let events: Vec<Event> = (0..10).map(|n| moved(n, 10)).collect();
-    app.enqueue(&events);
-    app.drain();
-    assert_eq!(at_elsewhere(&app), 2);
-    // Of those who changed already somebody leaves: that stays so.
-    let gone = (0..10).find(|n| !app.people().contains(&somebody(*n).email()));
-    let gone = gone.unwrap();
-    app.apply(&somebody(gone).deactivated(minute(20))).await;
-    let hold = swap_hold(&app).await;
-    let path = format!("/v1/holds/{}/reject", hold["id"].as_str().unwrap());
-    app.call("POST", &path, Value::Null).await.ok();
-    app.drain();
-    let left: Vec<String> = before
-        .into_iter()
-        .filter(|email| *email != somebody(gone).email())
-        .collect();
-    assert_eq!(app.people(), left);
-    assert_eq!(app.profile(&somebody(gone)).status, "removed");
-}
-
-async fn r42_many_new_provider_ids_at_once_wait_too(app: TestApp) {
-    company(&app).await;
-    let events: Vec<Event> = (0..5)
-        .map(|n| {
-            somebody(n)
-                .updated(minute(10))
-                .set("data.idp_id", format!("idp_other_{n}"))
-        })
-        .collect();
-    app.enqueue(&events);
-    app.drain();
-    assert_eq!(swap_hold(&app).await["waiting"], 3);
-    assert_eq!(app.count("links WHERE idp_id LIKE 'idp_other_%'"), 2);
-    assert_eq!(app.count("changes WHERE name = 'idp_id'"), 2);
+async fn r20_the_command_line_lists_conflicts_and_decides_them(app: TestApp) {
+    app.apply(&ada().created(minute(1))).await;
+    app.apply(&double(2)).await;
+    let listed = command(&app, &["conflicts", "list", "--kind", "conflict"]);
+    assert_eq!(listed["data"][0]["directory_user_id"], DOUBLE);
+    let hers = listed["data"][0]["candidates"][0]["profile_id"].as_str();
+    let decide = [
+        "conflicts",
+        "decide",
+        DOUBLE,
+        "same-as",
+        "--profile",
+        hers.unwrap(),
+    ];
+    let tried = command(&app, &[&decide[..], &["--dry-run"]].concat());
+    assert_eq!(tried["state"], "decided");
+    assert_eq!(app.count("profiles"), 2, "it was a dry run");
+    let done = command(&app, &decide);
+    assert_eq!(done["decisions"][0]["decided_by"], "cli");
+    assert_eq!(app.count("profiles"), 1);
+    let shown = command(&app, &["conflicts", "show", DOUBLE]);
+    assert_eq!(shown["profile"]["profile_id"].as_str(), hers);
+    let shown = command(&app, &["directories", "show", ELSEWHERE]);
+    assert_eq!(shown["unmatched_people"], json!([]));
 }

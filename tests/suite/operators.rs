@@ -12,6 +12,7 @@ on_both!(
     r68_a_replay_of_everything_changes_nothing_that_is_right,
     a_replay_without_a_filter_is_refused_unless_all_is_said,
     access_is_answered_for_an_address_and_for_a_profile,
+    r69_of_two_who_replay_at_once_one_does_and_both_see_who_did,
 );
 
 async fn r68_a_dry_run_shows_differences_and_changes_nothing(app: TestApp) {
@@ -131,4 +132,29 @@ async fn access_is_answered_for_an_address_and_for_a_profile(app: TestApp) {
         (&told.body["allowed"], &told.body["reason"]),
         (&json!(false), &json!("unknown"))
     );
+}
+
+async fn r69_of_two_who_replay_at_once_one_does_and_both_see_who_did(app: TestApp) {
+    let event = ada().created(minute(0));
+    app.apply(&event).await;
+    let path = format!("/v1/events/{}/replay", event.id());
+    let anna = app.token("anna", "operator", None);
+    let ben = app.token("ben", "operator", None);
+    let press = |token| app.http.api_as(Some(token), "POST", &path, None);
+    let (hers, his) = futures_util::future::join(press(&anna), press(&ben)).await;
+    let mut answers = [(hers.status, "anna"), (his.status, "ben")];
+    answers.sort_unstable();
+    let [(200, winner), (409, _)] = answers else {
+        panic!("{answers:?}");
+    };
+    assert_eq!(app.drain(), 1);
+    for token in [&anna, &ben] {
+        let shown = app
+            .http
+            .api_as(Some(token), "GET", path.trim_end_matches("/replay"), None);
+        let attempts = shown.await.ok()["attempt_log"].clone();
+        let replays = attempts.as_array().unwrap().iter();
+        let actors: Vec<&str> = replays.filter_map(|one| one["actor"].as_str()).collect();
+        assert_eq!(actors, [winner], "{attempts}");
+    }
 }

@@ -15,9 +15,20 @@ on_both!(
     r73_events_that_name_no_organization_meet_those_that_do,
 );
 
-const SCENARIOS: [&str; 3] = ["first-import", "normal-week", "termination-and-rehire"];
+const SCENARIOS: [&str; 10] = [
+    "first-import",
+    "normal-week",
+    "termination-and-rehire",
+    "leaver-in-the-other-format",
+    "tie-in-one-millisecond",
+    "inactive-and-silent",
+    "deleted-before-created",
+    "address-passes-on",
+    "deleted-by-mistake",
+    "partial-listing",
+];
 
-/// All three stories, one after the other.
+/// All the stories, one after the other.
 fn stories() -> Vec<Event> {
     SCENARIOS.into_iter().flat_map(scenario).collect()
 }
@@ -125,7 +136,7 @@ fn assert_same(found: &[String], wanted: &[String], road: &str) {
 }
 
 /// Drains with so many workers beside each other.
-async fn drain_at_once(app: &TestApp, batch: usize, workers: usize) {
+pub async fn drain_at_once(app: &TestApp, batch: usize, workers: usize) {
     let settings = BatchSettings {
         max_attempts: 8,
         arm_new: false,

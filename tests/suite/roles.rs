@@ -71,6 +71,14 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("GET", "/organizations", [200, 200, 200, 200]),
     ("GET", "/organizations/{organization}", [404, 200, 200, 200]),
     (
+        "PATCH",
+        "/organizations/{organization}",
+        [404, 403, 200, 200],
+    ),
+    ("GET", "/seats", [200, 200, 200, 200]),
+    ("GET", "/groups", [200, 200, 200, 200]),
+    ("GET", "/groups/waiting", [200, 200, 200, 200]),
+    (
         "POST",
         "/organizations/{organization}/arm",
         [404, 403, 200, 200],
@@ -92,6 +100,7 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("GET", "/holds/{approved}", [404, 200, 200, 200]),
     ("POST", "/holds/{approved}/approve", [404, 403, 200, 409]),
     ("POST", "/holds/{rejected}/reject", [404, 403, 200, 409]),
+    ("POST", "/holds/{approved}/undo", [404, 403, 200, 409]),
     ("GET", "/conflicts", [200, 200, 200, 200]),
     ("GET", "/conflicts/{asked}", [404, 200, 200, 200]),
     ("POST", "/conflicts/{asked}/decide", [404, 403, 200, 200]),
@@ -116,6 +125,16 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
         [404, 403, 200, 200],
     ),
     (
+        "POST",
+        "/communities/{community}/members/{profile}/grant",
+        [404, 403, 409, 409],
+    ),
+    (
+        "POST",
+        "/communities/{community}/members/{profile}/dismiss",
+        [404, 403, 409, 409],
+    ),
+    (
         "DELETE",
         "/communities/{community}/members/{profile}",
         [404, 403, 204, 404],
@@ -134,6 +153,18 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
         "/deliveries/{delivery}/cancel",
         [404, 403, 200, 409],
     ),
+    ("GET", "/destinations", [200, 200, 200, 200]),
+    (
+        "POST",
+        "/destinations/{destination}/resume",
+        [404, 403, 403, 409],
+    ),
+    (
+        "POST",
+        "/destinations/{destination}/replay",
+        [404, 403, 200, 200],
+    ),
+    ("POST", "/triggers/{trigger}/test", [404, 403, 200, 200]),
     ("POST", "/triggers/apply", [404, 403, 200, 200]),
     ("GET", "/triggers/{trigger}/versions", [404, 200, 200, 200]),
     (
@@ -151,6 +182,22 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("DELETE", "/opt-outs", [404, 403, 204, 404]),
     ("DELETE", "/triggers/{trigger}", [404, 403, 204, 404]),
     ("GET", "/directories/{decided}", [404, 200, 200, 200]),
+    (
+        "POST",
+        "/profiles/{profile}/legal-hold",
+        [404, 403, 201, 409],
+    ),
+    (
+        "GET",
+        "/profiles/{profile}/legal-hold",
+        [404, 403, 200, 200],
+    ),
+    (
+        "DELETE",
+        "/profiles/{profile}/legal-hold",
+        [403, 403, 403, 200],
+    ),
+    ("POST", "/profiles/{profile}/erase", [403, 403, 403, 200]),
 ];
 
 /// A path with every parameter blank.
@@ -219,7 +266,7 @@ async fn things(app: &TestApp) -> BTreeMap<&'static str, String> {
     app.apply(&employee("bob").created(minute(1))).await;
     all.insert("event", event.id());
     let asked = employee("bobby")
-        .created(minute(1))
+        .created(minute(4))
         .set("data.email", employee("bob").email());
     app.apply(&asked).await;
     all.insert("asked", employee("bobby").id());
@@ -230,6 +277,9 @@ async fn things(app: &TestApp) -> BTreeMap<&'static str, String> {
     let deliveries = app.get("/v1/deliveries").await;
     let delivery = deliveries["data"][0]["id"].as_str().unwrap().to_owned();
     all.insert("delivery", delivery);
+    let destinations = app.get("/v1/destinations").await;
+    let destination = destinations["data"][0]["id"].as_str().unwrap().to_owned();
+    all.insert("destination", destination);
     for name in ["decided", "approved", "rejected"] {
         let id = format!("directory_{name}");
         for (kind, at) in [("dsync.activated", 2), ("dsync.deleted", 3)] {
@@ -276,6 +326,7 @@ fn body(method: &str, path: &str, things: &BTreeMap<&str, String>) -> Option<Val
         (_, "logins") => Some(
             json!({"profile": {"organization_id": ORGANIZATION, "email": "nobody@test.example"}}),
         ),
+        (_, "legal-hold") => Some(json!({"reason": "case 4711"})),
         (_, "discard") => Some(json!({"reason": "a test"})),
         (_, "decide") if path.starts_with("/conflicts") => Some(json!({"decision": "new_person"})),
         (_, "decide") => Some(json!({"decision": "keep"})),
@@ -286,10 +337,13 @@ fn body(method: &str, path: &str, things: &BTreeMap<&str, String>) -> Option<Val
         }
         (_, "preview") if path.ends_with("/fields/preview") => Some(json!({})),
         (_, "preview") => Some(json!({"profile_id": things["profile"]})),
+        ("PATCH", "{organization}") => Some(json!({"settings": {"restore_admin": "always"}})),
         ("PUT", "fields") => Some(json!({})),
         ("POST", "replay") if path == "/events/replay" => {
             Some(json!({"type": "dsync.user.created"}))
         }
+        ("POST", "replay") if path.starts_with("/destinations") => Some(json!({"dry_run": true})),
+        (_, "test") => Some(json!({"profile_id": things["profile"]})),
         (_, "rules") => Some(json!([])),
         (_, "communities") => Some(json!({"organization_id": ORGANIZATION, "name": "choir"})),
         (_, "triggers") => Some(trigger("two")),

@@ -28,6 +28,7 @@ enum Command {
     Create(Create),
     Delete(Delete),
     Preview(Preview),
+    Test(super::trial::Args),
     Apply(apply::Apply),
     Versions(Versions),
     Settings(terms::SettingsOf),
@@ -125,6 +126,7 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
             context.output.note("Deleted.");
         }
         Command::Preview(args) => preview(&args, context)?,
+        Command::Test(args) => return super::trial::run(&args, context),
         Command::Apply(args) => apply::run(&args, context)?,
         Command::Versions(args) => versions(&args, context)?,
         Command::Settings(args) => terms::settings(&args, context)?,

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::desk::communities::{self, CommunityQuery, CommunityUpdate, NewCommunity};
+use crate::desk::seats::{self, SeatQuery};
 
 use super::super::{HttpState, Problem};
 use super::Caller;
@@ -18,6 +19,15 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/communities/{id}", web::put().to(update))
         .route("/communities/{id}", web::delete().to(delete))
         .route("/communities/{id}/rules", web::put().to(put_rules))
+        .route("/seats", web::get().to(list_seats))
+        .route(
+            "/communities/{id}/members/{profile_id}/grant",
+            web::post().to(grant_seat),
+        )
+        .route(
+            "/communities/{id}/members/{profile_id}/dismiss",
+            web::post().to(dismiss_seat),
+        )
         .route("/communities/{id}/members", web::get().to(members))
         .route(
             "/communities/{id}/members/{profile_id}",
@@ -156,4 +166,41 @@ async fn remove_member(
         .write(move |conn| communities::remove_member(conn, &caller.0, &id, &profile, now))
         .await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+async fn list_seats(
+    caller: Caller,
+    query: web::Query<SeatQuery>,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    let page = state
+        .read(move |conn| seats::list(conn, &caller.0, &query))
+        .await?;
+    Ok(HttpResponse::Ok().json(page))
+}
+
+async fn grant_seat(
+    caller: Caller,
+    path: web::Path<(String, String)>,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    let now = state.clock.now();
+    let (id, profile) = path.into_inner();
+    let one = state
+        .write(move |conn| seats::grant(conn, &caller.0, &id, &profile, now))
+        .await?;
+    Ok(HttpResponse::Ok().json(one))
+}
+
+async fn dismiss_seat(
+    caller: Caller,
+    path: web::Path<(String, String)>,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    let now = state.clock.now();
+    let (id, profile) = path.into_inner();
+    let one = state
+        .write(move |conn| seats::dismiss(conn, &caller.0, &id, &profile, now))
+        .await?;
+    Ok(HttpResponse::Ok().json(one))
 }

@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
 use crate::desk::holds::{self, Decision, HoldQuery};
+use crate::desk::undo;
 
 use super::super::{HttpState, Problem};
 use super::Caller;
@@ -14,6 +15,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/holds/{id}", web::get().to(show))
         .route("/holds/{id}/approve", web::post().to(approve))
         .route("/holds/{id}/reject", web::post().to(reject))
+        .route("/holds/{id}/undo", web::post().to(take_back))
         .route("/directories/{id}/decide", web::post().to(decide));
 }
 
@@ -59,6 +61,18 @@ async fn reject(
     let now = state.clock.now();
     let one = state
         .write(move |conn| holds::reject(conn, &caller.0, &id, now))
+        .await?;
+    Ok(HttpResponse::Ok().json(one))
+}
+
+async fn take_back(
+    caller: Caller,
+    id: web::Path<String>,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    let now = state.clock.now();
+    let one = state
+        .write(move |conn| undo::undo(conn, &caller.0, &id, now))
         .await?;
     Ok(HttpResponse::Ok().json(one))
 }

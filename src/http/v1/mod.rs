@@ -5,15 +5,18 @@ mod apply;
 mod auth;
 mod communities;
 mod conflicts;
+mod destinations;
 mod enable;
 mod events;
 mod failures;
 mod fields;
+mod groups;
 mod holds;
 mod jobs;
 mod organizations;
 mod profiles;
 mod reconciles;
+mod trial;
 mod triggers;
 mod upstream;
 
@@ -47,7 +50,10 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .configure(organizations::routes)
         .configure(fields::routes)
         .configure(jobs::routes)
+        .configure(groups::routes)
         .configure(holds::routes)
+        .configure(destinations::routes)
+        .configure(trial::routes)
         .configure(apply::routes)
         .configure(upstream::routes)
         .configure(enable::routes)

@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, web};
 
 use crate::desk::directories::{self, DirectoryQuery};
 use crate::desk::organizations::{self, OrganizationQuery};
+use crate::desk::settings::{self, SettingsUpdate};
 
 use super::super::{HttpState, Problem};
 use super::Caller;
@@ -12,6 +13,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
         .route("/organizations", web::get().to(list))
         .route("/organizations/{id}", web::get().to(show))
+        .route("/organizations/{id}", web::patch().to(change))
         .route("/organizations/{id}/arm", web::post().to(arm))
         .route("/organizations/{id}/disarm", web::post().to(disarm))
         .route("/directories", web::get().to(list_directories))
@@ -36,6 +38,19 @@ async fn show(
 ) -> Result<HttpResponse, Problem> {
     let one = state
         .read(move |conn| organizations::show(conn, &caller.0, &id))
+        .await?;
+    Ok(HttpResponse::Ok().json(one))
+}
+
+async fn change(
+    caller: Caller,
+    id: web::Path<String>,
+    body: web::Json<SettingsUpdate>,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    let now = state.clock.now();
+    let one = state
+        .write(move |conn| settings::update(conn, &caller.0, &id, &body, now))
         .await?;
     Ok(HttpResponse::Ok().json(one))
 }

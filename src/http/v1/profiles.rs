@@ -6,6 +6,7 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
 
 use crate::desk::access::{self, AccessQuery};
+use crate::desk::erasure::{self, LegalHoldBody};
 use crate::desk::profiles::{self, ProfileQuery};
 
 use super::super::{HttpState, Problem};
@@ -16,6 +17,10 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/profiles", web::get().to(list))
         .route("/profiles/{id}", web::get().to(show))
         .route("/profiles/{id}/history", web::get().to(chain))
+        .route("/profiles/{id}/erase", web::post().to(erase))
+        .route("/profiles/{id}/legal-hold", web::get().to(legal_hold))
+        .route("/profiles/{id}/legal-hold", web::post().to(place))
+        .route("/profiles/{id}/legal-hold", web::delete().to(release))
         .route("/access", web::get().to(may_enter));
 }
 
@@ -53,6 +58,55 @@ async fn chain(
         .read(move |conn| profiles::history(conn, &caller.0, &id, now))
         .await?;
     Ok(HttpResponse::Ok().json(all))
+}
+
+async fn erase(
+    caller: Caller,
+    id: web::Path<String>,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    let now = state.clock.now();
+    let one = state
+        .write(move |conn| erasure::erase(conn, &caller.0, &id, now))
+        .await?;
+    state.empty_log().await;
+    Ok(HttpResponse::Ok().json(one))
+}
+
+async fn legal_hold(
+    caller: Caller,
+    id: web::Path<String>,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    let one = state
+        .read(move |conn| erasure::show_legal_hold(conn, &caller.0, &id))
+        .await?;
+    Ok(HttpResponse::Ok().json(one))
+}
+
+async fn place(
+    caller: Caller,
+    id: web::Path<String>,
+    body: web::Json<LegalHoldBody>,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    let now = state.clock.now();
+    let one = state
+        .write(move |conn| erasure::place_legal_hold(conn, &caller.0, &id, &body, now))
+        .await?;
+    Ok(HttpResponse::Created().json(one))
+}
+
+async fn release(
+    caller: Caller,
+    id: web::Path<String>,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    let now = state.clock.now();
+    let one = state
+        .write(move |conn| erasure::release_legal_hold(conn, &caller.0, &id, now))
+        .await?;
+    Ok(HttpResponse::Ok().json(one))
 }
 
 /// Never kept by anybody: a removal must be seen in seconds (promise 3).

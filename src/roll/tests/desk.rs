@@ -12,12 +12,13 @@ use crate::roll::{
     keys_said, refold, turn_concerns,
 };
 
-use super::story::Told;
+use super::told::Told;
 
 /// Everything kept between batches.
 #[derive(Default, Clone)]
 pub struct Desk {
     pub settings: Settings,
+    pub erased: BTreeSet<String>,
     pub decisions: Decisions,
     pub lives: BTreeMap<String, DirectoryLife>,
     pub kin: Vec<Kin>,
@@ -115,6 +116,7 @@ impl Desk {
             organization_id: "org",
             directories: &self.lives,
             settings: &self.settings,
+            erased: &self.erased,
             decisions: &self.decisions,
         }
     }
@@ -335,6 +337,7 @@ fn seat(profile: &str) -> Membership {
         source: Source::Manual,
         role: Role::Admin,
         former_role: None,
+        stand_in: None,
         granted_at: Timestamp(0),
         ended_at: None,
         ended_reason: None,

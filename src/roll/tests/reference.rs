@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::clock::Timestamp;
 use crate::workos::{Said as Word, UserState};
 
-use super::story::Told;
+use super::told::Told;
 
 #[derive(Clone, Default, PartialEq)]
 struct User {
@@ -36,6 +36,9 @@ struct User {
 struct Person {
     status: &'static str,
     worked: bool,
+    /// Whether they ever were in People, and whether a rule keeps them out now (R45).
+    admitted: bool,
+    excluded: bool,
     left: Option<(usize, Timestamp, &'static str)>,
     period: String,
     /// Whether the present employment has a period of its own.
@@ -52,6 +55,8 @@ pub struct Model {
     kinds: BTreeMap<String, String>,
     /// How many events were told.
     time: usize,
+    /// Engineers are excluded, and a Lead is on leave.
+    screens: bool,
 }
 
 enum Whose {
@@ -62,6 +67,14 @@ enum Whose {
 }
 
 impl Model {
+    /// One that knows the rules which [`super::screened`] tries.
+    pub fn screening() -> Self {
+        Self {
+            screens: true,
+            ..Self::default()
+        }
+    }
+
     /// The next event, in order.
     pub fn tell(&mut self, told: &Told) {
         self.time += 1;

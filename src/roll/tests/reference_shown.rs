@@ -33,7 +33,7 @@ impl Model {
     pub(super) fn stand(&mut self, at: Timestamp) {
         let ids: Vec<String> = self.people.keys().cloned().collect();
         for id in ids {
-            let status = self.status_of(&id, "");
+            let mut status = self.status_of(&id, "");
             let theirs = || self.users.values().filter(|user| user.person == id);
             let ended = theirs().filter(|user| ["deleted", "inactive"].contains(&user.state));
             let reason = match ended.max_by_key(|user| user.spoke_of_life) {
@@ -44,19 +44,36 @@ impl Model {
             let starts = counting.filter_map(|user| user.fields.get("start_date")?.as_str());
             let start = starts.max().map(str::to_owned);
             let worked = theirs().any(|user| user.worked && user.waits.is_none());
+            let title = self.fields_of(&id).0["title"].as_str().map(str::to_owned);
+            let title = title.filter(|_| self.screens && status == "active");
+            let works = status == "active";
             let person = self.people.get_mut(&id).unwrap();
+            person.excluded = title.as_deref() == Some("Engineer");
+            person.admitted |= works && !person.excluded;
+            let mut reason = reason;
+            if person.excluded {
+                status = if person.admitted {
+                    "removed"
+                } else {
+                    "pending"
+                };
+                reason = "excluded";
+            } else if title.as_deref() == Some("Lead") {
+                status = "on_leave";
+            }
             if status == "removed" && person.status != "removed" {
                 person.left = Some((self.time, at, reason));
                 person.renewed = false;
             }
             // R33: a new period only where the new start lies after the removal, once a return.
-            if let (Some((_, left, _)), "active", Some(start)) = (person.left, status, start) {
+            let works = !["removed", "pending"].contains(&status);
+            if let (Some((_, left, _)), true, Some(start)) = (person.left, works, start) {
                 if Timestamp::parse(&start).unwrap() > left && !person.renewed {
                     person.period = start;
                     person.renewed = true;
                 }
             }
-            person.worked |= worked || status == "active";
+            person.worked |= worked || works;
             person.status = status;
         }
         for user in self.users.values_mut() {
@@ -88,13 +105,15 @@ impl Model {
         for (id, person) in &self.people {
             let (fields, attributes) = self.fields_of(id);
             let left = person.left.filter(|_| person.status == "removed");
+            let excluded = person.excluded.then_some("excluded");
+            let reason = excluded.or(left.map(|left| left.2));
             let value = json!({
                 "status": person.status,
                 "fields": fields,
                 "attributes": attributes,
                 "period": person.period,
                 "possible_rehire_of": person.maybe.as_deref().map(name),
-                "removed": format!("{:?} {:?}", left.map(|left| left.1), left.map(|left| left.2)),
+                "removed": format!("{:?} {:?}", left.map(|left| left.1), reason),
             });
             shown.insert(format!("person {}", name(id)), value);
         }
@@ -144,7 +163,12 @@ impl Model {
         if let Some(email) = email {
             fields["email"] = email.into();
         }
-        let attributes = pick("badge").map_or(json!({}), |badge| json!({ "badge": badge }));
+        let mut attributes = json!({});
+        for name in ["badge", "emails"] {
+            if let Some(value) = pick(name) {
+                attributes[name] = value;
+            }
+        }
         (fields, attributes)
     }
 }
@@ -191,6 +215,8 @@ pub(super) mod fields {
         put("start_date", of("employment_start_date"), &|value| {
             Some(json!(&value.as_str()?[..10]))
         });
-        put("badge", of("badge"), &|value| Some(value.clone()));
+        for name in ["badge", "emails"] {
+            put(name, of(name), &|value| Some(value.clone()));
+        }
     }
 }

@@ -6,8 +6,8 @@ use crate::roll::{
 };
 use crate::workos::OrderKey;
 
-use super::story::Told;
 use super::teller::{after, key, minute, user};
+use super::told::Told;
 
 fn edge(at: u32, joins: bool) -> Told {
     Told::Edge(
@@ -122,6 +122,7 @@ fn seat(role: Role, source: Source) -> Membership {
         source,
         role,
         former_role: None,
+        stand_in: None,
         granted_at: minute(1),
         ended_at: None,
         ended_reason: None,

@@ -7,7 +7,7 @@ use crate::roll::{DirectoryTurn, Link, LinkState, Profile, Said, Statement, Stat
 use crate::workos::{DirectoryUser, OrderKey, Said as Word, UserState};
 
 use super::desk::Desk;
-use super::story::Told;
+use super::told::Told;
 
 /// An event about one directory user of directory `d0`, about nothing yet.
 pub struct Saying(Said);

@@ -3,8 +3,10 @@
 //! itself: one call is one attempt, and what is known of a failure is known for certain (R63).
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -46,17 +48,21 @@ pub struct ClientError(String);
 
 /// The client for outgoing messages, guarded as said above.
 pub fn http_client(allow_private: bool) -> Result<Client, ClientError> {
-    patient_client(allow_private, Patience::default())
+    patient_client(allow_private, Patience::default(), Names::default())
 }
 
 pub(super) fn patient_client(
     allow_private: bool,
     patience: Patience,
+    names: Names,
 ) -> Result<Client, ClientError> {
     // Fails only where a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
-        .dns_resolver(GuardedResolver { allow_private })
+        .dns_resolver(GuardedResolver {
+            allow_private,
+            names,
+        })
         .redirect(redirect::Policy::none())
         .no_proxy()
         .retry(retry::never())
@@ -79,17 +85,51 @@ fn causes(error: &dyn StdError) -> String {
     text
 }
 
-/// Resolves as the system does, and keeps only what may be reached.
+/// Whom to ask for the addresses of a name: the system, unless somebody else is named.
+#[derive(Clone, Default)]
+pub struct Names(Option<Arc<Answers>>);
+
+type Answers = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
+
+impl Names {
+    /// Asks `answers` instead of the system.
+    pub fn by(answers: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(answers)))
+    }
+
+    async fn of(&self, name: &str) -> io::Result<Vec<SocketAddr>> {
+        match &self.0 {
+            Some(answers) => Ok(answers(name)?
+                .into_iter()
+                .map(|ip| SocketAddr::new(ip, 0))
+                .collect()),
+            None => Ok(tokio::net::lookup_host((name, 0)).await?.collect()),
+        }
+    }
+}
+
+impl fmt::Debug for Names {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(if self.0.is_some() {
+            "theirs"
+        } else {
+            "the system's"
+        })
+    }
+}
+
+/// Keeps only those addresses that may be reached; they are the ones connected to, and a name is
+/// asked for once, so that a second answer (DNS rebinding) never comes into it.
 struct GuardedResolver {
     allow_private: bool,
+    names: Names,
 }
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let allow_private = self.allow_private;
+        let (allow_private, names) = (self.allow_private, self.names.clone());
         Box::pin(async move {
-            let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let found = names.of(name.as_str()).await?;
             if found.is_empty() {
                 return Err(
                     io::Error::new(io::ErrorKind::NotFound, "the name has no address").into(),

@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::{Channel, Outcome};
 use crate::clock::Timestamp;
 
-pub use client::{ClientError, http_client};
+pub use client::{ClientError, Names, http_client};
 pub use slack::MAX_TEXT as MAX_SLACK_TEXT;
 pub use smtp::SmtpError;
 pub use webhook::SigningKey;
@@ -62,6 +62,8 @@ pub struct ChannelSettings {
     pub webhook_secret: Option<SecretString>,
     /// `ROLLCALL_ALLOW_PRIVATE_TARGETS`.
     pub allow_private_targets: bool,
+    /// Who resolves names; the system by default.
+    pub names: Names,
     /// `serve --dev`: nothing leaves the house, everything counts as sent.
     pub capture: bool,
 }
@@ -113,7 +115,7 @@ impl Channels {
             return Ok(Self(None));
         }
         let allow_private = settings.allow_private_targets;
-        let client = client::patient_client(allow_private, http)?;
+        let client = client::patient_client(allow_private, http, settings.names.clone())?;
         let api_url = match settings.slack_api_url.trim() {
             "" => "https://slack.com/api".to_owned(),
             url => target::check_url(url, allow_private)

@@ -54,8 +54,7 @@ impl Slack {
             Ok(url) => url,
             Err(error) => return Outcome::refused_destination(error.to_string()),
         };
-        let body =
-            json!({ "text": cut(&message.text), "unfurl_links": false, "unfurl_media": false });
+        let body = json!({ "text": cut(&message.text), "link_names": false, "unfurl_links": false, "unfurl_media": false });
         let response = match client::send(self.client.post(url).json(&body)).await {
             Ok(response) => response,
             Err(outcome) => return outcome,
@@ -110,7 +109,7 @@ impl Slack {
             Ok(url) => url,
             Err(outcome) => return outcome,
         };
-        let body = json!({ "channel": channel, "text": cut(&message.text), "unfurl_links": false, "unfurl_media": false });
+        let body = json!({ "channel": channel, "text": cut(&message.text), "parse": "none", "link_names": false, "unfurl_links": false, "unfurl_media": false });
         let response = match client::send(
             self.client
                 .post(url)

@@ -36,7 +36,7 @@ async fn an_incoming_webhook_gets_the_text_and_unfolds_nothing() {
     let requests = sink.wait_for(1).await;
     assert_eq!(
         requests[0].json(),
-        json!({"text": "Hello Ada", "unfurl_links": false, "unfurl_media": false})
+        json!({"text": "Hello Ada", "link_names": false, "unfurl_links": false, "unfurl_media": false})
     );
     assert_eq!(requests[0].header("authorization"), None);
 }
@@ -124,7 +124,7 @@ async fn a_bot_posts_to_a_channel() {
     );
     assert_eq!(
         requests[0].json(),
-        json!({"channel": "#general", "text": "Hello Ada", "unfurl_links": false, "unfurl_media": false})
+        json!({"channel": "#general", "text": "Hello Ada", "parse": "none", "link_names": false, "unfurl_links": false, "unfurl_media": false})
     );
 }
 

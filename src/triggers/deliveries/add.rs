@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
+use serde_json::json;
 
 use crate::clock::Timestamp;
 use crate::conditions::Facts;
@@ -14,6 +15,8 @@ use crate::people::changes::Caused;
 use crate::people::organizations::{self, Organization};
 use crate::people::surroundings::Surroundings;
 use crate::people::{communities, profiles};
+use crate::triggers::definition::{Channel, Event};
+use crate::triggers::destinations::{self, Destination};
 use crate::triggers::plan::{Due, Happening, Terms, due, facts_of};
 use crate::triggers::store;
 
@@ -38,6 +41,9 @@ struct NewRow<'a> {
     created_at: Timestamp,
     welcome: bool,
     community_id: Option<&'a str>,
+    destination: &'a str,
+    planned_at: Timestamp,
+    detail: Option<String>,
 }
 
 /// Plans and adds what the happenings make due. Those whose key exists already are left alone.
@@ -63,6 +69,7 @@ pub fn plan_and_add(
     }
     let around = Around::of(conn, &all)?;
     let mut planned: Vec<(&Happening, Due)> = Vec::new();
+    let mut places: Vec<Destination> = Vec::new();
     for happening in all {
         let (Some(terms), Some(triggers)) = (
             terms.get(&happening.organization_id),
@@ -74,10 +81,18 @@ pub fn plan_and_add(
         let facts = around.facts(&happening.after.id, &profile);
         for trigger in triggers {
             let some = due(happening, trigger, &facts, &around.names, terms, now);
-            planned.extend(some.into_iter().map(|due| (happening, due)));
+            for due in some {
+                let place = usize::try_from(due.step).unwrap_or(usize::MAX);
+                if let Some(step) = trigger.definition.steps.get(place) {
+                    places.push(Destination::of(step));
+                    planned.push((happening, due));
+                }
+            }
         }
     }
-    add(conn, &planned, now)?;
+    destinations::ensure(conn, &places, now)?;
+    let placed: Vec<_> = planned.iter().zip(&places).collect();
+    add(conn, &placed, now)?;
     burst::hold(conn, &planned, organizations, now)
 }
 
@@ -161,11 +176,15 @@ impl Around {
     }
 }
 
-fn add(conn: &mut Conn, all: &[(&Happening, Due)], now: Timestamp) -> QueryResult<()> {
+fn add(
+    conn: &mut Conn,
+    all: &[(&(&Happening, Due), &Destination)],
+    now: Timestamp,
+) -> QueryResult<()> {
     for chunk in all.chunks(ROWS_PER_STATEMENT) {
         let rows: Vec<NewRow<'_>> = chunk
             .iter()
-            .map(|(happening, due)| NewRow {
+            .map(|((happening, due), place)| NewRow {
                 id: new_id("delivery"),
                 key: &due.key,
                 organization_id: &happening.organization_id,
@@ -182,9 +201,32 @@ fn add(conn: &mut Conn, all: &[(&Happening, Due)], now: Timestamp) -> QueryResul
                 created_at: now,
                 welcome: due.welcome,
                 community_id: due.community_id.as_deref(),
+                destination: &place.id,
+                planned_at: due.due_at,
+                detail: detail_of(happening, due),
             })
             .collect();
         on_backend!(conn, c => diesel::insert_into(deliveries::table).values(&rows).on_conflict_do_nothing().execute(c))?;
     }
     Ok(())
+}
+
+/// What a webhook tells beside the person: which fields changed, which community began or ended.
+fn detail_of(happening: &Happening, due: &Due) -> Option<String> {
+    if due.channel != Channel::Webhook.name() {
+        return None;
+    }
+    let communities = |all: &[String]| match &due.community_id {
+        Some(one) => json!({ "communities": [one] }),
+        None => json!({ "communities": all }),
+    };
+    let detail = match due.on {
+        Event::ProfileUpdated | Event::FieldChanged => {
+            json!({ "changed_fields": happening.changed_fields })
+        }
+        Event::MembershipBegan => communities(&happening.began_communities),
+        Event::MembershipEnded => communities(&happening.ended_communities),
+        Event::ProfileActivated | Event::ProfileRemoved => return None,
+    };
+    Some(detail.to_string())
 }

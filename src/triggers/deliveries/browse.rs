@@ -4,8 +4,24 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
 
 use crate::clock::Timestamp;
-use crate::db::schema::{deliveries, delivery_attempts};
+use crate::db::schema::{deliveries, delivery_attempts, destinations};
 use crate::db::{Conn, contains, on_backend};
+
+use super::DeliveryState;
+
+/// What waits at a stopped destination is shown as parked; as a row it stays due, so that everything
+/// that cancels or moves what is due reaches it too.
+pub const PARKED: &str = "parked";
+const DUE: &str = DeliveryState::Due.as_str();
+
+/// The stopped destinations, as a subquery.
+macro_rules! stopped {
+    () => {
+        destinations::table
+            .filter(destinations::stopped_at.is_not_null())
+            .select(destinations::id)
+    };
+}
 
 /// A delivery as shown.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -32,6 +48,7 @@ pub struct DeliveryRow {
     pub due_at: Timestamp,
     pub created_at: Timestamp,
     pub settled_at: Option<Timestamp>,
+    pub destination: String,
     pub trigger_version: i32,
     pub community_id: Option<String>,
     pub hold_id: Option<String>,
@@ -60,6 +77,8 @@ pub struct DeliveryFilter {
     pub trigger_id: Option<String>,
     /// One channel.
     pub channel: Option<String>,
+    /// One destination.
+    pub destination: Option<String>,
     /// Text in recipient, subject or text.
     pub q: Option<String>,
     /// Only rows after this one in the list (the cursor).
@@ -77,8 +96,22 @@ pub fn list(conn: &mut Conn, filter: &DeliveryFilter, limit: i64) -> QueryResult
         if let Some(organization) = &filter.organization_id {
             query = query.filter(deliveries::organization_id.eq(organization));
         }
-        if let Some(state) = &filter.state {
-            query = query.filter(deliveries::state.eq(state));
+        match filter.state.as_deref() {
+            Some(PARKED) => {
+                query = query
+                    .filter(deliveries::state.eq(DUE))
+                    .filter(deliveries::destination.eq_any(stopped!()));
+            }
+            Some(DUE) => {
+                query = query
+                    .filter(deliveries::state.eq(DUE))
+                    .filter(deliveries::destination.ne_all(stopped!()));
+            }
+            Some(state) => query = query.filter(deliveries::state.eq(state)),
+            None => {}
+        }
+        if let Some(destination) = &filter.destination {
+            query = query.filter(deliveries::destination.eq(destination));
         }
         if let Some(profile) = &filter.profile_id {
             query = query.filter(deliveries::profile_id.eq(profile));
@@ -141,6 +174,9 @@ pub struct DeliveryStats {
     /// Waiting for their time or a sender (counted up to 100,000).
     #[diesel(sql_type = BigInt)]
     pub due: i64,
+    /// Waiting at a destination that is stopped (counted up to 100,000).
+    #[diesel(sql_type = BigInt)]
+    pub parked: i64,
     /// Whether they were taken is not known.
     #[diesel(sql_type = BigInt)]
     pub unknown: i64,
@@ -154,11 +190,27 @@ pub struct DeliveryStats {
 
 /// Counts what is open, each on an index and capped.
 pub fn delivery_stats(conn: &mut Conn, now: Timestamp) -> QueryResult<DeliveryStats> {
-    let sql = "SELECT (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'due' LIMIT 100000) AS d) AS due, \
+    let sql = "SELECT \
+         (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'due' \
+           AND destination NOT IN (SELECT id FROM destinations WHERE stopped_at IS NOT NULL) LIMIT 100000) AS d) AS due, \
+         (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'due' \
+           AND destination IN (SELECT id FROM destinations WHERE stopped_at IS NOT NULL) LIMIT 100000) AS p) AS parked, \
          (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'unknown' LIMIT 100000) AS u) AS unknown, \
          (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'failed' LIMIT 100000) AS f) AS failed, \
-         (SELECT min(due_at) FROM deliveries WHERE state = 'due' AND due_at <= $1) AS oldest_due";
+         (SELECT min((SELECT min(due_at) FROM deliveries WHERE destination = o.id AND state = 'due' AND due_at <= $1)) \
+           FROM destinations o WHERE o.stopped_at IS NULL) AS oldest_due";
     on_backend!(conn, c => diesel::sql_query(sql).bind::<BigInt, _>(now.micros()).get_result(c))
+}
+
+/// Which of these rows wait at a stopped destination.
+pub fn show_parked(conn: &mut Conn, rows: &mut [DeliveryRow]) -> QueryResult<()> {
+    let stopped: Vec<String> = on_backend!(conn, c => stopped!().load(c))?;
+    for row in rows.iter_mut().filter(|row| row.state == DUE) {
+        if stopped.contains(&row.destination) {
+            row.state = PARKED.to_owned();
+        }
+    }
+    Ok(())
 }
 
 /// How many deliveries there are in all.

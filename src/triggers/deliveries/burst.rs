@@ -143,6 +143,8 @@ fn open_or_known(conn: &mut Conn, organization: &str, now: Timestamp) -> QueryRe
         organization_id: organization.to_owned(),
         kind: holds::WELCOMES.to_owned(),
         directory_id: None,
+        group_id: None,
+        due_at: None,
         state: holds::OPEN.to_owned(),
         reason: "more people were to be welcomed within an hour than the guard lets pass; their messages wait".to_owned(),
         opened_at: now,

@@ -6,11 +6,11 @@
 use std::time::Duration;
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
 
 use crate::clock::Timestamp;
 use crate::db::schema::{deliveries, delivery_attempts};
 use crate::db::{Conn, on_backend};
+use crate::triggers::destinations::{self, Destination};
 
 use super::DeliveryState;
 
@@ -30,6 +30,8 @@ pub struct Leased {
     pub attempts: i32,
     pub lease_token: i64,
     pub created_at: Timestamp,
+    pub destination: String,
+    pub detail: Option<String>,
     pub due_at: Timestamp,
     pub trigger_version: i32,
     pub community_id: Option<String>,
@@ -48,50 +50,6 @@ pub enum Settled {
     Cancelled(String),
     /// It may have been taken.
     Unknown(String),
-}
-
-#[derive(QueryableByName)]
-struct Id {
-    #[diesel(sql_type = Text)]
-    id: String,
-}
-
-/// Takes up to `limit` deliveries that are due, for `lease`.
-pub fn claim(
-    conn: &mut Conn,
-    owner: &str,
-    limit: i64,
-    now: Timestamp,
-    lease: Duration,
-) -> QueryResult<Vec<Leased>> {
-    let lock = match conn {
-        Conn::Sqlite(_) => "",
-        Conn::Postgres(_) => " FOR UPDATE SKIP LOCKED",
-    };
-    let sql = format!(
-        "SELECT id FROM deliveries WHERE state = 'due' AND due_at <= $1 ORDER BY due_at, id LIMIT $2{lock}"
-    );
-    let ids: Vec<Id> = on_backend!(conn, c => diesel::sql_query(sql)
-        .bind::<BigInt, _>(now.micros())
-        .bind::<BigInt, _>(limit)
-        .load(c))?;
-    let ids: Vec<String> = ids.into_iter().map(|row| row.id).collect();
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    on_backend!(conn, c => diesel::update(deliveries::table.filter(deliveries::id.eq_any(&ids)))
-        .set((
-            deliveries::state.eq(DeliveryState::Claimed.as_str()),
-            deliveries::lease_owner.eq(owner),
-            deliveries::lease_token.eq(deliveries::lease_token + 1),
-            deliveries::lease_until.eq(now.plus(lease)),
-        ))
-        .execute(c))?;
-    on_backend!(conn, c => deliveries::table
-        .filter(deliveries::id.eq_any(&ids))
-        .order((deliveries::due_at, deliveries::id))
-        .select(Leased::as_select())
-        .load(c))
 }
 
 /// What is about to leave.
@@ -193,6 +151,29 @@ pub fn postpone(conn: &mut Conn, one: &Leased, until: Timestamp, why: &str) -> Q
         ))
         .execute(c))?;
     Ok(changed > 0)
+}
+
+/// Gives a claimed delivery back to be sent elsewhere: its trigger was changed meanwhile.
+pub fn redirect(
+    conn: &mut Conn,
+    one: &Leased,
+    destination: &Destination,
+    now: Timestamp,
+) -> QueryResult<()> {
+    destinations::ensure(conn, std::slice::from_ref(destination), now)?;
+    on_backend!(conn, c => diesel::update(deliveries::table
+        .filter(deliveries::id.eq(&one.id))
+        .filter(deliveries::lease_token.eq(one.lease_token))
+        .filter(deliveries::state.eq(DeliveryState::Claimed.as_str())))
+        .set((
+            deliveries::state.eq(DeliveryState::Due.as_str()),
+            deliveries::destination.eq(&destination.id),
+            deliveries::channel.eq(destination.channel.name()),
+            deliveries::lease_owner.eq(None::<String>),
+            deliveries::lease_until.eq(None::<Timestamp>),
+        ))
+        .execute(c))?;
+    Ok(())
 }
 
 /// Keeps a sender's leases alive while it works.

@@ -5,8 +5,10 @@
 mod add;
 mod browse;
 mod burst;
+mod claim;
 mod digest;
 mod failures;
+mod forget;
 mod lease;
 mod moved;
 mod operate;
@@ -22,16 +24,19 @@ use super::definition::Event;
 
 pub use add::{after_hands, plan_and_add};
 pub use browse::{
-    AttemptRow, DeliveryFilter, DeliveryRow, DeliveryStats, attempts_of, count, count_of,
-    delivery_stats, find, list, of_event, of_profile,
+    AttemptRow, DeliveryFilter, DeliveryRow, DeliveryStats, PARKED, attempts_of, count, count_of,
+    delivery_stats, find, list, of_event, of_profile, show_parked,
 };
 pub use burst::{cancel_held, release_held};
+pub use claim::claim;
 pub use digest::{Gathered, due_together, later_step_due, take_in, told_in};
 pub use failures::{DeliveryFailures, failures};
+pub use forget::{forget, old_attempts, old_texts, prune_attempts, take_texts};
 pub use lease::{
-    Leased, Rendered, Settled, begin_attempt, claim, extend, give_back, postpone, recover, settle,
+    Leased, Rendered, Settled, begin_attempt, extend, give_back, postpone, recover, redirect,
+    settle,
 };
-pub use operate::{Refusal, cancel, retry};
+pub use operate::{Refusal, Span, cancel, replay, replayable, retry};
 
 /// The states of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +61,7 @@ pub enum DeliveryState {
 
 impl DeliveryState {
     /// As shown and stored.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Due => "due",
             Self::Held => "held",

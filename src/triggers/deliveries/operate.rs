@@ -1,11 +1,13 @@
 //! What an operator may do with a delivery: send one again that failed or is `unknown`, cancel one
-//! that has not left. A message that was sent is never sent again (R68).
+//! that has not left. A message to people that was sent is never sent again (R68); webhooks may be
+//! told again to a host application that lost them, each under its old id.
 
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::schema::deliveries;
-use crate::db::{Conn, on_backend};
+use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
+use crate::triggers::definition::Channel;
 
 use super::DeliveryState;
 use super::browse::find;
@@ -29,6 +31,65 @@ pub enum Refusal {
     },
 }
 
+/// From when until when, by the time they were first due.
+#[derive(Debug, Clone, Default)]
+pub struct Span {
+    /// One destination.
+    pub destination: String,
+    /// One organization.
+    pub organization_id: Option<String>,
+    /// From this instant on.
+    pub since: Option<Timestamp>,
+    /// Before this instant.
+    pub until: Option<Timestamp>,
+}
+
+/// What may be told again, on both databases the same filter.
+macro_rules! told {
+    ($span:expr) => {{
+        let span: &Span = $span;
+        deliveries::table
+            .filter(deliveries::destination.eq(span.destination.clone()))
+            .filter(deliveries::channel.eq(Channel::Webhook.name()))
+            .filter(deliveries::state.eq_any([
+                DeliveryState::Sent.as_str(),
+                DeliveryState::Failed.as_str(),
+                DeliveryState::Unknown.as_str(),
+            ]))
+            .filter(deliveries::planned_at.ge(span.since.unwrap_or(Timestamp(0))))
+            .filter(deliveries::planned_at.lt(span.until.unwrap_or(Timestamp(i64::MAX))))
+    }};
+}
+
+/// How many webhooks a replay would make due again.
+pub fn replayable(conn: &mut Conn, span: &Span) -> QueryResult<i64> {
+    on_backend!(conn, c => match &span.organization_id {
+        Some(own) => told!(span).filter(deliveries::organization_id.eq(own)).count().get_result(c),
+        None => told!(span).count().get_result(c),
+    })
+}
+
+/// Makes webhooks to one destination due again, each under its old id, to be told in their order.
+pub fn replay(conn: &mut Conn, span: &Span, actor: &str, now: Timestamp) -> QueryResult<usize> {
+    let ids: Vec<String> = on_backend!(conn, c => match &span.organization_id {
+        Some(own) => told!(span).filter(deliveries::organization_id.eq(own)).select(deliveries::id).load(c),
+        None => told!(span).select(deliveries::id).load(c),
+    })?;
+    for chunk in ids.chunks(ROWS_PER_STATEMENT) {
+        on_backend!(conn, c => diesel::update(deliveries::table.filter(deliveries::id.eq_any(chunk)))
+            .set((
+                deliveries::state.eq(DeliveryState::Due.as_str()),
+                deliveries::due_at.eq(now),
+                deliveries::settled_at.eq(None::<Timestamp>),
+            ))
+            .execute(c))?;
+    }
+    for id in &ids {
+        note_attempt(conn, id, "replayed", &format!("by {actor}"), now)?;
+    }
+    Ok(ids.len())
+}
+
 /// Makes a failed or unknown delivery due again.
 pub fn retry(
     conn: &mut Conn,
@@ -42,7 +103,9 @@ pub fn retry(
     ];
     let changed = on_backend!(conn, c => diesel::update(deliveries::table
         .filter(deliveries::id.eq(id))
-        .filter(deliveries::state.eq_any(from)))
+        .filter(deliveries::state.eq_any(from).or(deliveries::state
+            .eq(DeliveryState::Sent.as_str())
+            .and(deliveries::channel.eq(Channel::Webhook.name())))))
         .set((
             deliveries::state.eq(DeliveryState::Due.as_str()),
             deliveries::due_at.eq(now),
@@ -55,7 +118,7 @@ pub fn retry(
         id,
         "retried",
         actor,
-        "only a failed or unknown one can be sent again",
+        "only a failed or unknown one can be sent again, and of sent ones only a webhook",
         now,
     )
 }

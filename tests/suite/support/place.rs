@@ -43,6 +43,19 @@ impl Place {
         }
     }
 
+    /// SQLite's files as they lie on the disk, by name; none of PostgreSQL's.
+    pub fn files(&self) -> Vec<(String, Vec<u8>)> {
+        let Self::Sqlite(folder) = self else {
+            return Vec::new();
+        };
+        let files = std::fs::read_dir(folder.path()).unwrap();
+        let read = files.map(|file| {
+            let path = file.unwrap().path();
+            (path.display().to_string(), std::fs::read(path).unwrap())
+        });
+        read.collect()
+    }
+
     /// A connection that the application knows nothing of.
     pub fn stranger(&self) -> Stranger {
         match self {

@@ -78,6 +78,7 @@ impl TestApp {
                     source: Source::Manual,
                     role: *role,
                     former_role: None,
+                    stand_in: None,
                     granted_at: now,
                     ended_at: None,
                     ended_reason: None,

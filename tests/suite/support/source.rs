@@ -34,7 +34,16 @@ impl Source {
 
 /// Every `.rs` file of `src/`, in order of path.
 pub fn sources() -> Vec<Source> {
-    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
+    files_of(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))
+}
+
+/// Every `.rs` file of the suite itself, in order of path.
+pub fn suite() -> Vec<Source> {
+    files_of(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite"))
+}
+
+fn files_of(root: &str) -> Vec<Source> {
+    let root = Path::new(root);
     let mut found = Vec::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {

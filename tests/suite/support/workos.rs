@@ -459,6 +459,7 @@ fn endpoint(all: &mut Environment, request: &TakenRequest) -> Answer {
     let one = json!({
         "object": "webhook_endpoint", "id": format!("we_{}", all.endpoints.len()), "status": "enabled",
         "endpoint_url": body["endpoint_url"], "events": body["events"], "secret": "whsec_2sAZJlbjP8Ce3rwkKEv2GfKef",
+        "created_at": "2026-05-04T09:00:00.000Z", "updated_at": "2026-05-04T09:00:00.000Z",
     });
     all.endpoints.push(one.clone());
     say(201, one)

@@ -1,0 +1,34 @@
+//! The ways out of the house, put together from the settings: for the sender, and for a test-send from
+//! the command line.
+
+use crate::clock::Timestamp;
+use crate::config::Config;
+use crate::db::{Db, Urgency};
+use crate::desk;
+use crate::triggers::{ChannelSettings, Channels};
+
+/// The ways out of the house, as configured. The key of outgoing webhooks is made up and kept where
+/// none is configured.
+pub fn channels(
+    config: &Config,
+    db: &Db,
+    now: Timestamp,
+    capture: bool,
+) -> anyhow::Result<Channels> {
+    let webhook_secret = match &config.triggers.webhook_secret {
+        Some(secret) => secret.clone(),
+        None => db.write(Urgency::Normal, |conn| {
+            desk::secrets::webhook_key(conn, now)
+        })?,
+    };
+    Ok(Channels::new(ChannelSettings {
+        smtp_url: config.mail.smtp_url.clone(),
+        mail_from: config.mail.from.clone(),
+        slack_bot_token: config.slack.bot_token.clone(),
+        slack_api_url: config.slack.api_url.clone(),
+        webhook_secret: Some(webhook_secret),
+        allow_private_targets: config.triggers.allow_private_targets,
+        capture,
+        ..ChannelSettings::default()
+    })?)
+}

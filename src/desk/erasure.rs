@@ -1,0 +1,201 @@
+//! Erasing people and keeping them from being erased (R65): an erasure takes everything that names
+//! somebody and leaves that it was done; a legal hold refuses it, and the retention, until released.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::outbox;
+use crate::people::erasures::ErasureKey;
+use crate::people::legal_holds::{self, LegalHold};
+use crate::people::profiles::ProfileRow;
+use crate::people::secrets;
+use crate::roll::Status;
+use crate::worker::{self, Erased};
+
+use super::profiles::{ProfileView, seen, show};
+use super::{Actor, DeskError, Role, audit};
+
+/// An erased person, and what was taken away.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct ErasureView {
+    #[serde(flatten)]
+    pub profile: ProfileView,
+    /// Events of which nothing but the row is left.
+    pub events_erased: usize,
+    /// Messages of which nothing but the row is left.
+    pub messages_erased: usize,
+}
+
+/// A legal hold as shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct LegalHoldView {
+    pub profile_id: String,
+    pub organization_id: String,
+    pub reason: String,
+    pub placed_by: String,
+    pub placed_at: Timestamp,
+}
+
+/// Why somebody's data must be kept: the body of `POST /v1/profiles/{id}/legal-hold`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the parameters of the API")]
+pub struct LegalHoldBody {
+    pub reason: String,
+}
+
+/// Erases somebody for good. Erasing them twice is erasing them once.
+pub fn erase(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    now: Timestamp,
+) -> Result<ErasureView, DeskError> {
+    actor.require(Role::Admin)?;
+    let row = seen(conn, actor, id)?;
+    outbox::lock_part(conn, outbox::part_of(&row.organization_id))?;
+    // As they are now: whoever worked on their organization before has ended.
+    let row = seen(conn, actor, &row.id)?;
+    let erased = if row.status == Status::Erased.as_str() {
+        Erased::default()
+    } else {
+        refuse_held(conn, id)?;
+        erase_row(conn, &row, actor, now)?
+    };
+    Ok(ErasureView {
+        profile: show(conn, actor, id, now)?,
+        events_erased: erased.events,
+        messages_erased: erased.messages,
+    })
+}
+
+/// Erases the person of that row, in the actor's name, whom nothing keeps from it.
+pub(super) fn erase_row(
+    conn: &mut Conn,
+    row: &ProfileRow,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<Erased, DeskError> {
+    let key = key(conn, now)?;
+    let erased = worker::erase(conn, row, &key, &actor.name, now)?;
+    let detail = format!("{} events, {} messages", erased.events, erased.messages);
+    let organization = Some(row.organization_id.as_str());
+    audit(
+        conn,
+        actor,
+        "profile.erased",
+        &row.id,
+        organization,
+        Some(&detail),
+        now,
+    )?;
+    Ok(erased)
+}
+
+fn key(conn: &mut Conn, now: Timestamp) -> Result<ErasureKey, DeskError> {
+    let mut bytes = [0_u8; 32];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| DeskError::Invalid(format!("the system gave no random bytes: {error}")))?;
+    let secret = secrets::keep(conn, secrets::ERASURE_KEY, &STANDARD.encode(bytes), now)?;
+    ErasureKey::new(&secret)
+        .ok_or_else(|| DeskError::Invalid("the kept erasure key is no key".to_owned()))
+}
+
+fn refuse_held(conn: &mut Conn, id: &str) -> Result<(), DeskError> {
+    match legal_holds::find(conn, id)? {
+        None => Ok(()),
+        Some(hold) => Err(DeskError::Conflict(format!(
+            "profile {id} is under a legal hold, placed by {} on {}: {}; release it first",
+            hold.placed_by, hold.placed_at, hold.reason
+        ))),
+    }
+}
+
+/// The legal hold on somebody.
+pub fn show_legal_hold(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+) -> Result<LegalHoldView, DeskError> {
+    actor.require(Role::Operator)?;
+    seen(conn, actor, id)?;
+    legal_holds::find(conn, id)?
+        .map(LegalHoldView::from)
+        .ok_or_else(|| DeskError::not_found("legal hold on profile", id))
+}
+
+/// Keeps somebody's data until released.
+pub fn place_legal_hold(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    body: &LegalHoldBody,
+    now: Timestamp,
+) -> Result<LegalHoldView, DeskError> {
+    actor.require(Role::Operator)?;
+    let row = seen(conn, actor, id)?;
+    let reason = body.reason.trim();
+    if reason.is_empty() || reason.chars().count() > 500 {
+        return Err(DeskError::Invalid(
+            "say in 1 to 500 characters why the data must be kept, such as a case number"
+                .to_owned(),
+        ));
+    }
+    outbox::lock_part(conn, outbox::part_of(&row.organization_id))?;
+    if seen(conn, actor, id)?.status == Status::Erased.as_str() {
+        return Err(DeskError::Conflict(format!(
+            "profile {id} is erased: there is nothing left to keep"
+        )));
+    }
+    let hold = LegalHold {
+        profile_id: id.to_owned(),
+        organization_id: row.organization_id.clone(),
+        reason: reason.to_owned(),
+        placed_by: actor.name.clone(),
+        placed_at: now,
+    };
+    if !legal_holds::place(conn, &hold)? {
+        return Err(DeskError::Conflict(format!(
+            "profile {id} is under a legal hold already; release it to give another reason"
+        )));
+    }
+    let organization = Some(row.organization_id.as_str());
+    let act = "profile.legal_hold_placed";
+    audit(conn, actor, act, id, organization, Some(reason), now)?;
+    Ok(hold.into())
+}
+
+/// Lets somebody's data go the way of everybody's again.
+pub fn release_legal_hold(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    now: Timestamp,
+) -> Result<LegalHoldView, DeskError> {
+    actor.require(Role::Admin)?;
+    let row = seen(conn, actor, id)?;
+    let hold = legal_holds::find(conn, id)?
+        .ok_or_else(|| DeskError::not_found("legal hold on profile", id))?;
+    legal_holds::release(conn, id)?;
+    let organization = Some(row.organization_id.as_str());
+    let act = "profile.legal_hold_released";
+    audit(conn, actor, act, id, organization, None, now)?;
+    Ok(hold.into())
+}
+
+impl From<LegalHold> for LegalHoldView {
+    fn from(hold: LegalHold) -> Self {
+        Self {
+            profile_id: hold.profile_id,
+            organization_id: hold.organization_id,
+            reason: hold.reason,
+            placed_by: hold.placed_by,
+            placed_at: hold.placed_at,
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! An organization's settings at the desk: changed one by one, checked as a whole with every problem
+//! told, and applied to everybody in the same transaction. A change that would shut out more people
+//! than the organization's guard lets go at once is refused until somebody says that it is meant.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::clock::Timestamp;
+use crate::conditions::{Condition, Problem};
+use crate::db::Conn;
+use crate::outbox::{lock_part, part_of};
+use crate::people::{holds, organizations, profiles, succession};
+use crate::roll::{Settings, UNASKED};
+use crate::worker;
+
+use super::organizations::{OrganizationView, show};
+use super::profiles::has_access;
+use super::{Actor, DeskError, Role, audit};
+
+/// Longest poll cycle: a day.
+const LONGEST_CYCLE: u32 = 24 * 60;
+
+/// The body of `PATCH /v1/organizations/{id}`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct SettingsUpdate {
+    /// Setting by setting: what is named replaces what is there, `null` brings back the default.
+    #[serde(default)]
+    pub settings: Map<String, Value>,
+    /// The change may end as many people's access as it does.
+    #[serde(default)]
+    pub confirm: bool,
+}
+
+/// The organization as it is now, and whom the change reached.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct SettingsView {
+    #[serde(flatten)]
+    pub organization: OrganizationView,
+    /// Directory users folded again under the new settings.
+    pub reapplied: usize,
+    /// How many people had access before, and have it now.
+    pub people_before: usize,
+    pub people_after: usize,
+}
+
+/// Changes an organization's settings and applies them to everybody.
+pub fn update(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    update: &SettingsUpdate,
+    now: Timestamp,
+) -> Result<SettingsView, DeskError> {
+    actor.require(Role::Operator)?;
+    actor.scope(Some(id))?;
+    lock_part(conn, part_of(id))?;
+    let organization =
+        organizations::find(conn, id)?.ok_or_else(|| DeskError::not_found("organization", id))?;
+    let known = organization.settings;
+    let settings = merged(&known, &update.settings).map_err(DeskError::Problems)?;
+    let mut problems = problems_of(&settings);
+    problems.extend(fallback_problem(conn, id, &settings)?);
+    if !problems.is_empty() {
+        return Err(DeskError::Problems(problems));
+    }
+    let people_before = holds::headcount(conn, id)?;
+    let mut reapplied = 0;
+    if settings != known {
+        organizations::save_settings(conn, id, &settings)?;
+        let names: Vec<&str> = update.settings.keys().map(String::as_str).collect();
+        let detail = names.join(", ");
+        let act = "organization.settings_changed";
+        audit(conn, actor, act, id, Some(id), Some(&detail), now)?;
+        if folds(&settings) != folds(&known) {
+            reapplied = worker::refold_organization(conn, id, &actor.name, now)?;
+        }
+        if settings.succession.bots != known.succession.bots {
+            succession::look_again(conn, id, &settings.succession, now)?;
+        }
+    }
+    let people_after = holds::headcount(conn, id)?;
+    let gone = people_before.saturating_sub(people_after);
+    if gone > settings.removal_guard.limit(people_before) && !update.confirm {
+        return Err(DeskError::Conflict(format!(
+            "this would end the access of {gone} of {people_before} people, more than the removal guard lets go at once; nothing was changed. Repeat it with `confirm` if it is meant"
+        )));
+    }
+    Ok(SettingsView {
+        organization: show(conn, actor, id)?,
+        reapplied,
+        people_before,
+        people_after,
+    })
+}
+
+/// What of the settings the fold looks at.
+fn folds(settings: &Settings) -> impl PartialEq + use<> {
+    (
+        settings.exclude.clone(),
+        settings.on_leave.when.clone(),
+        settings.directory_priority.clone(),
+    )
+}
+
+/// The settings with what is named replaced; all that cannot be read is told at once.
+fn merged(known: &Settings, named: &Map<String, Value>) -> Result<Settings, Vec<Problem>> {
+    let all = |settings: &Settings| match serde_json::to_value(settings) {
+        Ok(Value::Object(all)) => all,
+        _ => Map::new(),
+    };
+    let defaults = all(&Settings::default());
+    let mut whole = all(known);
+    let mut problems = Vec::new();
+    for (name, value) in named {
+        let path = format!("settings.{name}");
+        let Some(default) = defaults.get(name) else {
+            let names: Vec<&str> = defaults.keys().map(String::as_str).collect();
+            let message = format!("there is no such setting; there are {}", names.join(", "));
+            problems.push(Problem::new(path, message));
+            continue;
+        };
+        if name == "mapping" {
+            let message = "it is changed by PUT /v1/organizations/{id}/fields";
+            problems.push(Problem::new(path, message));
+            continue;
+        }
+        let value = match (value, whole.get(name)) {
+            (Value::Null, _) => default.clone(),
+            (Value::Object(some), Some(Value::Object(here))) => replaced(here, some, default),
+            (value, _) => value.clone(),
+        };
+        let alone = Map::from_iter([(name.clone(), value.clone())]);
+        match serde_json::from_value::<Settings>(Value::Object(alone)) {
+            Ok(_) => {
+                whole.insert(name.clone(), value);
+            }
+            Err(why) => problems.push(Problem::new(path, why.to_string())),
+        }
+    }
+    if problems.is_empty() {
+        serde_json::from_value(Value::Object(whole))
+            .map_err(|why| vec![Problem::new("settings", why.to_string())])
+    } else {
+        Err(problems)
+    }
+}
+
+/// A setting of several parts keeps those that are not named.
+fn replaced(here: &Map<String, Value>, some: &Map<String, Value>, default: &Value) -> Value {
+    let mut parts = here.clone();
+    for (name, value) in some {
+        let value = match value {
+            Value::Null => default.get(name).cloned().unwrap_or(Value::Null),
+            value => value.clone(),
+        };
+        parts.insert(name.clone(), value);
+    }
+    Value::Object(parts)
+}
+
+fn problems_of(settings: &Settings) -> Vec<Problem> {
+    let mut problems = super::messages::problems_of(&settings.messages);
+    let mut judge = |path: String, when: &Condition, unasked: &[&str]| {
+        for field in when.fields() {
+            if unasked.contains(&field.as_str()) {
+                let message = format!(
+                    "{field} cannot be asked here: only fields and attributes of the profile, and directory"
+                );
+                problems.push(Problem::new(path.clone(), message));
+            }
+        }
+    };
+    for (place, rule) in settings.exclude.iter().enumerate() {
+        judge(
+            format!("settings.exclude[{place}].when"),
+            &rule.when,
+            &UNASKED,
+        );
+    }
+    if let Some(when) = &settings.on_leave.when {
+        judge("settings.on_leave.when".to_owned(), when, &UNASKED);
+    }
+    for (name, guard) in [
+        ("removal_guard", settings.removal_guard),
+        ("leave_guard", settings.leave_guard),
+    ] {
+        if guard.percent > 100 {
+            let path = format!("settings.{name}.percent");
+            problems.push(Problem::new(path, "a share of the people: 0 to 100"));
+        }
+    }
+    if settings.poll_cycle_minutes.0 > LONGEST_CYCLE {
+        let path = "settings.poll_cycle_minutes";
+        problems.push(Problem::new(path, "0 to 1440 minutes"));
+    }
+    problems
+}
+
+/// The fallback owner is somebody of the organization who may come in.
+fn fallback_problem(
+    conn: &mut Conn,
+    id: &str,
+    settings: &Settings,
+) -> Result<Option<Problem>, DeskError> {
+    let Some(owner) = &settings.succession.fallback_owner else {
+        return Ok(None);
+    };
+    let there = profiles::find(conn, owner)?
+        .is_some_and(|row| row.organization_id == id && has_access(&row.status));
+    let message = "the profile id of somebody of this organization who is active or on leave";
+    Ok((!there).then(|| Problem::new("settings.succession.fallback_owner", message)))
+}

@@ -1,0 +1,68 @@
+//! One event as the roll hears it, read from its body by the readers of the webhook and the worker.
+
+use serde_json::Value;
+
+use crate::roll::{DirectoryTurn, Said, Statement};
+use crate::workos::{Data, DirectoryUser, OrderKey, read_envelope, read_event};
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Told {
+    User(Box<Statement>),
+    Turn(DirectoryTurn),
+    Group(OrderKey, String, Option<String>),
+    Edge(OrderKey, String, String, bool),
+}
+
+impl Told {
+    pub fn key(&self) -> &OrderKey {
+        match self {
+            Self::User(statement) => &statement.key,
+            Self::Turn(turn) => &turn.key,
+            Self::Group(key, ..) | Self::Edge(key, ..) => key,
+        }
+    }
+
+    /// What a body says; `None` where it is of a kind that is not acted on.
+    pub fn read(body: &Value) -> Option<Self> {
+        let body = body.to_string();
+        let envelope = read_envelope(body.as_bytes()).unwrap();
+        let data = read_event(&body).unwrap().data;
+        let key = |removal| OrderKey {
+            at: envelope.occurred_at.unwrap(),
+            removal,
+            event_id: envelope.id.clone(),
+        };
+        Some(match data {
+            Data::UserCreated(user) | Data::UserUpdated(user) => said(key(false), user, false),
+            Data::UserDeleted(user) => said(key(true), user, true),
+            Data::DirectoryActivated(one) => turned(key(false), one.id, one.kind, true),
+            Data::DirectoryDeleted(one) | Data::DirectoryDeactivated(one) => {
+                turned(key(true), one.id, one.kind, false)
+            }
+            Data::GroupCreated(group) | Data::GroupUpdated(group) => {
+                Self::Group(key(false), group.id, group.name)
+            }
+            Data::GroupDeleted(group) => Self::Group(key(true), group.id, None),
+            Data::UserAdded(edge) => Self::Edge(key(false), edge.group.id, edge.user_id, true),
+            Data::UserRemoved(edge) => Self::Edge(key(true), edge.group.id, edge.user_id, false),
+            Data::Ignored { .. } => return None,
+        })
+    }
+}
+
+fn said(key: OrderKey, user: DirectoryUser, deleted: bool) -> Told {
+    let said = Said { deleted, user };
+    let mut statement = Statement { key, said };
+    statement.key.removal = statement.is_removal();
+    Told::User(Box::new(statement))
+}
+
+fn turned(key: OrderKey, directory_id: String, kind: Option<String>, linked: bool) -> Told {
+    Told::Turn(DirectoryTurn {
+        key,
+        directory_id,
+        linked,
+        removes: false,
+        kind,
+    })
+}

@@ -1,0 +1,210 @@
+//! Destinations as rows: made when the first message is planned, paced, stopped by a refusal and
+//! resumed by a person; and which of them the next message may go to.
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable, Text};
+
+use crate::clock::Timestamp;
+use crate::db::schema::{deliveries, destinations};
+use crate::db::{Conn, on_backend};
+
+use super::Destination;
+
+/// A destination's row.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = destinations)]
+#[allow(missing_docs, reason = "the columns are described in the migrations")]
+pub struct DestinationRow {
+    pub id: String,
+    pub channel: String,
+    pub shown: String,
+    pub not_before: Timestamp,
+    pub stopped_at: Option<Timestamp>,
+    pub reason: Option<String>,
+    pub resumed_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+}
+
+/// A destination that something may be sent to now.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Open {
+    /// Its id.
+    #[diesel(sql_type = Text)]
+    pub id: String,
+    /// Its channel's name.
+    #[diesel(sql_type = Text)]
+    pub channel: String,
+    /// Messages in the air.
+    #[diesel(sql_type = BigInt)]
+    pub in_the_air: i64,
+}
+
+/// What waits at a destination.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, QueryableByName)]
+pub struct DestinationFigures {
+    /// Messages that are due there (counted up to 100,000).
+    #[diesel(sql_type = BigInt)]
+    pub waiting: i64,
+    /// When the oldest of them was due.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub oldest_due: Option<i64>,
+    /// When the last one was taken.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub last_sent: Option<i64>,
+}
+
+/// Makes the rows that are not there yet.
+pub fn ensure(conn: &mut Conn, all: &[Destination], now: Timestamp) -> QueryResult<()> {
+    // In one order, so that two transactions never wait for each other.
+    let mut all: Vec<&Destination> = all.iter().collect();
+    all.sort_by(|one, other| one.id.cmp(&other.id));
+    all.dedup_by(|one, other| one.id == other.id);
+    for one in all {
+        on_backend!(conn, c => diesel::insert_into(destinations::table)
+            .values((
+                destinations::id.eq(&one.id),
+                destinations::channel.eq(one.channel.name()),
+                destinations::shown.eq(&one.shown),
+                destinations::created_at.eq(now),
+            ))
+            .on_conflict_do_nothing()
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// The destinations that have something due, are not stopped and not to be waited for, by the age of
+/// what they have; on PostgreSQL locked, so that two senders never count on the same room.
+pub fn open(conn: &mut Conn, now: Timestamp, limit: i64) -> QueryResult<Vec<Open>> {
+    let lock = match conn {
+        Conn::Sqlite(_) => "",
+        Conn::Postgres(_) => " FOR UPDATE OF d SKIP LOCKED",
+    };
+    // Each subquery is one seek in a partial index, however much waits.
+    let sql = format!(
+        "SELECT d.id, d.channel, \
+           (SELECT count(*) FROM deliveries f WHERE f.destination = d.id AND f.state IN ('claimed', 'attempting')) AS in_the_air \
+         FROM destinations d \
+         WHERE d.stopped_at IS NULL AND d.not_before <= $1 \
+           AND EXISTS (SELECT 1 FROM deliveries w WHERE w.destination = d.id AND w.state = 'due' AND w.due_at <= $1) \
+         ORDER BY (SELECT min(o.due_at) FROM deliveries o WHERE o.destination = d.id AND o.state = 'due') \
+         LIMIT $2{lock}"
+    );
+    on_backend!(conn, c => diesel::sql_query(sql)
+        .bind::<BigInt, _>(now.micros())
+        .bind::<BigInt, _>(limit)
+        .load(c))
+}
+
+/// Nothing more goes there before `until`; never earlier than what was said before.
+pub fn hold_back(conn: &mut Conn, id: &str, until: Timestamp) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::update(destinations::table
+        .filter(destinations::id.eq(id))
+        .filter(destinations::not_before.lt(until)))
+        .set(destinations::not_before.eq(until))
+        .execute(c))?;
+    Ok(())
+}
+
+/// Keeps the pace of a destination that has one.
+pub fn pace(conn: &mut Conn, open: &Open, now: Timestamp) -> QueryResult<()> {
+    match super::spacing(&open.channel) {
+        Duration::ZERO => Ok(()),
+        pause => hold_back(conn, &open.id, now.plus(pause)),
+    }
+}
+
+/// Stops a destination; false when it was stopped already.
+pub fn stop(conn: &mut Conn, id: &str, reason: &str, now: Timestamp) -> QueryResult<bool> {
+    let stopped = on_backend!(conn, c => diesel::update(destinations::table
+        .filter(destinations::id.eq(id))
+        .filter(destinations::stopped_at.is_null()))
+        .set((destinations::stopped_at.eq(now), destinations::reason.eq(reason)))
+        .execute(c))?;
+    Ok(stopped > 0)
+}
+
+/// Lets a stopped destination go on; false when it was not stopped.
+pub fn resume(conn: &mut Conn, id: &str, now: Timestamp) -> QueryResult<bool> {
+    let resumed = on_backend!(conn, c => diesel::update(destinations::table
+        .filter(destinations::id.eq(id))
+        .filter(destinations::stopped_at.is_not_null()))
+        .set((
+            destinations::stopped_at.eq(None::<Timestamp>),
+            destinations::reason.eq(None::<String>),
+            destinations::not_before.eq(now),
+            destinations::resumed_at.eq(now),
+        ))
+        .execute(c))?;
+    Ok(resumed > 0)
+}
+
+/// One destination.
+pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<DestinationRow>> {
+    on_backend!(conn, c => destinations::table.find(id).select(DestinationRow::as_select()).first(c).optional())
+}
+
+/// Destinations by id, from a cursor on; all, or those that are stopped (or not).
+pub fn list(
+    conn: &mut Conn,
+    stopped: Option<bool>,
+    after: Option<&str>,
+    limit: i64,
+) -> QueryResult<Vec<DestinationRow>> {
+    on_backend!(conn, c => {
+        let mut query = destinations::table
+            .filter(destinations::id.ne("unplaced"))
+            .select(DestinationRow::as_select())
+            .order(destinations::id)
+            .limit(limit)
+            .into_boxed();
+        match stopped {
+            Some(true) => query = query.filter(destinations::stopped_at.is_not_null()),
+            Some(false) => query = query.filter(destinations::stopped_at.is_null()),
+            None => {}
+        }
+        if let Some(after) = after {
+            query = query.filter(destinations::id.gt(after));
+        }
+        query.load(c)
+    })
+}
+
+/// How many are stopped, and how many there are.
+pub fn stopped_count(conn: &mut Conn) -> QueryResult<(i64, i64)> {
+    let all: i64 = on_backend!(conn, c => destinations::table
+        .filter(destinations::id.ne("unplaced")).count().get_result(c))?;
+    let stopped: i64 = on_backend!(conn, c => destinations::table
+        .filter(destinations::stopped_at.is_not_null()).count().get_result(c))?;
+    Ok((stopped, all))
+}
+
+/// What waits at one destination, of one organization or all.
+pub fn figures(
+    conn: &mut Conn,
+    id: &str,
+    organization: Option<&str>,
+) -> QueryResult<DestinationFigures> {
+    let sql = "SELECT \
+        (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE destination = $1 AND state = 'due' \
+           AND ($2 = '' OR organization_id = $2) LIMIT 100000) AS w) AS waiting, \
+        (SELECT min(due_at) FROM deliveries WHERE destination = $1 AND state = 'due' \
+           AND ($2 = '' OR organization_id = $2)) AS oldest_due, \
+        (SELECT settled_at FROM deliveries WHERE destination = $1 AND state = 'sent' \
+           AND ($2 = '' OR organization_id = $2) ORDER BY planned_at DESC, id DESC LIMIT 1) AS last_sent";
+    let organization = organization.unwrap_or("");
+    on_backend!(conn, c => diesel::sql_query(sql)
+        .bind::<Text, _>(id)
+        .bind::<Text, _>(organization)
+        .get_result(c))
+}
+
+/// Whether an organization has a message for it.
+pub fn is_used_by(conn: &mut Conn, id: &str, organization: &str) -> QueryResult<bool> {
+    let own = deliveries::table
+        .filter(deliveries::destination.eq(id))
+        .filter(deliveries::organization_id.eq(organization));
+    on_backend!(conn, c => diesel::select(diesel::dsl::exists(own)).get_result(c))
+}

@@ -1,0 +1,278 @@
+//! Leaves that wait (R52, R53): memberships that rules would end, too many at once or because of a
+//! deleted group that may only have been renamed. They are staged in a hold instead of written; an
+//! operator decides, or for a deleted group the next poll without an equal one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diesel::QueryResult;
+
+use crate::clock::Timestamp;
+use crate::db::{Conn, DbError};
+use crate::outbox;
+use crate::people::acts::{self, NewAct};
+use crate::people::changes;
+use crate::people::holds::{self, Hold, HoldItem};
+use crate::people::rules::{self, Turned};
+use crate::people::staged::{self, Staged};
+use crate::people::{groups, organizations, profiles, renames};
+use crate::roll::guard::WINDOW;
+use crate::triggers::deliveries;
+
+use super::guard::{item, new_hold};
+use super::members::{Seats, follow_seats, membership_change};
+use super::world::World;
+use super::write::Cause;
+
+/// The fewest members of a deleted group that are worth waiting for.
+const FEWEST: usize = 3;
+
+/// Who settles what nobody decided.
+const OURSELVES: &str = "rollcall";
+
+/// Takes out what has to wait; the rest is to be written.
+pub(super) fn stage(
+    conn: &mut Conn,
+    world: &World,
+    organization: &str,
+    turned: Vec<Turned>,
+    causes: &BTreeMap<String, Cause>,
+) -> QueryResult<Vec<Turned>> {
+    // What an operator does or a decision brings about was meant.
+    if world.operator.is_some() || !turned.iter().any(Turned::is_leave) {
+        return Ok(turned);
+    }
+    let of_groups = members_of_deleted(conn, world)?;
+    let (mut leaves, mut rest): (Vec<Turned>, Vec<Turned>) =
+        turned.into_iter().partition(Turned::is_leave);
+    leaves.sort_by(|one, other| one.after.profile_id.cmp(&other.after.profile_id));
+    let (by_group, by_rule): (Vec<Turned>, Vec<Turned>) = leaves
+        .into_iter()
+        .partition(|one| of_groups.contains_key(&one.after.profile_id));
+    for one in by_group {
+        if let Some(group) = of_groups.get(&one.after.profile_id) {
+            let hold = hold_of_group(conn, world, organization, group)?;
+            put(conn, &hold, &one, causes, world.now)?;
+        }
+    }
+    if by_rule.is_empty() {
+        return Ok(rest);
+    }
+    let guard = world.settings(organization).leave_guard;
+    let limit = guard.limit(holds::headcount(conn, organization)?);
+    let recent = staged::recent_leaves(conn, organization, world.now.minus(WINDOW))?;
+    let passes = limit.saturating_sub(recent).min(by_rule.len());
+    let mut by_rule = by_rule;
+    let held = by_rule.split_off(passes);
+    rest.extend(by_rule);
+    if !held.is_empty() {
+        let hold = hold_of_leaves(conn, organization, world.now)?;
+        tracing::warn!(
+            hold_id = hold,
+            held = held.len(),
+            "rules would end more memberships than the guard lets pass; an operator decides"
+        );
+        for one in &held {
+            put(conn, &hold, one, causes, world.now)?;
+        }
+    }
+    Ok(rest)
+}
+
+/// The people of groups that this batch deleted and whose provider knows them by name only.
+fn members_of_deleted(conn: &mut Conn, world: &World) -> QueryResult<BTreeMap<String, String>> {
+    let mut all = BTreeMap::new();
+    let deleted = world
+        .changed_groups
+        .iter()
+        .filter_map(|id| world.groups.get(id))
+        .filter(|group| !group.exists() && group.goes_by_name());
+    for group in deleted {
+        let users = groups::joined(conn, &group.id)?;
+        if users.len() < FEWEST {
+            continue;
+        }
+        let users: Vec<String> = users.into_iter().collect();
+        let people = profiles::profile_of_links(conn, &users)?;
+        all.extend(people.into_values().map(|id| (id, group.id.clone())));
+    }
+    Ok(all)
+}
+
+fn hold_of_group(
+    conn: &mut Conn,
+    world: &World,
+    organization: &str,
+    group: &str,
+) -> QueryResult<String> {
+    if let Some(known) = holds::open_of_group(conn, group)? {
+        return Ok(known.id);
+    }
+    let reason = "a group was deleted that its provider knows by name only, so it may have been renamed; the places that rules gave its members wait for an equal group or the next poll";
+    let cycle = world.settings(organization).poll_cycle_minutes;
+    let hold = Hold {
+        group_id: Some(group.to_owned()),
+        due_at: Some(world.now.plus(cycle.duration())),
+        ..new_hold(organization, holds::GROUP_DELETED, None, reason, world.now)
+    };
+    holds::open(conn, &hold)?;
+    Ok(hold.id)
+}
+
+fn hold_of_leaves(conn: &mut Conn, organization: &str, now: Timestamp) -> QueryResult<String> {
+    if let Some(known) = holds::open_of(conn, organization, holds::LEAVES, None)? {
+        return Ok(known.id);
+    }
+    let reason = "rules would end more memberships within an hour than the guard lets pass; the further ones wait";
+    let hold = new_hold(organization, holds::LEAVES, None, reason, now);
+    holds::open(conn, &hold)?;
+    Ok(hold.id)
+}
+
+fn put(
+    conn: &mut Conn,
+    hold: &str,
+    one: &Turned,
+    causes: &BTreeMap<String, Cause>,
+    now: Timestamp,
+) -> QueryResult<()> {
+    let profile = &one.after.profile_id;
+    let event = causes
+        .get(profile)
+        .map(|(key, _)| key.event_id.clone())
+        .unwrap_or_default();
+    let row: HoldItem = item(hold, &event, profile, false, now);
+    holds::add_items(conn, &[row])?;
+    let staged = Staged {
+        community_id: one.after.community_id.clone(),
+        profile_id: profile.clone(),
+        hold_id: hold.to_owned(),
+        held_at: now,
+    };
+    staged::add(conn, &[staged])
+}
+
+/// Ends what waits in a hold, unless a rule has given it again meanwhile.
+pub fn end_leaves(
+    conn: &mut Conn,
+    hold: &Hold,
+    actor: &str,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let ids: BTreeSet<String> = staged::of_hold(conn, &hold.id)?
+        .into_iter()
+        .map(|one| one.profile_id)
+        .collect();
+    staged::clear(conn, &hold.id)?;
+    Ok(judge_again(
+        conn,
+        &hold.organization_id,
+        ids.into_iter().collect(),
+        actor,
+        now,
+    )?)
+}
+
+/// The probable heir of a deleted group takes its place: rules that named the old one go on with the
+/// new one, and nobody who is in both leaves. False where there is no heir.
+pub fn hand_over(
+    conn: &mut Conn,
+    hold: &Hold,
+    actor: &str,
+    now: Timestamp,
+) -> Result<bool, DbError> {
+    let Some(old) = &hold.group_id else {
+        return Ok(false);
+    };
+    let settings = organizations::find(conn, &hold.organization_id)?
+        .map(|one| one.settings)
+        .unwrap_or_default();
+    let Some(rename) = renames::probable(conn, old, settings.poll_cycle_minutes)? else {
+        return Ok(false);
+    };
+    let mut heir = rename.heir;
+    if let Some(gone) = groups::load(conn, std::slice::from_ref(old))?.remove(old) {
+        heir.names.extend(gone.names);
+        heir.names.insert(gone.name);
+        heir.took_over.extend(gone.took_over);
+    }
+    heir.took_over.insert(old.clone());
+    groups::save(conn, &[(&hold.organization_id, &heir)])?;
+    let mut users = groups::joined(conn, old)?;
+    users.extend(groups::joined(conn, &heir.id)?);
+    let users: Vec<String> = users.into_iter().collect();
+    let people = profiles::profile_of_links(conn, &users)?;
+    staged::clear(conn, &hold.id)?;
+    let ids = people.into_values().collect();
+    judge_again(conn, &hold.organization_id, ids, actor, now)?;
+    Ok(true)
+}
+
+fn judge_again(
+    conn: &mut Conn,
+    organization: &str,
+    mut ids: Vec<String>,
+    actor: &str,
+    now: Timestamp,
+) -> QueryResult<()> {
+    ids.sort();
+    ids.dedup();
+    let world = World {
+        now,
+        operator: Some(actor.to_owned()),
+        organizations: organizations::load(conn, &[organization.to_owned()])?,
+        ..World::default()
+    };
+    let turned = rules::judge(conn, organization, &ids, now)?;
+    rules::write(conn, &turned)?;
+    let causes = BTreeMap::new();
+    let mut caused = Vec::new();
+    for one in &turned {
+        let before = one.before.as_ref();
+        caused.extend(membership_change(
+            organization,
+            before,
+            &one.after,
+            &causes,
+            &world,
+        ));
+    }
+    let mut seats = Seats::default();
+    seats.add_changes(&caused);
+    caused.extend(follow_seats(conn, &world, seats, &causes)?);
+    changes::add(conn, &caused, now)?;
+    deliveries::after_hands(conn, &caused, now)
+}
+
+/// Settles the holds of deleted groups whose time has come: no equal group has appeared, so the
+/// leaves apply; one has, so somebody has to look.
+pub(super) fn settle_due(conn: &mut Conn, now: Timestamp) -> Result<(), DbError> {
+    for hold in holds::due(conn, now)? {
+        outbox::lock_part(conn, outbox::part_of(&hold.organization_id))?;
+        let cycle = organizations::find(conn, &hold.organization_id)?
+            .map(|one| one.settings.poll_cycle_minutes)
+            .unwrap_or_default();
+        let rename = match &hold.group_id {
+            Some(group) => renames::probable(conn, group, cycle)?,
+            None => None,
+        };
+        if rename.is_some() {
+            let reason = "a group was deleted and an equal one made: probably a rename; approve ends the places that rules gave, reject hands them to the new group";
+            holds::wait_for_operator(conn, &hold.id, reason)?;
+            continue;
+        }
+        if !holds::decide(conn, &hold.id, "approved", OURSELVES, now)? {
+            continue;
+        }
+        end_leaves(conn, &hold, OURSELVES, now)?;
+        let act = NewAct {
+            at: now,
+            actor: OURSELVES,
+            act: "hold.approved",
+            target: &hold.id,
+            organization_id: Some(&hold.organization_id),
+            detail: Some("no equal group appeared within a poll cycle"),
+        };
+        acts::add(conn, &act)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! Random company histories through the real service (R14): many companies at once, their events late,
+//! doubled and out of order, over signed HTTP, several workers beside the deliveries, on both
+//! databases. Each company must end as it does in order, one event at a time.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::StreamExt;
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, TestRunner};
+use rollcall::db::Backend;
+use rollcall::worker::{BatchSettings, Worker};
+use tokio::sync::Notify;
+
+use crate::roads::drain_at_once;
+use crate::support::app::TestApp;
+use crate::support::events::Event;
+use crate::support::macros::on_both;
+
+#[path = "../../src/roll/tests/story/mod.rs"]
+mod story;
+
+use story::{History, histories};
+
+on_both!(r14_random_companies_end_as_in_order_whatever_the_road);
+
+/// How many companies: `ROLLCALL_COMPANIES`, else a hundred on each database.
+fn companies() -> Vec<History> {
+    let asked = std::env::var("ROLLCALL_COMPANIES").ok();
+    let count = asked.and_then(|text| text.parse().ok()).unwrap_or(100);
+    let mut runner = TestRunner::new(Config::default());
+    let made = histories(16);
+    (0..count)
+        .map(|_| made.new_tree(&mut runner).unwrap().current())
+        .collect()
+}
+
+/// How many deliveries are under way at a time.
+const AT_ONCE: usize = 8;
+const WORKERS: usize = 3;
+
+async fn r14_random_companies_end_as_in_order_whatever_the_road(backend: Backend) {
+    let companies = companies();
+    let wanted = in_order(&companies).await;
+    let app = TestApp::start(backend).await;
+    as_they_come(&app, &companies).await;
+    let parked =
+        app.lines("SELECT event_id AS line FROM outbox WHERE state NOT IN ('done', 'ignored')");
+    assert_eq!(parked, [""; 0]);
+    let found = ends(&app);
+    for (number, history) in companies.iter().enumerate() {
+        let company = u32::try_from(number).unwrap();
+        let (wanted, found) = (wanted.get(&company), found.get(&company));
+        assert_eq!(
+            found, wanted,
+            "company {company}, on {backend:?}: {history:?}"
+        );
+    }
+}
+
+/// Every company in its own order, the companies side by side.
+async fn in_order(companies: &[History]) -> BTreeMap<u32, Vec<String>> {
+    let app = TestApp::start(Backend::Sqlite).await;
+    let mut left: Vec<_> = (0..)
+        .zip(companies)
+        .map(|(company, history)| history.in_order(company).into_iter())
+        .collect();
+    loop {
+        let next: Vec<Event> = left
+            .iter_mut()
+            .filter_map(Iterator::next)
+            .map(Event)
+            .collect();
+        if next.is_empty() {
+            return ends(&app);
+        }
+        app.enqueue(&next);
+        app.drain();
+    }
+}
+
+/// Over HTTP, as late and as often as the stories say, while the workers work.
+async fn as_they_come(app: &TestApp, companies: &[History]) {
+    let settings = BatchSettings {
+        max_attempts: 8,
+        arm_new: false,
+    };
+    let worker = Worker::new(app.db.clone(), app.clock.clone(), settings, 7, 0);
+    let (arrived, all_sent) = (Notify::new(), AtomicBool::new(false));
+    let workers = (0..WORKERS).map(|_| async {
+        while !all_sent.load(Ordering::Acquire) {
+            arrived.notified().await;
+            let worker = worker.clone();
+            let drained = tokio::task::spawn_blocking(move || worker.drain().unwrap());
+            drained.await.unwrap();
+        }
+        // The last word goes round.
+        arrived.notify_one();
+    });
+    let deliver = async {
+        let each = (0..).zip(companies).map(|(company, history)| {
+            let arrived = &arrived;
+            async move {
+                for body in history.arrivals(company).into_iter().flatten() {
+                    assert_eq!(app.deliver(&Event(body)).await.status, 200);
+                    arrived.notify_one();
+                }
+            }
+        });
+        let sent = futures_util::stream::iter(each).buffer_unordered(AT_ONCE);
+        sent.collect::<Vec<()>>().await;
+        all_sent.store(true, Ordering::Release);
+        arrived.notify_one();
+    };
+    futures_util::future::join(futures_util::future::join_all(workers), deliver).await;
+    drain_at_once(app, 7, WORKERS).await;
+}
+
+/// Where each company ended: everybody with their links, groups and who is in them, directories. People
+/// are named by their first link, since it depends on the road which of two ids a profile got.
+fn ends(app: &TestApp) -> BTreeMap<u32, Vec<String>> {
+    let mut links: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut ends: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+    let pairs = app.lines(
+        "SELECT profile_id || ' ' || directory_user_id || ' ' || state || ' ' || coalesce(idp_id, '-') \
+         AS line FROM links ORDER BY directory_user_id",
+    );
+    for pair in pairs {
+        let (profile, link) = pair.split_once(' ').unwrap();
+        links
+            .entry(profile.to_owned())
+            .or_default()
+            .push(link.to_owned());
+    }
+    let columns = [
+        "organization_id",
+        "status",
+        "display_name",
+        "first_name",
+        "email",
+        "title",
+        "start_date",
+        "employee_number",
+        "attributes",
+        "warnings",
+        "period",
+        "first_seen_at",
+        "updated_at",
+        "removed_at",
+        "removed_reason",
+    ];
+    let columns: Vec<String> = columns
+        .iter()
+        .map(|name| format!("coalesce(cast({name} AS text), '-')"))
+        .collect();
+    let people = format!(
+        "SELECT id || ' ' || {} AS line FROM profiles",
+        columns.join(" || '|' || ")
+    );
+    for person in app.lines(&people) {
+        let (profile, shown) = person.split_once(' ').unwrap();
+        let theirs = links.remove(profile).unwrap_or_default();
+        let company = theirs
+            .first()
+            .map_or("nobody_0", |link| link.split(' ').next().unwrap());
+        let line = format!("{} is {shown}", theirs.join(" + "));
+        ends.entry(number_of(company)).or_default().push(line);
+    }
+    for query in [
+        "SELECT id || ' is ' || coalesce(name, '-') || ' ' || state AS line FROM groups",
+        "SELECT id || ' is ' || state || ' ' || organization_id AS line FROM directories",
+        "SELECT group_id || ' has ' || directory_user_id AS line FROM group_edges WHERE present",
+    ] {
+        for line in app.lines(query) {
+            let company = number_of(line.split(' ').next().unwrap());
+            ends.entry(company).or_default().push(line);
+        }
+    }
+    for lines in ends.values_mut() {
+        lines.sort();
+    }
+    ends
+}
+
+/// Every id of a story ends with its company.
+fn number_of(id: &str) -> u32 {
+    id.rsplit_once('_').unwrap().1.parse().unwrap()
+}
