@@ -13,6 +13,9 @@ use crate::roll::{Person, Profile, Status};
 use super::{to_json, unreadable};
 
 pub use super::counts::{counts_of_organizations, link_counts_of_directories};
+pub use super::link_rows::{
+    LinkRow, active_of_directory, links_of, profile_of_links, state_of_link,
+};
 
 /// A profile row as shown.
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
@@ -74,18 +77,6 @@ impl ProfileRow {
             removed_reason: self.removed_reason.clone(),
         })
     }
-}
-
-/// A link as shown.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
-#[diesel(table_name = links)]
-#[allow(missing_docs, reason = "the columns are described in the migrations")]
-pub struct LinkRow {
-    pub directory_user_id: String,
-    pub directory_id: String,
-    pub idp_id: Option<String>,
-    pub profile_id: Option<String>,
-    pub state: String,
 }
 
 #[derive(Insertable)]
@@ -390,60 +381,4 @@ pub fn by_idp_id(
             .select(links::profile_id.assume_not_null())))
         .select(ProfileRow::as_select())
         .load(c))
-}
-
-/// The links of the given profiles, by profile.
-pub fn links_of(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String, Vec<LinkRow>>> {
-    let rows: Vec<LinkRow> = on_backend!(conn, c => links::table
-        .filter(links::profile_id.eq_any(ids))
-        .order(links::directory_user_id)
-        .select(LinkRow::as_select())
-        .load(c))?;
-    let mut by_profile: BTreeMap<String, Vec<LinkRow>> = BTreeMap::new();
-    for row in rows {
-        if let Some(profile) = row.profile_id.clone() {
-            by_profile.entry(profile).or_default().push(row);
-        }
-    }
-    Ok(by_profile)
-}
-
-/// Active directory users of a directory with their people, by directory user.
-pub fn active_of_directory(
-    conn: &mut Conn,
-    directory: &str,
-    limit: i64,
-) -> QueryResult<Vec<(LinkRow, ProfileRow)>> {
-    on_backend!(conn, c => links::table
-        .inner_join(profiles::table.on(profiles::id.nullable().eq(links::profile_id)))
-        .filter(links::directory_id.eq(directory))
-        .filter(links::state.eq("active"))
-        .order(links::directory_user_id)
-        .limit(limit)
-        .select((LinkRow::as_select(), ProfileRow::as_select()))
-        .load(c))
-}
-
-/// The profile behind each of the given directory users.
-pub fn profile_of_links(
-    conn: &mut Conn,
-    directory_users: &[String],
-) -> QueryResult<BTreeMap<String, String>> {
-    let rows: Vec<(String, Option<String>)> = on_backend!(conn, c => links::table
-        .filter(links::directory_user_id.eq_any(directory_users))
-        .select((links::directory_user_id, links::profile_id))
-        .load(c))?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|(link, profile)| Some((link, profile?)))
-        .collect())
-}
-
-/// The state of one link, as shown.
-pub fn state_of_link(conn: &mut Conn, directory_user: &str) -> QueryResult<Option<String>> {
-    on_backend!(conn, c => links::table
-        .find(directory_user)
-        .select(links::state)
-        .first(c)
-        .optional())
 }

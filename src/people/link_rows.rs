@@ -1,0 +1,79 @@
+//! Links as rows: which directory users stand for whom, as shown. How the roll remembers them is
+//! `kin`'s.
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+
+use crate::db::schema::{links, profiles};
+use crate::db::{Conn, on_backend};
+
+use super::profiles::ProfileRow;
+
+/// A link as shown.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = links)]
+#[allow(missing_docs, reason = "the columns are described in the migrations")]
+pub struct LinkRow {
+    pub directory_user_id: String,
+    pub directory_id: String,
+    pub idp_id: Option<String>,
+    pub profile_id: Option<String>,
+    pub state: String,
+}
+
+/// The links of the given profiles, by profile.
+pub fn links_of(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String, Vec<LinkRow>>> {
+    let rows: Vec<LinkRow> = on_backend!(conn, c => links::table
+        .filter(links::profile_id.eq_any(ids))
+        .order(links::directory_user_id)
+        .select(LinkRow::as_select())
+        .load(c))?;
+    let mut by_profile: BTreeMap<String, Vec<LinkRow>> = BTreeMap::new();
+    for row in rows {
+        if let Some(profile) = row.profile_id.clone() {
+            by_profile.entry(profile).or_default().push(row);
+        }
+    }
+    Ok(by_profile)
+}
+
+/// Active directory users of a directory with their people, by directory user.
+pub fn active_of_directory(
+    conn: &mut Conn,
+    directory: &str,
+    limit: i64,
+) -> QueryResult<Vec<(LinkRow, ProfileRow)>> {
+    on_backend!(conn, c => links::table
+        .inner_join(profiles::table.on(profiles::id.nullable().eq(links::profile_id)))
+        .filter(links::directory_id.eq(directory))
+        .filter(links::state.eq("active"))
+        .order(links::directory_user_id)
+        .limit(limit)
+        .select((LinkRow::as_select(), ProfileRow::as_select()))
+        .load(c))
+}
+
+/// The profile behind each of the given directory users.
+pub fn profile_of_links(
+    conn: &mut Conn,
+    directory_users: &[String],
+) -> QueryResult<BTreeMap<String, String>> {
+    let rows: Vec<(String, Option<String>)> = on_backend!(conn, c => links::table
+        .filter(links::directory_user_id.eq_any(directory_users))
+        .select((links::directory_user_id, links::profile_id))
+        .load(c))?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|(link, profile)| Some((link, profile?)))
+        .collect())
+}
+
+/// The state of one link, as shown.
+pub fn state_of_link(conn: &mut Conn, directory_user: &str) -> QueryResult<Option<String>> {
+    on_backend!(conn, c => links::table
+        .find(directory_user)
+        .select(links::state)
+        .first(c)
+        .optional())
+}
