@@ -96,8 +96,11 @@ pub async fn enable(args: EnableArgs, context: &Context) -> Result<Exit, Failure
             .output
             .note("For the organization's administrator only; it ends in five minutes.");
     }
+    if !args.follow {
+        return Ok(Exit::Done);
+    }
     let mut told = None;
-    while args.follow {
+    loop {
         let there = counted(&client, &args.organization).await;
         let state =
             db.read(|conn| enable::state(conn, &Actor::cli(), &args.organization, Some(&there)))?;
@@ -105,12 +108,11 @@ pub async fn enable(args: EnableArgs, context: &Context) -> Result<Exit, Failure
             tell(context, &state);
         }
         if matches!(state.step, "ready" | "armed") {
-            break;
+            return Ok(Exit::Done);
         }
         told = Some(state);
         tokio::time::sleep(LOOK).await;
     }
-    Ok(Exit::Done)
 }
 
 async fn counted(client: &Client, organization: &str) -> Vec<Value> {

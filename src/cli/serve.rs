@@ -157,7 +157,7 @@ pub(super) fn prepare_dev(config: &mut Config) -> Result<(), Failure> {
     if config.database.url == "sqlite://rollcall.db" {
         config.database.url = format!("sqlite://{DEV_FOLDER}/rollcall.db");
     }
-    if config.webhook.secrets.is_none() && !has_registered(&config) {
+    if config.webhook.secrets.is_none() && !has_registered(config) {
         config.webhook.secrets = Some(kept(DEV_SECRET_FILE)?);
     }
     if config.access.admin_token.is_none() {

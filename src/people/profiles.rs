@@ -12,9 +12,9 @@ use crate::roll::{Person, Profile, Status};
 
 use super::{to_json, unreadable};
 
-pub use super::counts::{counts_of_organizations, link_counts_of_directories};
-pub use super::link_rows::{
-    LinkRow, active_of_directory, links_of, profile_of_links, state_of_link,
+pub use super::profile_links::{
+    LinkRow, active_of_directory, counts_of_organizations, link_counts_of_directories, links_of,
+    profile_of_links, state_of_link,
 };
 
 /// A profile row as shown.

@@ -49,10 +49,10 @@ pub fn follow(
         turned.extend(place.give_back(conn, now)?);
         let gone: Vec<&Gone> = gone.iter().filter(|one| one.community_id == *id).collect();
         let last = gone.last().map(|one| one.profile_id.clone());
-        if place.runs().is_empty() {
-            if let Some(leaver) = last {
-                turned.extend(place.appoint(conn, policy, &leaver, now)?);
-            }
+        if place.runs().is_empty()
+            && let Some(leaver) = last
+        {
+            turned.extend(place.appoint(conn, policy, &leaver, now)?);
         }
         place.mark(conn, now)?;
     }

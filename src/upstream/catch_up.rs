@@ -212,7 +212,7 @@ impl CatchUp {
 
     fn read_page(&self, page: &Page<Box<RawValue>>) -> Vec<NewEvent> {
         let now = self.clock.now();
-        let read = |raw: &Box<RawValue>| {
+        let read = |raw: &RawValue| {
             new_event(raw.get(), now)
                 .inspect_err(|error| {
                     tracing::warn!(
@@ -222,7 +222,7 @@ impl CatchUp {
                 })
                 .ok()
         };
-        page.data.iter().filter_map(read).collect()
+        page.data.iter().filter_map(|raw| read(raw)).collect()
     }
 
     /// Hands over what is not known yet; answers how many were new and how many known.

@@ -16,7 +16,7 @@ use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
 use super::batch::{self, BatchSettings};
-use super::fold::compare_under;
+use super::compare::compare_under;
 use super::world::World;
 use super::write::write_world;
 

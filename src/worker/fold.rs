@@ -7,11 +7,12 @@ use crate::db::Conn;
 use crate::people::changes::Caused;
 use crate::people::kin::concerned_by_turn;
 use crate::roll::{
-    Change, DirectoryTurn, Group, Kin, Known, OnDirectoryDeleted, Outcome, Profile, Statement,
-    Step, apply, comes_late, compose, diff_profiles, refold, sentence, swapped,
+    DirectoryTurn, Group, Kin, Known, OnDirectoryDeleted, Outcome, Statement, Step, apply,
+    comes_late, compose, refold, swapped,
 };
 use crate::workos::{Data, Directory, OrderKey};
 
+use super::compare::compare;
 use super::effect::Effect;
 use super::fold_groups::{connect, note_group};
 use super::guard::{Detached, leavers};
@@ -183,106 +184,6 @@ fn quiet(after: &Kin, step: &Step, known: &Known<'_>, late: bool, effect: Effect
             "it says nothing that is not known already",
         )
     }
-}
-
-/// The changes between two states of a kin, and the sentence that tells them.
-pub(super) fn compare(
-    before: &Kin,
-    after: &Kin,
-    known: &Known<'_>,
-    organization: &str,
-    key: &OrderKey,
-    directory: &str,
-) -> Effect {
-    compare_under(
-        (before, known),
-        (after, known),
-        organization,
-        key,
-        directory,
-    )
-}
-
-/// As [`compare`], where the settings are not the same before and after.
-pub(super) fn compare_under(
-    (before, known_before): (&Kin, &Known<'_>),
-    (after, known): (&Kin, &Known<'_>),
-    organization: &str,
-    key: &OrderKey,
-    directory: &str,
-) -> Effect {
-    let shown = |kin: &Kin, id: &str, known: &Known<'_>| -> Option<Profile> {
-        kin.people.get(id).map(|person| compose(kin, person, known))
-    };
-    let mut changes = Vec::new();
-    let mut sentences = Vec::new();
-    for id in after.people.keys() {
-        let old = shown(before, id, known_before);
-        let Some(new) = shown(after, id, known) else {
-            continue;
-        };
-        let found = diff_profiles(old.as_ref(), &new);
-        if !found.is_empty() {
-            sentences.push(sentence(old.as_ref(), &new, &found));
-        }
-        changes.extend(
-            found
-                .into_iter()
-                .map(|change| Caused::by_event(organization, change, key, directory)),
-        );
-    }
-    let renamed = other_ids(before, after);
-    if !renamed.is_empty() {
-        sentences.push("the provider knows them under another id".to_owned());
-    }
-    changes.extend(
-        renamed
-            .into_iter()
-            .map(|change| Caused::by_event(organization, change, key, directory)),
-    );
-    let contested = |kin: &Kin| {
-        kin.links
-            .values()
-            .filter(|link| link.contest.is_some() || link.wanted_email.is_some())
-            .count()
-    };
-    if contested(after) > contested(before) {
-        sentences.push(
-            "it waits for a person to decide: somebody else works under the same address or number"
-                .to_owned(),
-        );
-    }
-    let outcome = if sentences.is_empty() {
-        Outcome::Unchanged
-    } else {
-        Outcome::Applied
-    };
-    let reason = if sentences.is_empty() {
-        "nothing that we keep differs".to_owned()
-    } else {
-        sentences.join("; ")
-    };
-    Effect {
-        outcome,
-        reason,
-        changes,
-        waits_until: None,
-    }
-}
-
-/// Directory users whom the provider knows under another id now.
-fn other_ids(before: &Kin, after: &Kin) -> Vec<Change> {
-    let links = after.links.values().filter_map(|link| {
-        let was = before.links.get(&link.id)?.idp_id.clone()?;
-        (Some(&was) != link.idp_id.as_ref()).then(|| Change {
-            profile_id: link.person.clone(),
-            what: "link",
-            name: "idp_id".to_owned(),
-            old: Some(was),
-            new: link.idp_id.clone(),
-        })
-    });
-    links.collect()
 }
 
 /// A directory was linked, deactivated or deleted. Nobody's status changes by that alone (C10);

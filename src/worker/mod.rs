@@ -4,6 +4,7 @@
 //! kills the process is parked in the end.
 
 mod batch;
+mod compare;
 mod decide;
 mod effect;
 mod erase;
@@ -14,6 +15,7 @@ mod guard;
 mod happenings;
 mod item;
 mod jobs;
+mod known;
 mod leaves;
 mod locked;
 mod members;

@@ -14,8 +14,8 @@ use crate::people::kin::{self, Found, Key};
 use crate::people::organizations::{self, Organization};
 use crate::people::{groups, statements};
 use crate::roll::{
-    Decisions, DirectoryLife, Edge, Families, Group, Kin, Known, Settings, Statement, Step,
-    comes_late, keys_said, turn_concerns,
+    Decisions, DirectoryLife, Edge, Families, Group, Kin, Settings, Statement, Step, comes_late,
+    keys_said, turn_concerns,
 };
 use crate::workos::{Data, OrderKey};
 
@@ -368,36 +368,5 @@ impl World {
             .iter()
             .filter_map(|link| self.place.get(link).copied())
             .collect())
-    }
-
-    /// The settings of an organization.
-    pub(super) fn settings(&self, organization: &str) -> &Settings {
-        static DEFAULT: std::sync::LazyLock<Settings> = std::sync::LazyLock::new(Settings::default);
-        self.organizations
-            .get(organization)
-            .map_or(&*DEFAULT, |one| &one.settings)
-    }
-
-    /// What the fold of an organization may look at.
-    pub(super) fn known<'a>(&'a self, organization: &'a str) -> Known<'a> {
-        Known {
-            organization_id: organization,
-            directories: &self.lives,
-            settings: self.settings(organization),
-            erased: &self.erased,
-            decisions: self
-                .decisions
-                .get(organization)
-                .unwrap_or(Decisions::none()),
-        }
-    }
-
-    /// What the fold of an organization could look at when what is stored was written.
-    pub(super) fn known_before<'a>(&'a self, organization: &'a str) -> Known<'a> {
-        let settings = self.former.as_ref();
-        Known {
-            settings: settings.unwrap_or_else(|| self.settings(organization)),
-            ..self.known(organization)
-        }
     }
 }

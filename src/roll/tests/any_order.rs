@@ -34,9 +34,10 @@ struct Tried<'a> {
 }
 
 type Verdict = Result<(), TestCaseError>;
+type Check = fn(&Tried<'_>) -> Verdict;
 
 /// Everything that must be true of every history, by name.
-const CHECKS: [(&str, fn(&Tried<'_>) -> Verdict); 5] = [
+const CHECKS: [(&str, Check); 5] = [
     ("r14: the same roll in any order", same_in_any_order),
     ("r14: a profile that was in People keeps its id", ids_stay),
     ("r14: the reference model agrees", model_agrees),

@@ -67,11 +67,12 @@ impl Model {
             }
             // R33: a new period only where the new start lies after the removal, once a return.
             let works = !["removed", "pending"].contains(&status);
-            if let (Some((_, left, _)), true, Some(start)) = (person.left, works, start) {
-                if Timestamp::parse(&start).unwrap() > left && !person.renewed {
-                    person.period = start;
-                    person.renewed = true;
-                }
+            if let (Some((_, left, _)), true, Some(start)) = (person.left, works, start)
+                && Timestamp::parse(&start).unwrap() > left
+                && !person.renewed
+            {
+                person.period = start;
+                person.renewed = true;
             }
             person.worked |= worked || works;
             person.status = status;

@@ -159,14 +159,14 @@ fn settle(conn: &mut Conn, one: &Leased, outcome: &Outcome, now: Timestamp) -> R
         return Ok(());
     }
     match outcome {
-        Outcome::RefusedDestination { reason } => {
-            if destinations::stop(conn, &one.destination, reason, now)? {
-                tracing::error!(
-                    destination = one.destination,
-                    reason,
-                    "a destination refuses and was stopped; see `rollcall destinations list`"
-                );
-            }
+        Outcome::RefusedDestination { reason }
+            if destinations::stop(conn, &one.destination, reason, now)? =>
+        {
+            tracing::error!(
+                destination = one.destination,
+                reason,
+                "a destination refuses and was stopped; see `rollcall destinations list`"
+            );
         }
         Outcome::Later {
             retry_after: Some(wait),

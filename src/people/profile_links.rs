@@ -1,5 +1,5 @@
-//! Links as rows: which directory users stand for whom, as shown. How the roll remembers them is
-//! `kin`'s.
+//! Whom directory users stand for: the links of people, the people of links, and how many of each there
+//! are.
 
 use std::collections::BTreeMap;
 
@@ -67,6 +67,40 @@ pub fn profile_of_links(
         .into_iter()
         .filter_map(|(link, profile)| Some((link, profile?)))
         .collect())
+}
+
+/// How many people of each organization have each status.
+pub fn counts_of_organizations(
+    conn: &mut Conn,
+    organizations: &[String],
+) -> QueryResult<BTreeMap<String, BTreeMap<String, i64>>> {
+    let rows: Vec<(String, String, i64)> = on_backend!(conn, c => profiles::table
+        .filter(profiles::organization_id.eq_any(organizations))
+        .group_by((profiles::organization_id, profiles::status))
+        .select((profiles::organization_id, profiles::status, diesel::dsl::count_star()))
+        .load(c))?;
+    Ok(nested(rows))
+}
+
+/// How many directory users of each directory are in each state.
+pub fn link_counts_of_directories(
+    conn: &mut Conn,
+    directories: &[String],
+) -> QueryResult<BTreeMap<String, BTreeMap<String, i64>>> {
+    let rows: Vec<(String, String, i64)> = on_backend!(conn, c => links::table
+        .filter(links::directory_id.eq_any(directories))
+        .group_by((links::directory_id, links::state))
+        .select((links::directory_id, links::state, diesel::dsl::count_star()))
+        .load(c))?;
+    Ok(nested(rows))
+}
+
+fn nested(rows: Vec<(String, String, i64)>) -> BTreeMap<String, BTreeMap<String, i64>> {
+    let mut all: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
+    for (owner, word, count) in rows {
+        all.entry(owner).or_default().insert(word, count);
+    }
+    all
 }
 
 /// The state of one link, as shown.

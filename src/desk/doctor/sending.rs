@@ -1,0 +1,69 @@
+//! The doctor's look at what goes out: messages, the places they go to, the mail server.
+
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::desk::DeskError;
+use crate::triggers::definition::{Channel, Status};
+use crate::triggers::{deliveries, destinations, store};
+
+use super::{Check, Setup};
+
+/// Triggers looked at for e-mail steps.
+const MOST_TRIGGERS: i64 = 1_000;
+
+pub(super) fn messages(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError> {
+    let name = "messages";
+    let stats = deliveries::delivery_stats(conn, now)?;
+    let finding = format!(
+        "{} due, {} failed, {} unknown",
+        stats.due, stats.failed, stats.unknown
+    );
+    Ok(if stats.failed + stats.unknown > 0 {
+        Check::warn(
+            name,
+            finding,
+            "`rollcall deliveries list --state failed` (or unknown) says why; look whether it arrived, then retry it",
+        )
+    } else {
+        Check::ok(name, finding)
+    })
+}
+
+pub(super) fn places(conn: &mut Conn) -> Result<Check, DeskError> {
+    let name = "destinations";
+    let (stopped, all) = destinations::stopped_count(conn)?;
+    Ok(if stopped > 0 {
+        Check::fail(
+            name,
+            format!("{stopped} of {all} refuse and were stopped; what goes there is parked"),
+            "`rollcall destinations list --stopped` says why; put it right there, then `rollcall destinations resume <id>`",
+        )
+    } else {
+        Check::ok(name, format!("{all}, none stopped"))
+    })
+}
+
+pub(super) fn mail(conn: &mut Conn, setup: &Setup) -> Result<Check, DeskError> {
+    let name = "mail";
+    if setup.mail {
+        return Ok(Check::ok(name, "a mail server is configured"));
+    }
+    let mut wanting = 0_usize;
+    for row in store::list(conn, None, None, MOST_TRIGGERS)? {
+        let definition = row.read()?;
+        let mails = definition
+            .steps
+            .iter()
+            .any(|step| step.channel == Channel::Email);
+        wanting += usize::from(mails && definition.status == Status::Published);
+    }
+    Ok(if wanting > 0 {
+        Check::fail(
+            name,
+            format!("{wanting} published triggers send e-mail, and no mail server is configured"),
+            "set ROLLCALL_SMTP_URL and ROLLCALL_MAIL_FROM",
+        )
+    } else {
+        Check::ok(name, "no mail server, and no published trigger wants one")
+    })
+}

@@ -1,0 +1,38 @@
+//! What of the world in hand the pure fold of one organization may look at.
+
+use crate::roll::{Decisions, Known, Settings};
+
+use super::world::World;
+
+impl World {
+    /// The settings of an organization.
+    pub(super) fn settings(&self, organization: &str) -> &Settings {
+        static DEFAULT: std::sync::LazyLock<Settings> = std::sync::LazyLock::new(Settings::default);
+        self.organizations
+            .get(organization)
+            .map_or(&*DEFAULT, |one| &one.settings)
+    }
+
+    /// What the fold of an organization may look at.
+    pub(super) fn known<'a>(&'a self, organization: &'a str) -> Known<'a> {
+        Known {
+            organization_id: organization,
+            directories: &self.lives,
+            settings: self.settings(organization),
+            erased: &self.erased,
+            decisions: self
+                .decisions
+                .get(organization)
+                .unwrap_or(Decisions::none()),
+        }
+    }
+
+    /// What the fold of an organization could look at when what is stored was written.
+    pub(super) fn known_before<'a>(&'a self, organization: &'a str) -> Known<'a> {
+        let settings = self.former.as_ref();
+        Known {
+            settings: settings.unwrap_or_else(|| self.settings(organization)),
+            ..self.known(organization)
+        }
+    }
+}
