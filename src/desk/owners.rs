@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::db::Conn;
 use crate::people::profiles::{LinkRow, ProfileRow};
 use crate::people::{directories, organizations, unreadable};
-use crate::roll::Mapping;
+use crate::roll::{Mapping, is_of_logins};
 
 use super::DeskError;
 
@@ -27,7 +27,8 @@ impl Owners {
         Ok(Self {
             mappings: found.map(|(id, one)| (id, one.settings.mapping)).collect(),
             linked: directories
-                .filter(|(_, one)| one.life.live())
+                // What a log-in says stays theirs (R54).
+                .filter(|(id, one)| one.life.live() && !is_of_logins(id))
                 .map(|(id, _)| id)
                 .collect(),
         })
