@@ -40,6 +40,8 @@ use presence::is_gone;
 
 pub use outgoing::channels;
 
+pub use crate::http::document as openapi;
+
 /// Connections beside SQLite's writer, or to PostgreSQL.
 const CONNECTIONS: u32 = 16;
 const HEARTBEAT: Duration = Duration::from_secs(5);

@@ -3,12 +3,14 @@
 //! Instants are parsed, never compared as text (R66): WorkOS writes both
 //! `2026-11-23T10:00:00.000Z` and `2026-11-23 11:00:00.000` (contract 2.1).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, Utc};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An instant: microseconds since 1970-01-01T00:00:00Z. Shown as RFC 3339 UTC with milliseconds.
@@ -108,6 +110,20 @@ impl fmt::Display for Timestamp {
                 .to_chrono()
                 .to_rfc3339_opts(SecondsFormat::Millis, true),
         )
+    }
+}
+
+impl JsonSchema for Timestamp {
+    fn schema_name() -> Cow<'static, str> {
+        "Timestamp".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date-time" })
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod facts;
 mod parse;
+mod shape;
 
 use std::collections::BTreeSet;
 

@@ -25,6 +25,7 @@ mod holds;
 mod jobs;
 mod man;
 mod migrate;
+mod openapi;
 mod organizations;
 pub mod output;
 mod profiles;
@@ -96,6 +97,7 @@ enum Command {
     Signature(signature::Args),
     Config(config::Args),
     Healthcheck(healthcheck::Args),
+    Openapi(openapi::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -130,6 +132,7 @@ impl Command {
             Self::Signature(args) => signature::run(args, context),
             Self::Config(args) => config::run(args, context),
             Self::Healthcheck(args) => healthcheck::run(args, context).await,
+            Self::Openapi(args) => openapi::run(args, context),
             Self::Completions(args) => completions::run(args, context),
             Self::Man(args) => man::run(args, context),
         }

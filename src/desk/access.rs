@@ -1,6 +1,7 @@
 //! `GET /v1/access`: what a host application asks at login and on each session refresh. One indexed
 //! query; somebody unknown is refused like somebody who left, with another reason.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -13,7 +14,7 @@ use super::profiles::{has_access, shut_on_leave};
 use super::{Actor, DeskError, Role};
 
 /// Who is asked about: an address in an organization, or a profile.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct AccessQuery {
@@ -23,7 +24,7 @@ pub struct AccessQuery {
 }
 
 /// The answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct AccessView {
     pub allowed: bool,

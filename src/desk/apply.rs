@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -20,7 +21,7 @@ use super::{Actor, DeskError, Role};
 const MOST: usize = 200;
 
 /// The file, and the body of `POST /v1/triggers/apply`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct ApplyBody {
@@ -36,7 +37,7 @@ pub struct ApplyBody {
 }
 
 /// What was done, or would be.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct ApplyView {
     pub organization_id: String,
@@ -51,7 +52,7 @@ pub struct ApplyView {
 }
 
 /// One trigger of the file.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct Applied {
     pub name: String,

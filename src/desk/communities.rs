@@ -1,6 +1,7 @@
 //! Communities at the desk: created, renamed, deleted, with everybody in them. Writes take the
 //! organization's part first, so that no worker moves the same people meanwhile (R73).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -9,6 +10,7 @@ use crate::db::{Conn, DbError, ROWS_PER_STATEMENT, new_id};
 use crate::outbox::{lock_part, part_of};
 use crate::people::changes::Caused;
 use crate::people::communities::{self, Community};
+pub use crate::people::rules::Rule;
 use crate::people::{profiles, rules, to_json, unreadable};
 use crate::roll::{Membership, Role as Seat};
 
@@ -22,7 +24,7 @@ pub use super::members::{MemberView, members, parse_seat, put_member, remove_mem
 const LONGEST_NAME: usize = 200;
 
 /// Which communities.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct CommunityQuery {
@@ -34,32 +36,35 @@ pub struct CommunityQuery {
 }
 
 /// The body of `POST /v1/communities`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct NewCommunity {
     pub organization_id: String,
     pub name: String,
     #[serde(default)]
+    #[schemars(with = "Vec<Rule>")]
     pub rules: Vec<Value>,
 }
 
 /// The body of `PATCH /v1/communities/{id}`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct CommunityUpdate {
     pub name: Option<String>,
+    #[schemars(with = "Option<Vec<Rule>>")]
     pub rules: Option<Vec<Value>>,
 }
 
 /// A community as shown.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct CommunityView {
     pub id: String,
     pub organization_id: String,
     pub name: String,
+    #[schemars(with = "Vec<Rule>")]
     pub rules: Vec<Value>,
     /// How many plain members, and how many admins.
     pub members: i64,

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -18,7 +19,7 @@ use super::visibility::Veil;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
 /// Which conflicts.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct ConflictQuery {
@@ -30,7 +31,7 @@ pub struct ConflictQuery {
 }
 
 /// A directory user and what is asked about it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct ConflictView {
     pub directory_user_id: String,
@@ -55,7 +56,7 @@ pub struct ConflictView {
 }
 
 /// A person, as far as one must see them to decide.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct Somebody {
     pub profile_id: String,
@@ -67,7 +68,7 @@ pub struct Somebody {
 }
 
 /// Two directory users were said to be the same person, or not to be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct DecisionView {
     pub other_directory_user_id: String,
@@ -77,8 +78,9 @@ pub struct DecisionView {
 }
 
 /// Who a directory user is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "ConflictAnswer")]
 pub enum Answer {
     /// The person of `profile_id`.
     SameAs,
@@ -87,9 +89,10 @@ pub enum Answer {
 }
 
 /// What was decided.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
+#[schemars(rename = "DecideConflict")]
 pub struct Decide {
     pub decision: Answer,
     pub profile_id: Option<String>,

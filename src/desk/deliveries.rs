@@ -1,6 +1,7 @@
 //! Deliveries at the desk: which messages went, wait, failed or are unknown, with their text and
 //! attempts; one sent again or cancelled by hand. What was sent is never sent again (R68).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -29,7 +30,7 @@ const STATES: [&str; 9] = [
 ];
 
 /// Which messages; the query of `GET /v1/deliveries` and the flags of `rollcall deliveries list`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct DeliveryQuery {
@@ -45,7 +46,7 @@ pub struct DeliveryQuery {
 }
 
 /// A message as shown in lists.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct DeliveryView {
     pub id: String,
@@ -76,7 +77,7 @@ pub struct DeliveryView {
 }
 
 /// One message with its text and attempts.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct DeliveryDetail {
     #[serde(flatten)]
@@ -90,8 +91,9 @@ pub struct DeliveryDetail {
 }
 
 /// One line of a message's attempts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
+#[schemars(rename = "DeliveryAttempt")]
 pub struct AttemptView {
     pub at: Timestamp,
     pub outcome: String,

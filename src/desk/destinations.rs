@@ -1,6 +1,7 @@
 //! Destinations at the desk: where messages go, which of them refuse and why, what waits there; one
 //! let go on by hand, and webhooks told again to a host application that lost them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -12,7 +13,7 @@ use super::events::one_of;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
 /// Which destinations.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct DestinationQuery {
@@ -23,7 +24,7 @@ pub struct DestinationQuery {
 }
 
 /// Which webhooks are told again: the body of `POST /v1/destinations/{id}/replay`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct ReplayOrder {
@@ -34,7 +35,7 @@ pub struct ReplayOrder {
 }
 
 /// A destination as shown.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct DestinationView {
     pub id: String,
@@ -56,8 +57,9 @@ pub struct DestinationView {
 }
 
 /// What a replay did, or would do.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
+#[schemars(rename = "DestinationReplayView")]
 pub struct ReplayView {
     pub destination: String,
     pub matched: i64,

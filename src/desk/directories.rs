@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -13,7 +14,7 @@ use crate::roll::is_of_logins;
 use super::{Actor, DeskError, Page, Role, limit_of};
 
 /// Which directories.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct DirectoryQuery {
@@ -22,7 +23,7 @@ pub struct DirectoryQuery {
 }
 
 /// A directory as shown.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct DirectoryView {
     pub id: String,
@@ -44,7 +45,7 @@ pub struct DirectoryView {
 }
 
 /// A directory, and of a detached one the people whom no linked directory has spoken for (R37).
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct DirectoryDetail {
     #[serde(flatten)]
@@ -54,7 +55,7 @@ pub struct DirectoryDetail {
 }
 
 /// Somebody of a detached directory whom no linked one has spoken for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct Unmatched {
     pub profile_id: String,

@@ -2,6 +2,7 @@
 //! directory linked, people arriving, ready to arm. The link itself is never kept, logged or mailed:
 //! whoever has it may configure the organization for five minutes.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use super::{Actor, DeskError, Role, audit, directories};
 const LIFE: Duration = Duration::from_secs(300);
 
 /// How far an organization has come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct EnableView {
     pub organization_id: String,
@@ -35,7 +36,7 @@ pub struct EnableView {
 }
 
 /// A directory that is linked, and how many of its people are here.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct Arriving {
     pub id: String,

@@ -3,6 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -19,7 +20,7 @@ use super::profiles::{ProfileView, seen, show};
 use super::{Actor, DeskError, Role, audit};
 
 /// An erased person, and what was taken away.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct ErasureView {
     #[serde(flatten)]
@@ -31,7 +32,7 @@ pub struct ErasureView {
 }
 
 /// A legal hold as shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct LegalHoldView {
     pub profile_id: String,
@@ -42,7 +43,7 @@ pub struct LegalHoldView {
 }
 
 /// Why somebody's data must be kept: the body of `POST /v1/profiles/{id}/legal-hold`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct LegalHoldBody {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -15,7 +16,7 @@ use super::visibility::Veil;
 use super::{Actor, Cursor, DeskError, MAX_LIMIT, Page, Role, audit, limit_of};
 
 /// Which events; the query of `GET /v1/events` and the flags of `rollcall events list`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct EventQuery {
@@ -36,7 +37,7 @@ pub struct EventQuery {
 }
 
 /// An event as shown in lists.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct EventView {
     pub id: String,
@@ -56,7 +57,7 @@ pub struct EventView {
 }
 
 /// One event and everything about it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct EventDetail {
     #[serde(flatten)]
@@ -69,8 +70,9 @@ pub struct EventDetail {
 }
 
 /// A failure, a replay or a discard.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
+#[schemars(rename = "EventAttempt")]
 pub struct AttemptView {
     pub at: Timestamp,
     pub what: String,
@@ -79,7 +81,7 @@ pub struct AttemptView {
 }
 
 /// A change as shown.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct ChangeView {
     pub profile_id: String,
@@ -94,7 +96,7 @@ pub struct ChangeView {
 }
 
 /// A delivery that an event made due.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct DeliveryRef {
     pub id: String,

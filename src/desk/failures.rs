@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::clock::Timestamp;
@@ -13,7 +14,7 @@ use crate::triggers::deliveries::{self, DeliveryFailures};
 use super::{Actor, DeskError, Page, Role};
 
 /// Failures that have one cause.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct FailureView {
     /// `event` or `delivery`.
@@ -37,7 +38,7 @@ pub struct FailureView {
 }
 
 /// Which events a replay of one cause takes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct ReplayFilter {
     pub state: String,

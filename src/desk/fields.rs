@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -20,7 +21,7 @@ const MOST_SHOWN: usize = 200;
 const USUALLY_SHOWN: usize = 10;
 
 /// The mapping as shown, and the job that applies it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct FieldsView {
     pub organization_id: String,
@@ -30,7 +31,7 @@ pub struct FieldsView {
 }
 
 /// How a preview is shown.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct PreviewQuery {
@@ -41,8 +42,9 @@ pub struct PreviewQuery {
 }
 
 /// What a mapping would change: counted over everybody, listed for some.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
+#[schemars(rename = "FieldsPreviewView")]
 pub struct PreviewView {
     pub organization_id: String,
     pub people: usize,
@@ -54,7 +56,7 @@ pub struct PreviewView {
 }
 
 /// In how many people a field would change, and how.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct FieldCount {
     pub set: usize,
@@ -63,7 +65,7 @@ pub struct FieldCount {
 }
 
 /// One person before and after.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct PersonPreview {
     pub profile_id: String,
@@ -74,7 +76,7 @@ pub struct PersonPreview {
 }
 
 /// One field before and after.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct FieldPreview {
     pub field: String,

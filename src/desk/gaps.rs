@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -19,7 +20,7 @@ const APART: Duration = Duration::from_secs(3_600);
 const AROUND: Duration = Duration::from_secs(300);
 
 /// Which gaps; the query of `GET /v1/gaps` and the flags of `rollcall gaps`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct GapQuery {
@@ -29,7 +30,7 @@ pub struct GapQuery {
 }
 
 /// The report.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct GapReport {
     /// Events that no webhook brought to this day, and that one brought late; of all organizations.
@@ -43,7 +44,7 @@ pub struct GapReport {
 }
 
 /// Where catching up stands.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct CatchUpView {
     pub environment: String,
@@ -55,7 +56,7 @@ pub struct CatchUpView {
 }
 
 /// Lost events close to each other in time.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct Stretch {
     pub from: Timestamp,
@@ -68,7 +69,7 @@ pub struct Stretch {
 }
 
 /// One event that no webhook brought in time.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct GapView {
     pub id: String,

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -15,7 +16,7 @@ use super::{Actor, DeskError, Page, Role, limit_of};
 pub const WAITS_LONG: Duration = Duration::from_secs(24 * 3_600);
 
 /// Which groups, or which places.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct GroupQuery {
@@ -25,7 +26,7 @@ pub struct GroupQuery {
 }
 
 /// A group as shown.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct GroupView {
     pub id: String,
@@ -44,7 +45,7 @@ pub struct GroupView {
 }
 
 /// A place in a group that nobody can take yet.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct WaitingView {
     pub organization_id: String,

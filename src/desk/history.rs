@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::clock::Timestamp;
@@ -25,7 +26,7 @@ const MOST_EVENTS: i64 = 2_000;
 const MOST_ACTS: i64 = 500;
 
 /// A person and everything that happened to them, oldest first.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct HistoryView {
     pub profile: ProfileView,
@@ -35,7 +36,7 @@ pub struct HistoryView {
 }
 
 /// What an entry tells of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EntryKind {
     /// Something WorkOS sent.
@@ -49,7 +50,7 @@ pub enum EntryKind {
 }
 
 /// One line of a history.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct Entry {
     /// When it happened; of a message, when it was settled, or else when it is due.
@@ -70,7 +71,7 @@ pub struct Entry {
 }
 
 /// A message that followed.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct DeliveryEntry {
     pub id: String,
@@ -84,7 +85,7 @@ pub struct DeliveryEntry {
 }
 
 /// An operator's act.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct ActView {
     pub act: String,

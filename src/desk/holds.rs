@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -19,7 +20,7 @@ use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 pub use crate::people::holds::IDENTITY_SWAP;
 
 /// Which holds.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct HoldQuery {
@@ -31,7 +32,7 @@ pub struct HoldQuery {
 }
 
 /// A hold as shown.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct HoldView {
     pub id: String,
@@ -54,7 +55,7 @@ pub struct HoldView {
 }
 
 /// A group that may be a deleted one under a new name (R52).
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct RenameView {
     pub group_id: String,
@@ -65,7 +66,7 @@ pub struct RenameView {
 }
 
 /// A hold and whom it is about.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct HoldDetail {
     #[serde(flatten)]
@@ -74,7 +75,7 @@ pub struct HoldDetail {
 }
 
 /// Somebody a hold is about.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct HeldPerson {
     pub profile_id: String,
@@ -309,7 +310,7 @@ fn events(conn: &mut Conn, hold: &str, applied: bool) -> Result<Vec<String>, Des
 }
 
 /// What to do with the people of a deleted directory (R36).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// Everybody whom no other directory speaks for is removed.

@@ -1,6 +1,7 @@
 //! Jobs at the desk: what is being done in steps, how far it came, and an end to it by hand. What
 //! was done until then stays done.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -12,7 +13,7 @@ use super::events::one_of;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
 /// Which jobs; the query of `GET /v1/jobs` and the flags of `rollcall jobs list`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct JobQuery {
@@ -24,7 +25,7 @@ pub struct JobQuery {
 }
 
 /// A job as shown.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct JobView {
     pub id: String,

@@ -3,6 +3,7 @@
 //! organization, a log-in changes nothing (R50) and makes nobody (R30). What a log-in says goes through
 //! the outbox and the fold like everything else, as the word of a directory of log-ins.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -24,7 +25,7 @@ use super::{Actor, DeskError, Role};
 const LONGEST: usize = 512;
 
 /// A WorkOS SSO profile, as far as it is used (contract 11).
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of WorkOS's profile")]
 pub struct SsoProfile {
     pub organization_id: Option<String>,
@@ -44,7 +45,7 @@ pub struct SsoProfile {
 }
 
 /// Whether they may come in, and what the log-in changed.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct LoginView {
     pub allowed: bool,

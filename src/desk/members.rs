@@ -1,6 +1,7 @@
 //! Who is in a community: put in and taken out by hand. Every membership that begins or ends is
 //! audited as a change of the person, in the same transaction.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::clock::Timestamp;
@@ -17,7 +18,7 @@ use super::seats::look;
 use super::{Actor, DeskError, Page, Role};
 
 /// One membership: somebody with a manual and a rule row has two.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct MemberView {
     pub profile_id: String,

@@ -2,6 +2,7 @@
 //! that is wrong is told at once; messages that wait for their time are judged by the new settings
 //! when it comes.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::clock::Timestamp;
@@ -17,7 +18,7 @@ use super::{Actor, DeskError, Role, audit};
 const LATEST: u32 = 14 * 24;
 
 /// The settings as they are.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct MessagesView {
     pub organization_id: String,

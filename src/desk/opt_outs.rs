@@ -1,6 +1,7 @@
 //! The opt-out list at the desk (R64): addresses that want no messages. It is asked again whenever a
 //! message is about to leave, so that adding one stops what is due already.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -11,7 +12,7 @@ use crate::triggers::definition::address;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
 /// Which addresses.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct OptOutQuery {
@@ -21,7 +22,7 @@ pub struct OptOutQuery {
 }
 
 /// An address to be added or taken off.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct NewOptOut {
@@ -32,7 +33,7 @@ pub struct NewOptOut {
 }
 
 /// Whose address is to be taken off.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct WhichOptOut {
@@ -41,7 +42,7 @@ pub struct WhichOptOut {
 }
 
 /// An address as shown.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct OptOutView {
     pub organization_id: String,

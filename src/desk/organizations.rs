@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -18,7 +19,7 @@ use super::profiles::has_access;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
 /// Which organizations.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct OrganizationQuery {
@@ -27,7 +28,7 @@ pub struct OrganizationQuery {
 }
 
 /// An organization as shown.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct OrganizationView {
     pub id: String,
@@ -37,12 +38,13 @@ pub struct OrganizationView {
     pub armed_at: Option<Timestamp>,
     /// How many people have each status.
     pub profiles: BTreeMap<String, i64>,
+    #[schemars(with = "crate::roll::Settings")]
     pub settings: serde_json::Value,
     pub first_seen_at: Timestamp,
 }
 
 /// What arming means.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct ArmView {
     #[serde(flatten)]

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -21,7 +22,7 @@ use super::{Actor, Cursor, DeskError, Page, Role, limit_of};
 pub use super::history::{ActView, DeliveryEntry, Entry, EntryKind, HistoryView, history};
 
 /// Which people; the query of `GET /v1/profiles` and the flags of `rollcall profiles list`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct ProfileQuery {
@@ -35,7 +36,7 @@ pub struct ProfileQuery {
 }
 
 /// A person as shown.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct ProfileView {
     pub id: String,
@@ -73,7 +74,7 @@ pub struct ProfileView {
 }
 
 /// A directory user attached to a person (C9).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct LinkView {
     pub directory_id: String,
@@ -84,7 +85,7 @@ pub struct LinkView {
 }
 
 /// A community somebody is in now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct InCommunity {
     pub id: String,

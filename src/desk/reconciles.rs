@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -14,7 +15,7 @@ use crate::people::reconciles::{self, Drift, Reconcile};
 use super::{Actor, DeskError, Page, Role, audit, limit_of};
 
 /// Which comparisons.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct ReconcileQuery {
@@ -24,7 +25,7 @@ pub struct ReconcileQuery {
 }
 
 /// A comparison as shown.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct ReconcileView {
     pub id: String,
@@ -47,7 +48,7 @@ pub struct ReconcileView {
 }
 
 /// A comparison and what differs.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct ReconcileDetail {
     #[serde(flatten)]
@@ -57,7 +58,7 @@ pub struct ReconcileDetail {
 }
 
 /// Something that differs.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct DriftView {
     /// `user_missing_here`, `user_missing_there`, `user_differs`, `group_…`, `edge_…`.

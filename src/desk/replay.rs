@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -23,7 +24,7 @@ pub const MOST: i64 = 10_000;
 const LISTED: usize = 200;
 
 /// The body of `POST /v1/events/replay`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct ReplayBody {
@@ -55,7 +56,7 @@ pub struct ReplayBody {
 }
 
 /// What a replay did, or would do.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct ReplayView {
     pub matched: usize,
@@ -70,7 +71,7 @@ pub struct ReplayView {
 }
 
 /// One event of a replay.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct Replayed {
     pub id: String,

@@ -2,6 +2,7 @@
 //! told, and applied to everybody in the same transaction. A change that would shut out more people
 //! than the organization's guard lets go at once is refused until somebody says that it is meant.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -21,7 +22,7 @@ use super::{Actor, DeskError, Role, audit};
 const LONGEST_CYCLE: u32 = 24 * 60;
 
 /// The body of `PATCH /v1/organizations/{id}`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct SettingsUpdate {
@@ -34,7 +35,7 @@ pub struct SettingsUpdate {
 }
 
 /// The organization as it is now, and whom the change reached.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct SettingsView {
     #[serde(flatten)]

@@ -2,6 +2,7 @@
 //! where the trigger says or to whoever tries it. The act is audited before anything leaves; what came
 //! of each call is told as it was.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -16,7 +17,7 @@ use super::triggers::{message_for, seen};
 use super::{Actor, DeskError, Role, audit};
 
 /// What is tried: the body of `POST /v1/triggers/{id}/test`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrialOrder {
     /// For whom it is filled in.
@@ -37,7 +38,7 @@ pub struct Trial {
 }
 
 /// What came of one try.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct TrialView {
     pub step: usize,

@@ -2,6 +2,7 @@
 //! anything. A web address in a step may hold a secret in its path (a Slack incoming webhook does):
 //! those who may only look see its host.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -23,7 +24,7 @@ use super::visibility::Veil;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
 /// Which triggers.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct TriggerQuery {
@@ -33,7 +34,7 @@ pub struct TriggerQuery {
 }
 
 /// A trigger as shown: `organization_id, name, on, when, status, steps` and what we add.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct TriggerView {
     pub id: String,
@@ -45,7 +46,7 @@ pub struct TriggerView {
 }
 
 /// What a trigger would do for one person.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct PreviewView {
     pub trigger_id: String,
@@ -58,7 +59,7 @@ pub struct PreviewView {
 }
 
 /// One message, filled in for one person.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct StepPreview {
     pub step: usize,
@@ -135,7 +136,7 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<TriggerView, Des
 }
 
 /// One version of a trigger as shown.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct VersionView {
     pub version: i32,

@@ -1,14 +1,17 @@
 //! The HTTP side: every route in one list. It writes nothing but through the intake and the desk.
 //! Errors are problem+json (RFC 9457) and name what to do; nothing internal leaves.
 
+mod body;
 mod health;
 mod middleware;
+mod openapi;
 mod problem;
 mod source;
 mod state;
 pub mod v1;
 mod webhook;
 
+pub use openapi::document;
 pub use problem::Problem;
 pub use state::{HttpState, Wanted};
 
@@ -25,6 +28,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .route("/health/live", web::get().to(health::live))
         .route("/health/ready", web::get().to(health::ready))
         .route("/metrics", web::get().to(health::metrics))
+        .route("/openapi.json", web::get().to(openapi::show))
         .service(
             web::scope("/v1")
                 .configure(v1::routes)

@@ -4,7 +4,8 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::db::DbError;
 use crate::desk::DeskError;
@@ -21,6 +22,23 @@ pub struct Problem {
     pub detail: String,
     /// Seconds after which to try again.
     pub retry_after: Option<u32>,
+    /// Of a path that is there: the methods it takes.
+    pub allow: Option<String>,
+}
+
+/// What the caller reads.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(super) struct Told<'a> {
+    /// Stable: `urn:rollcall:problem:` and a short word.
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'a str,
+    status: u16,
+    /// What happened and what to do.
+    detail: &'a str,
+    /// Finds the line in the log; also in the header `x-request-id`.
+    request_id: String,
 }
 
 impl Problem {
@@ -31,6 +49,15 @@ impl Problem {
             kind,
             detail: detail.into(),
             retry_after: None,
+            allow: None,
+        }
+    }
+
+    /// Says which methods the path takes.
+    pub(super) fn allow(self, methods: &str) -> Self {
+        Self {
+            allow: Some(methods.to_owned()),
+            ..self
         }
     }
 
@@ -66,16 +93,19 @@ impl ResponseError for Problem {
                 HeaderValue::from_static("Bearer realm=\"rollcall\""),
             ));
         }
-        let body = json!({
-            "type": format!("urn:rollcall:problem:{}", self.kind),
-            "title": self.status.canonical_reason().unwrap_or("Error"),
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-            "request_id": super::middleware::current_request_id(),
-        });
-        answer
-            .content_type("application/problem+json")
-            .body(body.to_string())
+        if let Some(methods) = &self.allow {
+            answer.insert_header((header::ALLOW, methods.as_str()));
+        }
+        let body = Told {
+            kind: format!("urn:rollcall:problem:{}", self.kind),
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            request_id: super::middleware::current_request_id(),
+        };
+        // Never fails: text and numbers.
+        let body = serde_json::to_string(&body).unwrap_or_default();
+        answer.content_type("application/problem+json").body(body)
     }
 }
 

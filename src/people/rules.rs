@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::QueryResult;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -20,7 +21,7 @@ use super::surroundings::Surroundings;
 use super::unreadable;
 
 /// One rule of a community.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Rule {
     /// For whom.
     pub when: Condition,

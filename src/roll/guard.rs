@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -13,7 +14,7 @@ pub const WINDOW: Duration = Duration::from_secs(3_600);
 pub const SUSPEND_AFTER: Duration = Duration::from_secs(4 * 3_600);
 
 /// How many removals an hour may bring.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RemovalGuard {
     /// Always this many.

@@ -2,12 +2,13 @@
 //! transforms, and who may see or edit it (R46-R51, C13 by default). Older stored mappings keep
 //! reading: whatever they do not say has a default.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::transforms::Transform;
 
 /// Which source feeds which field.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Mapping {
     /// One rule a target.
@@ -17,7 +18,7 @@ pub struct Mapping {
 }
 
 /// One target and where its value comes from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MappingRule {
     /// `title`, `department`, … or `attributes.<name>`.
@@ -47,7 +48,7 @@ fn yes() -> bool {
 }
 
 /// The type a mapped value must have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ValueKind {
     /// Text as it came.

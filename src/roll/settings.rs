@@ -2,6 +2,7 @@
 //! first, who is on leave or excluded, what becomes of admin seats and of a deleted directory's people,
 //! and how much may go at once. One JSON object a row; unknown keys are errors.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::conditions::Condition;
@@ -13,7 +14,7 @@ use super::succession::Succession;
 use super::swap::SwapGuard;
 
 /// The settings of one organization.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// How payload values become profile fields (C13 by default).
@@ -55,7 +56,7 @@ impl Settings {
 }
 
 /// Who is on leave.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OnLeave {
     /// Whom the directory calls active and this describes is on leave; nobody when nothing is said.
@@ -74,7 +75,7 @@ impl Default for OnLeave {
 }
 
 /// People whom an organization does not want in its roll.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exclusion {
     /// What operators call it: `contractors`.
@@ -85,7 +86,7 @@ pub struct Exclusion {
 }
 
 /// What becomes of the people of a directory that WorkOS deleted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnDirectoryDeleted {
     /// They stay until an operator decides.
@@ -96,7 +97,7 @@ pub enum OnDirectoryDeleted {
 }
 
 /// Minutes between two looks of WorkOS into a directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct PollCycle(pub u32);
 
@@ -114,7 +115,7 @@ impl PollCycle {
 }
 
 /// What becomes of an admin seat when its holder returns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RestoreAdmin {
     /// They return as a member, and an operator is told.

@@ -2,12 +2,13 @@
 //! count who are active and no bots. Where nobody can be found the community is an orphan, and is
 //! listed until somebody runs it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::conditions::Condition;
 
 /// An organization's policy.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Succession {
     /// Who is asked, in this order.
@@ -33,7 +34,7 @@ impl Default for Succession {
 }
 
 /// Somebody who may follow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Successor {
     /// A member who ran it too, before they left once and returned as a member (C5).

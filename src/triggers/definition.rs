@@ -6,6 +6,7 @@ mod narrow;
 mod read;
 mod recipient;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -18,7 +19,7 @@ pub use recipient::{Recipient, address};
 pub const MAX_STEPS: usize = 20;
 
 /// What a trigger listens to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Event {
     /// A person becomes active.
     #[serde(rename = "profile.activated")]
@@ -69,7 +70,7 @@ impl Event {
 }
 
 /// Whether a trigger fires.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Can be previewed and tested; sends nothing by itself.
@@ -99,7 +100,7 @@ impl Status {
 }
 
 /// How a message leaves the house.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Channel {
     /// SMTP.
@@ -133,7 +134,7 @@ impl Channel {
 
 /// One message of a trigger. Reads back from the JSON it is kept as; new ones come through
 /// [`NewTrigger::parse`], which checks them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// Over what.
     pub channel: Channel,
@@ -160,7 +161,7 @@ pub struct Step {
 }
 
 /// What a channel hears instead of one message for each person, when a burst is due.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Digest {
     /// From so many on.
     pub at_least: u32,
@@ -172,7 +173,7 @@ pub struct Digest {
 }
 
 /// A checked trigger, ready to be kept.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct NewTrigger {
     /// WorkOS's id of the organization (C9).
     pub organization_id: String,
@@ -193,6 +194,7 @@ pub struct NewTrigger {
     /// For whom; `None` is everybody.
     pub when: Option<Condition>,
     /// Draft or published.
+    #[schemars(default)]
     pub status: Status,
     /// 1 to [`MAX_STEPS`] messages.
     pub steps: Vec<Step>,

@@ -1,6 +1,7 @@
 //! One person on demand, step by step: found at WorkOS, matched, mapped, applied. What differs goes
 //! through the outbox and its guards and is worked off at once, so that the answer is what came of it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -20,7 +21,7 @@ use crate::worker::{self, BatchSettings};
 use crate::workos::client::{Client, ClientError};
 
 /// One step, in a sentence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct ResyncStep {
     /// `found`, `matched`, `mapped` or `applied`.
@@ -31,7 +32,7 @@ pub struct ResyncStep {
 }
 
 /// What a resync did.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct ResyncView {
     pub profile_id: String,

@@ -1,32 +1,34 @@
 //! Triggers from a file, the versions they had, settings for messages, and the opt-out list.
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 
+use crate::desk::{Page, Role};
 use crate::desk::apply::{self, ApplyBody};
 use crate::desk::messages;
 use crate::desk::opt_outs::{self, NewOptOut, OptOutQuery, WhichOptOut};
 use crate::desk::triggers;
 use crate::roll::MessageSettings;
 
+use super::super::body::Body;
+use super::super::openapi::{Created, NoContent, Table};
 use super::super::{HttpState, Problem};
 use super::Caller;
 
-pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config
-        .route("/triggers/apply", web::post().to(apply_file))
-        .route("/triggers/{id}/versions", web::get().to(versions))
-        .route("/organizations/{id}/messages", web::get().to(show_messages))
-        .route("/organizations/{id}/messages", web::put().to(put_messages))
-        .route("/opt-outs", web::get().to(list_opt_outs))
-        .route("/opt-outs", web::post().to(opt_out))
-        .route("/opt-outs", web::delete().to(opt_in));
+pub(super) fn routes(table: &mut Table) {
+    table.post("/triggers/apply", apply_file, "Make an organization's triggers those of a file.").needs(Role::Operator).may(&[404, 409, 422]);
+    table.get("/triggers/{id}/versions", versions, "Every version of a trigger, newest first.");
+    table.get("/organizations/{id}/messages", show_messages, "An organization's zones, quiet hours and greeting limits.");
+    table.put("/organizations/{id}/messages", put_messages, "Replace an organization's zones, quiet hours and greeting limits.").needs(Role::Operator).may(&[422]);
+    table.get("/opt-outs", list_opt_outs, "Addresses that are not written to.").may(&[404]);
+    table.post("/opt-outs", opt_out, "Write to an address no more.").needs(Role::Operator).may(&[404, 409]);
+    table.delete("/opt-outs", opt_in, "Write to an address again.").needs(Role::Operator).may(&[404]);
 }
 
 async fn apply_file(
     caller: Caller,
-    body: web::Json<ApplyBody>,
+    body: Body<ApplyBody>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<apply::ApplyView>, Problem> {
     let (now, policy) = (state.clock.now(), state.policy);
     let dry_run = body.dry_run;
     let work = move |conn: &mut crate::db::Conn| apply::apply(conn, &caller.0, &body, policy, now);
@@ -35,75 +37,75 @@ async fn apply_file(
     } else {
         state.write(work).await?
     };
-    Ok(HttpResponse::Ok().json(done))
+    Ok(web::Json(done))
 }
 
 async fn versions(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<Page<triggers::VersionView>>, Problem> {
     let page = state
         .read(move |conn| triggers::versions(conn, &caller.0, &id))
         .await?;
-    Ok(HttpResponse::Ok().json(page))
+    Ok(web::Json(page))
 }
 
 async fn show_messages(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<messages::MessagesView>, Problem> {
     let one = state
         .read(move |conn| messages::show(conn, &caller.0, &id))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }
 
 async fn put_messages(
     caller: Caller,
     id: web::Path<String>,
-    body: web::Json<MessageSettings>,
+    body: Body<MessageSettings>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<messages::MessagesView>, Problem> {
     let now = state.clock.now();
     let one = state
         .write(move |conn| messages::put(conn, &caller.0, &id, body.clone(), now))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }
 
 async fn list_opt_outs(
     caller: Caller,
     query: web::Query<OptOutQuery>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<Page<opt_outs::OptOutView>>, Problem> {
     let page = state
         .read(move |conn| opt_outs::list(conn, &caller.0, &query))
         .await?;
-    Ok(HttpResponse::Ok().json(page))
+    Ok(web::Json(page))
 }
 
 async fn opt_out(
     caller: Caller,
-    body: web::Json<NewOptOut>,
+    body: Body<NewOptOut>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<Created<opt_outs::OptOutView>, Problem> {
     let now = state.clock.now();
     let one = state
         .write(move |conn| opt_outs::add(conn, &caller.0, &body, now))
         .await?;
-    Ok(HttpResponse::Created().json(one))
+    Ok(Created(one))
 }
 
 async fn opt_in(
     caller: Caller,
     which: web::Query<WhichOptOut>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<NoContent, Problem> {
     let now = state.clock.now();
     state
         .write(move |conn| opt_outs::remove(conn, &caller.0, &which, now))
         .await?;
-    Ok(HttpResponse::NoContent().finish())
+    Ok(NoContent)
 }

@@ -1,138 +1,132 @@
 //! `/v1/communities`.
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::desk::communities::{self, CommunityQuery, CommunityUpdate, NewCommunity};
+use crate::desk::{Page, Role};
+use crate::desk::communities::{self, Rule, CommunityQuery, CommunityUpdate, NewCommunity};
 use crate::desk::seats::{self, SeatQuery};
 
+use super::super::body::Body;
+use super::super::openapi::{Created, NoContent, Table};
 use super::super::{HttpState, Problem};
 use super::Caller;
 
-pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config
-        .route("/communities", web::get().to(list))
-        .route("/communities", web::post().to(create))
-        .route("/communities/{id}", web::get().to(show))
-        .route("/communities/{id}", web::patch().to(update))
-        .route("/communities/{id}", web::put().to(update))
-        .route("/communities/{id}", web::delete().to(delete))
-        .route("/communities/{id}/rules", web::put().to(put_rules))
-        .route("/seats", web::get().to(list_seats))
-        .route(
-            "/communities/{id}/members/{profile_id}/grant",
-            web::post().to(grant_seat),
-        )
-        .route(
-            "/communities/{id}/members/{profile_id}/dismiss",
-            web::post().to(dismiss_seat),
-        )
-        .route("/communities/{id}/members", web::get().to(members))
-        .route(
-            "/communities/{id}/members/{profile_id}",
-            web::put().to(put_member),
-        )
-        .route(
-            "/communities/{id}/members/{profile_id}",
-            web::delete().to(remove_member),
-        );
+pub(super) fn routes(table: &mut Table) {
+    table.get("/communities", list, "Communities.").may(&[404]);
+    table.post("/communities", create, "Make a community.").needs(Role::Operator).may(&[404, 409, 422]);
+    table.get("/communities/{id}", show, "One community.");
+    table.patch("/communities/{id}", update, "Rename a community, or replace its rules.").needs(Role::Operator).may(&[409, 422]);
+    table.put("/communities/{id}", update, "Rename a community, or replace its rules.").needs(Role::Operator).may(&[409, 422]);
+    table.delete("/communities/{id}", delete, "Delete a community.").needs(Role::Operator);
+    table.put("/communities/{id}/rules", put_rules, "Replace a community's rules and apply them at once.").needs(Role::Operator).may(&[409, 422]);
+    table.get("/seats", list_seats, "Admin seats that returning people had, and an operator decides about.").may(&[404]);
+    table.post("/communities/{id}/members/{profile_id}/grant", grant_seat, "Give a returning person the admin seat back.").needs(Role::Operator).may(&[409]);
+    table.post("/communities/{id}/members/{profile_id}/dismiss", dismiss_seat, "Leave a returning person a member.").needs(Role::Operator).may(&[409]);
+    table.get("/communities/{id}/members", members, "Who is in a community, by name; somebody with a manual and a rule seat is there twice.");
+    table.put("/communities/{id}/members/{profile_id}", put_member, "Put somebody in by hand, or change their role.").needs(Role::Operator).may(&[409]);
+    table.delete("/communities/{id}/members/{profile_id}", remove_member, "Take somebody out who was put in by hand.").needs(Role::Operator);
 }
 
 async fn list(
     caller: Caller,
     query: web::Query<CommunityQuery>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<Page<communities::CommunityView>>, Problem> {
     let page = state
         .read(move |conn| communities::list(conn, &caller.0, &query))
         .await?;
-    Ok(HttpResponse::Ok().json(page))
+    Ok(web::Json(page))
 }
 
 async fn create(
     caller: Caller,
-    body: web::Json<NewCommunity>,
+    body: Body<NewCommunity>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<Created<communities::CommunityView>, Problem> {
     let now = state.clock.now();
     let one = state
         .write(move |conn| communities::create(conn, &caller.0, &body, now))
         .await?;
-    Ok(HttpResponse::Created().json(one))
+    Ok(Created(one))
 }
 
 async fn show(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<communities::CommunityView>, Problem> {
     let one = state
         .read(move |conn| communities::show(conn, &caller.0, &id))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }
 
 async fn update(
     caller: Caller,
     id: web::Path<String>,
-    body: web::Json<CommunityUpdate>,
+    body: Body<CommunityUpdate>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<communities::CommunityView>, Problem> {
     let now = state.clock.now();
     let one = state
         .write(move |conn| communities::update(conn, &caller.0, &id, &body, now))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }
 
 async fn delete(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<NoContent, Problem> {
     let now = state.clock.now();
     state
         .write(move |conn| communities::delete(conn, &caller.0, &id, now))
         .await?;
-    Ok(HttpResponse::NoContent().finish())
+    Ok(NoContent)
 }
 
 /// The rules by themselves, or under `rules`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum Rules {
-    Bare(Vec<Value>),
-    Named { rules: Vec<Value> },
+    Bare(#[schemars(with = "Vec<Rule>")] Vec<Value>),
+    Named {
+        #[schemars(with = "Vec<Rule>")]
+        rules: Vec<Value>,
+    },
 }
 
 async fn put_rules(
     caller: Caller,
     id: web::Path<String>,
-    body: web::Json<Rules>,
+    body: Body<Rules>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<communities::CommunityView>, Problem> {
     let now = state.clock.now();
     let (Rules::Bare(rules) | Rules::Named { rules }) = body.into_inner();
     let one = state
         .write(move |conn| communities::put_rules(conn, &caller.0, &id, &rules, now))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }
 
 async fn members(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<Page<communities::MemberView>>, Problem> {
     let page = state
         .read(move |conn| communities::members(conn, &caller.0, &id))
         .await?;
-    Ok(HttpResponse::Ok().json(page))
+    Ok(web::Json(page))
 }
 
 /// What a member becomes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Seat {
     role: String,
@@ -141,9 +135,9 @@ struct Seat {
 async fn put_member(
     caller: Caller,
     path: web::Path<(String, String)>,
-    body: web::Json<Seat>,
+    body: Body<Seat>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<communities::MemberView>, Problem> {
     let now = state.clock.now();
     let (id, profile) = path.into_inner();
     let one = state
@@ -152,55 +146,55 @@ async fn put_member(
             communities::put_member(conn, &caller.0, &id, &profile, seat, now)
         })
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }
 
 async fn remove_member(
     caller: Caller,
     path: web::Path<(String, String)>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<NoContent, Problem> {
     let now = state.clock.now();
     let (id, profile) = path.into_inner();
     state
         .write(move |conn| communities::remove_member(conn, &caller.0, &id, &profile, now))
         .await?;
-    Ok(HttpResponse::NoContent().finish())
+    Ok(NoContent)
 }
 
 async fn list_seats(
     caller: Caller,
     query: web::Query<SeatQuery>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<Page<seats::SeatView>>, Problem> {
     let page = state
         .read(move |conn| seats::list(conn, &caller.0, &query))
         .await?;
-    Ok(HttpResponse::Ok().json(page))
+    Ok(web::Json(page))
 }
 
 async fn grant_seat(
     caller: Caller,
     path: web::Path<(String, String)>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<seats::SeatView>, Problem> {
     let now = state.clock.now();
     let (id, profile) = path.into_inner();
     let one = state
         .write(move |conn| seats::grant(conn, &caller.0, &id, &profile, now))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }
 
 async fn dismiss_seat(
     caller: Caller,
     path: web::Path<(String, String)>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<seats::SeatView>, Problem> {
     let now = state.clock.now();
     let (id, profile) = path.into_inner();
     let one = state
         .write(move |conn| seats::dismiss(conn, &caller.0, &id, &profile, now))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }

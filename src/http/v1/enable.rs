@@ -1,32 +1,25 @@
 //! Turning Directory Sync on for an organization, and asking WorkOS about one person.
 
 use actix_web::http::header::CACHE_CONTROL;
-use actix_web::{HttpResponse, web};
+use actix_web::{CustomizeResponder, Responder, web};
+use schemars::JsonSchema;
 use secrecy::ExposeSecret;
-use serde_json::json;
+use serde::Serialize;
 
-use crate::desk::enable;
-use crate::upstream::{ResyncError, resync};
+use crate::clock::Timestamp;
+use crate::desk::{Role, enable};
+use crate::upstream::{ResyncError, ResyncView, resync};
 
+use super::super::openapi::{Created, Table};
 use super::super::{HttpState, Problem};
 use super::Caller;
 use super::upstream::client;
 
-pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config
-        .route(
-            "/organizations/{id}/directory-sync",
-            web::get().to(state_of),
-        )
-        .route(
-            "/organizations/{id}/directory-sync/link",
-            web::post().to(open),
-        )
-        .route(
-            "/organizations/{id}/directory-sync-link",
-            web::post().to(open),
-        )
-        .route("/profiles/{id}/resync", web::post().to(resync_one));
+pub(super) fn routes(table: &mut Table) {
+    table.get("/organizations/{id}/directory-sync", state_of, "How far turning Directory Sync on has come.");
+    table.post("/organizations/{id}/directory-sync/link", open, "Open WorkOS's set-up page for an organization's own administrators.").needs(Role::Admin).may(&[409, 422]);
+    table.post("/organizations/{id}/directory-sync-link", open, "Open WorkOS's set-up page for an organization's own administrators.").needs(Role::Admin).may(&[409, 422]);
+    table.post("/profiles/{id}/resync", resync_one, "Ask WorkOS about one person and apply the answer.").needs(Role::Operator).may(&[409, 422]);
 }
 
 /// WorkOS's own counts stand beside ours where it can be asked; where not, ours stand alone.
@@ -34,19 +27,19 @@ async fn state_of(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<enable::EnableView>, Problem> {
     let (actor, organization) = (caller.0.clone(), id.clone());
     let alone = state
         .read(move |conn| enable::state(conn, &actor, &organization, None))
         .await?;
     let there = match &state.workos {
         Some(client) if !alone.directories.is_empty() => counted(client, &alone).await,
-        _ => return Ok(HttpResponse::Ok().json(alone)),
+        _ => return Ok(web::Json(alone)),
     };
     let view = state
         .read(move |conn| enable::state(conn, &caller.0, &id, Some(&there)))
         .await?;
-    Ok(HttpResponse::Ok().json(view))
+    Ok(web::Json(view))
 }
 
 async fn counted(
@@ -60,32 +53,43 @@ async fn counted(
     all
 }
 
+/// WorkOS's set-up page for the organization's own administrators, and when its link ends.
+#[derive(Serialize, JsonSchema)]
+struct OpenedLink {
+    link: String,
+    ends_at: Timestamp,
+}
+
 /// The link is in this answer and nowhere else.
 async fn open(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<CustomizeResponder<Created<OpenedLink>>, Problem> {
     enable::may_open(&caller.0, &id)?;
     let link = client(&state)?.setup_link(&id).await?;
     let now = state.clock.now();
     let ends = state
         .write(move |conn| enable::opened(conn, &caller.0, &id, now))
         .await?;
-    Ok(HttpResponse::Created()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(json!({ "link": link.expose_secret(), "ends_at": ends })))
+    let opened = OpenedLink {
+        link: link.expose_secret().to_owned(),
+        ends_at: ends,
+    };
+    Ok(Created(opened)
+        .customize()
+        .insert_header((CACHE_CONTROL, "no-store")))
 }
 
 async fn resync_one(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<ResyncView>, Problem> {
     let client = client(&state)?;
     let done = resync(&state.db, &state.clock, client, caller.0, &id).await?;
     state.wake.notify_one();
-    Ok(HttpResponse::Ok().json(done))
+    Ok(web::Json(done))
 }
 
 impl From<ResyncError> for Problem {

@@ -1,63 +1,66 @@
 //! `/v1/events`.
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::desk::{Page, Role};
 use crate::desk::events::{self, EventQuery};
 use crate::desk::replay::{self, ReplayBody};
 
+use super::super::body::Body;
+use super::super::openapi::Table;
 use super::super::{HttpState, Problem};
 use super::Caller;
 
-pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config
-        .route("/events", web::get().to(list))
-        .route("/events/replay", web::post().to(replay_matching))
-        .route("/events/{id}", web::get().to(show))
-        .route("/events/{id}/replay", web::post().to(replay_one))
-        .route("/events/{id}/discard", web::post().to(discard));
+pub(super) fn routes(table: &mut Table) {
+    table.get("/events", list, "Events, newest first.").may(&[404]);
+    table.post("/events/replay", replay_matching, "Replay a selection of events, or tell what it would change (`dry_run`).").needs(Role::Operator).may(&[404, 409]);
+    table.get("/events/{id}", show, "One event: payload, attempts, changes, deliveries.");
+    table.post("/events/{id}/replay", replay_one, "Replay one event.").needs(Role::Operator).may(&[409]);
+    table.post("/events/{id}/discard", discard, "End a parked event, with a reason.").needs(Role::Operator).may(&[409]);
 }
 
 async fn list(
     caller: Caller,
     query: web::Query<EventQuery>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<Page<events::EventView>>, Problem> {
     let query = query.into_inner();
     let page = state
         .read(move |conn| events::list(conn, &caller.0, &query))
         .await?;
-    Ok(HttpResponse::Ok().json(page))
+    Ok(web::Json(page))
 }
 
 async fn show(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<events::EventDetail>, Problem> {
     let one = state
         .read(move |conn| events::show(conn, &caller.0, &id))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }
 
 async fn replay_one(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<events::EventView>, Problem> {
     let now = state.clock.now();
     let one = state
         .write(move |conn| events::replay(conn, &caller.0, &id, now))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }
 
 async fn replay_matching(
     caller: Caller,
-    body: web::Json<ReplayBody>,
+    body: Body<ReplayBody>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<replay::ReplayView>, Problem> {
     let now = state.clock.now();
     let dry_run = body.dry_run;
     let work =
@@ -67,11 +70,11 @@ async fn replay_matching(
     } else {
         state.write(work).await?
     };
-    Ok(HttpResponse::Ok().json(view))
+    Ok(web::Json(view))
 }
 
 /// Why an event is discarded.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Discard {
     reason: String,
@@ -80,12 +83,12 @@ struct Discard {
 async fn discard(
     caller: Caller,
     id: web::Path<String>,
-    body: web::Json<Discard>,
+    body: Body<Discard>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<events::EventView>, Problem> {
     let now = state.clock.now();
     let one = state
         .write(move |conn| events::discard(conn, &caller.0, &id, &body.reason, now))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }

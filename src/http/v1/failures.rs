@@ -1,19 +1,22 @@
 //! `/v1/failures`: what went wrong, grouped by cause.
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::desk::Page;
 use crate::desk::failures;
 
+use super::super::openapi::Table;
 use super::super::{HttpState, Problem};
 use super::Caller;
 
-pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config.route("/failures", web::get().to(list));
+pub(super) fn routes(table: &mut Table) {
+    table.get("/failures", list, "What went wrong, grouped by cause, newest first.").may(&[404]);
 }
 
 /// Of which organization.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Whose {
     organization_id: Option<String>,
@@ -23,9 +26,9 @@ async fn list(
     caller: Caller,
     query: web::Query<Whose>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<Page<failures::FailureView>>, Problem> {
     let page = state
         .read(move |conn| failures::list(conn, &caller.0, query.organization_id.as_deref()))
         .await?;
-    Ok(HttpResponse::Ok().json(page))
+    Ok(web::Json(page))
 }

@@ -1,56 +1,55 @@
 //! `/v1/organizations/{id}/fields`: the attribute mapping, and what another one would change.
 
-use actix_web::{HttpResponse, web};
-use serde_json::Value;
+use actix_web::web;
 
+use crate::desk::Role;
 use crate::desk::fields::{self, PreviewQuery};
+use crate::roll::Mapping;
 
+use super::super::body::Raw;
+use super::super::openapi::Table;
 use super::super::{HttpState, Problem};
 use super::Caller;
 
-pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config
-        .route("/organizations/{id}/fields", web::get().to(show))
-        .route("/organizations/{id}/fields", web::put().to(put))
-        .route(
-            "/organizations/{id}/fields/preview",
-            web::post().to(preview),
-        );
+pub(super) fn routes(table: &mut Table) {
+    table.get("/organizations/{id}/fields", show, "The attribute mapping.");
+    table.put("/organizations/{id}/fields", put, "Replace the attribute mapping; a job applies it to everybody.").needs(Role::Operator).may(&[409, 422]);
+    table.post("/organizations/{id}/fields/preview", preview, "What another attribute mapping would change.").may(&[403, 422]);
 }
 
 async fn show(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<fields::FieldsView>, Problem> {
     let one = state
         .read(move |conn| fields::show(conn, &caller.0, &id))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }
 
 async fn put(
     caller: Caller,
     id: web::Path<String>,
-    body: web::Json<Value>,
+    body: Raw<Mapping>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<fields::FieldsView>, Problem> {
     let now = state.clock.now();
     let one = state
         .write(move |conn| fields::put(conn, &caller.0, &id, &body, now))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }
 
 async fn preview(
     caller: Caller,
     id: web::Path<String>,
     query: web::Query<PreviewQuery>,
-    body: web::Json<Value>,
+    body: Raw<Mapping>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<fields::PreviewView>, Problem> {
     let told = state
         .read(move |conn| fields::preview(conn, &caller.0, &id, &body, &query))
         .await?;
-    Ok(HttpResponse::Ok().json(told))
+    Ok(web::Json(told))
 }

@@ -1,49 +1,50 @@
 //! `/v1/jobs`: long work and how far it came.
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 
+use crate::desk::{Page, Role};
 use crate::desk::jobs::{self, JobQuery};
 
+use super::super::openapi::Table;
 use super::super::{HttpState, Problem};
 use super::Caller;
 
-pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config
-        .route("/jobs", web::get().to(list))
-        .route("/jobs/{id}", web::get().to(show))
-        .route("/jobs/{id}/cancel", web::post().to(cancel));
+pub(super) fn routes(table: &mut Table) {
+    table.get("/jobs", list, "Long work and how far it came.").may(&[404]);
+    table.get("/jobs/{id}", show, "One job.");
+    table.post("/jobs/{id}/cancel", cancel, "Cancel a job before its next step.").needs(Role::Operator).may(&[409]);
 }
 
 async fn list(
     caller: Caller,
     query: web::Query<JobQuery>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<Page<jobs::JobView>>, Problem> {
     let page = state
         .read(move |conn| jobs::list(conn, &caller.0, &query))
         .await?;
-    Ok(HttpResponse::Ok().json(page))
+    Ok(web::Json(page))
 }
 
 async fn show(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<jobs::JobView>, Problem> {
     let one = state
         .read(move |conn| jobs::show(conn, &caller.0, &id))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }
 
 async fn cancel(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<jobs::JobView>, Problem> {
     let now = state.clock.now();
     let one = state
         .write(move |conn| jobs::cancel(conn, &caller.0, &id, now))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }

@@ -22,59 +22,47 @@ mod upstream;
 
 pub use auth::Caller;
 
-use actix_web::error::{JsonPayloadError, PathError, QueryPayloadError};
+use actix_web::error::{PathError, QueryPayloadError};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 
 use super::Problem;
+use super::openapi::Table;
 
-/// The largest body of an API call, in bytes.
-const BODY_LIMIT: usize = 1024 * 1024;
-
-/// Every route under `/v1`.
-pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config
-        .app_data(
-            web::JsonConfig::default()
-                .limit(BODY_LIMIT)
-                .content_type(|_| true)
-                .content_type_required(false)
-                .error_handler(bad_json),
-        )
-        .app_data(web::QueryConfig::default().error_handler(bad_query))
-        .app_data(web::PathConfig::default().error_handler(bad_path))
-        .configure(events::routes)
-        .configure(failures::routes)
-        .configure(profiles::routes)
-        .configure(communities::routes)
-        .configure(organizations::routes)
-        .configure(fields::routes)
-        .configure(jobs::routes)
-        .configure(groups::routes)
-        .configure(holds::routes)
-        .configure(destinations::routes)
-        .configure(trial::routes)
-        .configure(apply::routes)
-        .configure(upstream::routes)
-        .configure(enable::routes)
-        .configure(reconciles::routes)
-        .configure(conflicts::routes)
-        .configure(triggers::routes);
+/// Every route under `/v1`, and what its document says of it.
+pub(super) fn table() -> Table {
+    let mut table = Table::default();
+    let parts: [fn(&mut Table); 17] = [
+        events::routes,
+        failures::routes,
+        profiles::routes,
+        communities::routes,
+        organizations::routes,
+        fields::routes,
+        jobs::routes,
+        groups::routes,
+        holds::routes,
+        destinations::routes,
+        trial::routes,
+        apply::routes,
+        upstream::routes,
+        enable::routes,
+        reconciles::routes,
+        conflicts::routes,
+        triggers::routes,
+    ];
+    for part in parts {
+        part(&mut table);
+    }
+    table
 }
 
-fn bad_json(error: JsonPayloadError, _: &HttpRequest) -> actix_web::Error {
-    let status = match error {
-        JsonPayloadError::Overflow { .. } | JsonPayloadError::OverflowKnownLength { .. } => {
-            StatusCode::PAYLOAD_TOO_LARGE
-        }
-        _ => StatusCode::BAD_REQUEST,
-    };
-    Problem::new(
-        status,
-        "bad-body",
-        format!("the body cannot be read as this call's JSON: {error}"),
-    )
-    .into()
+/// Makes the server's routes.
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    config
+        .app_data(web::QueryConfig::default().error_handler(bad_query))
+        .app_data(web::PathConfig::default().error_handler(bad_path));
+    table().register(config);
 }
 
 fn bad_query(error: QueryPayloadError, _: &HttpRequest) -> actix_web::Error {

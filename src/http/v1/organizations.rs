@@ -1,102 +1,104 @@
 //! `/v1/organizations` and `/v1/directories`.
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 
+use crate::desk::{Page, Role};
 use crate::desk::directories::{self, DirectoryQuery};
 use crate::desk::organizations::{self, OrganizationQuery};
 use crate::desk::settings::{self, SettingsUpdate};
 
+use super::super::body::Body;
+use super::super::openapi::Table;
 use super::super::{HttpState, Problem};
 use super::Caller;
 
-pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config
-        .route("/organizations", web::get().to(list))
-        .route("/organizations/{id}", web::get().to(show))
-        .route("/organizations/{id}", web::patch().to(change))
-        .route("/organizations/{id}/arm", web::post().to(arm))
-        .route("/organizations/{id}/disarm", web::post().to(disarm))
-        .route("/directories", web::get().to(list_directories))
-        .route("/directories/{id}", web::get().to(show_directory));
+pub(super) fn routes(table: &mut Table) {
+    table.get("/organizations", list, "Organizations.");
+    table.get("/organizations/{id}", show, "One organization with its settings.");
+    table.patch("/organizations/{id}", change, "Change settings; people are folded again under them at once.").needs(Role::Operator).may(&[409, 422]);
+    table.post("/organizations/{id}/arm", arm, "Let an organization's triggers fire from now on.").needs(Role::Operator).may(&[409]);
+    table.post("/organizations/{id}/disarm", disarm, "Stop an organization's triggers.").needs(Role::Operator).may(&[409]);
+    table.get("/directories", list_directories, "Directories.").may(&[404]);
+    table.get("/directories/{id}", show_directory, "One directory and how it is.");
 }
 
 async fn list(
     caller: Caller,
     query: web::Query<OrganizationQuery>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<Page<organizations::OrganizationView>>, Problem> {
     let page = state
         .read(move |conn| organizations::list(conn, &caller.0, &query))
         .await?;
-    Ok(HttpResponse::Ok().json(page))
+    Ok(web::Json(page))
 }
 
 async fn show(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<organizations::OrganizationView>, Problem> {
     let one = state
         .read(move |conn| organizations::show(conn, &caller.0, &id))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }
 
 async fn change(
     caller: Caller,
     id: web::Path<String>,
-    body: web::Json<SettingsUpdate>,
+    body: Body<SettingsUpdate>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<settings::SettingsView>, Problem> {
     let now = state.clock.now();
     let one = state
         .write(move |conn| settings::update(conn, &caller.0, &id, &body, now))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }
 
 async fn arm(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<organizations::ArmView>, Problem> {
     let now = state.clock.now();
     let one = state
         .write(move |conn| organizations::arm(conn, &caller.0, &id, now))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }
 
 async fn disarm(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<organizations::ArmView>, Problem> {
     let now = state.clock.now();
     let one = state
         .write(move |conn| organizations::disarm(conn, &caller.0, &id, now))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }
 
 async fn list_directories(
     caller: Caller,
     query: web::Query<DirectoryQuery>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<Page<directories::DirectoryView>>, Problem> {
     let page = state
         .read(move |conn| directories::list(conn, &caller.0, &query))
         .await?;
-    Ok(HttpResponse::Ok().json(page))
+    Ok(web::Json(page))
 }
 
 async fn show_directory(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<directories::DirectoryDetail>, Problem> {
     let one = state
         .read(move |conn| directories::show(conn, &caller.0, &id))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }

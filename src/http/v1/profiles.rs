@@ -3,110 +3,112 @@
 use std::time::Instant;
 
 use actix_web::http::header::CACHE_CONTROL;
-use actix_web::{HttpResponse, web};
+use actix_web::{CustomizeResponder, Responder, web};
 
+use crate::desk::{Page, Role};
 use crate::desk::access::{self, AccessQuery};
 use crate::desk::erasure::{self, LegalHoldBody};
 use crate::desk::profiles::{self, ProfileQuery};
 
+use super::super::body::Body;
+use super::super::openapi::{Created, Table};
 use super::super::{HttpState, Problem};
 use super::Caller;
 
-pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config
-        .route("/profiles", web::get().to(list))
-        .route("/profiles/{id}", web::get().to(show))
-        .route("/profiles/{id}/history", web::get().to(chain))
-        .route("/profiles/{id}/erase", web::post().to(erase))
-        .route("/profiles/{id}/legal-hold", web::get().to(legal_hold))
-        .route("/profiles/{id}/legal-hold", web::post().to(place))
-        .route("/profiles/{id}/legal-hold", web::delete().to(release))
-        .route("/access", web::get().to(may_enter));
+pub(super) fn routes(table: &mut Table) {
+    table.get("/profiles", list, "People, by default those who are active.").may(&[404]);
+    table.get("/profiles/{id}", show, "One person.");
+    table.get("/profiles/{id}/history", chain, "Everything that happened to a person: events, changes, messages, acts.");
+    table.post("/profiles/{id}/erase", erase, "Erase a person for good.").needs(Role::Admin).may(&[409]);
+    table.get("/profiles/{id}/legal-hold", legal_hold, "Why a person's data must be kept.").needs(Role::Operator);
+    table.post("/profiles/{id}/legal-hold", place, "Keep a person's data from erasure.").needs(Role::Operator).may(&[409]);
+    table.delete("/profiles/{id}/legal-hold", release, "Let a person's data be erased again.").needs(Role::Admin);
+    table.get("/access", may_enter, "Whether somebody may come in: by `profile_id`, or by `organization_id` and `email`.").may(&[404]);
 }
 
 async fn list(
     caller: Caller,
     query: web::Query<ProfileQuery>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<Page<profiles::ProfileView>>, Problem> {
     let now = state.clock.now();
     let page = state
         .read(move |conn| profiles::list(conn, &caller.0, &query, now))
         .await?;
-    Ok(HttpResponse::Ok().json(page))
+    Ok(web::Json(page))
 }
 
 async fn show(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<profiles::ProfileView>, Problem> {
     let now = state.clock.now();
     let one = state
         .read(move |conn| profiles::show(conn, &caller.0, &id, now))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }
 
 async fn chain(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<profiles::HistoryView>, Problem> {
     let now = state.clock.now();
     let all = state
         .read(move |conn| profiles::history(conn, &caller.0, &id, now))
         .await?;
-    Ok(HttpResponse::Ok().json(all))
+    Ok(web::Json(all))
 }
 
 async fn erase(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<erasure::ErasureView>, Problem> {
     let now = state.clock.now();
     let one = state
         .write(move |conn| erasure::erase(conn, &caller.0, &id, now))
         .await?;
     state.empty_log().await;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }
 
 async fn legal_hold(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<erasure::LegalHoldView>, Problem> {
     let one = state
         .read(move |conn| erasure::show_legal_hold(conn, &caller.0, &id))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }
 
 async fn place(
     caller: Caller,
     id: web::Path<String>,
-    body: web::Json<LegalHoldBody>,
+    body: Body<LegalHoldBody>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<Created<erasure::LegalHoldView>, Problem> {
     let now = state.clock.now();
     let one = state
         .write(move |conn| erasure::place_legal_hold(conn, &caller.0, &id, &body, now))
         .await?;
-    Ok(HttpResponse::Created().json(one))
+    Ok(Created(one))
 }
 
 async fn release(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<erasure::LegalHoldView>, Problem> {
     let now = state.clock.now();
     let one = state
         .write(move |conn| erasure::release_legal_hold(conn, &caller.0, &id, now))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }
 
 /// Never kept by anybody: a removal must be seen in seconds (promise 3).
@@ -114,15 +116,15 @@ async fn may_enter(
     caller: Caller,
     query: web::Query<AccessQuery>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<CustomizeResponder<web::Json<access::AccessView>>, Problem> {
     let (began, now) = (Instant::now(), state.clock.now());
     let answer = state
         .read(move |conn| access::access(conn, &caller.0, &query, now))
         .await?;
     // Whoever asks can tell the answer's own time from the network's.
     let took = began.elapsed().as_secs_f64() * 1_000.0;
-    Ok(HttpResponse::Ok()
+    Ok(web::Json(answer)
+        .customize()
         .insert_header((CACHE_CONTROL, "no-store"))
-        .insert_header(("server-timing", format!("answer;dur={took:.3}")))
-        .json(answer))
+        .insert_header(("server-timing", format!("answer;dur={took:.3}"))))
 }

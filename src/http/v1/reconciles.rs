@@ -1,23 +1,26 @@
 //! Comparing directories with WorkOS's own listing: `/v1/reconciles`, begun at the directory.
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::desk::{Page, Role};
 use crate::desk::reconciles::{self, ReconcileQuery};
 
+use super::super::body::Perhaps;
+use super::super::openapi::{Accepted, Table};
 use super::super::{HttpState, Problem};
 use super::Caller;
 use super::upstream::client;
 
-pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config
-        .route("/directories/{id}/reconcile", web::post().to(begin))
-        .route("/reconciles", web::get().to(list))
-        .route("/reconciles/{id}", web::get().to(show))
-        .route("/reconciles/{id}/apply", web::post().to(apply));
+pub(super) fn routes(table: &mut Table) {
+    table.post("/directories/{id}/reconcile", begin, "Compare a directory with WorkOS's own listing, and apply what differs where asked.").needs(Role::Operator).may(&[409]);
+    table.get("/reconciles", list, "Comparisons, newest first.").may(&[404]);
+    table.get("/reconciles/{id}", show, "One comparison and what differs.");
+    table.post("/reconciles/{id}/apply", apply, "Apply what a comparison found.").needs(Role::Operator).may(&[409]);
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct BeginBody {
     apply: bool,
@@ -27,47 +30,47 @@ struct BeginBody {
 async fn begin(
     caller: Caller,
     id: web::Path<String>,
-    body: Option<web::Json<BeginBody>>,
+    body: Perhaps<BeginBody>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<Accepted<reconciles::ReconcileView>, Problem> {
     client(&state)?;
-    let (now, apply) = (state.clock.now(), body.is_some_and(|body| body.apply));
+    let (now, apply) = (state.clock.now(), body.0.is_some_and(|body| body.apply));
     let one = state
         .write(move |conn| reconciles::begin(conn, &caller.0, &id, None, apply, now))
         .await?;
-    Ok(HttpResponse::Accepted().json(one))
+    Ok(Accepted(one))
 }
 
 async fn list(
     caller: Caller,
     query: web::Query<ReconcileQuery>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<Page<reconciles::ReconcileView>>, Problem> {
     let page = state
         .read(move |conn| reconciles::list(conn, &caller.0, &query))
         .await?;
-    Ok(HttpResponse::Ok().json(page))
+    Ok(web::Json(page))
 }
 
 async fn show(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<reconciles::ReconcileDetail>, Problem> {
     let one = state
         .read(move |conn| reconciles::show(conn, &caller.0, &id))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }
 
 async fn apply(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<Accepted<reconciles::ReconcileView>, Problem> {
     let now = state.clock.now();
     let one = state
         .write(move |conn| reconciles::apply(conn, &caller.0, &id, now))
         .await?;
-    Ok(HttpResponse::Accepted().json(one))
+    Ok(Accepted(one))
 }

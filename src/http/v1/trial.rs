@@ -1,27 +1,37 @@
 //! `POST /v1/triggers/{id}/test`: a test-send. The act is on disk before anything leaves.
 
-use actix_web::{HttpResponse, web};
-use serde_json::json;
+use actix_web::web;
+use schemars::JsonSchema;
+use serde::Serialize;
 
+use crate::desk::Role;
 use crate::desk::trial::{self, TrialOrder};
 
+use super::super::body::Body;
+use super::super::openapi::Table;
 use super::super::{HttpState, Problem};
 use super::Caller;
 
-pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config.route("/triggers/{id}/test", web::post().to(test));
+pub(super) fn routes(table: &mut Table) {
+    table.post("/triggers/{id}/test", test, "Send a trigger's messages once, for somebody, as a test.").needs(Role::Operator).may(&[409]);
+}
+
+/// What came of each message.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Trials {
+    data: Vec<trial::TrialView>,
 }
 
 async fn test(
     caller: Caller,
     id: web::Path<String>,
-    order: web::Json<TrialOrder>,
+    order: Body<TrialOrder>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<Trials>, Problem> {
     let now = state.clock.now();
     let trials = state
         .write(move |conn| trial::prepare(conn, &caller.0, &id, &order, now))
         .await?;
     let data = trial::run(&state.channels, trials).await;
-    Ok(HttpResponse::Ok().json(json!({ "data": data })))
+    Ok(web::Json(Trials { data }))
 }

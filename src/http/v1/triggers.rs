@@ -1,90 +1,93 @@
 //! `/v1/triggers` and `/v1/deliveries`.
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
+use crate::desk::{Page, Role};
 use crate::desk::deliveries::{self, DeliveryQuery};
 use crate::desk::triggers::{self, TriggerQuery};
+use crate::triggers::NewTrigger;
 
+use super::super::body::{Body, Raw};
+use super::super::openapi::{Created, NoContent, Table};
 use super::super::{HttpState, Problem};
 use super::Caller;
 
-pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config
-        .route("/triggers", web::get().to(list))
-        .route("/triggers", web::post().to(create))
-        .route("/triggers/{id}", web::get().to(show))
-        .route("/triggers/{id}", web::put().to(update))
-        .route("/triggers/{id}", web::delete().to(delete))
-        .route("/triggers/{id}/preview", web::post().to(preview))
-        .route("/deliveries", web::get().to(list_deliveries))
-        .route("/deliveries/{id}", web::get().to(show_delivery))
-        .route("/deliveries/{id}/retry", web::post().to(retry))
-        .route("/deliveries/{id}/cancel", web::post().to(cancel));
+pub(super) fn routes(table: &mut Table) {
+    table.get("/triggers", list, "Triggers.").may(&[404]);
+    table.post("/triggers", create, "Make a trigger.").needs(Role::Operator).may(&[404, 409, 422]);
+    table.get("/triggers/{id}", show, "One trigger.");
+    table.put("/triggers/{id}", update, "Replace a trigger; messages planned by the former version keep it.").needs(Role::Operator).may(&[409, 422]);
+    table.delete("/triggers/{id}", delete, "Delete a trigger and cancel what it has planned.").needs(Role::Operator);
+    table.post("/triggers/{id}/preview", preview, "What a trigger would send to somebody, were the occasion now.").may(&[403]);
+    table.get("/deliveries", list_deliveries, "Messages due, sent, cancelled and failed, newest first.").may(&[404]);
+    table.get("/deliveries/{id}", show_delivery, "One message: text and attempts.");
+    table.post("/deliveries/{id}/retry", retry, "Send a failed message again.").needs(Role::Operator).may(&[409]);
+    table.post("/deliveries/{id}/cancel", cancel, "Cancel a message that has not gone.").needs(Role::Operator).may(&[409]);
 }
 
 async fn list(
     caller: Caller,
     query: web::Query<TriggerQuery>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<Page<triggers::TriggerView>>, Problem> {
     let page = state
         .read(move |conn| triggers::list(conn, &caller.0, &query))
         .await?;
-    Ok(HttpResponse::Ok().json(page))
+    Ok(web::Json(page))
 }
 
 async fn create(
     caller: Caller,
-    body: web::Json<Value>,
+    body: Raw<NewTrigger>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<Created<triggers::TriggerView>, Problem> {
     let (now, policy) = (state.clock.now(), state.policy);
     let one = state
         .write(move |conn| triggers::create(conn, &caller.0, &body, policy, now))
         .await?;
-    Ok(HttpResponse::Created().json(one))
+    Ok(Created(one))
 }
 
 async fn show(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<triggers::TriggerView>, Problem> {
     let one = state
         .read(move |conn| triggers::show(conn, &caller.0, &id))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }
 
 async fn update(
     caller: Caller,
     id: web::Path<String>,
-    body: web::Json<Value>,
+    body: Raw<NewTrigger>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<triggers::TriggerView>, Problem> {
     let (now, policy) = (state.clock.now(), state.policy);
     let one = state
         .write(move |conn| triggers::update(conn, &caller.0, &id, &body, policy, now))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }
 
 async fn delete(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<NoContent, Problem> {
     let now = state.clock.now();
     state
         .write(move |conn| triggers::delete(conn, &caller.0, &id, now))
         .await?;
-    Ok(HttpResponse::NoContent().finish())
+    Ok(NoContent)
 }
 
 /// For whom a trigger is previewed.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ForWhom {
     profile_id: String,
@@ -93,59 +96,59 @@ struct ForWhom {
 async fn preview(
     caller: Caller,
     id: web::Path<String>,
-    body: web::Json<ForWhom>,
+    body: Body<ForWhom>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<triggers::PreviewView>, Problem> {
     let now = state.clock.now();
     let one = state
         .read(move |conn| triggers::preview(conn, &caller.0, &id, &body.profile_id, now))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }
 
 async fn list_deliveries(
     caller: Caller,
     query: web::Query<DeliveryQuery>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<Page<deliveries::DeliveryView>>, Problem> {
     let page = state
         .read(move |conn| deliveries::list(conn, &caller.0, &query))
         .await?;
-    Ok(HttpResponse::Ok().json(page))
+    Ok(web::Json(page))
 }
 
 async fn show_delivery(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<deliveries::DeliveryDetail>, Problem> {
     let now = state.clock.now();
     let one = state
         .read(move |conn| deliveries::show(conn, &caller.0, &id, now))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }
 
 async fn retry(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<deliveries::DeliveryView>, Problem> {
     let now = state.clock.now();
     let one = state
         .write(move |conn| deliveries::retry(conn, &caller.0, &id, now))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }
 
 async fn cancel(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<deliveries::DeliveryView>, Problem> {
     let now = state.clock.now();
     let one = state
         .write(move |conn| deliveries::cancel(conn, &caller.0, &id, now))
         .await?;
-    Ok(HttpResponse::Ok().json(one))
+    Ok(web::Json(one))
 }

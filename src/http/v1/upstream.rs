@@ -2,8 +2,9 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::CACHE_CONTROL;
-use actix_web::{HttpResponse, web};
+use actix_web::{CustomizeResponder, Responder, web};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::desk::gaps::{self, GapQuery};
@@ -11,17 +12,18 @@ use crate::desk::logins::{self, SsoProfile};
 use crate::desk::{Actor, Role};
 use crate::workos::client::{Client, ClientError};
 
+use super::super::body::Body;
+use super::super::openapi::Table;
 use super::super::{HttpState, Problem};
 use super::Caller;
 
-pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config
-        .route("/gaps", web::get().to(report))
-        .route("/logins", web::post().to(login));
+pub(super) fn routes(table: &mut Table) {
+    table.get("/gaps", report, "Events that no webhook brought, and the stretches in which they were lost.").may(&[404]);
+    table.post("/logins", login, "Tell of a log-in by WorkOS SSO, and learn whether the person may come in.").needs(Role::Operator).may(&[404, 409, 422]);
 }
 
 /// Who logged in: WorkOS's profile, or the code to exchange for it.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct LoginBody {
     profile: Option<SsoProfile>,
@@ -30,9 +32,9 @@ struct LoginBody {
 
 async fn login(
     caller: Caller,
-    body: web::Json<LoginBody>,
+    body: Body<LoginBody>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<CustomizeResponder<web::Json<logins::LoginView>>, Problem> {
     let now = state.clock.now();
     let profile = match body.into_inner() {
         LoginBody {
@@ -52,9 +54,9 @@ async fn login(
     let done = state
         .write(move |conn| logins::take(conn, &caller.0, &profile, now))
         .await?;
-    Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(done))
+    Ok(web::Json(done)
+        .customize()
+        .insert_header((CACHE_CONTROL, "no-store")))
 }
 
 async fn exchanged(actor: &Actor, state: &HttpState, code: &str) -> Result<SsoProfile, Problem> {
@@ -83,9 +85,9 @@ async fn report(
     caller: Caller,
     query: web::Query<GapQuery>,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<web::Json<gaps::GapReport>, Problem> {
     let all = state
         .read(move |conn| gaps::report(conn, &caller.0, &query))
         .await?;
-    Ok(HttpResponse::Ok().json(all))
+    Ok(web::Json(all))
 }

@@ -1,0 +1,165 @@
+//! The API's own document, OpenAPI 3.1, made from the code: from the table that the routes are made
+//! of, the signatures of their handlers, and the types that are read and written. `GET /openapi.json`
+//! and `rollcall openapi` show it; it needs neither token nor database.
+
+mod parts;
+mod shapes;
+mod table;
+
+use std::sync::OnceLock;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, Responder};
+use serde_json::{Map, Value, json};
+
+use crate::desk::Role;
+
+use parts::Operation;
+use shapes::Shapes;
+use table::Entry;
+
+pub(crate) use parts::{Accepted, Created, NoContent};
+pub(crate) use table::Table;
+
+const ABOUT: &str = "Who works there, as WorkOS Directory Sync says it. \
+Every call needs a token: `Authorization: Bearer <token>`, made by `rollcall tokens create`. A token has a role \
+(`viewer`, `operator`, `admin`; each may do what the ones before it may) and may be limited to one organization, \
+outside of which it finds nothing. Lists answer `{\"data\":[…],\"next_cursor\":null|\"…\"}`, newest first unless \
+said; a cursor names the last row shown, so rows that are added meanwhile move nothing. Errors are \
+`application/problem+json` (RFC 9457): `type` is stable, `detail` says what to do, `request_id` finds the line in \
+the log. Instants are RFC 3339, UTC; ids are opaque.";
+
+/// The document as text.
+pub fn document() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| {
+        let mut text = format!("{:#}", build(super::v1::table()));
+        text.push('\n');
+        text
+    })
+}
+
+/// `GET /openapi.json`.
+pub(super) async fn show() -> impl Responder {
+    HttpResponse::Ok()
+        .content_type("application/json")
+        .body(document())
+}
+
+fn build(table: Table) -> Value {
+    let mut shapes = Shapes::new();
+    let problem = shapes.given::<super::problem::Told>();
+    let mut paths = Map::new();
+    for entry in &table.entries {
+        let one = paths
+            .entry(format!("/v1{}", entry.path))
+            .or_insert_with(|| json!({}));
+        one[entry.method] = operation(entry, &mut shapes, &problem);
+    }
+    let mut document = json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Rollcall", "version": env!("CARGO_PKG_VERSION"), "description": ABOUT,
+            "license": { "name": "MIT", "identifier": "MIT" },
+        },
+        "servers": [{ "url": "/" }],
+        "paths": paths,
+        "components": {
+            "securitySchemes": { "bearer": {
+                "type": "http", "scheme": "bearer",
+                "description": "A token of `rollcall tokens create --name NAME --role ROLE`.",
+            } },
+        },
+    });
+    let schemas = shapes.named(&mut document);
+    document["components"]["schemas"] = Value::Object(schemas);
+    document
+}
+
+fn operation(entry: &Entry, shapes: &mut Shapes, problem: &Value) -> Value {
+    let mut told = Operation::default();
+    (entry.tell)(shapes, &mut told);
+    let mut problems = told.problems;
+    problems.extend_from_slice(entry.may);
+    if entry.needs > Role::Viewer {
+        problems.push(403);
+    }
+    let mut answers: Map<String, Value> = told
+        .answers
+        .into_iter()
+        .map(|(status, answer)| (status.to_string(), answer))
+        .collect();
+    for status in problems {
+        answers
+            .entry(status.to_string())
+            .or_insert_with(|| refusal(status, entry.needs, problem));
+    }
+    let parameters: Vec<Value> = in_path(entry.path).chain(told.parameters).collect();
+    let (role, says) = (entry.needs.as_str(), entry.says);
+    let mut operation = json!({
+        "operationId": name_of(entry),
+        "tags": [entry.path.split('/').nth(1)],
+        "summary": says,
+        "description": format!("Needs the role `{role}`."),
+        // OpenAPI 3.1: the roles that the scheme's token needs.
+        "security": [{ "bearer": [role] }],
+        "parameters": parameters,
+        "responses": answers,
+    });
+    if let Some(body) = told.body {
+        operation["requestBody"] = body;
+    }
+    operation
+}
+
+/// `get /events/{id}` is `get_events_id`.
+fn name_of(entry: &Entry) -> String {
+    let word = |part: &str| part.trim_matches(['{', '}']).replace('-', "_");
+    let words = entry.path.split('/').filter(|part| !part.is_empty());
+    std::iter::once(entry.method.to_owned())
+        .chain(words.map(word))
+        .collect::<Vec<_>>()
+        .join("_")
+}
+
+fn in_path(path: &str) -> impl Iterator<Item = Value> {
+    path.split('/').filter_map(|part| {
+        let name = part.strip_prefix('{')?.strip_suffix('}')?;
+        Some(json!({
+            "name": name, "in": "path", "required": true,
+            "description": "As the list gives it.",
+            "schema": { "type": "string", "minLength": 1 },
+        }))
+    })
+}
+
+fn refusal(status: u16, needs: Role, problem: &Value) -> Value {
+    let words = match status {
+        400 => "The parameters or the body cannot be read, or ask for what makes no sense.",
+        401 => "No token, or one that is not known.",
+        403 if needs > Role::Viewer => "The token's role is not enough, or it is limited to one organization.",
+        403 => "The token is limited, and this belongs to everybody.",
+        404 => "There is no such thing, or it is not for this token's eyes.",
+        409 => "Not possible as things stand; `detail` says why and what to do.",
+        413 => "The body is over 1 MiB.",
+        422 => "What was sent has problems; `detail` tells all of them.",
+        500 => "Our fault; the log has it under `request_id`.",
+        503 => "Something this needs cannot be reached just now; try again after `Retry-After` seconds.",
+        other => StatusCode::from_u16(other)
+            .ok()
+            .and_then(|status| status.canonical_reason())
+            .unwrap_or("A problem."),
+    };
+    let mut answer = json!({
+        "description": words,
+        "content": { "application/problem+json": { "schema": problem } },
+    });
+    if status == 503 {
+        answer["headers"]["Retry-After"] =
+            json!({ "description": "Seconds.", "schema": { "type": "integer" } });
+    }
+    if status == 401 {
+        answer["headers"]["WWW-Authenticate"] = json!({ "schema": { "type": "string" } });
+    }
+    answer
+}
