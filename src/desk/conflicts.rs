@@ -18,6 +18,9 @@ use super::events::one_of;
 use super::visibility::Veil;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
+/// What can be open about a directory user.
+const KINDS: [&str; 3] = ["conflict", "address", "possible_rehire"];
+
 /// Which conflicts.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -25,6 +28,7 @@ use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 pub struct ConflictQuery {
     pub organization_id: Option<String>,
     /// `conflict`, `address` or `possible_rehire`; all when nothing is said.
+    #[schemars(extend("enum" = KINDS))]
     pub kind: Option<String>,
     pub limit: Option<i64>,
     pub cursor: Option<String>,
@@ -107,7 +111,7 @@ pub fn list(
     actor.require(Role::Viewer)?;
     let limit = limit_of(query.limit)?;
     if let Some(kind) = query.kind.as_deref() {
-        one_of("kind", kind, &["conflict", "address", "possible_rehire"])?;
+        one_of("kind", kind, &KINDS)?;
     }
     let organization = actor.scope(query.organization_id.as_deref())?;
     let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;

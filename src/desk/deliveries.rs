@@ -29,15 +29,19 @@ const STATES: [&str; 9] = [
     "unknown",
 ];
 
+const CHANNELS: [&str; 3] = ["email", "slack", "webhook"];
+
 /// Which messages; the query of `GET /v1/deliveries` and the flags of `rollcall deliveries list`.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct DeliveryQuery {
     pub organization_id: Option<String>,
+    #[schemars(extend("enum" = STATES))]
     pub state: Option<String>,
     pub profile_id: Option<String>,
     pub trigger_id: Option<String>,
+    #[schemars(extend("enum" = CHANNELS))]
     pub channel: Option<String>,
     pub destination: Option<String>,
     pub q: Option<String>,
@@ -64,6 +68,7 @@ pub struct DeliveryView {
     /// Where it goes: an id of `/v1/destinations`.
     pub destination: String,
     /// Due at a stopped destination is shown as `parked`.
+    #[schemars(extend("enum" = STATES))]
     pub state: String,
     pub reason: Option<String>,
     /// To whom or where; null before the first attempt.
@@ -146,7 +151,7 @@ pub fn list(
         one_of("state", state, &STATES)?;
     }
     if let Some(channel) = &query.channel {
-        one_of("channel", channel, &["email", "slack", "webhook"])?;
+        one_of("channel", channel, &CHANNELS)?;
     }
     let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
     let organization_id = actor.scope(query.organization_id.as_deref())?;

@@ -12,12 +12,15 @@ use crate::triggers::destinations::{self, DestinationRow};
 use super::events::one_of;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
+const STATES: [&str; 2] = ["open", "stopped"];
+
 /// Which destinations.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct DestinationQuery {
     /// `open` or `stopped`.
+    #[schemars(extend("enum" = STATES))]
     pub state: Option<String>,
     pub limit: Option<i64>,
     pub cursor: Option<String>,
@@ -77,7 +80,7 @@ pub fn list(
     actor.require(Role::Viewer)?;
     let limit = limit_of(query.limit)?;
     if let Some(state) = &query.state {
-        one_of("state", state, &["open", "stopped"])?;
+        one_of("state", state, &STATES)?;
     }
     let stopped = query.state.as_deref().map(|state| state == "stopped");
     let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;

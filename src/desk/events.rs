@@ -20,7 +20,9 @@ use super::{Actor, Cursor, DeskError, MAX_LIMIT, Page, Role, audit, limit_of};
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct EventQuery {
+    #[schemars(extend("enum" = EventState::ALL.map(EventState::as_str)))]
     pub state: Option<String>,
+    #[schemars(extend("enum" = OUTCOMES))]
     pub outcome: Option<String>,
     #[serde(rename = "type")]
     pub event_type: Option<String>,
@@ -36,6 +38,9 @@ pub struct EventQuery {
     pub cursor: Option<String>,
 }
 
+/// What can come of an event.
+const OUTCOMES: [&str; 6] = ["applied", "unchanged", "stale", "ignored", "held", "failed"];
+
 /// An event as shown in lists.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
@@ -46,6 +51,7 @@ pub struct EventView {
     pub organization_id: Option<String>,
     pub directory_id: Option<String>,
     pub profile_id: Option<String>,
+    #[schemars(extend("enum" = EventState::ALL.map(EventState::as_str)))]
     pub state: String,
     pub outcome: Option<String>,
     pub reason: Option<String>,
@@ -173,11 +179,7 @@ fn filter_of(conn: &mut Conn, actor: &Actor, query: &EventQuery) -> Result<Event
         one_of("state", state, &EventState::ALL.map(EventState::as_str))?;
     }
     if let Some(outcome) = &query.outcome {
-        one_of(
-            "outcome",
-            outcome,
-            &["applied", "unchanged", "stale", "ignored", "held", "failed"],
-        )?;
+        one_of("outcome", outcome, &OUTCOMES)?;
     }
     let before =
         match &query.cursor {

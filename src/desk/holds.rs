@@ -14,10 +14,13 @@ use crate::people::{directories, organizations, profiles, renames, staged};
 use crate::triggers::deliveries;
 use crate::worker;
 
+use super::events::one_of;
 use super::undo::take_back;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
 pub use crate::people::holds::IDENTITY_SWAP;
+
+const STATES: [&str; 4] = [holds::OPEN, holds::APPROVED, holds::REJECTED, holds::UNDONE];
 
 /// Which holds.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -26,6 +29,7 @@ pub use crate::people::holds::IDENTITY_SWAP;
 pub struct HoldQuery {
     pub organization_id: Option<String>,
     /// `open`, `approved`, `rejected` or `undone`; all when nothing is said.
+    #[schemars(extend("enum" = STATES))]
     pub state: Option<String>,
     pub limit: Option<i64>,
     pub cursor: Option<String>,
@@ -97,6 +101,9 @@ pub fn list(
 ) -> Result<Page<HoldView>, DeskError> {
     actor.require(Role::Viewer)?;
     let limit = limit_of(query.limit)?;
+    if let Some(state) = &query.state {
+        one_of("state", state, &STATES)?;
+    }
     let organization = actor.scope(query.organization_id.as_deref())?;
     let before = query
         .cursor

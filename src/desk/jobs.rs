@@ -18,6 +18,7 @@ use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct JobQuery {
     pub organization_id: Option<String>,
+    #[schemars(extend("enum" = JobState::ALL.map(JobState::as_str)))]
     pub state: Option<String>,
     pub kind: Option<String>,
     pub limit: Option<i64>,
@@ -33,6 +34,7 @@ pub struct JobView {
     pub kind: String,
     pub organization_id: Option<String>,
     /// `ready`, `running`, `done`, `failed` or `cancelled`.
+    #[schemars(extend("enum" = JobState::ALL.map(JobState::as_str)))]
     pub state: String,
     pub total: i64,
     pub done: i64,

@@ -21,6 +21,8 @@ use super::{Actor, Cursor, DeskError, Page, Role, limit_of};
 
 pub use super::history::{ActView, DeliveryEntry, Entry, EntryKind, HistoryView, history};
 
+const STATUSES: [&str; 6] = ["active", "on_leave", "pending", "removed", "erased", "all"];
+
 /// Which people; the query of `GET /v1/profiles` and the flags of `rollcall profiles list`.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -28,6 +30,7 @@ pub use super::history::{ActView, DeliveryEntry, Entry, EntryKind, HistoryView, 
 pub struct ProfileQuery {
     pub organization_id: Option<String>,
     /// `active` when nothing is said; `all` for everybody.
+    #[schemars(extend("enum" = STATUSES))]
     pub status: Option<String>,
     pub q: Option<String>,
     pub department: Option<String>,
@@ -130,11 +133,7 @@ fn filter_of(
     query: &ProfileQuery,
 ) -> Result<ProfileFilter, DeskError> {
     let status = query.status.as_deref().unwrap_or("active");
-    one_of(
-        "status",
-        status,
-        &["active", "on_leave", "pending", "removed", "erased", "all"],
-    )?;
+    one_of("status", status, &STATUSES)?;
     let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
     let organization_id = actor.scope(query.organization_id.as_deref())?;
     let veil = Veil::over_scope(conn, actor, organization_id.as_deref())?;

@@ -18,7 +18,9 @@ const DAY: u64 = 24 * HOUR;
 /// An offset of 0 to 365 days, written as an ISO 8601 duration: `PT0S`, `PT30M`, `P1D`, `P1W`,
 /// `P1DT12H`. Years and months have no fixed length and are refused. A day is 24 hours here; with a
 /// [`LocalTime`] beside it, whole days are calendar days.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(into = "String", try_from = "String")]
 #[schemars(extend("pattern" = "^P(\\d+W)?(\\d+D)?(T(\\d+H)?(\\d+M)?(\\d+S)?)?$"))]
 pub struct After(Duration);
@@ -125,7 +127,9 @@ impl TryFrom<String> for After {
 }
 
 /// A time of day, `HH:MM` on a 24-hour clock, at the person's place (R60, R61).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(into = "String", try_from = "String")]
 #[schemars(extend("pattern" = "^([01]\\d|2[0-3]):[0-5]\\d$"))]
 pub struct LocalTime {

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
+use crate::support::contract::document;
 use crate::support::events::{ORGANIZATION, ada, directory, employee, minute};
 use crate::support::macros::on_both;
 use crate::support::source::sources;
@@ -213,16 +214,13 @@ fn shape(path: &str) -> String {
     parts.map(blank).collect::<Vec<_>>().join("/")
 }
 
-/// Every route that the source registers under `/v1`.
+/// Every route that the document has, which is made of the table that registers them.
 fn registered() -> BTreeSet<(String, String)> {
     let mut all = BTreeSet::new();
-    for source in sources().iter().filter(|one| one.is_under("http/v1")) {
-        let packed: String = source.text.split_whitespace().collect();
-        for route in packed.split(".route(\"").skip(1) {
-            let (path, rest) = route.split_once('"').unwrap();
-            let method = rest.strip_prefix(",web::").unwrap();
-            let method = method.split('(').next().unwrap().to_uppercase();
-            all.insert((method, shape(path)));
+    for (path, methods) in document()["paths"].as_object().unwrap() {
+        let path = path.strip_prefix("/v1").unwrap();
+        for method in methods.as_object().unwrap().keys() {
+            all.insert((method.to_uppercase(), shape(path)));
         }
     }
     all
@@ -235,6 +233,35 @@ fn the_table_names_every_route() {
         .map(|(method, path, _)| ((*method).to_owned(), shape(path)))
         .collect();
     assert_eq!(listed, registered());
+}
+
+/// A route that is registered past the table would be in no document.
+#[test]
+fn every_route_is_registered_by_the_table() {
+    for source in sources().iter().filter(|one| one.is_under("http/v1")) {
+        for word in [".route(", "web::resource", "web::scope", ".service("] {
+            assert!(!source.code.contains(word), "{}: {word}", source.path);
+        }
+    }
+}
+
+/// Whom the table expects to be turned away by role is whom the document says.
+#[test]
+fn the_document_says_the_role_that_a_route_needs() {
+    for (method, path, [_, viewer, operator, _]) in ROUTES {
+        let mut paths = document()["paths"].as_object().unwrap().iter();
+        let same = |(one, _): &(&String, &Value)| shape(one) == shape(&format!("/v1{path}"));
+        let (_, methods) = paths.find(same).unwrap();
+        let told = &methods[method.to_lowercase()]["security"][0]["bearer"][0];
+        let role = match (viewer, operator) {
+            (403, 403) if !path.ends_with("/resume") => "admin",
+            (403, _) => "operator",
+            // Without WorkOS's key these end before the role is looked at.
+            (409, 409) => continue,
+            _ => "viewer",
+        };
+        assert_eq!(told, role, "{method} {path}");
+    }
 }
 
 fn trigger(name: &str) -> Value {

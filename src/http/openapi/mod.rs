@@ -6,6 +6,7 @@ mod parts;
 mod shapes;
 mod table;
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use actix_web::http::StatusCode;
@@ -21,6 +22,7 @@ use table::Entry;
 pub(crate) use parts::{Accepted, Created, NoContent};
 pub(crate) use table::Table;
 
+const REFUSALS: &str = "#/components/responses/Problem";
 const ABOUT: &str = "Who works there, as WorkOS Directory Sync says it. \
 Every call needs a token: `Authorization: Bearer <token>`, made by `rollcall tokens create`. A token has a role \
 (`viewer`, `operator`, `admin`; each may do what the ones before it may) and may be limited to one organization, \
@@ -54,7 +56,7 @@ fn build(table: Table) -> Value {
         let one = paths
             .entry(format!("/v1{}", entry.path))
             .or_insert_with(|| json!({}));
-        one[entry.method] = operation(entry, &mut shapes, &problem);
+        one[entry.method] = operation(entry, &mut shapes);
     }
     let mut document = json!({
         "openapi": "3.1.0",
@@ -73,10 +75,14 @@ fn build(table: Table) -> Value {
     });
     let schemas = shapes.named(&mut document);
     document["components"]["schemas"] = Value::Object(schemas);
+    let refusals = used(&document["paths"]).into_iter();
+    document["components"]["responses"] = refusals
+        .map(|status| (format!("Problem{status}"), refusal(status, &problem)))
+        .collect();
     document
 }
 
-fn operation(entry: &Entry, shapes: &mut Shapes, problem: &Value) -> Value {
+fn operation(entry: &Entry, shapes: &mut Shapes) -> Value {
     let mut told = Operation::default();
     (entry.tell)(shapes, &mut told);
     let mut problems = told.problems;
@@ -90,9 +96,8 @@ fn operation(entry: &Entry, shapes: &mut Shapes, problem: &Value) -> Value {
         .map(|(status, answer)| (status.to_string(), answer))
         .collect();
     for status in problems {
-        answers
-            .entry(status.to_string())
-            .or_insert_with(|| refusal(status, entry.needs, problem));
+        let place = format!("{REFUSALS}{status}");
+        answers.insert(status.to_string(), json!({ "$ref": place }));
     }
     let parameters: Vec<Value> = in_path(entry.path).chain(told.parameters).collect();
     let (role, says) = (entry.needs.as_str(), entry.says);
@@ -110,6 +115,17 @@ fn operation(entry: &Entry, shapes: &mut Shapes, problem: &Value) -> Value {
         operation["requestBody"] = body;
     }
     operation
+}
+
+/// The statuses of all the problems that some route can end in.
+fn used(paths: &Value) -> BTreeSet<u16> {
+    let operations = paths.as_object().into_iter().flatten();
+    operations
+        .flat_map(|(_, methods)| methods.as_object().into_iter().flatten())
+        .flat_map(|(_, operation)| operation["responses"].as_object().into_iter().flatten())
+        .filter(|(_, answer)| answer.get("$ref").is_some())
+        .filter_map(|(status, _)| status.parse().ok())
+        .collect()
 }
 
 /// `get /events/{id}` is `get_events_id`.
@@ -133,18 +149,19 @@ fn in_path(path: &str) -> impl Iterator<Item = Value> {
     })
 }
 
-fn refusal(status: u16, needs: Role, problem: &Value) -> Value {
+fn refusal(status: u16, problem: &Value) -> Value {
     let words = match status {
         400 => "The parameters or the body cannot be read, or ask for what makes no sense.",
         401 => "No token, or one that is not known.",
-        403 if needs > Role::Viewer => "The token's role is not enough, or it is limited to one organization.",
-        403 => "The token is limited, and this belongs to everybody.",
+        403 => "Not with this token's role, or not with one that is limited to an organization.",
         404 => "There is no such thing, or it is not for this token's eyes.",
         409 => "Not possible as things stand; `detail` says why and what to do.",
         413 => "The body is over 1 MiB.",
         422 => "What was sent has problems; `detail` tells all of them.",
         500 => "Our fault; the log has it under `request_id`.",
-        503 => "Something this needs cannot be reached just now; try again after `Retry-After` seconds.",
+        503 => {
+            "Something this needs cannot be reached just now; try again after `Retry-After` seconds."
+        }
         other => StatusCode::from_u16(other)
             .ok()
             .and_then(|status| status.canonical_reason())

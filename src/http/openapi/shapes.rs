@@ -6,6 +6,8 @@ use schemars::generate::{Contract, SchemaSettings};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+use crate::desk::MAX_LIMIT;
+
 const HOME: &str = "/components/schemas";
 const REF: &str = "#/components/schemas/";
 
@@ -61,6 +63,10 @@ impl Shapes {
         };
         let parameter = |(name, mut schema): (String, Value)| {
             not_null(&mut schema);
+            if name == "limit" {
+                schema["minimum"] = json!(1);
+                schema["maximum"] = json!(MAX_LIMIT);
+            }
             let description = schema
                 .as_object_mut()
                 .and_then(|schema| schema.remove("description"))

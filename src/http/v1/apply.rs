@@ -2,11 +2,11 @@
 
 use actix_web::web;
 
-use crate::desk::{Page, Role};
 use crate::desk::apply::{self, ApplyBody};
 use crate::desk::messages;
 use crate::desk::opt_outs::{self, NewOptOut, OptOutQuery, WhichOptOut};
 use crate::desk::triggers;
+use crate::desk::{Page, Role};
 use crate::roll::MessageSettings;
 
 use super::super::body::Body;
@@ -15,13 +15,47 @@ use super::super::{HttpState, Problem};
 use super::Caller;
 
 pub(super) fn routes(table: &mut Table) {
-    table.post("/triggers/apply", apply_file, "Make an organization's triggers those of a file.").needs(Role::Operator).may(&[404, 409, 422]);
-    table.get("/triggers/{id}/versions", versions, "Every version of a trigger, newest first.");
-    table.get("/organizations/{id}/messages", show_messages, "An organization's zones, quiet hours and greeting limits.");
-    table.put("/organizations/{id}/messages", put_messages, "Replace an organization's zones, quiet hours and greeting limits.").needs(Role::Operator).may(&[422]);
-    table.get("/opt-outs", list_opt_outs, "Addresses that are not written to.").may(&[404]);
-    table.post("/opt-outs", opt_out, "Write to an address no more.").needs(Role::Operator).may(&[404, 409]);
-    table.delete("/opt-outs", opt_in, "Write to an address again.").needs(Role::Operator).may(&[404]);
+    table
+        .post(
+            "/triggers/apply",
+            apply_file,
+            "Make an organization's triggers those of a file.",
+        )
+        .needs(Role::Operator)
+        .may(&[404, 409, 422]);
+    table.get(
+        "/triggers/{id}/versions",
+        versions,
+        "Every version of a trigger, newest first.",
+    );
+    table.get(
+        "/organizations/{id}/messages",
+        show_messages,
+        "An organization's zones, quiet hours and greeting limits.",
+    );
+    table
+        .put(
+            "/organizations/{id}/messages",
+            put_messages,
+            "Replace an organization's zones, quiet hours and greeting limits.",
+        )
+        .needs(Role::Operator)
+        .may(&[422]);
+    table
+        .get(
+            "/opt-outs",
+            list_opt_outs,
+            "Addresses that are not written to.",
+        )
+        .may(&[404]);
+    table
+        .post("/opt-outs", opt_out, "Write to an address no more.")
+        .needs(Role::Operator)
+        .may(&[404, 409]);
+    table
+        .delete("/opt-outs", opt_in, "Write to an address again.")
+        .needs(Role::Operator)
+        .may(&[404]);
 }
 
 async fn apply_file(

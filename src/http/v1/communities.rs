@@ -5,9 +5,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::desk::{Page, Role};
-use crate::desk::communities::{self, Rule, CommunityQuery, CommunityUpdate, NewCommunity};
+use crate::desk::communities::{self, CommunityQuery, CommunityUpdate, NewCommunity, Rule};
 use crate::desk::seats::{self, SeatQuery};
+use crate::desk::{Page, Role};
 
 use super::super::body::Body;
 use super::super::openapi::{Created, NoContent, Table};
@@ -16,18 +16,81 @@ use super::Caller;
 
 pub(super) fn routes(table: &mut Table) {
     table.get("/communities", list, "Communities.").may(&[404]);
-    table.post("/communities", create, "Make a community.").needs(Role::Operator).may(&[404, 409, 422]);
+    table
+        .post("/communities", create, "Make a community.")
+        .needs(Role::Operator)
+        .may(&[404, 409, 422]);
     table.get("/communities/{id}", show, "One community.");
-    table.patch("/communities/{id}", update, "Rename a community, or replace its rules.").needs(Role::Operator).may(&[409, 422]);
-    table.put("/communities/{id}", update, "Rename a community, or replace its rules.").needs(Role::Operator).may(&[409, 422]);
-    table.delete("/communities/{id}", delete, "Delete a community.").needs(Role::Operator);
-    table.put("/communities/{id}/rules", put_rules, "Replace a community's rules and apply them at once.").needs(Role::Operator).may(&[409, 422]);
-    table.get("/seats", list_seats, "Admin seats that returning people had, and an operator decides about.").may(&[404]);
-    table.post("/communities/{id}/members/{profile_id}/grant", grant_seat, "Give a returning person the admin seat back.").needs(Role::Operator).may(&[409]);
-    table.post("/communities/{id}/members/{profile_id}/dismiss", dismiss_seat, "Leave a returning person a member.").needs(Role::Operator).may(&[409]);
-    table.get("/communities/{id}/members", members, "Who is in a community, by name; somebody with a manual and a rule seat is there twice.");
-    table.put("/communities/{id}/members/{profile_id}", put_member, "Put somebody in by hand, or change their role.").needs(Role::Operator).may(&[409]);
-    table.delete("/communities/{id}/members/{profile_id}", remove_member, "Take somebody out who was put in by hand.").needs(Role::Operator);
+    table
+        .patch(
+            "/communities/{id}",
+            update,
+            "Rename a community, or replace its rules.",
+        )
+        .needs(Role::Operator)
+        .may(&[409, 422]);
+    table
+        .put(
+            "/communities/{id}",
+            update,
+            "Rename a community, or replace its rules.",
+        )
+        .needs(Role::Operator)
+        .may(&[409, 422]);
+    table
+        .delete("/communities/{id}", delete, "Delete a community.")
+        .needs(Role::Operator);
+    table
+        .put(
+            "/communities/{id}/rules",
+            put_rules,
+            "Replace a community's rules and apply them at once.",
+        )
+        .needs(Role::Operator)
+        .may(&[409, 422]);
+    table
+        .get(
+            "/seats",
+            list_seats,
+            "Admin seats that returning people had, and an operator decides about.",
+        )
+        .may(&[404]);
+    table
+        .post(
+            "/communities/{id}/members/{profile_id}/grant",
+            grant_seat,
+            "Give a returning person the admin seat back.",
+        )
+        .needs(Role::Operator)
+        .may(&[409]);
+    table
+        .post(
+            "/communities/{id}/members/{profile_id}/dismiss",
+            dismiss_seat,
+            "Leave a returning person a member.",
+        )
+        .needs(Role::Operator)
+        .may(&[409]);
+    table.get(
+        "/communities/{id}/members",
+        members,
+        "Who is in a community, by name; somebody with a manual and a rule seat is there twice.",
+    );
+    table
+        .put(
+            "/communities/{id}/members/{profile_id}",
+            put_member,
+            "Put somebody in by hand, or change their role.",
+        )
+        .needs(Role::Operator)
+        .may(&[409]);
+    table
+        .delete(
+            "/communities/{id}/members/{profile_id}",
+            remove_member,
+            "Take somebody out who was put in by hand.",
+        )
+        .needs(Role::Operator);
 }
 
 async fn list(

@@ -2,8 +2,8 @@
 
 use actix_web::web;
 
-use crate::desk::{Page, Role};
 use crate::desk::conflicts::{self, ConflictQuery, Decide};
+use crate::desk::{Page, Role};
 
 use super::super::body::Body;
 use super::super::openapi::Table;
@@ -11,9 +11,22 @@ use super::super::{HttpState, Problem};
 use super::Caller;
 
 pub(super) fn routes(table: &mut Table) {
-    table.get("/conflicts", list, "Directory users of whom it is open, or was decided, who they are.").may(&[404]);
+    table
+        .get(
+            "/conflicts",
+            list,
+            "Directory users of whom it is open, or was decided, who they are.",
+        )
+        .may(&[404]);
     table.get("/conflicts/{id}", show, "One of them, by directory user.");
-    table.post("/conflicts/{id}/decide", decide, "Decide who a directory user is.").needs(Role::Operator).may(&[409]);
+    table
+        .post(
+            "/conflicts/{id}/decide",
+            decide,
+            "Decide who a directory user is.",
+        )
+        .needs(Role::Operator)
+        .may(&[409]);
 }
 
 async fn list(

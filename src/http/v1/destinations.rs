@@ -2,8 +2,8 @@
 
 use actix_web::web;
 
-use crate::desk::{Page, Role};
 use crate::desk::destinations::{self, DestinationQuery, ReplayOrder};
+use crate::desk::{Page, Role};
 
 use super::super::body::Body;
 use super::super::openapi::Table;
@@ -11,9 +11,29 @@ use super::super::{HttpState, Problem};
 use super::Caller;
 
 pub(super) fn routes(table: &mut Table) {
-    table.get("/destinations", list, "Where messages go, and which places refuse them.").may(&[404]);
-    table.post("/destinations/{id}/resume", resume, "Send to a stopped destination again.").needs(Role::Operator).may(&[409]);
-    table.post("/destinations/{id}/replay", replay, "Send what failed there again.").needs(Role::Operator).may(&[409]);
+    table
+        .get(
+            "/destinations",
+            list,
+            "Where messages go, and which places refuse them.",
+        )
+        .may(&[404]);
+    table
+        .post(
+            "/destinations/{id}/resume",
+            resume,
+            "Send to a stopped destination again.",
+        )
+        .needs(Role::Operator)
+        .may(&[409]);
+    table
+        .post(
+            "/destinations/{id}/replay",
+            replay,
+            "Send what failed there again.",
+        )
+        .needs(Role::Operator)
+        .may(&[409]);
 }
 
 async fn list(

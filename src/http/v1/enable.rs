@@ -16,10 +16,35 @@ use super::Caller;
 use super::upstream::client;
 
 pub(super) fn routes(table: &mut Table) {
-    table.get("/organizations/{id}/directory-sync", state_of, "How far turning Directory Sync on has come.");
-    table.post("/organizations/{id}/directory-sync/link", open, "Open WorkOS's set-up page for an organization's own administrators.").needs(Role::Admin).may(&[409, 422]);
-    table.post("/organizations/{id}/directory-sync-link", open, "Open WorkOS's set-up page for an organization's own administrators.").needs(Role::Admin).may(&[409, 422]);
-    table.post("/profiles/{id}/resync", resync_one, "Ask WorkOS about one person and apply the answer.").needs(Role::Operator).may(&[409, 422]);
+    table.get(
+        "/organizations/{id}/directory-sync",
+        state_of,
+        "How far turning Directory Sync on has come.",
+    );
+    table
+        .post(
+            "/organizations/{id}/directory-sync/link",
+            open,
+            "Open WorkOS's set-up page for an organization's own administrators.",
+        )
+        .needs(Role::Admin)
+        .may(&[409, 422]);
+    table
+        .post(
+            "/organizations/{id}/directory-sync-link",
+            open,
+            "Open WorkOS's set-up page for an organization's own administrators.",
+        )
+        .needs(Role::Admin)
+        .may(&[409, 422]);
+    table
+        .post(
+            "/profiles/{id}/resync",
+            resync_one,
+            "Ask WorkOS about one person and apply the answer.",
+        )
+        .needs(Role::Operator)
+        .may(&[409, 422]);
 }
 
 /// WorkOS's own counts stand beside ours where it can be asked; where not, ours stand alone.

@@ -4,9 +4,9 @@ use actix_web::web;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::desk::{Page, Role};
 use crate::desk::events::{self, EventQuery};
 use crate::desk::replay::{self, ReplayBody};
+use crate::desk::{Page, Role};
 
 use super::super::body::Body;
 use super::super::openapi::Table;
@@ -14,11 +14,34 @@ use super::super::{HttpState, Problem};
 use super::Caller;
 
 pub(super) fn routes(table: &mut Table) {
-    table.get("/events", list, "Events, newest first.").may(&[404]);
-    table.post("/events/replay", replay_matching, "Replay a selection of events, or tell what it would change (`dry_run`).").needs(Role::Operator).may(&[404, 409]);
-    table.get("/events/{id}", show, "One event: payload, attempts, changes, deliveries.");
-    table.post("/events/{id}/replay", replay_one, "Replay one event.").needs(Role::Operator).may(&[409]);
-    table.post("/events/{id}/discard", discard, "End a parked event, with a reason.").needs(Role::Operator).may(&[409]);
+    table
+        .get("/events", list, "Events, newest first.")
+        .may(&[404]);
+    table
+        .post(
+            "/events/replay",
+            replay_matching,
+            "Replay a selection of events, or tell what it would change (`dry_run`).",
+        )
+        .needs(Role::Operator)
+        .may(&[404, 409]);
+    table.get(
+        "/events/{id}",
+        show,
+        "One event: payload, attempts, changes, deliveries.",
+    );
+    table
+        .post("/events/{id}/replay", replay_one, "Replay one event.")
+        .needs(Role::Operator)
+        .may(&[409]);
+    table
+        .post(
+            "/events/{id}/discard",
+            discard,
+            "End a parked event, with a reason.",
+        )
+        .needs(Role::Operator)
+        .may(&[409]);
 }
 
 async fn list(

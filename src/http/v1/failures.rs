@@ -12,7 +12,13 @@ use super::super::{HttpState, Problem};
 use super::Caller;
 
 pub(super) fn routes(table: &mut Table) {
-    table.get("/failures", list, "What went wrong, grouped by cause, newest first.").may(&[404]);
+    table
+        .get(
+            "/failures",
+            list,
+            "What went wrong, grouped by cause, newest first.",
+        )
+        .may(&[404]);
 }
 
 /// Of which organization.

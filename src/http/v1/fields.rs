@@ -13,8 +13,21 @@ use super::Caller;
 
 pub(super) fn routes(table: &mut Table) {
     table.get("/organizations/{id}/fields", show, "The attribute mapping.");
-    table.put("/organizations/{id}/fields", put, "Replace the attribute mapping; a job applies it to everybody.").needs(Role::Operator).may(&[409, 422]);
-    table.post("/organizations/{id}/fields/preview", preview, "What another attribute mapping would change.").may(&[403, 422]);
+    table
+        .put(
+            "/organizations/{id}/fields",
+            put,
+            "Replace the attribute mapping; a job applies it to everybody.",
+        )
+        .needs(Role::Operator)
+        .may(&[409, 422]);
+    table
+        .post(
+            "/organizations/{id}/fields/preview",
+            preview,
+            "What another attribute mapping would change.",
+        )
+        .may(&[403, 422]);
 }
 
 async fn show(

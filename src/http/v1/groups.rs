@@ -11,7 +11,13 @@ use super::Caller;
 
 pub(super) fn routes(table: &mut Table) {
     table.get("/groups", list, "Groups.").may(&[404]);
-    table.get("/groups/waiting", waiting, "Group memberships that wait for their person or group.").may(&[404]);
+    table
+        .get(
+            "/groups/waiting",
+            waiting,
+            "Group memberships that wait for their person or group.",
+        )
+        .may(&[404]);
 }
 
 async fn list(

@@ -4,9 +4,9 @@ use actix_web::web;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::desk::{Page, Role};
 use crate::desk::holds::{self, Decision, HoldQuery};
 use crate::desk::undo;
+use crate::desk::{Page, Role};
 
 use super::super::body::Body;
 use super::super::openapi::Table;
@@ -14,12 +14,34 @@ use super::super::{HttpState, Problem};
 use super::Caller;
 
 pub(super) fn routes(table: &mut Table) {
-    table.get("/holds", list, "Removals, leaves, identity swaps and welcomes that wait for an operator.").may(&[404]);
+    table
+        .get(
+            "/holds",
+            list,
+            "Removals, leaves, identity swaps and welcomes that wait for an operator.",
+        )
+        .may(&[404]);
     table.get("/holds/{id}", show, "One hold and who waits in it.");
-    table.post("/holds/{id}/approve", approve, "Let what waits happen.").needs(Role::Operator).may(&[409]);
-    table.post("/holds/{id}/reject", reject, "Let what waits not happen.").needs(Role::Operator).may(&[409]);
-    table.post("/holds/{id}/undo", take_back, "Take an approved hold back.").needs(Role::Operator).may(&[409]);
-    table.post("/directories/{id}/decide", decide, "Decide about the people of a deleted directory.").needs(Role::Operator).may(&[409]);
+    table
+        .post("/holds/{id}/approve", approve, "Let what waits happen.")
+        .needs(Role::Operator)
+        .may(&[409]);
+    table
+        .post("/holds/{id}/reject", reject, "Let what waits not happen.")
+        .needs(Role::Operator)
+        .may(&[409]);
+    table
+        .post("/holds/{id}/undo", take_back, "Take an approved hold back.")
+        .needs(Role::Operator)
+        .may(&[409]);
+    table
+        .post(
+            "/directories/{id}/decide",
+            decide,
+            "Decide about the people of a deleted directory.",
+        )
+        .needs(Role::Operator)
+        .may(&[409]);
 }
 
 async fn list(

@@ -2,17 +2,26 @@
 
 use actix_web::web;
 
-use crate::desk::{Page, Role};
 use crate::desk::jobs::{self, JobQuery};
+use crate::desk::{Page, Role};
 
 use super::super::openapi::Table;
 use super::super::{HttpState, Problem};
 use super::Caller;
 
 pub(super) fn routes(table: &mut Table) {
-    table.get("/jobs", list, "Long work and how far it came.").may(&[404]);
+    table
+        .get("/jobs", list, "Long work and how far it came.")
+        .may(&[404]);
     table.get("/jobs/{id}", show, "One job.");
-    table.post("/jobs/{id}/cancel", cancel, "Cancel a job before its next step.").needs(Role::Operator).may(&[409]);
+    table
+        .post(
+            "/jobs/{id}/cancel",
+            cancel,
+            "Cancel a job before its next step.",
+        )
+        .needs(Role::Operator)
+        .may(&[409]);
 }
 
 async fn list(

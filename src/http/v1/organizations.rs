@@ -2,10 +2,10 @@
 
 use actix_web::web;
 
-use crate::desk::{Page, Role};
 use crate::desk::directories::{self, DirectoryQuery};
 use crate::desk::organizations::{self, OrganizationQuery};
 use crate::desk::settings::{self, SettingsUpdate};
+use crate::desk::{Page, Role};
 
 use super::super::body::Body;
 use super::super::openapi::Table;
@@ -14,12 +14,43 @@ use super::Caller;
 
 pub(super) fn routes(table: &mut Table) {
     table.get("/organizations", list, "Organizations.");
-    table.get("/organizations/{id}", show, "One organization with its settings.");
-    table.patch("/organizations/{id}", change, "Change settings; people are folded again under them at once.").needs(Role::Operator).may(&[409, 422]);
-    table.post("/organizations/{id}/arm", arm, "Let an organization's triggers fire from now on.").needs(Role::Operator).may(&[409]);
-    table.post("/organizations/{id}/disarm", disarm, "Stop an organization's triggers.").needs(Role::Operator).may(&[409]);
-    table.get("/directories", list_directories, "Directories.").may(&[404]);
-    table.get("/directories/{id}", show_directory, "One directory and how it is.");
+    table.get(
+        "/organizations/{id}",
+        show,
+        "One organization with its settings.",
+    );
+    table
+        .patch(
+            "/organizations/{id}",
+            change,
+            "Change settings; people are folded again under them at once.",
+        )
+        .needs(Role::Operator)
+        .may(&[409, 422]);
+    table
+        .post(
+            "/organizations/{id}/arm",
+            arm,
+            "Let an organization's triggers fire from now on.",
+        )
+        .needs(Role::Operator)
+        .may(&[409]);
+    table
+        .post(
+            "/organizations/{id}/disarm",
+            disarm,
+            "Stop an organization's triggers.",
+        )
+        .needs(Role::Operator)
+        .may(&[409]);
+    table
+        .get("/directories", list_directories, "Directories.")
+        .may(&[404]);
+    table.get(
+        "/directories/{id}",
+        show_directory,
+        "One directory and how it is.",
+    );
 }
 
 async fn list(

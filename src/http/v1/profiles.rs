@@ -5,10 +5,10 @@ use std::time::Instant;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{CustomizeResponder, Responder, web};
 
-use crate::desk::{Page, Role};
 use crate::desk::access::{self, AccessQuery};
 use crate::desk::erasure::{self, LegalHoldBody};
 use crate::desk::profiles::{self, ProfileQuery};
+use crate::desk::{Page, Role};
 
 use super::super::body::Body;
 use super::super::openapi::{Created, Table};
@@ -16,14 +16,52 @@ use super::super::{HttpState, Problem};
 use super::Caller;
 
 pub(super) fn routes(table: &mut Table) {
-    table.get("/profiles", list, "People, by default those who are active.").may(&[404]);
+    table
+        .get(
+            "/profiles",
+            list,
+            "People, by default those who are active.",
+        )
+        .may(&[404]);
     table.get("/profiles/{id}", show, "One person.");
-    table.get("/profiles/{id}/history", chain, "Everything that happened to a person: events, changes, messages, acts.");
-    table.post("/profiles/{id}/erase", erase, "Erase a person for good.").needs(Role::Admin).may(&[409]);
-    table.get("/profiles/{id}/legal-hold", legal_hold, "Why a person's data must be kept.").needs(Role::Operator);
-    table.post("/profiles/{id}/legal-hold", place, "Keep a person's data from erasure.").needs(Role::Operator).may(&[409]);
-    table.delete("/profiles/{id}/legal-hold", release, "Let a person's data be erased again.").needs(Role::Admin);
-    table.get("/access", may_enter, "Whether somebody may come in: by `profile_id`, or by `organization_id` and `email`.").may(&[404]);
+    table.get(
+        "/profiles/{id}/history",
+        chain,
+        "Everything that happened to a person: events, changes, messages, acts.",
+    );
+    table
+        .post("/profiles/{id}/erase", erase, "Erase a person for good.")
+        .needs(Role::Admin)
+        .may(&[409]);
+    table
+        .get(
+            "/profiles/{id}/legal-hold",
+            legal_hold,
+            "Why a person's data must be kept.",
+        )
+        .needs(Role::Operator);
+    table
+        .post(
+            "/profiles/{id}/legal-hold",
+            place,
+            "Keep a person's data from erasure.",
+        )
+        .needs(Role::Operator)
+        .may(&[409]);
+    table
+        .delete(
+            "/profiles/{id}/legal-hold",
+            release,
+            "Let a person's data be erased again.",
+        )
+        .needs(Role::Admin);
+    table
+        .get(
+            "/access",
+            may_enter,
+            "Whether somebody may come in: by `profile_id`, or by `organization_id` and `email`.",
+        )
+        .may(&[404]);
 }
 
 async fn list(

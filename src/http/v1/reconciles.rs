@@ -4,8 +4,8 @@ use actix_web::web;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::desk::{Page, Role};
 use crate::desk::reconciles::{self, ReconcileQuery};
+use crate::desk::{Page, Role};
 
 use super::super::body::Perhaps;
 use super::super::openapi::{Accepted, Table};
@@ -14,10 +14,26 @@ use super::Caller;
 use super::upstream::client;
 
 pub(super) fn routes(table: &mut Table) {
-    table.post("/directories/{id}/reconcile", begin, "Compare a directory with WorkOS's own listing, and apply what differs where asked.").needs(Role::Operator).may(&[409]);
-    table.get("/reconciles", list, "Comparisons, newest first.").may(&[404]);
+    table
+        .post(
+            "/directories/{id}/reconcile",
+            begin,
+            "Compare a directory with WorkOS's own listing, and apply what differs where asked.",
+        )
+        .needs(Role::Operator)
+        .may(&[409]);
+    table
+        .get("/reconciles", list, "Comparisons, newest first.")
+        .may(&[404]);
     table.get("/reconciles/{id}", show, "One comparison and what differs.");
-    table.post("/reconciles/{id}/apply", apply, "Apply what a comparison found.").needs(Role::Operator).may(&[409]);
+    table
+        .post(
+            "/reconciles/{id}/apply",
+            apply,
+            "Apply what a comparison found.",
+        )
+        .needs(Role::Operator)
+        .may(&[409]);
 }
 
 #[derive(Deserialize, Default, JsonSchema)]

@@ -13,7 +13,14 @@ use super::super::{HttpState, Problem};
 use super::Caller;
 
 pub(super) fn routes(table: &mut Table) {
-    table.post("/triggers/{id}/test", test, "Send a trigger's messages once, for somebody, as a test.").needs(Role::Operator).may(&[409]);
+    table
+        .post(
+            "/triggers/{id}/test",
+            test,
+            "Send a trigger's messages once, for somebody, as a test.",
+        )
+        .needs(Role::Operator)
+        .may(&[409]);
 }
 
 /// What came of each message.

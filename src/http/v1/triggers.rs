@@ -4,9 +4,9 @@ use actix_web::web;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::desk::{Page, Role};
 use crate::desk::deliveries::{self, DeliveryQuery};
 use crate::desk::triggers::{self, TriggerQuery};
+use crate::desk::{Page, Role};
 use crate::triggers::NewTrigger;
 
 use super::super::body::{Body, Raw};
@@ -16,15 +16,61 @@ use super::Caller;
 
 pub(super) fn routes(table: &mut Table) {
     table.get("/triggers", list, "Triggers.").may(&[404]);
-    table.post("/triggers", create, "Make a trigger.").needs(Role::Operator).may(&[404, 409, 422]);
+    table
+        .post("/triggers", create, "Make a trigger.")
+        .needs(Role::Operator)
+        .may(&[404, 409, 422]);
     table.get("/triggers/{id}", show, "One trigger.");
-    table.put("/triggers/{id}", update, "Replace a trigger; messages planned by the former version keep it.").needs(Role::Operator).may(&[409, 422]);
-    table.delete("/triggers/{id}", delete, "Delete a trigger and cancel what it has planned.").needs(Role::Operator);
-    table.post("/triggers/{id}/preview", preview, "What a trigger would send to somebody, were the occasion now.").may(&[403]);
-    table.get("/deliveries", list_deliveries, "Messages due, sent, cancelled and failed, newest first.").may(&[404]);
-    table.get("/deliveries/{id}", show_delivery, "One message: text and attempts.");
-    table.post("/deliveries/{id}/retry", retry, "Send a failed message again.").needs(Role::Operator).may(&[409]);
-    table.post("/deliveries/{id}/cancel", cancel, "Cancel a message that has not gone.").needs(Role::Operator).may(&[409]);
+    table
+        .put(
+            "/triggers/{id}",
+            update,
+            "Replace a trigger; messages planned by the former version keep it.",
+        )
+        .needs(Role::Operator)
+        .may(&[409, 422]);
+    table
+        .delete(
+            "/triggers/{id}",
+            delete,
+            "Delete a trigger and cancel what it has planned.",
+        )
+        .needs(Role::Operator);
+    table
+        .post(
+            "/triggers/{id}/preview",
+            preview,
+            "What a trigger would send to somebody, were the occasion now.",
+        )
+        .may(&[403]);
+    table
+        .get(
+            "/deliveries",
+            list_deliveries,
+            "Messages due, sent, cancelled and failed, newest first.",
+        )
+        .may(&[404]);
+    table.get(
+        "/deliveries/{id}",
+        show_delivery,
+        "One message: text and attempts.",
+    );
+    table
+        .post(
+            "/deliveries/{id}/retry",
+            retry,
+            "Send a failed message again.",
+        )
+        .needs(Role::Operator)
+        .may(&[409]);
+    table
+        .post(
+            "/deliveries/{id}/cancel",
+            cancel,
+            "Cancel a message that has not gone.",
+        )
+        .needs(Role::Operator)
+        .may(&[409]);
 }
 
 async fn list(

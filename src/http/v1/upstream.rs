@@ -18,8 +18,21 @@ use super::super::{HttpState, Problem};
 use super::Caller;
 
 pub(super) fn routes(table: &mut Table) {
-    table.get("/gaps", report, "Events that no webhook brought, and the stretches in which they were lost.").may(&[404]);
-    table.post("/logins", login, "Tell of a log-in by WorkOS SSO, and learn whether the person may come in.").needs(Role::Operator).may(&[404, 409, 422]);
+    table
+        .get(
+            "/gaps",
+            report,
+            "Events that no webhook brought, and the stretches in which they were lost.",
+        )
+        .may(&[404]);
+    table
+        .post(
+            "/logins",
+            login,
+            "Tell of a log-in by WorkOS SSO, and learn whether the person may come in.",
+        )
+        .needs(Role::Operator)
+        .may(&[404, 409, 422]);
 }
 
 /// Who logged in: WorkOS's profile, or the code to exchange for it.

@@ -7,6 +7,7 @@ use rollcall::clock::Timestamp;
 use rollcall::workos::sign;
 use serde_json::Value;
 
+use super::contract;
 use super::events::Event;
 
 /// The webhook secret of the tests.
@@ -108,15 +109,16 @@ impl Caller {
         path: &str,
         body: Option<&Value>,
     ) -> Answer {
-        let method = method.parse().unwrap();
-        let mut request = self.client.request(method, self.url(path));
+        let mut request = self.client.request(method.parse().unwrap(), self.url(path));
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
         if let Some(body) = body {
             request = request.body(body.to_string());
         }
-        read(request.send().await.unwrap()).await.unwrap()
+        let answer = read(request.send().await.unwrap()).await.unwrap();
+        contract::holds(method, path, &answer);
+        answer
     }
 
     /// A plain call without a token.
