@@ -10,6 +10,7 @@
 mod browser;
 mod catch_up;
 mod channels;
+mod commands;
 mod console;
 mod crashes;
 mod deliveries;
