@@ -31,6 +31,7 @@ mod layers;
 mod leaves;
 mod lifecycle;
 mod logins;
+mod mail_tls;
 mod migrations;
 mod operators;
 mod processes;
