@@ -10,6 +10,7 @@
 mod browser;
 mod catch_up;
 mod channels;
+mod commands;
 mod console;
 mod crashes;
 mod deliveries;
@@ -30,6 +31,7 @@ mod layers;
 mod leaves;
 mod lifecycle;
 mod logins;
+mod mail_tls;
 mod migrations;
 mod operators;
 mod processes;
