@@ -7,7 +7,7 @@ use crate::desk::holds::{self, Decision};
 use super::database::{self, DryRun};
 use super::holds::show as show_hold;
 use super::output::Cell;
-use super::shown;
+use super::shown::{self, Paging};
 use super::{Context, Exit, Failure};
 use super::{enable, reconcile};
 
@@ -34,9 +34,8 @@ struct List {
     /// Those of one organization
     #[arg(long, value_name = "ID")]
     organization: Option<String>,
-    /// Rows at most (1-200) [default: 200]
-    #[arg(long, value_name = "N")]
-    limit: Option<i64>,
+    #[command(flatten)]
+    paging: Paging,
 }
 
 /// Show one directory
@@ -120,7 +119,8 @@ fn decide(args: &Decide, context: &Context) -> Result<(), Failure> {
 fn list(args: List, context: &Context) -> Result<(), Failure> {
     let query = DirectoryQuery {
         organization_id: args.organization,
-        limit: args.limit,
+        limit: args.paging.limit,
+        cursor: args.paging.cursor,
     };
     let page = database::read(context, |conn, actor| {
         directories::list(conn, actor, &query)

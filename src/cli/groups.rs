@@ -40,9 +40,8 @@ struct Waiting {
     /// Those of one organization
     #[arg(long, value_name = "ID")]
     organization: Option<String>,
-    /// Rows at most (1-200) [default: 50]
-    #[arg(long, value_name = "N")]
-    limit: Option<i64>,
+    #[command(flatten)]
+    paging: Paging,
 }
 
 /// Does what was asked.
@@ -83,8 +82,8 @@ fn list(args: List, context: &Context) -> Result<(), Failure> {
 fn waiting(args: Waiting, context: &Context) -> Result<(), Failure> {
     let query = GroupQuery {
         organization_id: args.organization,
-        limit: args.limit,
-        cursor: None,
+        limit: args.paging.limit,
+        cursor: args.paging.cursor,
     };
     let now = Clock::System.now();
     let page = database::read(context, |conn, actor| {

@@ -4,7 +4,7 @@ use crate::desk::seats::{self, SeatQuery, SeatView};
 
 use super::database::{self, DryRun};
 use super::output::Cell;
-use super::shown;
+use super::shown::{self, Paging};
 use super::{Context, Failure};
 
 /// List admin seats that wait: their holders left, came back, and are plain members
@@ -16,9 +16,8 @@ pub(super) struct Seats {
     /// Those of one organization
     #[arg(long, value_name = "ID")]
     organization: Option<String>,
-    /// Rows at most (1-200) [default: 50]
-    #[arg(long, value_name = "N")]
-    limit: Option<i64>,
+    #[command(flatten)]
+    paging: Paging,
 }
 
 /// Whose seat, and where
@@ -41,7 +40,8 @@ pub(super) struct Seat {
 pub(super) fn list(args: Seats, context: &Context) -> Result<(), Failure> {
     let query = SeatQuery {
         organization_id: args.organization,
-        limit: args.limit,
+        limit: args.paging.limit,
+        cursor: args.paging.cursor,
     };
     let page = database::read(context, |conn, actor| seats::list(conn, actor, &query))?;
     shown::page(

@@ -19,7 +19,9 @@ use super::seats::look;
 use super::visibility::{Veil, fields_asked};
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
-pub use super::members::{MemberView, members, parse_seat, put_member, remove_member};
+pub use super::members::{
+    MemberQuery, MemberView, member_page, members, parse_seat, put_member, remove_member,
+};
 
 const LONGEST_NAME: usize = 200;
 
@@ -40,7 +42,10 @@ pub struct CommunityQuery {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct NewCommunity {
+    #[schemars(length(min = 1, max = LONGEST_NAME))]
     pub organization_id: String,
+    /// No line breaks.
+    #[schemars(length(min = 1, max = LONGEST_NAME))]
     pub name: String,
     #[serde(default)]
     #[schemars(with = "Vec<Rule>")]
@@ -52,6 +57,7 @@ pub struct NewCommunity {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct CommunityUpdate {
+    #[schemars(length(min = 1, max = LONGEST_NAME))]
     pub name: Option<String>,
     #[schemars(with = "Option<Vec<Rule>>")]
     pub rules: Option<Vec<Value>>,

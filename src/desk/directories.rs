@@ -11,7 +11,7 @@ use crate::people::directories::{self, Directory};
 use crate::people::profiles;
 use crate::roll::is_of_logins;
 
-use super::{Actor, DeskError, Page, Role, limit_of};
+use super::{Actor, Cursor, DeskError, Page, Role, limit_of};
 
 /// Which directories.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -20,6 +20,7 @@ use super::{Actor, DeskError, Page, Role, limit_of};
 pub struct DirectoryQuery {
     pub organization_id: Option<String>,
     pub limit: Option<i64>,
+    pub cursor: Option<String>,
 }
 
 /// A directory as shown.
@@ -66,20 +67,25 @@ pub struct Unmatched {
     pub idp_id: Option<String>,
 }
 
-/// Directories, newest first; at most 200.
+/// A page of directories, newest first.
 pub fn list(
     conn: &mut Conn,
     actor: &Actor,
     query: &DirectoryQuery,
 ) -> Result<Page<DirectoryView>, DeskError> {
     actor.require(Role::Viewer)?;
-    let limit = limit_of(query.limit.or(Some(super::MAX_LIMIT)))?;
+    let limit = limit_of(query.limit)?;
     let organization = actor.scope(query.organization_id.as_deref())?;
-    let rows = directories::list(conn, organization.as_deref(), limit)?;
-    Ok(Page {
-        data: views(conn, rows)?,
-        next_cursor: None,
-    })
+    let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
+    let before = cursor.map(|cursor| (cursor.at, cursor.id));
+    let rows = directories::list(conn, organization.as_deref(), before, limit + 1)?;
+    let page = Page::cut(rows, limit, |row| Cursor {
+        at: row.first_seen_at,
+        id: row.id.clone(),
+    });
+    let next_cursor = page.next_cursor;
+    let data = views(conn, page.data)?;
+    Ok(Page { data, next_cursor })
 }
 
 /// One directory.

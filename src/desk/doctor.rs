@@ -326,7 +326,7 @@ fn worker(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError> {
 fn waiting_places(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError> {
     let name = "group places";
     let since = now.minus(WAITS_LONG);
-    let count = groups::waiting(conn, None, since, MOST_PLACES)?.len();
+    let count = groups::waiting(conn, None, since, None, MOST_PLACES)?.len();
     Ok(if count > 0 {
         let most = i64::try_from(count).is_ok_and(|count| count >= MOST_PLACES);
         let more = if most { " or more" } else { "" };

@@ -14,7 +14,7 @@ use crate::people::{organizations, secrets};
 use crate::roll::is_of_logins;
 
 use super::directories::{DirectoryQuery, DirectoryView};
-use super::{Actor, DeskError, Role, audit, directories};
+use super::{Actor, DeskError, MAX_LIMIT, Role, audit, directories};
 
 /// How long WorkOS's link lives.
 const LIFE: Duration = Duration::from_secs(300);
@@ -91,7 +91,8 @@ pub fn state(
     }
     let query = DirectoryQuery {
         organization_id: Some(organization.to_owned()),
-        limit: None,
+        limit: Some(MAX_LIMIT),
+        cursor: None,
     };
     let here = directories::list(conn, actor, &query)?.data;
     let here = here

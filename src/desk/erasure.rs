@@ -47,6 +47,7 @@ pub struct LegalHoldView {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct LegalHoldBody {
+    #[schemars(length(min = 1, max = 500), regex(pattern = r"\S"))]
     pub reason: String,
 }
 

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::people::groups;
+use crate::people::groups::{self, WaitingEdge};
 
-use super::{Actor, DeskError, Page, Role, limit_of};
+use super::{Actor, DeskError, Page, Place, Role, limit_of};
 
 /// A place that waits longer is reported (R16).
 pub const WAITS_LONG: Duration = Duration::from_secs(24 * 3_600);
@@ -66,16 +66,15 @@ pub fn list(
     actor.require(Role::Viewer)?;
     let limit = limit_of(query.limit)?;
     let organization = actor.scope(query.organization_id.as_deref())?;
-    let after = query.cursor.as_deref().map(place).transpose()?;
-    let mut rows = groups::list(conn, organization.as_deref(), after, limit + 1)?;
-    let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) > limit;
-    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let next_cursor = rows
-        .last()
-        .filter(|_| more)
-        .map(|(_, group)| format!("{}:{}", group.id, group.name));
+    let after = query.cursor.as_deref().map(Place::parse).transpose()?;
+    let after = after.map(|Place([name, id])| (name, id));
+    let rows = groups::list(conn, organization.as_deref(), after, limit + 1)?;
+    let page = Page::cut_at(rows, limit, |(_, group)| {
+        [group.name.clone(), group.id.clone()]
+    });
+    let next_cursor = page.next_cursor;
     let mut data = Vec::new();
-    for (organization_id, group) in rows {
+    for (organization_id, group) in page.data {
         let state = if group.exists() { "active" } else { "deleted" };
         let members = match group.exists() {
             true => groups::joined(conn, &group.id)?.len(),
@@ -96,14 +95,7 @@ pub fn list(
     Ok(Page { data, next_cursor })
 }
 
-fn place(cursor: &str) -> Result<(String, String), DeskError> {
-    let (id, name) = cursor.split_once(':').ok_or_else(|| {
-        DeskError::Invalid("the cursor is the next_cursor of an earlier answer".to_owned())
-    })?;
-    Ok((name.to_owned(), id.to_owned()))
-}
-
-/// Places that have waited for over a day, the oldest first.
+/// A page of the places that have waited for over a day, the oldest first.
 pub fn waiting(
     conn: &mut Conn,
     actor: &Actor,
@@ -114,27 +106,37 @@ pub fn waiting(
     let limit = limit_of(query.limit)?;
     let organization = actor.scope(query.organization_id.as_deref())?;
     let since = now.minus(WAITS_LONG);
-    let rows = groups::waiting(conn, organization.as_deref(), since, limit)?;
-    let data = rows
-        .into_iter()
-        .map(|row| {
-            let named = row.group_name.filter(|name| !name.is_empty());
-            WaitingView {
-                waits_for: match (&row.known_user, &named) {
-                    (None, Some(_)) => "user",
-                    (None, None) => "user and group",
-                    (Some(_), _) => "group",
-                },
-                organization_id: row.organization_id,
-                group_id: row.group_id,
-                group_name: named,
-                directory_user_id: row.directory_user_id,
-                since: row.recorded_at,
-            }
-        })
-        .collect();
-    Ok(Page {
-        data,
-        next_cursor: None,
-    })
+    let after = query.cursor.as_deref().map(waited).transpose()?;
+    let rows = groups::waiting(conn, organization.as_deref(), since, after, limit + 1)?;
+    let page = Page::cut_at(rows, limit, |row| {
+        let at = row.recorded_at.micros().to_string();
+        [at, row.group_id.clone(), row.directory_user_id.clone()]
+    });
+    Ok(page.map(WaitingView::from))
+}
+
+fn waited(cursor: &str) -> Result<(Timestamp, String, String), DeskError> {
+    let Place([at, group, user]) = Place::parse(cursor)?;
+    let at = at
+        .parse()
+        .map_err(|_| DeskError::Invalid("the cursor is not one of this list".to_owned()))?;
+    Ok((Timestamp(at), group, user))
+}
+
+impl From<WaitingEdge> for WaitingView {
+    fn from(row: WaitingEdge) -> Self {
+        let named = row.group_name.filter(|name| !name.is_empty());
+        Self {
+            waits_for: match (&row.known_user, &named) {
+                (None, Some(_)) => "user",
+                (None, None) => "user and group",
+                (Some(_), _) => "group",
+            },
+            organization_id: row.organization_id,
+            group_id: row.group_id,
+            group_name: named,
+            directory_user_id: row.directory_user_id,
+            since: row.recorded_at,
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //! audited as a change of the person, in the same transaction.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
@@ -15,7 +15,7 @@ use crate::triggers::deliveries;
 use super::communities::{held, note, seen};
 use super::profiles::has_access;
 use super::seats::look;
-use super::{Actor, DeskError, Page, Role};
+use super::{Actor, DeskError, MAX_LIMIT, Page, Place, Role, limit_of};
 
 /// One membership: somebody with a manual and a rule row has two.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -56,6 +56,35 @@ pub fn members(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Page<MemberVi
         data,
         next_cursor: None,
     })
+}
+
+/// Which members.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the parameters of the API")]
+pub struct MemberQuery {
+    /// How many rows a page has: 1 to 200, 200 when not said.
+    pub limit: Option<i64>,
+    pub cursor: Option<String>,
+}
+
+/// A page of who is in a community, by name.
+pub fn member_page(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    query: &MemberQuery,
+) -> Result<Page<MemberView>, DeskError> {
+    actor.require(Role::Viewer)?;
+    seen(conn, actor, id)?;
+    let limit = limit_of(query.limit.or(Some(MAX_LIMIT)))?;
+    let after = query.cursor.as_deref().map(Place::parse).transpose()?;
+    let after = after.map(|place| place.0);
+    let rows = communities::members_after(conn, id, after, limit + 1)?;
+    let page = Page::cut_at(rows, limit, |row| {
+        [&row.display_name, &row.profile_id, &row.source].map(Clone::clone)
+    });
+    Ok(page.map(MemberView::from))
 }
 
 /// Reads `member` or `admin`.

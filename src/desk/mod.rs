@@ -50,7 +50,7 @@ pub mod undo;
 
 pub use actor::{Actor, Role};
 pub use error::DeskError;
-pub use page::{Cursor, MAX_LIMIT, Page, limit_of};
+pub use page::{Cursor, MAX_LIMIT, Page, Place, limit_of};
 
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};

@@ -42,7 +42,7 @@ pub fn of_organizations(
     actor.require(Role::Viewer)?;
     let only = actor.organization_id.as_deref();
     let rows = organizations::list(conn, only, None, MAX_LIMIT)?;
-    let directories = directories::list(conn, only, MAX_LIMIT)?;
+    let directories = directories::list(conn, only, None, MAX_LIMIT)?;
     let of_directory = |id: &str| {
         let theirs = directories.iter().filter(|one| one.organization_id == id);
         theirs.filter_map(|one| one.name.clone()).next()

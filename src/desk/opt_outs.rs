@@ -27,6 +27,7 @@ pub struct OptOutQuery {
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct NewOptOut {
     pub organization_id: String,
+    #[schemars(email)]
     pub email: String,
     #[serde(default)]
     pub reason: Option<String>,

@@ -47,20 +47,14 @@ impl Cursor {
     /// Reads a cursor that we gave out.
     pub fn parse(text: &str) -> Result<Self, DeskError> {
         let read = || {
-            let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-            let text = String::from_utf8(bytes).ok()?;
+            let text = decoded(text)?;
             let (at, id) = text.split_once(' ')?;
             Some(Self {
                 at: Timestamp(at.parse().ok()?),
                 id: id.to_owned(),
             })
         };
-        read().ok_or_else(|| {
-            DeskError::Invalid(
-                "the cursor is not one of ours: pass next_cursor as it came, or leave it out"
-                    .to_owned(),
-            )
-        })
+        read().ok_or_else(not_ours)
     }
 
     /// As given out.
@@ -69,7 +63,58 @@ impl Cursor {
     }
 }
 
+/// Bytes that no text of ours has are not handed on to a database that refuses them.
+fn decoded(cursor: &str) -> Option<String> {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+    (!text.contains('\0')).then_some(text)
+}
+
+fn not_ours() -> DeskError {
+    DeskError::Invalid(
+        "the cursor is not one of ours: pass next_cursor as it came, or leave it out".to_owned(),
+    )
+}
+
+/// The last row of a page in a list that is not in order of time: the values it is ordered by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place<const N: usize>(pub [String; N]);
+
+impl<const N: usize> Place<N> {
+    /// Reads a cursor that we gave out.
+    pub fn parse(text: &str) -> Result<Self, DeskError> {
+        let values: Option<Vec<String>> =
+            decoded(text).and_then(|text| serde_json::from_str(&text).ok());
+        let values = values.filter(|all| all.iter().all(|one| !one.contains('\0')));
+        values
+            .and_then(|all| all.try_into().ok())
+            .map(Self)
+            .ok_or_else(not_ours)
+    }
+
+    /// As given out.
+    pub fn encode(&self) -> String {
+        URL_SAFE_NO_PAD.encode(serde_json::json!(self.0.as_slice()).to_string())
+    }
+}
+
 impl<T> Page<T> {
+    /// A page from `limit + 1` rows of a list that is not in order of time.
+    pub fn cut_at<const N: usize>(
+        mut rows: Vec<T>,
+        limit: i64,
+        place: impl Fn(&T) -> [String; N],
+    ) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let last = rows.last().filter(|_| more);
+        let next_cursor = last.map(|row| Place(place(row)).encode());
+        Self {
+            data: rows,
+            next_cursor,
+        }
+    }
+
     /// A page from `limit + 1` rows: the surplus one says that there are more.
     pub fn cut(mut rows: Vec<T>, limit: i64, cursor: impl Fn(&T) -> Cursor) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);

@@ -12,7 +12,7 @@ use crate::db::{Conn, new_id};
 use crate::people::directories;
 use crate::people::reconciles::{self, Drift, Reconcile};
 
-use super::{Actor, DeskError, Page, Role, audit, limit_of};
+use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
 /// Which comparisons.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -22,6 +22,7 @@ pub struct ReconcileQuery {
     pub organization_id: Option<String>,
     pub directory_id: Option<String>,
     pub limit: Option<i64>,
+    pub cursor: Option<String>,
 }
 
 /// A comparison as shown.
@@ -143,7 +144,7 @@ pub fn running(
         .map(|one| one.id))
 }
 
-/// Comparisons, newest first; at most 200.
+/// A page of comparisons, newest first.
 pub fn list(
     conn: &mut Conn,
     actor: &Actor,
@@ -151,19 +152,24 @@ pub fn list(
 ) -> Result<Page<ReconcileView>, DeskError> {
     actor.require(Role::Viewer)?;
     let organization = actor.scope(query.organization_id.as_deref())?;
+    let limit = limit_of(query.limit)?;
+    let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
     let rows = reconciles::list(
         conn,
         organization.as_deref(),
         query.directory_id.as_deref(),
-        limit_of(query.limit)?,
+        cursor.map(|cursor| (cursor.at, cursor.id)),
+        limit + 1,
     )?;
-    let data = rows
-        .into_iter()
-        .map(|row| view(conn, row))
-        .collect::<Result<_, _>>()?;
+    let page = Page::cut(rows, limit, |row| Cursor {
+        at: row.started_at,
+        id: row.id.clone(),
+    });
+    let next_cursor = page.next_cursor;
+    let data = page.data.into_iter().map(|row| view(conn, row));
     Ok(Page {
-        data,
-        next_cursor: None,
+        data: data.collect::<Result<_, _>>()?,
+        next_cursor,
     })
 }
 

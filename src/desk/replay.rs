@@ -50,8 +50,10 @@ pub struct ReplayBody {
     #[serde(default)]
     pub dry_run: bool,
     /// At most so many, the oldest first.
+    #[schemars(range(min = 1, max = MOST))]
     pub limit: Option<i64>,
     /// So many a second; as fast as it goes when not said.
+    #[schemars(range(min = 1))]
     pub rate: Option<u32>,
 }
 

@@ -15,7 +15,7 @@ use crate::roll::{Membership, Role as Seat};
 use super::communities::{held, note};
 use super::members::{change, manual_row, record};
 use super::profiles::has_access;
-use super::{Actor, DeskError, Page, Role, limit_of};
+use super::{Actor, DeskError, Page, Place, Role, limit_of};
 
 /// Which seats.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -24,6 +24,7 @@ use super::{Actor, DeskError, Page, Role, limit_of};
 pub struct SeatQuery {
     pub organization_id: Option<String>,
     pub limit: Option<i64>,
+    pub cursor: Option<String>,
 }
 
 /// A seat that waits for an operator.
@@ -54,7 +55,7 @@ impl From<OpenSeat> for SeatView {
     }
 }
 
-/// The seats that wait for an operator.
+/// A page of the seats that wait for an operator, by community and name.
 pub fn list(
     conn: &mut Conn,
     actor: &Actor,
@@ -63,14 +64,14 @@ pub fn list(
     actor.require(Role::Viewer)?;
     let limit = limit_of(query.limit)?;
     let organization = actor.scope(query.organization_id.as_deref())?;
-    let data = communities::open_seats(conn, organization.as_deref(), limit)?
-        .into_iter()
-        .map(SeatView::from)
-        .collect();
-    Ok(Page {
-        data,
-        next_cursor: None,
-    })
+    let after = query.cursor.as_deref().map(Place::parse).transpose()?;
+    let after = after.map(|place| place.0);
+    let rows = communities::open_seats(conn, organization.as_deref(), after, limit + 1)?;
+    let page = Page::cut_at(rows, limit, |row| {
+        let (community, person) = (&row.community_name, &row.display_name);
+        [community, &row.community_id, person, &row.profile_id].map(Clone::clone)
+    });
+    Ok(page.map(SeatView::from))
 }
 
 /// Gives a former admin the seat back.

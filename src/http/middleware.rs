@@ -4,13 +4,16 @@
 use std::cell::RefCell;
 use std::time::Instant;
 
-use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
+use actix_web::{Error, ResponseError};
 
 use crate::telemetry;
+
+use super::Problem;
 
 tokio::task_local! {
     static REQUEST_ID: RefCell<String>;
@@ -21,6 +24,15 @@ pub(crate) fn current_request_id() -> String {
     REQUEST_ID
         .try_with(|id| id.borrow().clone())
         .unwrap_or_default()
+}
+
+/// No text here has U+0000, and PostgreSQL refuses to look for it.
+fn no_such_text() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "bad-query",
+        "the address has the character U+0000 (%00), which no text here may have",
+    )
 }
 
 /// Gives the request its id, and tells log and metrics about it.
@@ -39,9 +51,10 @@ pub async fn observe(
     REQUEST_ID
         .scope(RefCell::new(id), async move {
             // Errors become answers here, while the request's id is known.
-            let mut answer = match next.call(request).await {
-                Ok(answer) => answer.map_into_boxed_body(),
-                Err(error) => return Err(error),
+            let mut answer = if request.uri().to_string().contains("%00") {
+                request.into_response(no_such_text().error_response())
+            } else {
+                next.call(request).await?.map_into_boxed_body()
             };
             if let Ok(name) = name {
                 answer

@@ -269,6 +269,7 @@ pub struct OpenSeat {
 pub fn open_seats(
     conn: &mut Conn,
     organization: Option<&str>,
+    after: Option<[String; 4]>,
     limit: i64,
 ) -> QueryResult<Vec<OpenSeat>> {
     on_backend!(conn, c => {
@@ -290,6 +291,11 @@ pub fn open_seats(
             .into_boxed();
         if let Some(organization) = organization {
             query = query.filter(memberships::organization_id.eq(organization));
+        }
+        if let Some([community, community_id, person, id]) = after {
+            let later = profiles::display_name.gt(person.clone()).or(profiles::display_name.eq(person).and(profiles::id.gt(id)));
+            let same_name = communities::id.gt(community_id.clone()).or(communities::id.eq(community_id).and(later));
+            query = query.filter(communities::name.gt(community.clone()).or(communities::name.eq(community).and(same_name)));
         }
         query.load(c)
     })
@@ -323,20 +329,39 @@ pub struct MemberRow {
 
 /// The open memberships of a community, by name.
 pub fn members(conn: &mut Conn, community: &str) -> QueryResult<Vec<MemberRow>> {
-    on_backend!(conn, c => memberships::table
-        .inner_join(profiles::table.on(profiles::id.eq(memberships::profile_id)))
-        .filter(memberships::community_id.eq(community))
-        .filter(memberships::ended_at.is_null())
-        .order((profiles::display_name, profiles::id, memberships::source))
-        .select((
-            profiles::id,
-            profiles::display_name,
-            profiles::email,
-            memberships::role,
-            memberships::source,
-            memberships::granted_at,
-        ))
-        .load(c))
+    members_after(conn, community, None, i64::MAX)
+}
+
+/// So many of them, after the one of that name, id and source.
+pub fn members_after(
+    conn: &mut Conn,
+    community: &str,
+    after: Option<[String; 3]>,
+    limit: i64,
+) -> QueryResult<Vec<MemberRow>> {
+    on_backend!(conn, c => {
+        let mut query = memberships::table
+            .inner_join(profiles::table.on(profiles::id.eq(memberships::profile_id)))
+            .filter(memberships::community_id.eq(community))
+            .filter(memberships::ended_at.is_null())
+            .order((profiles::display_name, profiles::id, memberships::source))
+            .select((
+                profiles::id,
+                profiles::display_name,
+                profiles::email,
+                memberships::role,
+                memberships::source,
+                memberships::granted_at,
+            ))
+            .limit(limit)
+            .into_boxed();
+        if let Some([name, id, source]) = after {
+            let same_person = profiles::id.eq(id.clone()).and(memberships::source.gt(source));
+            let later = profiles::id.gt(id).or(same_person);
+            query = query.filter(profiles::display_name.gt(name.clone()).or(profiles::display_name.eq(name).and(later)));
+        }
+        query.load(c)
+    })
 }
 
 /// A community somebody is in: id, name, role.

@@ -126,11 +126,19 @@ pub fn of_organizations(
 }
 
 /// Newest first; `only` limits to one organization.
-pub fn list(conn: &mut Conn, only: Option<&str>, limit: i64) -> QueryResult<Vec<Directory>> {
+pub fn list(
+    conn: &mut Conn,
+    only: Option<&str>,
+    before: Option<(Timestamp, String)>,
+    limit: i64,
+) -> QueryResult<Vec<Directory>> {
     let rows: Vec<Row> = on_backend!(conn, c => {
         let mut query = directories::table.order((directories::first_seen_at.desc(), directories::id.desc())).limit(limit).into_boxed();
         if let Some(only) = only {
             query = query.filter(directories::organization_id.eq(only));
+        }
+        if let Some((at, id)) = before {
+            query = query.filter(directories::first_seen_at.lt(at).or(directories::first_seen_at.eq(at).and(directories::id.lt(id))));
         }
         query.load(c)
     })?;

@@ -239,6 +239,7 @@ pub fn waiting(
     conn: &mut Conn,
     organization: Option<&str>,
     before: Timestamp,
+    after: Option<(Timestamp, String, String)>,
     limit: i64,
 ) -> QueryResult<Vec<WaitingEdge>> {
     on_backend!(conn, c => {
@@ -266,6 +267,11 @@ pub fn waiting(
             .into_boxed();
         if let Some(organization) = organization {
             query = query.filter(group_edges::organization_id.eq(organization));
+        }
+        if let Some((at, group, user)) = after {
+            let later = group_edges::group_id.gt(group.clone())
+                .or(group_edges::group_id.eq(group).and(group_edges::directory_user_id.gt(user)));
+            query = query.filter(group_edges::recorded_at.gt(at).or(group_edges::recorded_at.eq(at).and(later)));
         }
         query.load(c)
     })

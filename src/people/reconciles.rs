@@ -71,6 +71,7 @@ pub fn list(
     conn: &mut Conn,
     organization: Option<&str>,
     directory: Option<&str>,
+    before: Option<(Timestamp, String)>,
     limit: i64,
 ) -> QueryResult<Vec<Reconcile>> {
     on_backend!(conn, c => {
@@ -84,6 +85,9 @@ pub fn list(
         }
         if let Some(directory) = directory {
             query = query.filter(reconciles::directory_id.eq(directory));
+        }
+        if let Some((at, id)) = before {
+            query = query.filter(reconciles::started_at.lt(at).or(reconciles::started_at.eq(at).and(reconciles::id.lt(id))));
         }
         query.load(c)
     })

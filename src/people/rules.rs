@@ -26,6 +26,7 @@ pub struct Rule {
     /// For whom.
     pub when: Condition,
     /// What they become: `member` or `admin`.
+    #[schemars(extend("enum" = ["member", "admin"]))]
     pub role: String,
 }
 

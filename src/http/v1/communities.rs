@@ -5,7 +5,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::desk::communities::{self, CommunityQuery, CommunityUpdate, NewCommunity, Rule};
+use crate::desk::communities::{
+    self, CommunityQuery, CommunityUpdate, MemberQuery, NewCommunity, Rule,
+};
 use crate::desk::seats::{self, SeatQuery};
 use crate::desk::{Page, Role};
 
@@ -180,10 +182,11 @@ async fn put_rules(
 async fn members(
     caller: Caller,
     id: web::Path<String>,
+    query: web::Query<MemberQuery>,
     state: web::Data<HttpState>,
 ) -> Result<web::Json<Page<communities::MemberView>>, Problem> {
     let page = state
-        .read(move |conn| communities::members(conn, &caller.0, &id))
+        .read(move |conn| communities::member_page(conn, &caller.0, &id, &query))
         .await?;
     Ok(web::Json(page))
 }
@@ -192,6 +195,7 @@ async fn members(
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Seat {
+    #[schemars(extend("enum" = ["member", "admin"]))]
     role: String,
 }
 

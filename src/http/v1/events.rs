@@ -100,6 +100,7 @@ async fn replay_matching(
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Discard {
+    #[schemars(length(min = 1, max = 500), regex(pattern = r"\S"))]
     reason: String,
 }
 
