@@ -1,0 +1,158 @@
+//! Lists in pages while rows are added: walking a list by its cursors shows everything that was there
+//! when the walk began, each row once, whatever comes in between.
+
+use serde_json::{Value, json};
+
+use crate::support::app::TestApp;
+use crate::support::events::{ORGANIZATION, directory, employee, group, minute};
+use crate::support::macros::on_both;
+
+on_both!(
+    a_list_shows_everything_once_while_rows_are_added,
+    a_cursor_of_another_list_or_none_at_all_is_refused,
+);
+
+/// A list, and what names a row of it.
+const LISTS: [(&str, &[&str]); 12] = [
+    ("/v1/events", &["/id"]),
+    ("/v1/profiles", &["/id"]),
+    ("/v1/deliveries", &["/id"]),
+    ("/v1/communities", &["/id"]),
+    (
+        "/v1/communities/{community}/members",
+        &["/profile_id", "/source"],
+    ),
+    ("/v1/directories", &["/id"]),
+    ("/v1/organizations", &["/id"]),
+    ("/v1/groups", &["/id"]),
+    ("/v1/groups/waiting", &["/group_id", "/directory_user_id"]),
+    ("/v1/triggers", &["/id"]),
+    ("/v1/opt-outs", &["/email"]),
+    ("/v1/jobs", &["/id"]),
+];
+
+fn path(list: &str, community: &str) -> String {
+    list.replace("{community}", community)
+}
+
+async fn page(app: &TestApp, path: &str, limit: usize, cursor: Option<&str>) -> Value {
+    let cursor = cursor.map(|cursor| format!("&cursor={cursor}"));
+    let asked = format!("{path}?limit={limit}{}", cursor.unwrap_or_default());
+    app.get(&asked).await
+}
+
+fn names(page: &Value, name: &[&str]) -> Vec<String> {
+    let rows = page["data"].as_array().unwrap().iter();
+    let told = |row: &Value| {
+        let parts = name
+            .iter()
+            .map(|part| row.pointer(part).unwrap().as_str().unwrap());
+        parts.collect::<Vec<_>>().join(" ")
+    };
+    rows.map(told).collect()
+}
+
+/// One more row in every list, some of them before the place where a walk stands, some behind it.
+async fn more(app: &TestApp, community: &str, round: u64) {
+    let at = |second: u64| minute(60 * round + second);
+    // Names that fall between, before and behind those of other rounds.
+    let name = format!("{}{round}", ["m", "c", "x", "a"][(round % 4) as usize]);
+    let organization = format!("org_{name}");
+    let person = employee(&name);
+    app.apply(&person.created(at(1))).await;
+    let other = format!("directory_{name}");
+    app.apply(
+        &directory("dsync.activated", at(2))
+            .set("data.id", other)
+            .set("data.organization_id", organization),
+    )
+    .await;
+    app.apply(&group("dsync.group.created", &name, at(3))).await;
+    app.apply(&employee(&format!("{name}-unknown")).joined("nobody", at(4)))
+        .await;
+    let made = |path: &'static str, body: Value| app.call("POST", path, body);
+    made(
+        "/v1/communities",
+        json!({"organization_id": ORGANIZATION, "name": name}),
+    )
+    .await
+    .ok();
+    made(
+        "/v1/opt-outs",
+        json!({"organization_id": ORGANIZATION, "email": format!("{name}@test.example")}),
+    )
+    .await
+    .ok();
+    made(
+        "/v1/triggers",
+        json!({"organization_id": ORGANIZATION, "name": name, "on": "profile.activated",
+            "status": "published", "steps": [{"channel": "webhook", "to": "http://127.0.0.1:9/hook"}]}),
+    )
+    .await
+    .ok();
+    let id = app.profile(&person).id;
+    let seat = format!("/v1/communities/{community}/members/{id}");
+    app.call("PUT", &seat, json!({"role": "member"})).await.ok();
+    let fields = format!("/v1/organizations/{ORGANIZATION}/fields");
+    app.call("PUT", &fields, json!({"rest": round % 2 == 0}))
+        .await
+        .ok();
+    app.drain();
+    app.advance(std::time::Duration::from_secs(90_000));
+}
+
+async fn a_list_shows_everything_once_while_rows_are_added(app: TestApp) {
+    app.apply(&directory("dsync.activated", minute(0))).await;
+    let arm = format!("/v1/organizations/{ORGANIZATION}/arm");
+    app.call("POST", &arm, Value::Null).await.ok();
+    let body = json!({"organization_id": ORGANIZATION, "name": "Chess"});
+    let chess = app.call("POST", "/v1/communities", body).await.ok();
+    let chess = chess["id"].as_str().unwrap();
+    for round in 1..=4 {
+        more(&app, chess, round).await;
+    }
+    let mut walks = Vec::new();
+    for (list, name) in LISTS {
+        let path = path(list, chess);
+        let all = names(&page(&app, &path, 200, None).await, name);
+        assert!(all.len() > 2, "{list} has {all:?}");
+        let first = page(&app, &path, 1, None).await;
+        walks.push((path, name, all, first));
+    }
+    more(&app, chess, 5).await;
+    more(&app, chess, 6).await;
+    for (path, name, all, first) in walks {
+        let mut seen = names(&first, name);
+        let mut cursor = first["next_cursor"].as_str().map(str::to_owned);
+        while let Some(from) = cursor {
+            let next = page(&app, &path, 2, Some(&from)).await;
+            seen.extend(names(&next, name));
+            cursor = next["next_cursor"].as_str().map(str::to_owned);
+        }
+        for one in &all {
+            let times = seen.iter().filter(|row| *row == one).count();
+            assert_eq!(times, 1, "{path}: {one} is seen {times} times in {seen:?}");
+        }
+    }
+    app.leave_work();
+}
+
+async fn a_cursor_of_another_list_or_none_at_all_is_refused(app: TestApp) {
+    let body = json!({"organization_id": ORGANIZATION, "name": "Chess"});
+    let chess = app.call("POST", "/v1/communities", body).await.ok();
+    for (list, _) in LISTS {
+        let path = path(list, chess["id"].as_str().unwrap());
+        // Not ours; `{"at"`; ten, a space, and U+0000; a list with U+0000.
+        for cursor in [
+            "1",
+            "eyJhdCI",
+            "MTAgAA",
+            "WyJhXHUwMDAwIiwiYiJd",
+            "%F0%9F%8D%B0",
+        ] {
+            let asked = format!("{path}?cursor={cursor}");
+            let answer = app.call("GET", &asked, Value::Null).await;
+            assert_eq!(answer.status, 400, "{asked}: {}", answer.text);
+        }
+    }
+}
