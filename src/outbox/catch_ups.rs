@@ -70,11 +70,13 @@ pub fn claim(
         .optional())
 }
 
-/// Moves the cursor and renews the lease; false when the lease is somebody else's by now.
+/// Moves the cursor and renews the lease; false when the lease is somebody else's by now. `drained`
+/// says whether whoever goes on must begin before the cursor.
 pub fn advance(
     conn: &mut Conn,
     held: &CatchUpRow,
     cursor: Option<(&str, Timestamp)>,
+    drained: bool,
     until: Timestamp,
 ) -> QueryResult<bool> {
     let (id, at) = cursor.unzip();
@@ -84,7 +86,7 @@ pub fn advance(
         .set((
             catch_ups::cursor.eq(id),
             catch_ups::cursor_at.eq(at),
-            catch_ups::drained.eq(false),
+            catch_ups::drained.eq(drained),
             catch_ups::lease_until.eq(until),
         ))
         .execute(c))?;

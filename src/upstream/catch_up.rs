@@ -197,7 +197,8 @@ impl CatchUp {
         }
     }
 
-    /// An unfinished reading goes on; a finished one begins again an overlap before its end.
+    /// A reading that broke off among old events goes on there; any other begins an overlap before the
+    /// newest event known.
     fn begin(&self, held: &CatchUpRow) -> EventsFrom {
         match (&held.cursor, held.drained) {
             (Some(cursor), false) => EventsFrom::After(cursor.clone()),
@@ -261,10 +262,17 @@ impl CatchUp {
     }
 
     async fn advance(&self, held: &CatchUpRow, newest: Newest) -> Result<(), PullError> {
-        let (row, until) = (held.clone(), self.clock.now().plus(LEASE));
+        let (row, now) = (held.clone(), self.clock.now());
+        // Where what was read last may still have hidden neighbours, or the overlap is not through yet,
+        // whoever goes on begins an overlap earlier, as after a reading that came to its end.
+        let fresh = now.minus(self.settings.overlap);
+        let overlapping = newest.as_ref().is_none_or(|(id, at)| {
+            *at > fresh || (held.drained && held.cursor.as_ref() == Some(id))
+        });
         let ours = write(&self.db, move |conn| {
             let cursor = newest.as_ref().map(|(id, at)| (id.as_str(), *at));
-            Ok::<_, DbError>(catch_ups::advance(conn, &row, cursor, until)?)
+            let until = now.plus(LEASE);
+            Ok::<_, DbError>(catch_ups::advance(conn, &row, cursor, overlapping, until)?)
         });
         if ours.await? {
             Ok(())
