@@ -152,6 +152,12 @@ pub fn running(
         .map(|one| one.id))
 }
 
+/// Whether a comparison is not over.
+pub fn is_running(conn: &mut Conn, actor: &Actor, id: &str) -> Result<bool, DeskError> {
+    actor.require(Role::Viewer)?;
+    Ok(seen(conn, actor, id)?.state == reconciles::RUNNING)
+}
+
 /// Comparisons, newest first; at most 200.
 pub fn list(
     conn: &mut Conn,

@@ -131,6 +131,17 @@ pub fn claim(
     if taken == 0 { Ok(None) } else { find(conn, id) }
 }
 
+/// Renews the lease, where it is still this one.
+pub fn renew(conn: &mut Conn, id: &str, token: i64, until: Timestamp) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::update(reconciles::table
+        .filter(reconciles::id.eq(id))
+        .filter(reconciles::lease_token.eq(token))
+        .filter(reconciles::state.eq(RUNNING)))
+        .set(reconciles::lease_until.eq(until))
+        .execute(c))?;
+    Ok(())
+}
+
 /// Writes the checkpoint and renews the lease; false when the lease is somebody else's by now.
 pub fn save(conn: &mut Conn, one: &Reconcile, until: Timestamp) -> QueryResult<bool> {
     let saved = on_backend!(conn, c => diesel::update(reconciles::table

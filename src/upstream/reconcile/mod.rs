@@ -26,8 +26,9 @@ use crate::db::{Conn, Db, DbError, new_id};
 use crate::people::reconciles::{self, DONE, INCOMPLETE, Reconcile};
 use crate::workos::client::{Client, ClientError};
 
-/// The lease outlives the slowest page: five attempts and their waits.
-const LEASE: Duration = Duration::from_secs(600);
+/// The lease is renewed while a step goes on: a process that dies leaves it for so long.
+const LEASE: Duration = Duration::from_secs(60);
+const RENEW: Duration = Duration::from_secs(20);
 /// How often waiting comparisons are looked for.
 const LOOK: Duration = Duration::from_secs(5);
 /// How often those that are due are looked for.
@@ -222,7 +223,7 @@ impl Reconciler {
         };
         let mut progress: Progress = serde_json::from_str(&one.progress).unwrap_or_default();
         loop {
-            match self.step(&mut one, &mut progress).await {
+            match self.step_renewing(&mut one, &mut progress).await {
                 Ok(true) => watch(&one.phase, &progress),
                 Ok(false) => {
                     self.finish(one, &progress, DONE, None).await?;
@@ -238,6 +239,26 @@ impl Reconciler {
                     return Ok(true);
                 }
                 Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// A step may take minutes where WorkOS asks for patience; the lease is ours meanwhile.
+    async fn step_renewing(
+        &self,
+        one: &mut Reconcile,
+        progress: &mut Progress,
+    ) -> Result<bool, ReconcileError> {
+        let (id, token) = (one.id.clone(), one.lease_token);
+        let step = self.step(one, progress);
+        tokio::pin!(step);
+        loop {
+            tokio::select! {
+                done = &mut step => return done,
+                () = tokio::time::sleep(RENEW) => {
+                    let (id, until) = (id.clone(), self.clock.now().plus(LEASE));
+                    self.write(move |conn| Ok(reconciles::renew(conn, &id, token, until)?)).await?;
+                }
             }
         }
     }
