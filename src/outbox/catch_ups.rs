@@ -70,6 +70,17 @@ pub fn claim(
         .optional())
 }
 
+/// Renews the lease, where it is still this one.
+pub fn renew(conn: &mut Conn, held: &CatchUpRow, until: Timestamp) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::update(catch_ups::table
+        .filter(catch_ups::environment.eq(&held.environment))
+        .filter(catch_ups::lease_token.eq(held.lease_token))
+        .filter(catch_ups::lease_until.is_not_null()))
+        .set(catch_ups::lease_until.eq(until))
+        .execute(c))?;
+    Ok(())
+}
+
 /// Moves the cursor and renews the lease; false when the lease is somebody else's by now. `drained`
 /// says whether whoever goes on must begin before the cursor.
 pub fn advance(

@@ -127,7 +127,7 @@ async fn what_an_organization_says_of_its_schedule_wins(backend: Backend) {
     app.advance(Duration::from_secs(7 * 3_600));
     assert_eq!(due(&desk, DAILY).await, 1, "every six hours");
     let refused = set(json!({"interval_hours": 0})).await;
-    assert_eq!(refused.status, 400, "{}", refused.text);
+    assert_eq!(refused.status, 422, "{}", refused.text);
     set(Value::Null).await.ok();
     app.advance(Duration::from_secs(7 * 3_600));
     assert_eq!(due(&desk, DAILY).await, 0, "daily, as for everybody");
