@@ -30,7 +30,10 @@ const WARM_UP: usize = 500;
 
 fn main() -> Result<()> {
     let args = Args::read()?;
-    println!("access: GET /v1/access by address, {PEOPLE} people\n{}\n", machine());
+    println!(
+        "access: GET /v1/access by address, {PEOPLE} people\n{}\n",
+        machine()
+    );
     println!(
         "{:<34} {:>10} {:>10} {:>12} {:>12}",
         "", "p50 ms", "p99 ms", "p50 ms", "p99 ms"
@@ -78,12 +81,17 @@ fn measure(place: &Place, args: &Args) -> Result<()> {
 /// People in the roll, and a viewer's token.
 fn filled(app: &App) -> Result<String> {
     let bodies = (0..PEOPLE).map(|user| {
-        support::events::event(support::events::body("dsync.user.created", user, "Engineer"))
+        support::events::event(support::events::body(
+            "dsync.user.created",
+            user,
+            "Engineer",
+        ))
     });
     let events: Vec<_> = bodies.collect::<Result<_>>()?;
     for some in events.chunks(500) {
-        app.db
-            .write(Urgency::Normal, |conn| Ok::<_, DbError>(enqueue(conn, some)?))?;
+        app.db.write(Urgency::Normal, |conn| {
+            Ok::<_, DbError>(enqueue(conn, some)?)
+        })?;
     }
     ensure!(app.worker(0).drain()? > 0, "nobody was taken in");
     let actor = Actor::cli();

@@ -143,7 +143,9 @@ impl Done {
     fn show(&self, what: &str, fake: Option<&FakeWorkOs>) {
         let calls = fake.map_or_else(String::new, |fake| {
             let requests = std::mem::take(&mut fake.environment().requests);
-            let limited = requests.iter().filter(|one| one.contains("/directory_users?"));
+            let limited = requests
+                .iter()
+                .filter(|one| one.contains("/directory_users?"));
             let limited = limited.count();
             format!(
                 ", {} calls, {limited} of them limited ({} s at {A_SECOND} a second)",

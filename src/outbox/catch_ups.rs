@@ -115,7 +115,6 @@ pub fn finish(
         .filter(catch_ups::environment.eq(&held.environment))
         .filter(catch_ups::lease_token.eq(held.lease_token)))
         .set((
-            catch_ups::drained.eq(error.is_none()),
             catch_ups::last_error.eq(error),
             catch_ups::lease_until.eq(None::<Timestamp>),
         ))
@@ -124,7 +123,7 @@ pub fn finish(
         on_backend!(conn, c => diesel::update(catch_ups::table
             .filter(catch_ups::environment.eq(&held.environment))
             .filter(catch_ups::lease_token.eq(held.lease_token)))
-            .set(catch_ups::caught_up_at.eq(now))
+            .set((catch_ups::caught_up_at.eq(now), catch_ups::drained.eq(true)))
             .execute(c))?;
     }
     Ok(())

@@ -282,15 +282,21 @@ pub fn unseen_groups(
         .load(c))
 }
 
-/// Edges of a group that stand here and that its listing did not name: the user, and when it was said.
+/// Edges of a group that stand here and that its listing did not name, of users who are there: the user,
+/// and when it was said. Who is gone takes their edges along, and brings them back (R31).
 pub fn unseen_edges(
     conn: &mut Conn,
     one: &Reconcile,
     group: &str,
 ) -> QueryResult<Vec<(String, Timestamp)>> {
+    let users = diesel::alias!(reconcile_seen as seen_users);
     on_backend!(conn, c => group_edges::table
         .filter(group_edges::group_id.eq(group))
         .filter(group_edges::present.eq(true))
+        .filter(diesel::dsl::exists(users
+            .filter(users.field(reconcile_seen::reconcile_id).eq(&one.id))
+            .filter(users.field(reconcile_seen::kind).eq("user"))
+            .filter(users.field(reconcile_seen::id).eq(group_edges::directory_user_id))))
         .filter(diesel::dsl::not(diesel::dsl::exists(reconcile_seen::table
             .filter(reconcile_seen::reconcile_id.eq(&one.id))
             .filter(reconcile_seen::kind.eq("edge"))

@@ -46,7 +46,9 @@ impl Company {
             organization: organization.to_owned(),
             directory,
         };
-        company.fake.directory(&company.directory, organization, "linked");
+        company
+            .fake
+            .directory(&company.directory, organization, "linked");
         let begin = company.ago(72 * HOUR);
         for (place, event) in import.into_iter().enumerate() {
             let at = begin.plus(Duration::from_secs(place as u64));
@@ -68,7 +70,9 @@ impl Company {
     /// Somebody by their first name.
     fn user(&self, name: &str) -> Value {
         let found = self.users.values().find(|one| one["first_name"] == name);
-        found.unwrap_or_else(|| panic!("nobody is called {name}")).clone()
+        found
+            .unwrap_or_else(|| panic!("nobody is called {name}"))
+            .clone()
     }
 
     fn group(&self, name: &str) -> Value {
@@ -120,8 +124,14 @@ impl Company {
             .set("data.id", format!("directory_user_{name}"))
             .set("data.idp_id", format!("00u1{name}"))
             .set("data.first_name", name)
-            .set("data.email", format!("{}@fernwood.example", name.to_lowercase()))
-            .set("data.custom_attributes.employee_number", format!("F-{name}"))
+            .set(
+                "data.email",
+                format!("{}@fernwood.example", name.to_lowercase()),
+            )
+            .set(
+                "data.custom_attributes.employee_number",
+                format!("F-{name}"),
+            )
     }
 
     fn membership(&self, kind: &str, name: &str, group: &str, at: Timestamp) -> Event {
@@ -252,7 +262,10 @@ fn play(place: &Place, folder: &Path) {
     terminal.run("work --once");
     terminal.text.clear();
     let caught = terminal.run("catch-up");
-    assert!(caught.contains("7 events that no webhook had brought"), "{caught}");
+    assert!(
+        caught.contains("7 events that no webhook had brought"),
+        "{caught}"
+    );
     terminal.run("work --once");
     let gaps = terminal.run("gaps");
     for part in [

@@ -11,9 +11,7 @@ use std::process::Command;
 
 use crate::support::app::TestApp;
 use crate::support::binary::{Service, rollcall};
-use crate::support::events::{
-    DIRECTORY, ORGANIZATION, ada, directory, employee, minute,
-};
+use crate::support::events::{DIRECTORY, ORGANIZATION, ada, directory, employee, minute};
 use crate::support::http::{Caller, TOKEN};
 use crate::support::macros::on_both;
 use crate::support::wait::eventually;
@@ -44,10 +42,7 @@ fn command(app: &TestApp, fake: &FakeWorkOs, folder: &std::path::Path) -> Comman
 }
 
 async fn says(service: &Service, what: &str) {
-    eventually(what, async || {
-        service.words().contains(what).then_some(())
-    })
-    .await;
+    eventually(what, async || service.words().contains(what).then_some(())).await;
 }
 
 fn kept(app: &TestApp, text: &str) -> usize {
@@ -98,7 +93,10 @@ async fn the_link_is_for_admins_and_stands_in_no_log(backend: Backend) {
     let opened = http.api_as(Some(TOKEN), "POST", &path, None).await;
     assert!(opened.body["link"].as_str().unwrap().starts_with(LINK));
     eventually("the request is logged", async || {
-        service.words().contains("/directory-sync/link").then_some(())
+        service
+            .words()
+            .contains("/directory-sync/link")
+            .then_some(())
     })
     .await;
     // The fake's log of requests apart, nobody wrote down link, key or token.
@@ -108,26 +106,33 @@ async fn the_link_is_for_admins_and_stands_in_no_log(backend: Backend) {
     assert_eq!(kept(&app, LINK), 0);
 }
 
-async fn an_endpoint_is_registered_with_ten_events_and_its_webhooks_are_verified(
-    backend: Backend,
-) {
+async fn an_endpoint_is_registered_with_ten_events_and_its_webhooks_are_verified(backend: Backend) {
     let (app, fake) = (TestApp::start(backend).await, FakeWorkOs::start());
     let folder = tempfile::tempdir().unwrap();
     let register = async |more: &[&str]| {
         let mut command = command(&app, &fake, folder.path());
-        command.args(["webhooks", "register", "--url", URL]).args(more);
+        command
+            .args(["webhooks", "register", "--url", URL])
+            .args(more);
         let (status, said) = Service::start(command).ended().await;
         assert!(status.success(), "{said}");
         said
     };
     let said = register(&[]).await;
-    assert!(said.contains("created: 10 events") && !said.contains("whsec_"), "{said}");
+    assert!(
+        said.contains("created: 10 events") && !said.contains("whsec_"),
+        "{said}"
+    );
     let events = || -> Vec<Value> {
         let all = fake.environment();
         assert_eq!(all.endpoints.len(), 1);
         all.endpoints[0]["events"].as_array().unwrap().clone()
     };
-    assert!(SUBSCRIBED.iter().all(|name| events().contains(&json!(name))));
+    assert!(
+        SUBSCRIBED
+            .iter()
+            .all(|name| events().contains(&json!(name)))
+    );
     // `serve` knows nothing but that secret.
     let (service, http) = serve_without_secret(&app, &fake, folder.path()).await;
     assert_eq!(deliver(&http, ENDPOINT_SECRET).await, 200);
@@ -141,10 +146,16 @@ async fn an_endpoint_is_registered_with_ten_events_and_its_webhooks_are_verified
         all.endpoints[0]["status"] = json!("disabled");
     }
     let said = register(&["--show-secret"]).await;
-    assert!(said.contains("updated: 11 events") && said.contains(ENDPOINT_SECRET), "{said}");
+    assert!(
+        said.contains("updated: 11 events") && said.contains(ENDPOINT_SECRET),
+        "{said}"
+    );
     assert_eq!(fake.environment().endpoints[0]["status"], "enabled");
     assert!(events().contains(&json!("user.created")));
-    assert_eq!(app.count("operator_acts WHERE act = 'webhook_endpoint.registered'"), 2);
+    assert_eq!(
+        app.count("operator_acts WHERE act = 'webhook_endpoint.registered'"),
+        2
+    );
     app.leave_work();
 }
 
@@ -162,7 +173,9 @@ async fn deliver(http: &Caller, secret: &str) -> u16 {
     let now = Clock::System.now();
     let body = ada().created(now).body();
     let signature = sign(secret, now, &body);
-    let answer = http.deliver_raw(body, &[("WorkOS-Signature", &signature)]).await;
+    let answer = http
+        .deliver_raw(body, &[("WorkOS-Signature", &signature)])
+        .await;
     answer.unwrap().status
 }
 

@@ -96,7 +96,9 @@ fn workos_own_node_sdk_talks_to_the_stand_in_unchanged() {
         "connection_type": "OktaSAML", "idp_id": "idp_1", "email": "ada@test.example",
         "first_name": "Ada", "last_name": null, "role": null, "raw_attributes": {},
     });
-    fake.environment().codes.insert("code_1".to_owned(), profile);
+    fake.environment()
+        .codes
+        .insert("code_1".to_owned(), profile);
     let script = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/tests/suite/support/official_sdk.mjs"

@@ -295,12 +295,18 @@ async fn r54_whom_workos_refuses_just_cannot_log_in_and_the_profile_stays(backen
     .await;
     let missing = without.call("POST", "/v1/logins", body).await;
     assert_eq!(missing.status, 409, "{}", missing.text);
-    assert!(missing.text.contains("WORKOS_CLIENT_ID"), "{}", missing.text);
+    assert!(
+        missing.text.contains("WORKOS_CLIENT_ID"),
+        "{}",
+        missing.text
+    );
 }
 
 async fn r40_whose_removal_has_waited_too_long_is_refused_at_the_door(app: TestApp) {
     app.apply(&directory("dsync.activated", minute(0))).await;
-    let people: Vec<_> = (0..30).map(|number| employee(&format!("p{number:02}"))).collect();
+    let people: Vec<_> = (0..30)
+        .map(|number| employee(&format!("p{number:02}")))
+        .collect();
     let all: Vec<_> = people.iter().map(|one| one.created(minute(1))).collect();
     app.enqueue(&all);
     app.drain();
