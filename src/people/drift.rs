@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::upsert::excluded;
 
 use crate::clock::Timestamp;
-use crate::db::schema::{drift_items, reconciles};
+use crate::db::schema::{drift_items, reconcile_seen, reconciles};
 use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
 
 /// Something that differs, and the event that would mend it.
@@ -139,11 +139,18 @@ pub fn settle_drift(
     Ok(())
 }
 
-/// Deletes what was found about these directory users (R65).
+/// Takes away what comparisons found out about these directory users (R65), whatever became of it.
 pub fn forget_users(conn: &mut Conn, users: &[String]) -> QueryResult<()> {
-    on_backend!(conn, c => diesel::delete(drift_items::table
-        .filter(drift_items::subject.eq_any(users)))
-        .execute(c))?;
+    for user in users {
+        // An edge is named by its group and its user.
+        let edges = format!("% {}", user.replace('%', "\\%").replace('_', "\\_"));
+        on_backend!(conn, c => diesel::delete(drift_items::table
+            .filter(drift_items::subject.eq(user).or(drift_items::subject.like(&edges).escape('\\'))))
+            .execute(c))?;
+        on_backend!(conn, c => diesel::delete(reconcile_seen::table
+            .filter(reconcile_seen::id.eq(user).or(reconcile_seen::id.like(&edges).escape('\\'))))
+            .execute(c))?;
+    }
     Ok(())
 }
 

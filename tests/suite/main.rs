@@ -10,6 +10,7 @@
 mod browser;
 mod catch_up;
 mod channels;
+mod commands;
 mod console;
 mod crashes;
 mod damaged_company;
@@ -33,6 +34,7 @@ mod leaves;
 mod lifecycle;
 mod live_reconcile;
 mod logins;
+mod mail_tls;
 mod migrations;
 mod operators;
 mod processes;
