@@ -8,9 +8,11 @@
 )]
 
 mod browser;
+mod browser_admin;
 mod catch_up;
 mod channels;
 mod console;
+mod console_admin;
 mod crashes;
 mod deliveries;
 mod demo;

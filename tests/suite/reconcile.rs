@@ -28,7 +28,7 @@ on_both!(
     enabling_is_for_admins_and_its_steps_are_told,
 );
 
-fn reconciler(app: &TestApp, fake: &FakeWorkOs) -> Reconciler {
+pub fn reconciler(app: &TestApp, fake: &FakeWorkOs) -> Reconciler {
     let mut config = Config::defaults().unwrap();
     config.workos.api_key = Some(API_KEY.into());
     config.workos.client_id = Some(CLIENT_ID.to_owned());
@@ -43,7 +43,7 @@ fn reconciler(app: &TestApp, fake: &FakeWorkOs) -> Reconciler {
 }
 
 /// A company of these people here and at WorkOS, all in one group.
-async fn company(desk: &Desk, names: &[&str]) {
+pub async fn company(desk: &Desk, names: &[&str]) {
     let Desk { app, fake, .. } = desk;
     app.apply(&directory("dsync.activated", minute(0))).await;
     fake.directory(DIRECTORY, ORGANIZATION, "linked");
@@ -92,7 +92,7 @@ fn kinds(report: &Value) -> Vec<String> {
         .collect()
 }
 
-fn lose(fake: &FakeWorkOs, who: &Employee) {
+pub fn lose(fake: &FakeWorkOs, who: &Employee) {
     let mut all = fake.environment();
     all.users.remove(&who.id());
     all.edges.retain(|(_, user)| *user != who.id());

@@ -20,7 +20,7 @@ use super::super::link::{encoded, said};
 use super::super::refusal::Refusal;
 use super::super::visitor::{Act, Visitor};
 use super::super::when::When;
-use super::asking::{PATIENCE, again_in, client};
+use super::asking::{Following, PATIENCE, again_in, client};
 use super::{HOME, manages, name_of};
 
 /// Seconds between two looks.
@@ -112,12 +112,6 @@ async fn choose(_: Visitor, named: web::Query<Named>) -> HttpResponse {
     }
 }
 
-/// Whether to follow: a reader may want the page to stand still.
-#[derive(Debug, Deserialize)]
-pub(super) struct Following {
-    follow: Option<String>,
-}
-
 async fn show(
     visitor: Visitor,
     id: web::Path<String>,
@@ -126,8 +120,8 @@ async fn show(
 ) -> Result<HttpResponse, Refusal> {
     let id = id.into_inner();
     let (name, view, unasked) = far(&state, &visitor.actor, &id).await?;
-    let moves = view.step != "armed" && state.workos.is_some();
-    let follows = moves && following.follow.as_deref() != Some("no");
+    let moves = !["ready", "armed"].contains(&view.step) && state.workos.is_some();
+    let follows = moves && following.wanted();
     let when = |at| When::new(at, visitor.now);
     let one = EnablePage {
         frame: visitor.frame(
@@ -154,11 +148,7 @@ async fn show(
         operates: visitor.operates(),
         csrf: visitor.csrf.clone(),
     };
-    let answer = page(&one)?;
-    Ok(match follows {
-        true => again_in(LOOK, answer),
-        false => answer,
-    })
+    Ok(again_in(LOOK, follows, page(&one)?))
 }
 
 /// How far it has come, with WorkOS's own counts where it says them soon; and whether it did not.

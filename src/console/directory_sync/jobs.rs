@@ -13,7 +13,7 @@ use super::super::link::encoded;
 use super::super::refusal::Refusal;
 use super::super::visitor::{Act, Visitor};
 use super::super::when::When;
-use super::asking::again_in;
+use super::asking::{Following, again_in};
 use super::{HOME, home_of};
 
 /// Seconds between two looks.
@@ -35,6 +35,7 @@ struct JobPage {
     results: Vec<(String, String)>,
     begun: When,
     ended: Option<When>,
+    follows: bool,
     operates: bool,
     csrf: String,
 }
@@ -50,13 +51,15 @@ fn title_of(kind: &str) -> &'static str {
 async fn show(
     visitor: Visitor,
     id: web::Path<String>,
+    following: web::Query<Following>,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Refusal> {
     let actor = visitor.actor.clone();
     let job = state
         .read(move |conn| jobs::show(conn, &actor, &id))
         .await?;
-    let (over, title) = (job.has_ended(), title_of(&job.kind));
+    let title = title_of(&job.kind);
+    let follows = following.wanted() && !job.has_ended();
     let answer = page(&JobPage {
         frame: visitor.frame(title, Section::DirectorySync),
         title,
@@ -64,14 +67,12 @@ async fn show(
         results: results(&job.result),
         begun: When::new(job.created_at, visitor.now),
         ended: job.ended_at.map(|at| When::new(at, visitor.now)),
+        follows,
         operates: visitor.operates(),
         csrf: visitor.csrf.clone(),
         job,
     })?;
-    Ok(match over {
-        true => answer,
-        false => again_in(LOOK, answer),
-    })
+    Ok(again_in(LOOK, follows, answer))
 }
 
 /// Counts by their names; what is no count as JSON.

@@ -17,7 +17,7 @@ use super::super::refusal::Refusal;
 use super::super::visitor::{Act, Visitor};
 use super::super::when::When;
 use super::HOME;
-use super::asking::{again_in, client};
+use super::asking::{Following, again_in, client};
 
 /// Seconds between two looks.
 const LOOK: u8 = 2;
@@ -70,6 +70,7 @@ struct ReconcilePage {
     differs: i64,
     listed: i64,
     bar: Option<(i64, i64)>,
+    follows: bool,
     operates: bool,
     csrf: String,
 }
@@ -134,6 +135,7 @@ pub(super) fn open_in(one: &ReconcileView) -> i64 {
 async fn show(
     visitor: Visitor,
     id: web::Path<String>,
+    following: web::Query<Following>,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Refusal> {
     let actor = visitor.actor.clone();
@@ -157,16 +159,12 @@ async fn show(
         differs: one.drift.values().flat_map(|states| states.values()).sum(),
         listed,
         bar: bar_of(&one),
+        follows: following.wanted() && one.state == "running",
         operates: visitor.operates(),
         csrf: visitor.csrf.clone(),
         one,
     };
-    let running = page_of_it.running();
-    let answer = page(&page_of_it)?;
-    Ok(match running {
-        true => again_in(LOOK, answer),
-        false => answer,
-    })
+    Ok(again_in(LOOK, page_of_it.follows, page(&page_of_it)?))
 }
 
 /// How much is listed of how much, as far as WorkOS has said how much there is.
