@@ -32,12 +32,15 @@ async fn shoot(window: &Window, name: &str) {
     let Ok(folder) = std::env::var("SHOTS") else {
         return;
     };
-    let whole = "return Math.ceil(document.documentElement.scrollHeight)";
-    let height = window.page.execute(whole).await.unwrap().as_i64().unwrap();
-    window.page.resize(height.clamp(600, 4_000)).await.unwrap();
+    let size = "return [window.innerWidth, document.documentElement.scrollHeight]";
+    let size = window.page.execute(size).await.unwrap();
+    let (width, height) = (size[0].as_u64().unwrap(), size[1].as_u64().unwrap());
+    let (width, height) = (u32::try_from(width).unwrap(), u32::try_from(height).unwrap());
+    window.page.measures(width, height.clamp(600, 6_000)).await.unwrap();
     let taken = window.page.screenshot().await.unwrap();
     let bytes = STANDARD.decode(taken).unwrap();
     std::fs::write(format!("{folder}/{name}.png"), bytes).unwrap();
+    window.page.measures(width, 1_000).await.unwrap();
 }
 
 fn by_site() -> String {

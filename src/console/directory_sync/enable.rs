@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::desk::enable::{self, Arriving, EnableView};
-use crate::desk::{Actor, DeskError};
+use crate::desk::{Actor, DeskError, organizations};
 use crate::http::HttpState;
 use crate::workos::client::Client;
 
@@ -58,6 +58,8 @@ struct EnablePage {
     /// Whether the link that was opened last can still be used.
     alive: Option<When>,
     directories: Vec<Coming>,
+    /// Whether anything was ever heard of the organization.
+    known: bool,
     /// WorkOS could not be asked for its own counts.
     unasked: bool,
     asks_workos: bool,
@@ -119,7 +121,12 @@ async fn show(
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Refusal> {
     let id = id.into_inner();
-    let (name, view, unasked) = far(&state, &visitor.actor, &id).await?;
+    let Far {
+        name,
+        known,
+        view,
+        unasked,
+    } = far(&state, &visitor.actor, &id).await?;
     let moves = !["ready", "armed"].contains(&view.step) && state.workos.is_some();
     let follows = moves && following.wanted();
     let when = |at| When::new(at, visitor.now);
@@ -141,6 +148,7 @@ async fn show(
         id,
         name,
         view,
+        known,
         unasked,
         asks_workos: state.workos.is_some(),
         follows,
@@ -151,14 +159,19 @@ async fn show(
     Ok(again_in(LOOK, follows, page(&one)?))
 }
 
-/// How far it has come, with WorkOS's own counts where it says them soon; and whether it did not.
-async fn far(
-    state: &HttpState,
-    actor: &Actor,
-    id: &str,
-) -> Result<(String, EnableView, bool), Refusal> {
+/// How far an organization has come.
+struct Far {
+    name: String,
+    known: bool,
+    view: EnableView,
+    /// WorkOS's own counts are missing.
+    unasked: bool,
+}
+
+/// With WorkOS's own counts where it says them soon.
+async fn far(state: &HttpState, actor: &Actor, id: &str) -> Result<Far, Refusal> {
     let (by, asked) = (actor.clone(), id.to_owned());
-    let (name, alone) = state
+    let mut far = state
         .read(move |conn| {
             let view = match enable::state(conn, &by, &asked, None) {
                 Err(DeskError::NotFound { .. }) if enable::may_open(&by, &asked).is_ok() => {
@@ -166,26 +179,26 @@ async fn far(
                 }
                 done => done?,
             };
-            Ok((name_of(conn, &by, &asked)?, view))
+            Ok(Far {
+                known: organizations::show(conn, &by, &asked).is_ok(),
+                name: name_of(conn, &by, &asked)?,
+                view,
+                unasked: false,
+            })
         })
         .await?;
-    let Some(client) = state
-        .workos
-        .as_ref()
-        .filter(|_| !alone.directories.is_empty())
-    else {
-        return Ok((name, alone, false));
+    let linked = !far.view.directories.is_empty();
+    let Some(client) = state.workos.as_ref().filter(|_| linked) else {
+        return Ok(far);
     };
-    let counting = tokio::time::timeout(PATIENCE, counted(client, &alone));
-    let Ok(there) = counting.await else {
-        return Ok((name, alone, true));
-    };
-    let unasked = there.len() < alone.directories.len();
+    let counting = tokio::time::timeout(PATIENCE, counted(client, &far.view));
+    let there = counting.await.unwrap_or_default();
+    far.unasked = there.len() < far.view.directories.len();
     let (by, asked) = (actor.clone(), id.to_owned());
-    let view = state
+    far.view = state
         .read(move |conn| enable::state(conn, &by, &asked, Some(&there)))
         .await?;
-    Ok((name, view, unasked))
+    Ok(far)
 }
 
 async fn counted(client: &Client, view: &EnableView) -> Vec<Value> {

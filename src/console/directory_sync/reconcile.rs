@@ -93,11 +93,22 @@ impl ReconcilePage {
     }
 
     fn count(&self, name: &str) -> i64 {
-        self.one
-            .progress
-            .get(name)
-            .and_then(serde_json::Value::as_i64)
-            .unwrap_or_default()
+        let count = self.one.progress.get(name);
+        count.and_then(serde_json::Value::as_i64).unwrap_or_default()
+    }
+
+    fn counted(&self, name: &str, one: &str, many: &str) -> String {
+        match self.count(name) {
+            1 => format!("1 {one}"),
+            count => format!("{count} {many}"),
+        }
+    }
+
+    fn listed_so_far(&self) -> String {
+        let people = self.counted("users", "person", "people");
+        let groups = self.counted("groups", "group", "groups");
+        let places = self.counted("edges", "place in a group", "places in groups");
+        format!("{people}, {groups} and {places}")
     }
 }
 
@@ -151,7 +162,7 @@ async fn show(
     let one = found.reconcile;
     let listed = i64::try_from(found.items.len()).unwrap_or(i64::MAX);
     let page_of_it = ReconcilePage {
-        frame: visitor.frame("A comparison", Section::DirectorySync),
+        frame: visitor.frame("Comparison", Section::DirectorySync),
         parts: parts(found.items, &mut called),
         begun: When::new(one.started_at, visitor.now),
         ended: one.finished_at.map(|at| When::new(at, visitor.now)),
