@@ -35,7 +35,7 @@ mod every;
 mod presence;
 mod upstream;
 
-pub use upstream::workos_client;
+pub use upstream::{webhook_secrets, workos_client};
 
 use every::every;
 use presence::is_gone;
@@ -207,7 +207,7 @@ impl App {
     }
 
     fn http_state(&self, intake: Intake) -> anyhow::Result<HttpState> {
-        let secrets = self.webhook_secrets()?;
+        let secrets = webhook_secrets(&self.config, &self.db)?;
         Ok(HttpState {
             db: self.db.clone(),
             clock: self.clock.clone(),

@@ -35,8 +35,15 @@ async fn shoot(window: &Window, name: &str) {
     let size = "return [window.innerWidth, document.documentElement.scrollHeight]";
     let size = window.page.execute(size).await.unwrap();
     let (width, height) = (size[0].as_u64().unwrap(), size[1].as_u64().unwrap());
-    let (width, height) = (u32::try_from(width).unwrap(), u32::try_from(height).unwrap());
-    window.page.measures(width, height.clamp(600, 6_000)).await.unwrap();
+    let (width, height) = (
+        u32::try_from(width).unwrap(),
+        u32::try_from(height).unwrap(),
+    );
+    window
+        .page
+        .measures(width, height.clamp(600, 6_000))
+        .await
+        .unwrap();
     let taken = window.page.screenshot().await.unwrap();
     let bytes = STANDARD.decode(taken).unwrap();
     std::fs::write(format!("{folder}/{name}.png"), bytes).unwrap();

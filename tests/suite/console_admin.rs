@@ -1,13 +1,15 @@
 //! Directory Sync in the console as HTTP: who sees what and may change what, that nothing is saved
 //! which was not previewed, and that a set-up link is in one answer and nowhere else.
 
-use rollcall::db::Backend;
-use rollcall::desk::Role;
+use rollcall::db::{Backend, Urgency};
+use rollcall::desk::webhook_secrets::{self, SecretUses, write_down};
+use rollcall::desk::{Actor, Role};
 use serde_json::json;
 
 use crate::catch_up::Desk;
 use crate::console::{Browser, make_token};
 use crate::support::app::TestApp;
+use crate::support::binary::rollcall;
 use crate::support::events::{DIRECTORY, ORGANIZATION, ada, directory, minute};
 use crate::support::http::TOKEN;
 use crate::support::macros::on_both;
@@ -22,6 +24,7 @@ on_both!(
     a_preview_shows_no_sensitive_value_to_who_may_not_see_it,
     guards_are_changed_and_what_was_typed_is_kept_beside_what_is_wrong,
     r71_secrets_are_told_by_label_with_their_last_use_and_never_by_value,
+    r71_what_two_processes_have_verified_adds_up,
 );
 
 const HOME: &str = "/console/directory-sync";
@@ -439,4 +442,59 @@ async fn r71_secrets_are_told_by_label_with_their_last_use_and_never_by_value(ba
         rows[1].contains("new") && rows[1].contains(">0<") && rows[1].contains("never"),
         "{rows:?}"
     );
+    let told = rollcall_says(&app, &["webhooks", "secrets"]);
+    let labels = told["data"].as_array().unwrap().iter();
+    let labels: Vec<&str> = labels.map(|one| one["label"].as_str().unwrap()).collect();
+    assert_eq!(labels, ["old", "new"], "{told}");
+    assert!(!told.to_string().contains("secret-of"), "{told}");
+}
+
+async fn r71_what_two_processes_have_verified_adds_up(app: TestApp) {
+    let (one, other) = (SecretUses::default(), SecretUses::default());
+    one.count("old", minute(3));
+    one.count("old", minute(1));
+    other.count("old", minute(2));
+    let written = |uses: &SecretUses| {
+        let done = tokio::task::block_in_place(|| {
+            app.db.write(Urgency::Normal, |conn| write_down(conn, uses))
+        });
+        uses.written(&done.unwrap());
+    };
+    written(&one);
+    written(&other);
+    written(&one);
+    one.count("old", minute(4));
+    let labels = ["new".to_owned()];
+    let told = tokio::task::block_in_place(|| {
+        app.db
+            .read(|conn| webhook_secrets::list(conn, &Actor::cli(), &labels, &one))
+    });
+    let told = told.unwrap();
+    let row = |one: &webhook_secrets::SecretView| {
+        (
+            one.label.clone(),
+            one.in_use,
+            one.matched,
+            one.last_matched_at,
+        )
+    };
+    let rows: Vec<_> = told.iter().map(row).collect();
+    let expected = [
+        ("new".to_owned(), true, 0, None),
+        ("old".to_owned(), false, 4, Some(minute(4))),
+    ];
+    assert_eq!(rows, expected);
+}
+
+/// What the binary says of the same database, with the same two secrets.
+fn rollcall_says(app: &TestApp, args: &[&str]) -> serde_json::Value {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = rollcall(&app.place.url(), folder.path());
+    command.args(args).arg("--json").env(
+        "WORKOS_WEBHOOK_SECRET",
+        "old:a-secret-of-the-tests,new:another-secret",
+    );
+    let done = tokio::task::block_in_place(|| command.output().unwrap());
+    serde_json::from_slice(&done.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&done.stderr)))
 }

@@ -94,7 +94,9 @@ impl ReconcilePage {
 
     fn count(&self, name: &str) -> i64 {
         let count = self.one.progress.get(name);
-        count.and_then(serde_json::Value::as_i64).unwrap_or_default()
+        count
+            .and_then(serde_json::Value::as_i64)
+            .unwrap_or_default()
     }
 
     fn counted(&self, name: &str, one: &str, many: &str) -> String {

@@ -80,7 +80,8 @@ impl Page {
 
     /// Shows pages as a screen of that size does, also where the browser's own window cannot be so narrow.
     pub async fn measures(&self, width: u32, height: u32) -> Result<(), String> {
-        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        let size =
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         let body = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": size});
         let measured = self.call(Method::POST, "/goog/cdp/execute", &body).await;
         measured.map(drop)
@@ -133,13 +134,6 @@ impl Page {
             }
             tokio::time::sleep(PAUSE).await;
         }
-    }
-
-    /// Makes the window so high, as wide as it is.
-    pub async fn resize(&self, height: i64) -> Result<(), String> {
-        let body = json!({ "height": height + 150 });
-        let resized = self.call(Method::POST, "/window/rect", &body).await;
-        resized.map(drop)
     }
 
     /// What it looks like, as a PNG in base64.
