@@ -9,7 +9,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, ResponseError};
+use actix_web::{Error, HttpMessage, ResponseError};
 
 use crate::telemetry;
 
@@ -35,6 +35,10 @@ fn no_such_text() -> Problem {
     )
 }
 
+/// When a request arrived: for answers that tell their own time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrived(pub Instant);
+
 /// Gives the request its id, and tells log and metrics about it.
 pub async fn observe(
     request: ServiceRequest,
@@ -42,6 +46,7 @@ pub async fn observe(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let id = format!("req_{}", uuid::Uuid::now_v7().simple());
     let began = Instant::now();
+    request.extensions_mut().insert(Arrived(began));
     let method = request.method().to_string();
     let route = request
         .match_pattern()

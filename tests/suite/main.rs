@@ -8,15 +8,19 @@
 )]
 
 mod browser;
+mod browser_admin;
 mod catch_up;
 mod channels;
 mod commands;
 mod console;
+mod console_admin;
 mod crashes;
+mod damaged_company;
 mod deliveries;
 mod demo;
 mod destinations;
 mod durability;
+mod enabling;
 mod erasure;
 mod failures;
 mod fair_fake;
@@ -30,6 +34,7 @@ mod intake;
 mod layers;
 mod leaves;
 mod lifecycle;
+mod live_reconcile;
 mod logins;
 mod mail_tls;
 mod migrations;
@@ -44,6 +49,7 @@ mod roads;
 mod roles;
 mod rule_numbers;
 mod rules;
+mod scheduled;
 mod seats;
 mod sending_crashes;
 mod spine;

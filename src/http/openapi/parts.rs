@@ -42,6 +42,17 @@ impl Takes for super::super::v1::Caller {
     }
 }
 
+impl Takes for super::super::v1::Token {
+    fn tell(shapes: &mut Shapes, operation: &mut Operation) {
+        super::super::v1::Caller::tell(shapes, operation);
+    }
+}
+
+/// What the server itself says of the request.
+impl<T: Clone + 'static> Takes for web::ReqData<T> {
+    fn tell(_: &mut Shapes, _: &mut Operation) {}
+}
+
 impl Takes for web::Data<HttpState> {
     fn tell(_: &mut Shapes, _: &mut Operation) {}
 }

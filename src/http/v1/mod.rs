@@ -20,7 +20,7 @@ mod trial;
 mod triggers;
 mod upstream;
 
-pub use auth::Caller;
+pub use auth::{Caller, Token};
 
 use actix_web::error::{PathError, QueryPayloadError};
 use actix_web::http::StatusCode;

@@ -3,6 +3,7 @@
 use actix_web::web;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::desk::reconciles::{self, ReconcileQuery};
 use crate::desk::{Page, Role};
@@ -42,17 +43,30 @@ struct BeginBody {
     apply: bool,
 }
 
-/// The comparison itself goes on in the background; the answer has the id to follow.
+/// A directory that is not known here is WorkOS's to place. The comparison itself goes on in the background; the answer has the id to follow.
 async fn begin(
     caller: Caller,
     id: web::Path<String>,
     body: Perhaps<BeginBody>,
     state: web::Data<HttpState>,
 ) -> Result<Accepted<reconciles::ReconcileView>, Problem> {
-    client(&state)?;
+    let client = client(&state)?;
     let (now, apply) = (state.clock.now(), body.0.is_some_and(|body| body.apply));
+    let (actor, directory) = (caller.0.clone(), id.clone());
+    let known = state
+        .read(move |conn| reconciles::may_begin(conn, &actor, &directory))
+        .await?;
+    let organization = if known {
+        None
+    } else {
+        let listed = client.directory(&id).await?;
+        let organization = listed.get("organization_id").and_then(Value::as_str);
+        organization.map(str::to_owned)
+    };
     let one = state
-        .write(move |conn| reconciles::begin(conn, &caller.0, &id, None, apply, now))
+        .write(move |conn| {
+            reconciles::begin(conn, &caller.0, &id, organization.as_deref(), apply, now)
+        })
         .await?;
     Ok(Accepted(one))
 }
