@@ -179,6 +179,6 @@ pub(super) async fn no_such_route(request: HttpRequest) -> Result<HttpResponse, 
     Err(Problem::new(
         StatusCode::NOT_FOUND,
         "not-found",
-        "there is nothing at this path; docs/operations.md lists what there is",
+        "there is nothing at this path; GET /openapi.json lists what there is",
     ))
 }

@@ -159,3 +159,39 @@ async fn a_setting_that_is_none_is_refused_with_its_name_and_nothing_changes(app
     }
     assert_eq!(settings(&app).await, before);
 }
+
+#[test]
+fn manual_pages_and_completions_are_printed_for_every_command_and_shell() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = |words: &[&str]| {
+        let mut command = rollcall("sqlite://none.db", folder.path());
+        let out = command.args(words).output().unwrap();
+        assert!(out.status.success(), "{words:?}: {out:?}");
+        String::from_utf8(out.stdout).unwrap()
+    };
+    let page = said(&["man"]);
+    assert!(
+        page.starts_with(".ie") && page.contains("rollcall"),
+        "{page}"
+    );
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(said(&["completions", shell]).contains("openapi"), "{shell}");
+    }
+    let pages = folder.path().join("pages");
+    std::fs::create_dir(&pages).unwrap();
+    said(&["man", "--dir", pages.to_str().unwrap()]);
+    let made = std::fs::read_dir(&pages).unwrap().count();
+    assert!(made > 60, "{made} pages");
+    for words in [
+        &["events", "list"][..],
+        &["openapi"],
+        &["triggers", "apply"],
+    ] {
+        assert!(
+            pages
+                .join(format!("rollcall-{}.1", words.join("-")))
+                .exists(),
+            "{words:?}"
+        );
+    }
+}

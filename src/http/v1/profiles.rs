@@ -22,7 +22,7 @@ pub(super) fn routes(table: &mut Table) {
             list,
             "People, by default those who are active.",
         )
-        .may(&[404]);
+        .may(&[403, 404]);
     table.get("/profiles/{id}", show, "One person.");
     table.get(
         "/profiles/{id}/history",

@@ -22,7 +22,7 @@ pub(super) fn routes(table: &mut Table) {
             "Compare a directory with WorkOS's own listing, and apply what differs where asked.",
         )
         .needs(Role::Operator)
-        .may(&[409]);
+        .may(&[409, 422]);
     table
         .get("/reconciles", list, "Comparisons, newest first.")
         .may(&[404]);

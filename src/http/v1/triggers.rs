@@ -49,7 +49,7 @@ pub(super) fn routes(table: &mut Table) {
             list_deliveries,
             "Messages due, sent, cancelled and failed, newest first.",
         )
-        .may(&[404]);
+        .may(&[403, 404]);
     table.get(
         "/deliveries/{id}",
         show_delivery,
