@@ -175,7 +175,7 @@ impl App {
         if let Some(catch_up) = catch_up {
             tasks.spawn(catch_up.run(self.pulling(), Arc::clone(&self.poke), stop.clone()));
         }
-        if let Some(reconciler) = self.reconciler().filter(|_| !self.options.no_worker) {
+        if let Some(reconciler) = self.comparing().filter(|_| !self.options.no_worker) {
             tasks.spawn(reconciler.run(stop.clone()));
         }
         self.spawn_housekeeping(&mut tasks, &stop);

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 
 use super::App;
-use crate::config::{CatchUpMode, Config};
+use crate::config::{CatchUpMode, Config, ReconcileMode};
 use crate::db::Db;
 use crate::desk::enable::kept_webhook_secret;
 use crate::intake::Intake;
-use crate::upstream::{CatchUp, CatchUpSettings, Pulling, Reconciler};
+use crate::upstream::{CatchUp, CatchUpSettings, Comparing, Pulling, Reconciler, Scheduled};
 use crate::workos::Secrets;
 use crate::workos::client::{Client, ClientSettings};
 
@@ -73,6 +73,17 @@ impl App {
             client,
             wake,
         ))
+    }
+
+    /// Comparing directories, by itself too.
+    pub(super) fn comparing(&self) -> Option<Reconciler> {
+        let mode = match self.config.workos.reconcile {
+            ReconcileMode::Off => Comparing::Off,
+            ReconcileMode::Report => Comparing::Report,
+            ReconcileMode::Apply => Comparing::Apply,
+        };
+        let every = self.config.workos.reconcile_interval;
+        Some(self.reconciler()?.scheduled(Scheduled { mode, every }))
     }
 
     pub(super) fn pulling(&self) -> Pulling {

@@ -18,7 +18,7 @@ use crate::upstream::{ResyncError, resync as resync_person};
 use crate::workos::client::{Client, SUBSCRIBED, WebhookEndpoint};
 
 /// How often the state is looked at while following.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Open WorkOS's set-up link for an organization, and follow how far it comes
 #[derive(Debug, clap::Args)]
@@ -57,14 +57,19 @@ enum WebhooksCommand {
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The secret is kept in the database and `serve` verifies with it, beside those of WORKOS_WEBHOOK_SECRET.
+It is not printed unless asked for.
 
-Example:
-  rollcall webhooks register --url https://rollcall.example.com/webhooks/workos"
+Examples:
+  rollcall webhooks register --url https://rollcall.example.com/webhooks/workos
+  rollcall webhooks register --url https://rollcall.example.com/webhooks/workos --show-secret"
 )]
 struct Register {
     /// Where WorkOS reaches this service, with https
     #[arg(long, value_name = "URL")]
     url: String,
+    /// Print the signing secret, too
+    #[arg(long)]
+    show_secret: bool,
 }
 
 /// Ask WorkOS about one person and apply what differs, step by step
@@ -189,8 +194,13 @@ async fn register(args: Register, context: &Context) -> Result<Exit, Failure> {
             now,
         )
     })?;
+    let asked = args.show_secret.then(|| secret.expose_secret());
     if context.output.is_json() {
-        context.output.json(&json!({ "id": endpoint.id, "endpoint_url": endpoint.endpoint_url, "events": endpoint.events, "done": what }));
+        let mut said = json!({ "id": endpoint.id, "endpoint_url": endpoint.endpoint_url, "events": endpoint.events, "done": what });
+        if let Some(secret) = asked {
+            said["secret"] = json!(secret);
+        }
+        context.output.json(&said);
     } else {
         context.output.line(format!(
             "{} {what}: {} events to {}",
@@ -198,6 +208,9 @@ async fn register(args: Register, context: &Context) -> Result<Exit, Failure> {
             endpoint.events.len(),
             endpoint.endpoint_url
         ));
+        if let Some(secret) = asked {
+            context.output.line(secret);
+        }
         context.output.note(
             "Its secret is kept in the database; start `rollcall serve` again to verify with it.",
         );

@@ -118,7 +118,12 @@ fn arriving(one: DirectoryView, there: Option<&[Value]>) -> Arriving {
     };
     let users = count("/metadata/users/active").zip(count("/metadata/users/inactive"));
     Arriving {
-        users_here: one.users.values().sum(),
+        users_here: one
+            .users
+            .iter()
+            .filter(|(state, _)| !matches!(state.as_str(), "deleted" | "moved"))
+            .map(|(_, count)| count)
+            .sum(),
         users_there: users.map(|(active, inactive)| active + inactive),
         groups_there: count("/metadata/groups"),
         id: one.id,

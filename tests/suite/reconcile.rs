@@ -60,7 +60,7 @@ pub async fn company(desk: &Desk, names: &[&str]) {
     app.advance(std::time::Duration::from_secs(3_600));
 }
 
-async fn compare(desk: &Desk, apply: bool) -> Value {
+pub async fn compare(desk: &Desk, apply: bool) -> Value {
     let Desk { app, fake, .. } = desk;
     let begun = app
         .call(
@@ -78,7 +78,7 @@ async fn compare(desk: &Desk, apply: bool) -> Value {
     .await
 }
 
-fn kinds(report: &Value) -> Vec<String> {
+pub fn kinds(report: &Value) -> Vec<String> {
     let items = report["items"].as_array().unwrap();
     items
         .iter()
@@ -121,7 +121,6 @@ async fn r44_a_damaged_company_is_told_and_mended_to_what_the_report_said(backen
     assert_eq!(report["state"], "done", "{report}");
     let expected = [
         "edge_missing_here directory_group_crew directory_user_eve",
-        "edge_missing_there directory_group_crew directory_user_cleo",
         "edge_missing_there directory_group_crew directory_user_dan",
         "group_differs directory_group_crew",
         "user_differs directory_user_bob",
@@ -151,7 +150,7 @@ async fn r44_a_damaged_company_is_told_and_mended_to_what_the_report_said(backen
         .await
         .ok();
     assert_eq!(reconciler(app, fake).work_off().await.unwrap(), 1);
-    assert_eq!(app.drain(), 7);
+    assert_eq!(app.drain(), 6);
     assert_eq!(
         app.people(),
         [
