@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::database;
 use super::upstream::client;
+use super::webhook_secrets::{self, SecretsArgs};
 use super::{Context, Exit, Failure};
 use crate::clock::Clock;
 use crate::db::Urgency;
@@ -49,6 +50,7 @@ pub struct WebhooksArgs {
 #[derive(Debug, clap::Subcommand)]
 enum WebhooksCommand {
     Register(Register),
+    Secrets(SecretsArgs),
 }
 
 /// Create or update the endpoint with the ten Directory Sync events; keep its signing secret
@@ -147,9 +149,15 @@ fn tell(context: &Context, state: &EnableView) {
     }
 }
 
-/// Registers the endpoint.
+/// Registers the endpoint, or lists the secrets.
 pub async fn webhooks(args: WebhooksArgs, context: &Context) -> Result<Exit, Failure> {
-    let WebhooksCommand::Register(args) = args.command;
+    match args.command {
+        WebhooksCommand::Register(args) => register(args, context).await,
+        WebhooksCommand::Secrets(_) => webhook_secrets::list(context),
+    }
+}
+
+async fn register(args: Register, context: &Context) -> Result<Exit, Failure> {
     let config = context.config()?;
     let client = client(&config)?;
     let db = database::open_or_make(&config)?;

@@ -45,6 +45,7 @@ mod tokens;
 mod trial;
 mod triggers;
 mod upstream;
+mod webhook_secrets;
 mod work;
 
 use clap::{CommandFactory, Parser, Subcommand};

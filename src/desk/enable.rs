@@ -74,6 +74,11 @@ pub fn opened(
     Ok(now.plus(LIFE))
 }
 
+/// Of an organization that nobody has heard of yet: everything begins with a link.
+pub fn not_started(organization: &str) -> EnableView {
+    view(organization, None, Vec::new(), false)
+}
+
 /// How far it has come; `there` is WorkOS's own listing of the organization's directories.
 pub fn state(
     conn: &mut Conn,

@@ -8,10 +8,12 @@
 )]
 
 mod browser;
+mod browser_admin;
 mod catch_up;
 mod channels;
 mod commands;
 mod console;
+mod console_admin;
 mod crashes;
 mod damaged_company;
 mod deliveries;
