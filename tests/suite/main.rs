@@ -8,9 +8,11 @@
 )]
 
 mod browser;
+mod browser_pages;
 mod catch_up;
 mod channels;
 mod console;
+mod console_pages;
 mod crashes;
 mod deliveries;
 mod demo;

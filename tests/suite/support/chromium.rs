@@ -127,6 +127,20 @@ impl Page {
         }
     }
 
+    /// Makes the window so high, as wide as it is.
+    pub async fn resize(&self, height: i64) -> Result<(), String> {
+        let body = json!({ "height": height + 150 });
+        let resized = self.call(Method::POST, "/window/rect", &body).await;
+        resized.map(drop)
+    }
+
+    /// What it looks like, as a PNG in base64.
+    pub async fn screenshot(&self) -> Result<String, String> {
+        let taken = self.call(Method::GET, "/screenshot", &Value::Null).await?;
+        let text = taken.as_str().map(str::to_owned);
+        text.ok_or_else(|| "no screenshot".to_owned())
+    }
+
     /// What the script returns.
     pub async fn execute(&self, script: &str) -> Result<Value, String> {
         let body = json!({"script": script, "args": []});
