@@ -322,6 +322,21 @@ pub fn add_drift(conn: &mut Conn, all: &[Drift]) -> QueryResult<()> {
     Ok(())
 }
 
+/// Takes away what comparisons found out about these directory users (R65), whatever became of it.
+pub fn forget_users(conn: &mut Conn, users: &[String]) -> QueryResult<()> {
+    for user in users {
+        // An edge is named by its group and its user.
+        let edges = format!("% {}", user.replace('%', "\\%").replace('_', "\\_"));
+        on_backend!(conn, c => diesel::delete(drift_items::table
+            .filter(drift_items::subject.eq(user).or(drift_items::subject.like(&edges).escape('\\'))))
+            .execute(c))?;
+        on_backend!(conn, c => diesel::delete(reconcile_seen::table
+            .filter(reconcile_seen::id.eq(user).or(reconcile_seen::id.like(&edges).escape('\\'))))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
 /// What differs, in order; of one kind or state where given.
 pub fn drift(
     conn: &mut Conn,
