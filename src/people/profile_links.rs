@@ -96,7 +96,7 @@ pub fn counts_up_to(
         for status in statuses {
             let count: Count = on_backend!(conn, c => diesel::sql_query(
                 "SELECT count(*) AS count FROM (SELECT 1 FROM profiles \
-                 WHERE organization_id = $1 AND status = $2 LIMIT $3) AS some")
+                 WHERE organization_id = $1 AND status = $2 LIMIT $3) AS counted")
                 .bind::<Text, _>(organization)
                 .bind::<Text, _>(*status)
                 .bind::<BigInt, _>(cap)

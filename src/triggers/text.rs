@@ -10,8 +10,18 @@ pub fn read(text: &str) -> Result<Value, String> {
     if text.trim_start().starts_with('{') {
         return serde_json::from_str(text).map_err(|why| why.to_string());
     }
-    let table: toml::Table = toml::from_str(text).map_err(|why| why.to_string())?;
+    let table: toml::Table = toml::from_str(text).map_err(|why| in_one_line(&why.to_string()))?;
     Ok(json_of(toml::Value::Table(table)))
+}
+
+/// Where TOML breaks and why, without the picture of the line between them.
+fn in_one_line(why: &str) -> String {
+    let mut lines = why.lines().map(str::trim).filter(|line| !line.is_empty());
+    match (lines.next(), lines.next_back()) {
+        (Some(first), Some(last)) => format!("{first}: {last}"),
+        (Some(only), None) => only.to_owned(),
+        (None, _) => why.to_owned(),
+    }
 }
 
 /// A trigger as TOML, without its organization: that is known where it is written.
@@ -113,8 +123,9 @@ mod tests {
                 {"field": "attributes.rank", "op": "eq", "value": 1.5}]},
             "steps": [
                 {"channel": "email", "to": "person", "after": "P1D", "at": "09:00", "subject": "Hi \"{{ first_name }}\"",
-                 "text": "Hello {{ first_name }},\n\nwelcome '''here'''.\n", "html": "<p>\\o/</p>",
-                 "digest": {"at_least": 5, "text": "{{ count }}", "subject": "many"}},
+                 "text": "Hello {{ first_name }},\n\nwelcome '''here'''.\n", "html": "<p>\\o/</p>"},
+                {"channel": "slack", "to": "https://hooks.slack.com/services/T0/B0/x", "text": "hi",
+                 "digest": {"at_least": 5, "text": "{{ count }}"}},
                 {"channel": "webhook", "to": "https://hooks.example/in"},
             ],
         });
@@ -134,8 +145,8 @@ mod tests {
 
     #[test]
     fn what_is_neither_says_where_it_breaks() {
-        let why = read("name = \"a\nsteps").unwrap_err();
-        assert!(why.contains("line 1"), "{why}");
+        let why = read("name = \"a\"\nsteps").unwrap_err();
+        assert!(why.contains("at line 2, column 6: "), "{why}");
         assert!(read("= 3").is_err() && read("{").is_err());
     }
 }

@@ -55,7 +55,7 @@ async fn things(app: &TestApp) -> Things {
     Things {
         community: app.community("Chess", &[(&profile, Seat::Admin)]),
         asked: employee("bobby").id(),
-        trigger: made.json["id"].as_str().unwrap().to_owned(),
+        trigger: made.body["id"].as_str().unwrap().to_owned(),
         profile,
     }
 }
@@ -126,7 +126,10 @@ async fn a_viewer_sees_every_page_and_changes_nothing(app: TestApp) {
         let page = viewer.send(&format!("/console{path}"), fields).await;
         assert_eq!(page.status, 403, "{path}: {}", page.text);
     }
-    assert_eq!(app.get(&format!("/v1/triggers/{trigger}")).await["version"], 1);
+    assert_eq!(
+        app.get(&format!("/v1/triggers/{trigger}")).await["version"],
+        1
+    );
 }
 
 async fn an_operator_of_another_organization_finds_nothing(app: TestApp) {
@@ -141,9 +144,21 @@ async fn an_operator_of_another_organization_finds_nothing(app: TestApp) {
         format!("/communities/{}", one.community),
         format!("/communities/{}/rules", one.community),
     ] {
-        assert_eq!(outsider.open(&format!("/console{path}")).await.status, 404, "{path}");
+        assert_eq!(
+            outsider.open(&format!("/console{path}")).await.status,
+            404,
+            "{path}"
+        );
     }
-    for path in ["", "/people", "/conflicts", "/triggers", "/communities", "/communities/seats", "/audit"] {
+    for path in [
+        "",
+        "/people",
+        "/conflicts",
+        "/triggers",
+        "/communities",
+        "/communities/seats",
+        "/audit",
+    ] {
         let page = outsider.open(&format!("/console{path}")).await;
         assert_eq!(page.status, 200, "{path}");
         for secret in [&one.profile, &one.trigger, &one.community, "The last hour"] {
@@ -193,21 +208,35 @@ async fn the_audit_tells_who_did_what_in_pages_that_stay(app: TestApp) {
     let csrf = olga.csrf().await;
     for status in ["published", "draft"] {
         let path = format!("/console/triggers/{}/status", one.trigger);
-        let page = olga.send(&path, &[("csrf", &csrf), ("status", status)]).await;
+        let page = olga
+            .send(&path, &[("csrf", &csrf), ("status", status)])
+            .await;
         assert_eq!(page.status, 303, "{}", page.text);
     }
     let all = app.get("/v1/audit").await;
     let told = |page: &Value| -> Vec<String> {
         let rows = page["data"].as_array().unwrap().iter();
-        rows.map(|row| format!("{} {}", row["actor"].as_str().unwrap(), row["act"].as_str().unwrap()))
-            .collect()
+        rows.map(|row| {
+            format!(
+                "{} {}",
+                row["actor"].as_str().unwrap(),
+                row["act"].as_str().unwrap()
+            )
+        })
+        .collect()
     };
     let acts = told(&all);
     assert_eq!(acts[..2], ["olga trigger.updated", "olga trigger.updated"]);
-    assert!(acts.contains(&"bootstrap trigger.created".to_owned()), "{acts:?}");
+    assert!(
+        acts.contains(&"bootstrap trigger.created".to_owned()),
+        "{acts:?}"
+    );
     let kind = told(&app.get("/v1/audit?act=trigger").await);
     assert_eq!(kind.len(), 3, "{kind:?}");
-    assert_eq!(told(&app.get("/v1/audit?act=trigger.created&actor=olga").await), [""; 0]);
+    assert_eq!(
+        told(&app.get("/v1/audit?act=trigger.created&actor=olga").await),
+        [""; 0]
+    );
     assert_eq!(told(&app.get("/v1/audit?since=2030-01-01").await), [""; 0]);
     let first = app.get("/v1/audit?limit=1&act=trigger").await;
     app.token("late", "operator", None);
@@ -217,18 +246,36 @@ async fn the_audit_tells_who_did_what_in_pages_that_stay(app: TestApp) {
     )
     .await;
     let cursor = first["next_cursor"].as_str().unwrap();
-    let second = app.get(&format!("/v1/audit?limit=1&act=trigger&cursor={cursor}")).await;
+    let second = app
+        .get(&format!("/v1/audit?limit=1&act=trigger&cursor={cursor}"))
+        .await;
     assert_eq!(second["data"][0]["id"], all["data"][1]["id"]);
-    let page = olga.open(&format!("/console/audit?who=olga&target={}", one.trigger)).await;
-    assert_eq!(page.text.matches("trigger updated").count(), 3, "{}", page.text);
-    assert_eq!(olga.open("/console/audit?since=yesterday").await.status, 400);
+    let page = olga
+        .open(&format!("/console/audit?who=olga&target={}", one.trigger))
+        .await;
+    assert_eq!(
+        page.text.matches("trigger updated").count(),
+        3,
+        "{}",
+        page.text
+    );
+    assert_eq!(
+        olga.open("/console/audit?since=yesterday").await.status,
+        400
+    );
 }
 
 async fn r65_somebody_is_erased_by_an_admin_who_typed_the_word(app: TestApp) {
     let one = things(&app).await;
     let path = format!("/console/people/{}/erase", one.profile);
     let admin = Browser::signed_in(&app, TOKEN).await;
-    assert!(admin.open(&path).await.text.contains("They still work here"));
+    assert!(
+        admin
+            .open(&path)
+            .await
+            .text
+            .contains("They still work here")
+    );
     let csrf = admin.csrf().await;
     let wrong = admin.send(&path, &[("csrf", &csrf), ("word", "yes")]).await;
     assert_eq!(wrong.status, 400);
@@ -236,10 +283,14 @@ async fn r65_somebody_is_erased_by_an_admin_who_typed_the_word(app: TestApp) {
     let operator = Browser::signed_in(&app, &make_token(&app, "olga", Role::Operator)).await;
     assert_eq!(operator.open(&path).await.status, 403);
     let own = operator.csrf().await;
-    let refused = operator.send(&path, &[("csrf", &own), ("word", "erase")]).await;
+    let refused = operator
+        .send(&path, &[("csrf", &own), ("word", "erase")])
+        .await;
     assert_eq!(refused.status, 403);
     assert_eq!(app.profile(&ada()).status, "active");
-    let done = admin.send(&path, &[("csrf", &csrf), ("word", "erase")]).await;
+    let done = admin
+        .send(&path, &[("csrf", &csrf), ("word", "erase")])
+        .await;
     assert_eq!(done.status, 303, "{}", done.text);
     let page = admin.open(&done.to).await;
     assert!(page.text.contains("Erased for good.") && !page.text.contains("ada Tester"));
@@ -251,11 +302,27 @@ async fn r64_somebody_opts_out_and_in_again_on_their_page(app: TestApp) {
     let csrf = browser.csrf().await;
     let path = format!("/console/people/{}/messages", one.profile);
     let list = format!("/v1/opt-outs?organization_id={ORGANIZATION}");
-    let done = browser.send(&path, &[("csrf", &csrf), ("wanted", "false")]).await;
-    assert!(browser.open(&done.to).await.text.contains("on the opt-out list"));
+    let done = browser
+        .send(&path, &[("csrf", &csrf), ("wanted", "false")])
+        .await;
+    assert!(
+        browser
+            .open(&done.to)
+            .await
+            .text
+            .contains("on the opt-out list")
+    );
     assert_eq!(app.get(&list).await["data"][0]["email"], ada().email());
-    let done = browser.send(&path, &[("csrf", &csrf), ("wanted", "true")]).await;
-    assert!(browser.open(&done.to).await.text.contains("Send no messages"));
+    let done = browser
+        .send(&path, &[("csrf", &csrf), ("wanted", "true")])
+        .await;
+    assert!(
+        browser
+            .open(&done.to)
+            .await
+            .text
+            .contains("Send no messages")
+    );
     assert_eq!(app.get(&list).await["data"], json!([]));
 }
 
@@ -263,17 +330,37 @@ async fn r32_a_conflict_is_decided_on_its_page(app: TestApp) {
     let one = things(&app).await;
     let browser = Browser::signed_in(&app, TOKEN).await;
     let list = browser.open("/console/conflicts").await.text;
-    assert!(list.contains(&one.asked) && list.contains("bob Tester"), "{list}");
+    assert!(
+        list.contains(&one.asked) && list.contains("bob Tester"),
+        "{list}"
+    );
     let todo = browser.open("/console").await.text;
-    assert!(todo.contains("1 person whom only you can tell apart"), "{todo}");
+    assert!(
+        todo.contains("1 person whom only you can tell apart"),
+        "{todo}"
+    );
     let path = format!("/console/conflicts/{}", one.asked);
-    assert!(browser.open(&path).await.text.contains("a person of their own"));
+    assert!(
+        browser
+            .open(&path)
+            .await
+            .text
+            .contains("a person of their own")
+    );
     let csrf = browser.csrf().await;
-    let done = browser.send(&format!("{path}/decide"), &[("csrf", &csrf)]).await;
+    let done = browser
+        .send(&format!("{path}/decide"), &[("csrf", &csrf)])
+        .await;
     assert_eq!(done.status, 303, "{}", done.text);
     let page = browser.open(&done.to).await.text;
     assert!(page.contains("Not the same person as"), "{page}");
-    assert!(browser.open("/console/conflicts").await.text.contains("Everybody is told apart."));
+    assert!(
+        browser
+            .open("/console/conflicts")
+            .await
+            .text
+            .contains("Everybody is told apart.")
+    );
     let acts = app.get("/v1/audit?act=conflict").await;
     assert_eq!(acts["data"][0]["act"], "conflict.new_person", "{acts}");
 }
@@ -282,15 +369,34 @@ async fn c5_an_open_seat_is_given_back_on_its_page(app: TestApp) {
     let one = things(&app).await;
     app.sql("UPDATE memberships SET role = 'member', former_role = 'admin'");
     let browser = Browser::signed_in(&app, TOKEN).await;
-    assert!(browser.open("/console").await.text.contains("1 admin seat to give back"));
+    assert!(
+        browser
+            .open("/console")
+            .await
+            .text
+            .contains("1 admin seat to give back")
+    );
     let page = browser.open("/console/communities/seats").await.text;
-    assert!(page.contains("ada Tester") && page.contains("Make admin again"), "{page}");
+    assert!(
+        page.contains("ada Tester") && page.contains("Make admin again"),
+        "{page}"
+    );
     let csrf = browser.csrf().await;
     let path = format!("/console/communities/{}/seat", one.community);
-    let fields = [("csrf", csrf.as_str()), ("profile_id", &one.profile), ("give", "true")];
+    let fields = [
+        ("csrf", csrf.as_str()),
+        ("profile_id", &one.profile),
+        ("give", "true"),
+    ];
     let done = browser.send(&path, &fields).await;
     assert_eq!(done.status, 303, "{}", done.text);
-    assert!(browser.open(&done.to).await.text.contains("No seat is open."));
+    assert!(
+        browser
+            .open(&done.to)
+            .await
+            .text
+            .contains("No seat is open.")
+    );
     let members = app.read(|conn| communities::members(conn, &one.community));
     assert_eq!(members[0].role, "admin");
 }
@@ -308,28 +414,43 @@ async fn a_rule_is_written_and_applied_and_a_wrong_one_is_told(app: TestApp) {
             "rules[0].when.field",
         ),
     ] {
-        let page = browser.send(&path, &[("csrf", &csrf), ("rules", typed)]).await;
+        let page = browser
+            .send(&path, &[("csrf", &csrf), ("rules", typed)])
+            .await;
         assert_eq!(page.status, 422, "{}", page.text);
         assert!(page.text.contains(told), "{told}: {}", page.text);
         let start = typed.split('"').nth(1).unwrap();
         assert!(page.text.contains(start), "what was typed stays");
     }
     let rule = "[{\"when\": {\"field\": \"department\", \"op\": \"eq\", \"value\": \"Research\"}, \"role\": \"member\"}]";
-    let done = browser.send(&path, &[("csrf", &csrf), ("rules", rule)]).await;
+    let done = browser
+        .send(&path, &[("csrf", &csrf), ("rules", rule)])
+        .await;
     assert_eq!(done.to, format!("{home}?done=ruled"), "{}", done.text);
     let page = browser.open(&done.to).await.text;
-    assert!(page.contains("Members: where department is “Research”"), "{page}");
+    assert!(
+        page.contains("Members: where department is “Research”"),
+        "{page}"
+    );
     assert!(page.contains("bob Tester"), "{page}");
 }
 
 async fn people_are_found_by_community_and_department(app: TestApp) {
     let one = things(&app).await;
     let browser = Browser::signed_in(&app, TOKEN).await;
-    let within = browser.open(&format!("/console/people?community={}", one.community)).await.text;
-    assert!(within.contains("ada Tester") && !within.contains(">bob Tester"), "{within}");
+    let within = browser
+        .open(&format!("/console/people?community={}", one.community))
+        .await
+        .text;
+    assert!(
+        within.contains("ada Tester") && !within.contains(">bob Tester"),
+        "{within}"
+    );
     let empty = browser.open("/console/people?department=Poetry").await.text;
     assert!(empty.contains("Nobody matches."), "{empty}");
-    let api = app.get(&format!("/v1/profiles?community_id={}", one.community)).await;
+    let api = app
+        .get(&format!("/v1/profiles?community_id={}", one.community))
+        .await;
     assert_eq!(api["data"].as_array().unwrap().len(), 1);
 }
 
