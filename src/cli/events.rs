@@ -123,7 +123,7 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     match args.command {
         Command::List(args) => list(*args, context)?,
         Command::Show(args) => show(&args, context)?,
-        Command::Replay(args) => replay::run(*args, context)?,
+        Command::Replay(args) => return replay::run(*args, context),
         Command::Discard(args) => discard(&args, context)?,
         Command::Tail(args) => stream::tail(args, context)?,
         Command::Export(args) => stream::export(args, context)?,

@@ -14,6 +14,7 @@ mod frame;
 mod gate;
 mod hold;
 mod indent;
+mod jobs;
 mod link;
 mod origin;
 mod overview;
@@ -84,6 +85,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .route("/people/{id}", web::get().to(person::show))
         .configure(events::routes)
         .route("/failures", web::get().to(failures::list))
+        .configure(jobs::routes)
         .configure(communities::routes)
         .configure(deliveries::routes)
         .configure(hold::routes)

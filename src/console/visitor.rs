@@ -112,6 +112,7 @@ fn notice_of(query: &str) -> Option<&'static str> {
     Some(match done.as_ref() {
         "replayed" => "Replayed: the event waits for the worker. Reload to see what came of it.",
         "discarded" => "Discarded.",
+        "stopped" => "Stopped. What was done stays done.",
         "retried" => "The message is due again.",
         "cancelled" => "The message is cancelled.",
         "approved" => "Approved: what waited goes on.",

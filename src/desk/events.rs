@@ -137,17 +137,6 @@ pub fn list(
     Ok(page.map(|row| view(row, &people)))
 }
 
-/// Every event that matches, newest first, without paging.
-pub(super) fn matching(
-    conn: &mut Conn,
-    actor: &Actor,
-    query: &EventQuery,
-    limit: i64,
-) -> Result<Vec<EventRow>, DeskError> {
-    let filter = filter_of(conn, actor, query)?;
-    Ok(outbox::list(conn, &filter, limit)?)
-}
-
 /// The events after that place in the queue, oldest first, each with its place; from the newest one
 /// on where no place is given yet.
 pub fn following(
@@ -166,7 +155,12 @@ pub fn following(
     Ok(views.collect())
 }
 
-fn filter_of(conn: &mut Conn, actor: &Actor, query: &EventQuery) -> Result<EventFilter, DeskError> {
+/// What the query asks the queue for, within what this actor may see.
+pub(super) fn filter_of(
+    conn: &mut Conn,
+    actor: &Actor,
+    query: &EventQuery,
+) -> Result<EventFilter, DeskError> {
     if let Some(state) = &query.state {
         one_of("state", state, &EventState::ALL.map(EventState::as_str))?;
     }
@@ -208,6 +202,7 @@ fn filter_of(conn: &mut Conn, actor: &Actor, query: &EventQuery) -> Result<Event
         error: query.error.clone(),
         before,
         after: None,
+        up_to: None,
     })
 }
 

@@ -8,6 +8,7 @@ mod history;
 mod members;
 mod owners;
 mod page;
+mod rehearsal;
 mod story;
 #[cfg(test)]
 mod tests;

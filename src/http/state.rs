@@ -69,6 +69,15 @@ impl HttpState {
         off_the_loop(move || db.read(work)).await
     }
 
+    /// Runs what chooses its own transactions where blocking is allowed.
+    pub async fn with_db<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Db) -> Result<T, DeskError> + Send + 'static,
+    ) -> Result<T, DeskError> {
+        let db = self.db.clone();
+        off_the_loop(move || work(&db)).await
+    }
+
     /// Runs a write transaction where blocking is allowed.
     pub async fn write<T: Send + 'static>(
         &self,

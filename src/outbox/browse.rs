@@ -4,13 +4,15 @@
 use std::collections::BTreeSet;
 
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::db::schema::{event_attempts, event_bodies, outbox};
 use crate::db::{Conn, contains, on_backend};
 
-/// Which events. Everything given must hold.
-#[derive(Debug, Clone, Default)]
+/// Which events. Everything given must hold. A replay that takes long keeps it with its job.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct EventFilter {
     /// `ready`, `done`, …
     pub state: Option<String>,
@@ -38,6 +40,8 @@ pub struct EventFilter {
     pub before: Option<i64>,
     /// Only rows newer than this one, and the oldest of them first.
     pub after: Option<i64>,
+    /// Only rows up to and with this one.
+    pub up_to: Option<i64>,
 }
 
 /// The queue row of an event, as shown.
@@ -61,6 +65,71 @@ pub struct EventRow {
     pub settled_at: Option<Timestamp>,
 }
 
+/// A boxed query over the outbox, narrowed to what a filter says.
+macro_rules! narrowed {
+    ($query:ident, $filter:expr) => {{
+        if let Some(state) = &$filter.state {
+            $query = $query.filter(outbox::state.eq(state));
+        }
+        if let Some(outcome) = &$filter.outcome {
+            $query = $query.filter(outbox::outcome.eq(outcome));
+        }
+        if let Some(event_type) = &$filter.event_type {
+            $query = $query.filter(outbox::event_type.eq(event_type));
+        }
+        if let Some(directory) = &$filter.directory_id {
+            $query = $query.filter(outbox::directory_id.eq(directory));
+        }
+        if let Some(organization) = &$filter.organization_id {
+            $query = $query.filter(outbox::organization_id.eq(organization));
+        }
+        if let Some(subjects) = &$filter.subjects {
+            $query = $query.filter(outbox::subject.eq_any(subjects));
+        }
+        if let Some(since) = $filter.since {
+            $query = $query.filter(outbox::received_at.ge(since));
+        }
+        if let Some(until) = $filter.until {
+            $query = $query.filter(outbox::received_at.lt(until));
+        }
+        if let Some(up_to) = $filter.up_to {
+            $query = $query.filter(outbox::id.le(up_to));
+        }
+        if let Some(before) = $filter.before {
+            $query = $query.filter(outbox::id.lt(before));
+        }
+        if let Some(text) = &$filter.error {
+            $query = $query.filter(outbox::error.like(contains(text)).escape('\\'));
+        }
+        if let Some(text) = $filter.q.as_ref().filter(|_| $filter.q_outside_payload) {
+            let pattern = contains(text);
+            $query = $query.filter(
+                outbox::event_id
+                    .like(pattern.clone())
+                    .escape('\\')
+                    .or(outbox::error.like(pattern).escape('\\').assume_not_null()),
+            );
+        } else if let Some(text) = &$filter.q {
+            let pattern = contains(text);
+            $query = $query.filter(
+                outbox::event_id
+                    .like(pattern.clone())
+                    .escape('\\')
+                    .or(outbox::error
+                        .like(pattern.clone())
+                        .escape('\\')
+                        .assume_not_null())
+                    .or(diesel::dsl::exists(
+                        event_bodies::table
+                            .filter(event_bodies::event_id.eq(outbox::event_id))
+                            .filter(event_bodies::body.like(pattern).escape('\\')),
+                    )),
+            );
+        }
+        $query
+    }};
+}
+
 /// Events that match, newest first (oldest first after a row), at most `limit`.
 pub fn list(conn: &mut Conn, filter: &EventFilter, limit: i64) -> QueryResult<Vec<EventRow>> {
     on_backend!(conn, c => {
@@ -69,56 +138,50 @@ pub fn list(conn: &mut Conn, filter: &EventFilter, limit: i64) -> QueryResult<Ve
             Some(after) => query.filter(outbox::id.gt(after)).order(outbox::id.asc()),
             None => query.order(outbox::id.desc()),
         };
-        if let Some(state) = &filter.state {
-            query = query.filter(outbox::state.eq(state));
-        }
-        if let Some(outcome) = &filter.outcome {
-            query = query.filter(outbox::outcome.eq(outcome));
-        }
-        if let Some(event_type) = &filter.event_type {
-            query = query.filter(outbox::event_type.eq(event_type));
-        }
-        if let Some(directory) = &filter.directory_id {
-            query = query.filter(outbox::directory_id.eq(directory));
-        }
-        if let Some(organization) = &filter.organization_id {
-            query = query.filter(outbox::organization_id.eq(organization));
-        }
-        if let Some(subjects) = &filter.subjects {
-            query = query.filter(outbox::subject.eq_any(subjects));
-        }
-        if let Some(since) = filter.since {
-            query = query.filter(outbox::received_at.ge(since));
-        }
-        if let Some(until) = filter.until {
-            query = query.filter(outbox::received_at.lt(until));
-        }
-        if let Some(before) = filter.before {
-            query = query.filter(outbox::id.lt(before));
-        }
-        if let Some(text) = &filter.error {
-            query = query.filter(outbox::error.like(contains(text)).escape('\\'));
-        }
-        if let Some(text) = filter.q.as_ref().filter(|_| filter.q_outside_payload) {
-            let pattern = contains(text);
-            query = query.filter(
-                outbox::event_id.like(pattern.clone()).escape('\\')
-                    .or(outbox::error.like(pattern).escape('\\').assume_not_null()),
-            );
-        } else if let Some(text) = &filter.q {
-            let pattern = contains(text);
-            query = query.filter(
-                outbox::event_id.like(pattern.clone()).escape('\\')
-                    .or(outbox::error.like(pattern.clone()).escape('\\').assume_not_null())
-                    .or(diesel::dsl::exists(
-                        event_bodies::table
-                            .filter(event_bodies::event_id.eq(outbox::event_id))
-                            .filter(event_bodies::body.like(pattern).escape('\\')),
-                    )),
-            );
-        }
-        query.load(c)
+        narrowed!(query, filter).load(c)
     })
+}
+
+/// How many events match.
+pub fn count(conn: &mut Conn, filter: &EventFilter) -> QueryResult<i64> {
+    on_backend!(conn, c => {
+        let mut query = outbox::table.count().into_boxed();
+        narrowed!(query, filter).get_result(c)
+    })
+}
+
+/// The places in the queue of events that match, oldest first, at most `limit`.
+pub fn places(conn: &mut Conn, filter: &EventFilter, limit: i64) -> QueryResult<Vec<i64>> {
+    on_backend!(conn, c => {
+        let mut query = outbox::table
+            .select(outbox::id)
+            .order(outbox::id.asc())
+            .limit(limit)
+            .into_boxed();
+        if let Some(after) = filter.after {
+            query = query.filter(outbox::id.gt(after));
+        }
+        narrowed!(query, filter).load(c)
+    })
+}
+
+/// The events at these places, oldest first.
+pub fn at_places(conn: &mut Conn, places: &[i64]) -> QueryResult<Vec<EventRow>> {
+    on_backend!(conn, c => outbox::table
+        .filter(outbox::id.eq_any(places))
+        .order(outbox::id)
+        .select(EventRow::as_select())
+        .load(c))
+}
+
+/// The newest place in the queue; 0 where nothing came yet.
+pub fn newest_place(conn: &mut Conn) -> QueryResult<i64> {
+    let newest: Option<i64> = on_backend!(conn, c => outbox::table
+        .order(outbox::id.desc())
+        .select(outbox::id)
+        .first(c)
+        .optional())?;
+    Ok(newest.unwrap_or(0))
 }
 
 /// One event by WorkOS's id.

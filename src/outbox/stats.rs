@@ -51,3 +51,20 @@ pub fn queue_stats(conn: &mut Conn) -> QueryResult<QueueStats> {
         oldest_ready: row.oldest.map(Timestamp),
     })
 }
+
+#[derive(QueryableByName)]
+struct Due {
+    #[diesel(sql_type = BigInt)]
+    due: i64,
+}
+
+/// How many events the worker could take now, counted up to `most`.
+pub fn due_up_to(conn: &mut Conn, now: Timestamp, most: i64) -> QueryResult<i64> {
+    let sql = "SELECT count(*) AS due FROM \
+        (SELECT 1 FROM outbox WHERE state = 'ready' AND available_at <= $1 LIMIT $2) AS d";
+    let row: Due = on_backend!(conn, c => diesel::sql_query(sql)
+        .bind::<BigInt, _>(now.micros())
+        .bind::<BigInt, _>(most)
+        .get_result(c))?;
+    Ok(row.due)
+}

@@ -21,6 +21,7 @@ mod locked;
 mod members;
 pub mod reapply;
 mod rekey;
+pub mod replay;
 mod swaps;
 mod world;
 mod write;

@@ -5,7 +5,7 @@ use diesel::sql_types::{BigInt, Nullable};
 
 use crate::clock::Timestamp;
 use crate::db::schema::{deliveries, delivery_attempts, destinations};
-use crate::db::{Conn, contains, on_backend};
+use crate::db::{Conn, ROWS_PER_STATEMENT, contains, on_backend};
 
 use super::DeliveryState;
 
@@ -213,9 +213,19 @@ pub fn show_parked(conn: &mut Conn, rows: &mut [DeliveryRow]) -> QueryResult<()>
     Ok(())
 }
 
-/// How many deliveries there are in all.
-pub fn count(conn: &mut Conn) -> QueryResult<i64> {
-    on_backend!(conn, c => deliveries::table.count().get_result(c))
+/// How many messages about these people were cancelled at that very instant.
+pub fn cancelled_at(conn: &mut Conn, people: &[String], at: Timestamp) -> QueryResult<usize> {
+    let mut all = 0;
+    for some in people.chunks(ROWS_PER_STATEMENT) {
+        let count: i64 = on_backend!(conn, c => deliveries::table
+            .filter(deliveries::profile_id.eq_any(some))
+            .filter(deliveries::state.eq(DeliveryState::Cancelled.as_str()))
+            .filter(deliveries::settled_at.eq(at))
+            .count()
+            .get_result(c))?;
+        all += usize::try_from(count).unwrap_or_default();
+    }
+    Ok(all)
 }
 
 /// How many deliveries an organization has in all.
