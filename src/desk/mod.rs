@@ -9,6 +9,7 @@ mod members;
 mod owners;
 mod page;
 mod rehearsal;
+mod search;
 mod story;
 #[cfg(test)]
 mod tests;

@@ -172,7 +172,8 @@ impl Selected {
     pub(super) fn of(conn: &mut Conn, actor: &Actor, body: &ReplayBody) -> Result<Self, DeskError> {
         let mut filter = filter_of(conn, actor, &body.query())?;
         // What comes from now on is no part of it.
-        filter.up_to = Some(outbox::newest_place(conn)?);
+        let newest = outbox::newest_place(conn)?;
+        filter.up_to = Some(filter.up_to.map_or(newest, |to| to.min(newest)));
         let (places, count) = if body.ids.is_empty() {
             (None, outbox::count(conn, &filter)?)
         } else {

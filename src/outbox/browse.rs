@@ -2,8 +2,11 @@
 //! added; one event with its body and attempts.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -42,6 +45,8 @@ pub struct EventFilter {
     pub after: Option<i64>,
     /// Only rows up to and with this one.
     pub up_to: Option<i64>,
+    /// Only rows from this one on.
+    pub down_to: Option<i64>,
 }
 
 /// The queue row of an event, as shown.
@@ -65,14 +70,35 @@ pub struct EventRow {
     pub settled_at: Option<Timestamp>,
 }
 
+/// Outcomes that few events have, and the index on them.
+const RARE: [&str; 4] = ["stale", "ignored", "held", "failed"];
+const ON_INDEX_OF_OUTCOME: &str = "outbox.outcome IN ('stale', 'ignored', 'held', 'failed')";
+
+/// What lets SQLite use the partial index on a state: it takes one only where the query says the very
+/// words of the index, and a bound value says nothing.
+fn on_index_of_state(state: &str) -> Option<&'static str> {
+    match state {
+        "parked" | "held" => Some("outbox.state IN ('parked', 'held')"),
+        "ready" => Some("outbox.state = 'ready'"),
+        "ignored" => Some("outbox.state = 'ignored'"),
+        _ => None,
+    }
+}
+
 /// A boxed query over the outbox, narrowed to what a filter says.
 macro_rules! narrowed {
     ($query:ident, $filter:expr) => {{
         if let Some(state) = &$filter.state {
             $query = $query.filter(outbox::state.eq(state));
+            if let Some(said) = on_index_of_state(state) {
+                $query = $query.filter(sql::<Bool>(said));
+            }
         }
         if let Some(outcome) = &$filter.outcome {
             $query = $query.filter(outbox::outcome.eq(outcome));
+            if RARE.contains(&outcome.as_str()) {
+                $query = $query.filter(sql::<Bool>(ON_INDEX_OF_OUTCOME));
+            }
         }
         if let Some(event_type) = &$filter.event_type {
             $query = $query.filter(outbox::event_type.eq(event_type));
@@ -95,11 +121,16 @@ macro_rules! narrowed {
         if let Some(up_to) = $filter.up_to {
             $query = $query.filter(outbox::id.le(up_to));
         }
+        if let Some(down_to) = $filter.down_to {
+            $query = $query.filter(outbox::id.ge(down_to));
+        }
         if let Some(before) = $filter.before {
             $query = $query.filter(outbox::id.lt(before));
         }
         if let Some(text) = &$filter.error {
-            $query = $query.filter(outbox::error.like(contains(text)).escape('\\'));
+            $query = $query
+                .filter(outbox::error.is_not_null())
+                .filter(outbox::error.like(contains(text)).escape('\\'));
         }
         if let Some(text) = $filter.q.as_ref().filter(|_| $filter.q_outside_payload) {
             let pattern = contains(text);
@@ -182,6 +213,53 @@ pub fn newest_place(conn: &mut Conn) -> QueryResult<i64> {
         .first(c)
         .optional())?;
     Ok(newest.unwrap_or(0))
+}
+
+/// Above so many events a time is first turned into places: they rise with time but for the
+/// moments by which processes' clocks differ.
+const MANY: i64 = 10_000;
+/// Clocks differ by less.
+const UNSURE: Duration = Duration::from_secs(3_600);
+
+/// Narrows a filter by time to the places that can match, so that a list of last month's events does
+/// not begin with today's.
+pub fn narrow_by_time(conn: &mut Conn, filter: &mut EventFilter) -> QueryResult<()> {
+    if filter.since.is_none() && filter.until.is_none() {
+        return Ok(());
+    }
+    let newest = newest_place(conn)?;
+    if newest < MANY {
+        return Ok(());
+    }
+    if let Some(since) = filter.since {
+        let from = first_at(conn, since.minus(UNSURE), newest)?;
+        filter.down_to = Some(filter.down_to.map_or(from, |known| known.max(from)));
+    }
+    if let Some(until) = filter.until {
+        let to = first_at(conn, until.plus(UNSURE), newest)?;
+        filter.up_to = Some(filter.up_to.map_or(to, |known| known.min(to)));
+    }
+    Ok(())
+}
+
+/// The first place of an event received at that instant or later, by halves.
+fn first_at(conn: &mut Conn, at: Timestamp, newest: i64) -> QueryResult<i64> {
+    let (mut low, mut high) = (0, newest);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let found: Option<Timestamp> = on_backend!(conn, c => outbox::table
+            .filter(outbox::id.ge(middle))
+            .order(outbox::id)
+            .select(outbox::received_at)
+            .first(c)
+            .optional())?;
+        if found.is_some_and(|found| found < at) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low)
 }
 
 /// One event by WorkOS's id.

@@ -158,6 +158,7 @@ fn named(places: &[i64], after: i64, most: i64) -> Found {
 
 fn matching(conn: &mut Conn, filter: &EventFilter, after: i64, most: i64) -> QueryResult<Found> {
     let newest = filter.up_to.unwrap_or(i64::MAX);
+    let after = after.max(filter.down_to.unwrap_or(1) - 1);
     let reach = if filter.q.is_some() {
         SEARCHED_THROUGH
     } else {

@@ -1,0 +1,13 @@
+-- What lists are filtered by is found by an index, whatever lies behind it: every event filter whose
+-- matches may be rare, and the orders in which messages are listed.
+CREATE INDEX outbox_type ON outbox (event_type, id);
+CREATE INDEX outbox_organization ON outbox (organization_id, id);
+CREATE INDEX outbox_directory ON outbox (directory_id, id);
+-- Most events are applied or changed nothing: those are found by walking.
+CREATE INDEX outbox_outcome ON outbox (outcome, id) WHERE outcome IN ('stale', 'ignored', 'held', 'failed');
+CREATE INDEX outbox_ignored ON outbox (id) WHERE state = 'ignored';
+CREATE INDEX outbox_error ON outbox (id) WHERE error IS NOT NULL;
+
+CREATE INDEX deliveries_created ON deliveries (created_at, id);
+CREATE INDEX deliveries_organization ON deliveries (organization_id, created_at, id);
+CREATE INDEX deliveries_channel ON deliveries (channel, created_at, id);
