@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::console::{self, Console, SessionKey};
 use crate::db::{Db, DbError, Urgency, migrate, migration_state, new_id};
 use crate::desk::retention;
+use crate::desk::webhook_secrets::SecretUses;
 use crate::http::{self, HttpState, Wanted};
 use crate::intake::Intake;
 use crate::people::processes;
@@ -29,6 +30,7 @@ use crate::triggers::{Channels, Policy};
 use crate::worker::{BatchSettings, Worker};
 use crate::workos::client::Client;
 
+mod counting;
 mod every;
 mod presence;
 mod upstream;
@@ -73,6 +75,7 @@ pub struct App {
     /// WorkOS's API, where a key is configured.
     pub workos: Option<Client>,
     channels: Arc<Channels>,
+    secret_uses: SecretUses,
     process_id: String,
 }
 
@@ -111,6 +114,7 @@ impl App {
             poke: Arc::new(Notify::new()),
             workos,
             channels: Arc::new(channels),
+            secret_uses: SecretUses::default(),
             process_id,
         })
     }
@@ -175,6 +179,7 @@ impl App {
             tasks.spawn(reconciler.run(stop.clone()));
         }
         self.spawn_housekeeping(&mut tasks, &stop);
+        self.spawn_counting(&mut tasks, &stop);
         wait_for(stop.clone()).await;
         self.shut_down(handle, http, tasks, Some(committer)).await;
         Ok(())
@@ -211,6 +216,7 @@ impl App {
             wake: Arc::clone(&self.wake),
             workos: self.workos.clone(),
             secrets,
+            secret_uses: self.secret_uses.clone(),
             tolerance: self.config.webhook.tolerance,
             body_limit: self.config.http.body_limit,
             allowed_sources: self.config.http.allowed_sources.clone(),
@@ -337,6 +343,7 @@ impl App {
             );
             tasks.abort_all();
         }
+        self.count_up();
         self.end();
         tracing::info!("stopped");
     }

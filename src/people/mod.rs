@@ -22,6 +22,7 @@ pub mod profiles;
 pub mod reconciles;
 pub mod renames;
 pub mod rules;
+pub mod secret_uses;
 pub mod secrets;
 pub mod setup_links;
 pub mod staged;
