@@ -6,6 +6,7 @@ mod outgoing;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
@@ -40,7 +41,7 @@ pub use upstream::workos_client;
 use every::every;
 use presence::is_gone;
 
-pub use outgoing::channels;
+pub use outgoing::{channels, channels_to_reach};
 
 /// Connections beside SQLite's writer, or to PostgreSQL.
 const CONNECTIONS: u32 = 16;
@@ -231,6 +232,7 @@ impl App {
             wanted: Wanted {
                 worker: !self.options.no_worker,
             },
+            stale_kept: AtomicI64::new(0),
         })
     }
 

@@ -2,10 +2,11 @@
 
 use secrecy::ExposeSecret;
 
+use crate::app::channels_to_reach;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::DatabaseUrl;
-use crate::desk::doctor::{self, Check, Setup, Verdict};
+use crate::desk::doctor::{self, Check, SecretShape, Setup, Verdict};
 use crate::workos::Secrets;
 
 use super::database;
@@ -25,9 +26,14 @@ Examples:
 pub struct Args {}
 
 /// Looks, and tells.
-pub fn run(_: &Args, context: &Context) -> Result<Exit, Failure> {
+pub async fn run(_: &Args, context: &Context) -> Result<Exit, Failure> {
     let config = context.config()?;
-    let checks = examine(&config)?;
+    let mut setup = setup_of(&config)?;
+    setup.reached = match channels_to_reach(&config) {
+        Ok(channels) => channels.reach().await,
+        Err(why) => vec![("mail server", Err(format!("{why:#}")))],
+    };
+    let checks = examine(&config, &setup)?;
     let out = &context.output;
     if out.is_json() {
         out.json(&checks);
@@ -60,8 +66,12 @@ fn word(verdict: Verdict) -> &'static str {
 
 fn setup_of(config: &Config) -> Result<Setup, Failure> {
     let secrets = config.webhook.secrets.as_ref().map(|secrets| {
+        let shape = |(label, odd): (&str, _)| SecretShape {
+            label: label.to_owned(),
+            odd,
+        };
         Secrets::parse(secrets.expose_secret())
-            .map(|all| all.labels().count())
+            .map(|all| all.shapes().map(shape).collect())
             .map_err(|why| why.to_string())
     });
     let sqlite_file = match DatabaseUrl::parse(&database::url_of(config)?)? {
@@ -73,12 +83,12 @@ fn setup_of(config: &Config) -> Result<Setup, Failure> {
         tolerance: config.webhook.tolerance,
         mail: config.mail.smtp_url.is_some() && config.mail.from.is_some(),
         sqlite_file,
+        reached: Vec::new(),
     })
 }
 
-fn examine(config: &Config) -> Result<Vec<Check>, Failure> {
-    let setup = setup_of(config)?;
-    let mut checks = doctor::of_setup(&setup);
+fn examine(config: &Config, setup: &Setup) -> Result<Vec<Check>, Failure> {
+    let mut checks = doctor::of_setup(setup);
     let db = match database::open_any(config) {
         Ok(db) => db,
         Err(why) => {
@@ -96,7 +106,7 @@ fn examine(config: &Config) -> Result<Vec<Check>, Failure> {
     checks.push(migrations);
     if ours {
         let now = Clock::System.now();
-        checks.extend(db.read(|conn| doctor::of_database(conn, &setup, now))?);
+        checks.extend(db.read(|conn| doctor::of_database(conn, setup, now))?);
     }
     Ok(checks)
 }

@@ -125,7 +125,7 @@ impl Command {
             Self::Gaps(args) => upstream::gaps(args, context),
             Self::Webhooks(args) => enable::webhooks(args, context).await,
             Self::Tokens(args) => tokens::run(args, context),
-            Self::Doctor(args) => doctor::run(&args, context),
+            Self::Doctor(args) => doctor::run(&args, context).await,
             Self::Migrate(args) => migrate::run(&args, context),
             Self::Signature(args) => signature::run(args, context),
             Self::Config(args) => config::run(args, context),

@@ -45,6 +45,7 @@ pub mod retention;
 pub mod seats;
 pub mod secrets;
 pub mod settings;
+pub mod stale;
 pub mod tokens;
 pub mod trial;
 pub mod triggers;

@@ -100,7 +100,11 @@ pub fn list(
         .iter()
         .map(|label| view(label, true, known.remove(label)))
         .collect();
-    all.extend(known.into_iter().map(|(label, one)| view(&label, false, Some(one))));
+    all.extend(
+        known
+            .into_iter()
+            .map(|(label, one)| view(&label, false, Some(one))),
+    );
     Ok(all)
 }
 

@@ -1,6 +1,7 @@
 //! What the handlers share.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -53,6 +54,8 @@ pub struct HttpState {
     pub metrics: PrometheusHandle,
     /// What readiness asks for.
     pub wanted: Wanted,
+    /// When a refusal by time was last kept, in microseconds.
+    pub stale_kept: AtomicI64,
 }
 
 /// What readiness asks for.

@@ -215,6 +215,21 @@ pub fn newest_place(conn: &mut Conn) -> QueryResult<i64> {
     Ok(newest.unwrap_or(0))
 }
 
+/// By how many microseconds the newest of WorkOS's own events came after they happened.
+pub fn newest_delays(conn: &mut Conn, limit: i64) -> QueryResult<Vec<i64>> {
+    let rows: Vec<(String, Timestamp, Timestamp)> = on_backend!(conn, c => outbox::table
+        .order(outbox::id.desc())
+        .limit(limit)
+        .select((outbox::event_id, outbox::occurred_at, outbox::received_at))
+        .load(c))?;
+    let theirs = rows
+        .into_iter()
+        .filter(|(id, _, _)| id.starts_with("event_"));
+    Ok(theirs
+        .map(|(_, occurred, received)| received.micros() - occurred.micros())
+        .collect())
+}
+
 /// Above so many events a time is first turned into places: they rise with time but for the
 /// moments by which processes' clocks differ.
 const MANY: i64 = 10_000;

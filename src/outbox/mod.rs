@@ -16,7 +16,7 @@ mod stats;
 
 pub use browse::{
     EventFilter, EventRow, at_places, attempts_of, body_of, count, find, known, list,
-    narrow_by_time, newest_place, places,
+    narrow_by_time, newest_delays, newest_place, places,
 };
 pub(crate) use claim::load as load_claimed;
 pub use claim::{Claimed, claim, claim_one, lock_part};

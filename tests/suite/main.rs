@@ -15,6 +15,7 @@ mod crashes;
 mod deliveries;
 mod demo;
 mod destinations;
+mod doctor;
 mod durability;
 mod erasure;
 mod failures;

@@ -90,11 +90,17 @@ async fn a_walk_is_found_where_there_is_one(app: TestApp) {
         let plan = stranger.plan(sql);
         !walks(backend, sql, &plan).is_empty()
     };
-    assert!(found("SELECT count(*) FROM event_bodies WHERE body LIKE '%x%'"));
-    assert!(found("SELECT id FROM changes WHERE name = 'title' ORDER BY id LIMIT 10"));
+    assert!(found(
+        "SELECT count(*) FROM event_bodies WHERE body LIKE '%x%'"
+    ));
+    assert!(found(
+        "SELECT id FROM changes WHERE name = 'title' ORDER BY id LIMIT 10"
+    ));
     assert!(found("UPDATE profiles SET title = 'x' WHERE title = 'y'"));
     assert!(!found("SELECT id FROM outbox ORDER BY id DESC LIMIT 50"));
-    assert!(!found("SELECT id FROM outbox WHERE event_type = 'x' ORDER BY id DESC LIMIT 50"));
+    assert!(!found(
+        "SELECT id FROM outbox WHERE event_type = 'x' ORDER BY id DESC LIMIT 50"
+    ));
     assert!(!found("SELECT count(*) FROM outbox WHERE state = 'ready'"));
 }
 
@@ -112,7 +118,9 @@ fn reads_the_top(sql: &str) -> bool {
 }
 
 fn walks_on_sqlite(sql: &str, plan: &[String]) -> Vec<String> {
-    let sorts = plan.iter().any(|step| step.contains("TEMP B-TREE FOR ORDER BY"));
+    let sorts = plan
+        .iter()
+        .any(|step| step.contains("TEMP B-TREE FOR ORDER BY"));
     let walks = plan.iter().filter(|step| {
         let Some(rest) = step.strip_prefix("SCAN ") else {
             return false;
@@ -152,8 +160,13 @@ fn walks_on_postgres(sql: &str, plan: &[String]) -> Vec<String> {
             // A bitmap's own line names the index and has its condition below it.
             continue;
         }
-        let conditions = plan.iter().skip(at + 1).take_while(|line| !line.contains("->"));
-        let guided = conditions.clone().any(|line| line.contains("Index Cond") || line.contains("Recheck Cond"));
+        let conditions = plan
+            .iter()
+            .skip(at + 1)
+            .take_while(|line| !line.contains("->"));
+        let guided = conditions
+            .clone()
+            .any(|line| line.contains("Index Cond") || line.contains("Recheck Cond"));
         let small = SMALL.iter().any(|index| how.ends_with(index));
         let walked = how.starts_with("Seq Scan") || (how.starts_with("Index") && !guided && !small);
         if walked && !reads_the_top(sql) {
@@ -184,10 +197,21 @@ async fn work(app: &TestApp) {
     for name in ["ada", "bo", "cy"] {
         app.apply(&employee(name).created(minute(11))).await;
     }
-    app.apply(&ada().updated(minute(12)).set("data.custom_attributes.job_title", "Head")).await;
-    app.apply(&ada().updated(minute(1)).set("data.first_name", "Late")).await;
+    app.apply(
+        &ada()
+            .updated(minute(12))
+            .set("data.custom_attributes.job_title", "Head"),
+    )
+    .await;
+    app.apply(&ada().updated(minute(1)).set("data.first_name", "Late"))
+        .await;
     app.apply(&employee("bo").deleted(minute(14))).await;
-    app.apply(&employee("dee").created(minute(15)).without("data.directory_id")).await;
+    app.apply(
+        &employee("dee")
+            .created(minute(15))
+            .without("data.directory_id"),
+    )
+    .await;
     app.send_due().await;
     let replay = json!({"all": true, "job": true});
     app.call("POST", "/v1/events/replay", replay).await.ok();
@@ -213,7 +237,13 @@ async fn look(app: &TestApp) {
         .send()
         .await
         .unwrap();
-    let cookie = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let cookie = answer.headers()["set-cookie"]
+        .to_str()
+        .unwrap()
+        .split(';')
+        .next()
+        .unwrap()
+        .to_owned();
     for path in paths(app).await {
         let request = client.get(app.http.url(&path));
         let request = if path.starts_with("/console") {
@@ -229,7 +259,10 @@ async fn look(app: &TestApp) {
 async fn paths(app: &TestApp) -> Vec<String> {
     let first = async |path: &str| -> String {
         let told = app.get(path).await;
-        told["data"][0]["id"].as_str().unwrap_or_else(|| panic!("{path}: {told}")).to_owned()
+        told["data"][0]["id"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{path}: {told}"))
+            .to_owned()
     };
     let event = first("/v1/events?outcome=applied").await;
     let person = first("/v1/profiles").await;
@@ -239,22 +272,50 @@ async fn paths(app: &TestApp) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     for list in ["/console/events?", "/v1/events?"] {
         let mut filters: Vec<String> = [
-            "", "state=parked", "state=held", "state=ready", "state=ignored", "outcome=stale", "outcome=failed",
-            "type=dsync.user.deleted", "error=x", "q=somebody", "since=2026-11-23", "until=2026-11-24",
+            "",
+            "state=parked",
+            "state=held",
+            "state=ready",
+            "state=ignored",
+            "outcome=stale",
+            "outcome=failed",
+            "type=dsync.user.deleted",
+            "error=x",
+            "q=somebody",
+            "since=2026-11-23",
+            "until=2026-11-24",
         ]
         .map(str::to_owned)
         .to_vec();
-        let person_filter = if list.starts_with("/v1") { "profile_id" } else { "person" };
-        let directory_filter = if list.starts_with("/v1") { "directory_id" } else { "directory" };
+        let person_filter = if list.starts_with("/v1") {
+            "profile_id"
+        } else {
+            "person"
+        };
+        let directory_filter = if list.starts_with("/v1") {
+            "directory_id"
+        } else {
+            "directory"
+        };
         filters.push(format!("{person_filter}={person}"));
         filters.push(format!("{directory_filter}=directory_01TEST"));
         all.extend(filters.iter().map(|filter| format!("{list}{filter}")));
     }
     all.push(format!("/v1/events?organization_id={ORGANIZATION}"));
     let pages = [
-        "", "/people", "/people?q=ada", "/people?status=removed", "/people?status=all", "/people?department=x",
-        "/communities", "/deliveries", "/deliveries?state=failed", "/deliveries?state=due", "/deliveries?channel=slack",
-        "/failures", "/jobs",
+        "",
+        "/people",
+        "/people?q=ada",
+        "/people?status=removed",
+        "/people?status=all",
+        "/people?department=x",
+        "/communities",
+        "/deliveries",
+        "/deliveries?state=failed",
+        "/deliveries?state=due",
+        "/deliveries?channel=slack",
+        "/failures",
+        "/jobs",
     ];
     all.extend(pages.map(|page| format!("/console{page}")));
     all.extend([

@@ -30,8 +30,19 @@ const LIMIT: Duration = Duration::from_secs(4 * 3_600);
 fn rhythm(kind: &str) -> Duration {
     let kind = kind.to_lowercase();
     let polled = [
-        "gsuite", "google", "workday", "bamboohr", "hibob", "breathe", "cezanne", "fourth", "people hr",
-        "sftp", "s3", "personio", "gusto",
+        "gsuite",
+        "google",
+        "workday",
+        "bamboohr",
+        "hibob",
+        "breathe",
+        "cezanne",
+        "fourth",
+        "people hr",
+        "sftp",
+        "s3",
+        "personio",
+        "gusto",
     ];
     if polled.iter().any(|name| kind.contains(name)) {
         POLLED
@@ -65,7 +76,10 @@ pub(super) fn silent(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError
         }
     }
     Ok(match quiet.first() {
-        None => Check::ok(name, format!("{count} linked, none silent for unusually long")),
+        None => Check::ok(
+            name,
+            format!("{count} linked, none silent for unusually long"),
+        ),
         Some(first) => Check::warn(
             name,
             match quiet.len() {
@@ -95,7 +109,11 @@ pub(super) fn waiting_holds(conn: &mut Conn, now: Timestamp) -> Result<Check, De
     } else if open.is_empty() {
         Check::ok(name, "nothing waits for a decision")
     } else {
-        Check::warn(name, format!("{} batches wait for a decision", open.len()), advice)
+        Check::warn(
+            name,
+            format!("{} batches wait for a decision", open.len()),
+            advice,
+        )
     })
 }
 

@@ -81,7 +81,10 @@ pub(super) fn matches(
         let found = uses.iter().find(|one| one.label == label);
         found.map(|one| one.last_matched_at)
     };
-    let newest = configured.iter().filter_map(|one| last_of(&one.label)).max();
+    let newest = configured
+        .iter()
+        .filter_map(|one| last_of(&one.label))
+        .max();
     let Some(newest) = newest else {
         return Ok(Some(Check::ok(name, "no delivery has been verified yet")));
     };
@@ -95,7 +98,10 @@ pub(super) fn matches(
             Some(_) => None,
         })
         .collect();
-    let finding = format!("the last delivery was verified {} s ago", now.since(newest).as_secs());
+    let finding = format!(
+        "the last delivery was verified {} s ago",
+        now.since(newest).as_secs()
+    );
     Ok(Some(if idle.is_empty() {
         Check::ok(name, finding)
     } else {
@@ -108,11 +114,7 @@ pub(super) fn matches(
 }
 
 /// Whether our clock and WorkOS's agree.
-pub(super) fn clocks(
-    conn: &mut Conn,
-    setup: &Setup,
-    now: Timestamp,
-) -> Result<Check, DeskError> {
+pub(super) fn clocks(conn: &mut Conn, setup: &Setup, now: Timestamp) -> Result<Check, DeskError> {
     let name = "clock against WorkOS";
     if let Some(stale) = stale::last(conn)?.filter(|stale| now.since(stale.at) < RECENT) {
         return Ok(refused(name, &stale));
@@ -121,7 +123,8 @@ pub(super) fn clocks(
         return Ok(Check::ok(name, "no event has come yet to compare with"));
     };
     let apart = ahead.unsigned_abs();
-    let advice = "set this machine's clock by NTP (`timedatectl set-ntp true`): signatures are judged by it";
+    let advice =
+        "set this machine's clock by NTP (`timedatectl set-ntp true`): signatures are judged by it";
     Ok(if ahead < 0 && Duration::from_micros(apart) > APART {
         let finding = format!(
             "events come up to {} s before they happened: this clock is behind",
@@ -136,7 +139,10 @@ pub(super) fn clocks(
     } else {
         Check::ok(
             name,
-            format!("the quickest of the last events came {} ms after it happened", apart / 1_000),
+            format!(
+                "the quickest of the last events came {} ms after it happened",
+                apart / 1_000
+            ),
         )
     })
 }
@@ -145,7 +151,10 @@ fn refused(name: &'static str, stale: &Stale) -> Check {
     if stale.in_seconds {
         return Check::fail(
             name,
-            format!("at {} a genuine delivery was refused: its time is in seconds", stale.at),
+            format!(
+                "at {} a genuine delivery was refused: its time is in seconds",
+                stale.at
+            ),
             "`t` in WorkOS-Signature is milliseconds: mend the script or test that signs; WorkOS itself is not the sender",
         );
     }
@@ -153,7 +162,10 @@ fn refused(name: &'static str, stale: &Stale) -> Check {
     let side = if stale.apart_ms > 0 { "older" } else { "newer" };
     Check::fail(
         name,
-        format!("at {} a genuine delivery was refused: it was signed {apart} s {side} than this clock allows", stale.at),
+        format!(
+            "at {} a genuine delivery was refused: it was signed {apart} s {side} than this clock allows",
+            stale.at
+        ),
         "compare this machine's clock with another one and set it by NTP (`timedatectl set-ntp true`); if WorkOS was late, widen ROLLCALL_SIGNATURE_TOLERANCE",
     )
 }

@@ -23,12 +23,18 @@ struct Recorder {
 impl Instrumentation for Recorder {
     fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
         match event {
-            InstrumentationEvent::StartEstablishConnection { url, .. } => url.clone_into(&mut self.place),
+            InstrumentationEvent::StartEstablishConnection { url, .. } => {
+                url.clone_into(&mut self.place)
+            }
             InstrumentationEvent::StartQuery { query, .. } => {
                 let told = query.to_string();
-                let sql = told.rsplit_once(" -- binds: ").map_or(told.as_str(), |(sql, _)| sql);
+                let sql = told
+                    .rsplit_once(" -- binds: ")
+                    .map_or(told.as_str(), |(sql, _)| sql);
                 let mut ran = RAN.lock().unwrap_or_else(PoisonError::into_inner);
-                ran.entry(self.place.clone()).or_default().insert(sql.trim().to_owned());
+                ran.entry(self.place.clone())
+                    .or_default()
+                    .insert(sql.trim().to_owned());
             }
             _ => {}
         }
@@ -47,7 +53,11 @@ pub fn ran_on(url: &str) -> BTreeSet<String> {
     let all = ran.get(place).cloned().unwrap_or_default();
     assert!(!all.is_empty(), "nothing ran on {place}");
     all.iter()
-        .filter(|sql| ["SELECT", "UPDATE", "DELETE", "INSERT", "WITH"].iter().any(|verb| sql.starts_with(verb)))
+        .filter(|sql| {
+            ["SELECT", "UPDATE", "DELETE", "INSERT", "WITH"]
+                .iter()
+                .any(|verb| sql.starts_with(verb))
+        })
         .map(|sql| one_value(sql))
         .collect()
 }
@@ -90,9 +100,15 @@ impl Stranger {
                     .unwrap();
                 conn.batch_execute(&format!("PREPARE looked_at AS {sql}"))
                     .unwrap_or_else(|error| panic!("{sql}: {error}"));
-                let count = (1..100).take_while(|nth| sql.contains(&format!("${nth}"))).count();
+                let count = (1..100)
+                    .take_while(|nth| sql.contains(&format!("${nth}")))
+                    .count();
                 let values = vec!["NULL"; count].join(", ");
-                let values = if count > 0 { format!("({values})") } else { values };
+                let values = if count > 0 {
+                    format!("({values})")
+                } else {
+                    values
+                };
                 let lines: Vec<Line> = sql_query(format!("EXPLAIN EXECUTE looked_at{values}"))
                     .load(conn)
                     .unwrap_or_else(|error| panic!("{sql}: {error}"));
