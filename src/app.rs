@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::console::{self, Console, SessionKey};
 use crate::db::{Db, DbError, Urgency, migrate, migration_state, new_id};
+use crate::desk::refusals::Refusals;
 use crate::desk::retention;
 use crate::desk::webhook_secrets::SecretUses;
 use crate::http::{self, HttpState, Wanted};
@@ -77,6 +78,7 @@ pub struct App {
     pub workos: Option<Client>,
     channels: Arc<Channels>,
     secret_uses: SecretUses,
+    refusals: Refusals,
     process_id: String,
 }
 
@@ -116,6 +118,7 @@ impl App {
             workos,
             channels: Arc::new(channels),
             secret_uses: SecretUses::default(),
+            refusals: Refusals::default(),
             process_id,
         })
     }
@@ -218,6 +221,7 @@ impl App {
             workos: self.workos.clone(),
             secrets,
             secret_uses: self.secret_uses.clone(),
+            refusals: self.refusals.clone(),
             tolerance: self.config.webhook.tolerance,
             body_limit: self.config.http.body_limit,
             allowed_sources: self.config.http.allowed_sources.clone(),

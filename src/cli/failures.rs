@@ -1,5 +1,6 @@
 //! `rollcall failures`: what went wrong, one row a cause, with the command that puts it right.
 
+use crate::clock::Clock;
 use crate::desk::failures::{self, FailureView};
 
 use super::output::Cell;
@@ -19,7 +20,12 @@ pub struct Args {
 /// Lists the causes, and says the next step for each.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let page = database::read(context, |conn, actor| {
-        failures::list(conn, actor, args.organization.as_deref())
+        failures::list(
+            conn,
+            actor,
+            args.organization.as_deref(),
+            Clock::System.now(),
+        )
     })?;
     shown::page(
         context,

@@ -45,6 +45,7 @@ mod tokens;
 mod trial;
 mod triggers;
 mod upstream;
+mod why;
 mod work;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -76,6 +77,7 @@ enum Command {
     Profiles(profiles::Args),
     Events(events::Args),
     Failures(failures::Args),
+    Why(why::Args),
     Communities(communities::Args),
     Triggers(triggers::Args),
     Deliveries(deliveries::Args),
@@ -110,6 +112,7 @@ impl Command {
             Self::Profiles(args) => profiles::run(args, context).await,
             Self::Events(args) => events::run(args, context),
             Self::Failures(args) => failures::run(&args, context),
+            Self::Why(args) => why::run(&args, context),
             Self::Communities(args) => communities::run(args, context),
             Self::Triggers(args) => triggers::run(args, context),
             Self::Deliveries(args) => deliveries::run(args, context),

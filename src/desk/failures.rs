@@ -2,6 +2,7 @@
 //! many, since when, an example, what to do, and the filter that replays them all.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -10,13 +11,13 @@ use crate::db::Conn;
 use crate::outbox::{self, EventFailures, EventState};
 use crate::triggers::deliveries::{self, DeliveryFailures};
 
-use super::{Actor, DeskError, Page, Role};
+use super::{Actor, DeskError, Page, Role, refusals};
 
 /// Failures that have one cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct FailureView {
-    /// `event` or `delivery`.
+    /// `event`, `delivery`, or `webhook` for what the endpoint refused (WorkOS shows it as failed).
     pub about: &'static str,
     /// The kind of event, or the channel.
     pub kind: String,
@@ -47,11 +48,16 @@ pub struct ReplayFilter {
     pub error: String,
 }
 
-/// Every cause of a failure that is open, the newest first.
+/// Refusals at the door are told for so long.
+const TOLD_FOR: Duration = Duration::from_secs(7 * 86_400);
+
+/// Every cause of a failure that is open, and what the endpoint refused in the last seven days, the
+/// newest first.
 pub fn list(
     conn: &mut Conn,
     actor: &Actor,
     organization: Option<&str>,
+    now: Timestamp,
 ) -> Result<Page<FailureView>, DeskError> {
     actor.require(Role::Viewer)?;
     let organization = actor.scope(organization)?;
@@ -63,6 +69,12 @@ pub fn list(
         .into_iter()
         .map(|row| of_event(row, &names))
         .chain(messages.into_iter().map(of_delivery));
+    // Whose they were is not known: nothing in them is believed.
+    let refused = match organization {
+        Some(_) => Vec::new(),
+        None => refusals::by_reason(conn, now.minus(TOLD_FOR))?,
+    };
+    let all = all.chain(refused.into_iter().map(of_refusal));
     Ok(Page {
         data: grouped(all),
         next_cursor: None,
@@ -121,6 +133,23 @@ fn of_event(row: EventFailures, names: &BTreeMap<i64, String>) -> FailureView {
         first_at: row.first_at,
         last_at: row.last_at,
         example: row.newest.and_then(|id| names.get(&id).cloned()),
+    }
+}
+
+fn of_refusal((reason, count, first, last): (String, i64, Timestamp, Timestamp)) -> FailureView {
+    let (cause, what_to_do) = refusals::told(&reason);
+    FailureView {
+        about: "webhook",
+        kind: reason,
+        state: "refused".to_owned(),
+        cause: cause.to_owned(),
+        destination: None,
+        count,
+        first_at: Some(first),
+        last_at: Some(last),
+        example: None,
+        what_to_do,
+        replay: None,
     }
 }
 

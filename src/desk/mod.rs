@@ -40,6 +40,7 @@ pub mod organizations;
 pub mod overview;
 pub mod profiles;
 pub mod reconciles;
+pub mod refusals;
 pub mod replay;
 pub mod retention;
 pub mod seats;
@@ -51,6 +52,7 @@ pub mod trial;
 pub mod triggers;
 pub mod undo;
 pub mod webhook_secrets;
+pub mod why;
 
 pub use actor::{Actor, Role};
 pub use error::DeskError;

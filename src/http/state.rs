@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use crate::db::{Conn, Db, DbError, Urgency};
 use crate::desk::DeskError;
+use crate::desk::refusals::Refusals;
 use crate::desk::webhook_secrets::SecretUses;
 use crate::intake::Intake;
 use crate::triggers::{Channels, Policy};
@@ -36,6 +37,8 @@ pub struct HttpState {
     pub secrets: Secrets,
     /// What each of them has verified since that was last written down.
     pub secret_uses: SecretUses,
+    /// What was refused at the door since that was last written down.
+    pub refusals: Refusals,
     /// How far a delivery's `t` may be from now.
     pub tolerance: Duration,
     /// The largest body.

@@ -47,6 +47,7 @@ pub(super) async fn receive(
             Ok(HttpResponse::Ok().json(json!({ "status": status })))
         }
         Err((reason, problem)) => {
+            state.refusals.count(reason, state.clock.now());
             metrics::counter!(telemetry::WEBHOOK_REQUESTS, "outcome" => "rejected", "reason" => reason).increment(1);
             tracing::info!(
                 reason,

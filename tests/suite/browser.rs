@@ -155,7 +155,12 @@ async fn pages(app: &TestApp) -> Vec<String> {
     let hold = newest("/v1/holds").await;
     let parked = newest("/v1/events?state=parked").await;
     let delivery = newest("/v1/deliveries").await;
+    let replay = serde_json::json!({"all": true, "job": true});
+    let begun = app.call("POST", "/v1/events/replay", replay).await.ok();
+    let job = begun["job_id"].as_str().unwrap().to_owned();
     vec![
+        "/console/jobs".to_owned(),
+        format!("/console/jobs/{job}"),
         "/console".to_owned(),
         "/console/people?status=all".to_owned(),
         format!("/console/people/{id}"),

@@ -86,7 +86,7 @@ async fn the_secret_the_tolerance_and_the_servers_it_needs_are_looked_at(app: Te
         ("sk_test_a2V5XzAxSDU2Nzg5MDEyMzQ1Njc4OTA", "API key"),
         ("1790000000", "number"),
         ("\"2sAZJlbjP8Ce3rwkKEv2GfKef\"", "quotes"),
-        ("short", "short"),
+        ("abc123def", "short"),
     ] {
         let told = doctor(&url, &[("WORKOS_WEBHOOK_SECRET", secret)]);
         told.finds("webhook secret", "fail", why, "dashboard");

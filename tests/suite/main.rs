@@ -32,6 +32,7 @@ mod leaves;
 mod lifecycle;
 mod logins;
 mod migrations;
+mod on_call;
 mod operators;
 mod plans;
 mod processes;

@@ -264,7 +264,7 @@ async fn paths(app: &TestApp) -> Vec<String> {
             .unwrap_or_else(|| panic!("{path}: {told}"))
             .to_owned()
     };
-    let event = first("/v1/events?outcome=applied").await;
+    let event = first("/v1/events?state=done").await;
     let person = first("/v1/profiles").await;
     let community = first("/v1/communities").await;
     let delivery = first("/v1/deliveries").await;

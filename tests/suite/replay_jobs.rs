@@ -191,6 +191,7 @@ async fn every_filter_narrows_a_replay_and_ids_may_be_many(app: TestApp) {
     let told = job(&app, &id).await;
     assert_eq!((&told["total"], &told["done"]), (&json!(255), &json!(255)));
     assert_eq!(replays(&app), [1; 255]);
+    app.advance(Duration::from_secs(1));
     let filtered = begun(&app, json!({"state": "done", "limit": 203})).await;
     app.drain();
     assert_eq!(job(&app, &filtered).await["result"]["replayed"], 203);

@@ -11,3 +11,13 @@ CREATE INDEX outbox_error ON outbox (id) WHERE error IS NOT NULL;
 CREATE INDEX deliveries_created ON deliveries (created_at, id);
 CREATE INDEX deliveries_organization ON deliveries (organization_id, created_at, id);
 CREATE INDEX deliveries_channel ON deliveries (channel, created_at, id);
+
+-- Deliveries that the webhook endpoint refused, by reason and hour: what WorkOS shows as failed (R1-R8).
+CREATE TABLE webhook_refusals (
+    reason TEXT NOT NULL,
+    hour BIGINT NOT NULL,
+    count BIGINT NOT NULL,
+    first_at BIGINT NOT NULL,
+    last_at BIGINT NOT NULL,
+    PRIMARY KEY (reason, hour)
+);

@@ -1,3 +1,4 @@
+DROP TABLE webhook_refusals;
 DROP INDEX deliveries_channel;
 DROP INDEX deliveries_organization;
 DROP INDEX deliveries_created;
