@@ -37,7 +37,7 @@ mod every;
 mod presence;
 mod upstream;
 
-pub use upstream::workos_client;
+pub use upstream::{webhook_secrets, workos_client};
 
 use every::every;
 use presence::is_gone;
@@ -179,7 +179,7 @@ impl App {
         if let Some(catch_up) = catch_up {
             tasks.spawn(catch_up.run(self.pulling(), Arc::clone(&self.poke), stop.clone()));
         }
-        if let Some(reconciler) = self.reconciler().filter(|_| !self.options.no_worker) {
+        if let Some(reconciler) = self.comparing().filter(|_| !self.options.no_worker) {
             tasks.spawn(reconciler.run(stop.clone()));
         }
         self.spawn_housekeeping(&mut tasks, &stop);
@@ -211,7 +211,7 @@ impl App {
     }
 
     fn http_state(&self, intake: Intake) -> anyhow::Result<HttpState> {
-        let secrets = self.webhook_secrets()?;
+        let secrets = webhook_secrets(&self.config, &self.db)?;
         Ok(HttpState {
             db: self.db.clone(),
             clock: self.clock.clone(),

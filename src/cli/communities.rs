@@ -31,7 +31,9 @@ enum Command {
     Add(Add),
     Remove(Remove),
     Seats(seats::Seats),
+    /// Give a former admin the seat back
     Grant(seats::Seat),
+    /// Strike a former admin's seat off the list: they stay a plain member
     Dismiss(seats::Seat),
 }
 

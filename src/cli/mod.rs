@@ -45,6 +45,7 @@ mod tokens;
 mod trial;
 mod triggers;
 mod upstream;
+mod webhook_secrets;
 mod why;
 mod work;
 

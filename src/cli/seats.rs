@@ -21,7 +21,7 @@ pub(super) struct Seats {
     limit: Option<i64>,
 }
 
-/// Give a former admin the seat back, or strike it off the list
+/// Whose seat, and where
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   rollcall communities seats

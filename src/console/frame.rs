@@ -16,17 +16,23 @@ pub(super) enum Section {
     Events,
     Communities,
     Deliveries,
+    DirectorySync,
     /// Sign-in and errors.
     Nowhere,
 }
 
 impl Section {
-    const LISTED: [(Self, &'static str, &'static str); 5] = [
+    const LISTED: [(Self, &'static str, &'static str); 6] = [
         (Self::Overview, "Overview", "/console"),
         (Self::People, "People", "/console/people"),
         (Self::Events, "Events", "/console/events"),
         (Self::Communities, "Communities", "/console/communities"),
         (Self::Deliveries, "Deliveries", "/console/deliveries"),
+        (
+            Self::DirectorySync,
+            "Directory Sync",
+            "/console/directory-sync",
+        ),
     ];
 }
 

@@ -7,6 +7,7 @@ mod communities;
 mod community;
 mod deliveries;
 mod delivery;
+mod directory_sync;
 mod event;
 mod events;
 mod failures;
@@ -89,6 +90,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .configure(communities::routes)
         .configure(deliveries::routes)
         .configure(hold::routes)
+        .configure(directory_sync::routes)
         .default_service(web::to(nothing_here));
     config.service(scope);
 }

@@ -8,6 +8,7 @@ pub mod chores;
 pub mod communities;
 pub mod decisions;
 pub mod directories;
+mod drift;
 pub mod erasures;
 pub mod groups;
 pub mod holds;

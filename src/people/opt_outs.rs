@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
-use crate::db::schema::opt_outs;
+use crate::db::schema::{opt_outs, profiles};
 use crate::db::{Conn, on_backend};
 
 /// One address that wants nothing.
@@ -33,6 +33,21 @@ pub fn add(conn: &mut Conn, row: &OptOut) -> QueryResult<bool> {
 pub fn remove(conn: &mut Conn, organization: &str, address: &str) -> QueryResult<bool> {
     let gone = on_backend!(conn, c => diesel::delete(opt_outs::table.find((organization, key(address)))).execute(c))?;
     Ok(gone > 0)
+}
+
+/// Takes these addresses off, but none under which somebody else is still there (R65).
+pub fn forget(conn: &mut Conn, organization: &str, addresses: &[String]) -> QueryResult<()> {
+    for address in addresses.iter().map(|address| key(address)) {
+        let taken: bool = on_backend!(conn, c => diesel::select(diesel::dsl::exists(profiles::table
+            .filter(profiles::organization_id.eq(organization))
+            .filter(profiles::email_key.eq(&address))
+            .filter(profiles::status.ne_all(["removed", "erased"]))))
+            .get_result(c))?;
+        if !taken {
+            remove(conn, organization, &address)?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether an address wants nothing.

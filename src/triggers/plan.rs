@@ -44,8 +44,9 @@ pub struct Happening {
 /// What an organization's messages go by.
 #[derive(Debug, Clone)]
 pub struct Terms {
-    /// Since when its triggers may fire (R56).
-    pub armed_at: Timestamp,
+    /// Since when its triggers may fire (R56). Unarmed, people get no message; that somebody left is
+    /// told to machines all the same, since sessions hang on it.
+    pub armed_at: Option<Timestamp>,
     /// Its settings.
     pub settings: MessageSettings,
 }
@@ -170,10 +171,14 @@ impl Happening {
         if !matches!(on, Event::ProfileActivated | Event::MembershipBegan) {
             return true;
         }
+        let Some(armed_at) = terms.armed_at else {
+            return false;
+        };
         match self.start() {
-            Some(start) => zone::first_greeted_in(&terms.settings, zone, terms.armed_at)
-                .is_none_or(|by| start >= by),
-            None => self.known_since >= terms.armed_at,
+            Some(start) => {
+                zone::first_greeted_in(&terms.settings, zone, armed_at).is_none_or(|by| start >= by)
+            }
+            None => self.known_since >= armed_at,
         }
     }
 
@@ -227,6 +232,9 @@ pub fn due(
             continue;
         }
         for (place, step) in definition.steps.iter().enumerate() {
+            if terms.armed_at.is_none() && !tells_a_machine_who_left(definition.on, step) {
+                continue;
+            }
             all.push(Due {
                 key: key(happening, trigger, place, community),
                 on: definition.on,
@@ -249,6 +257,12 @@ fn base_of(happening: &Happening, on: Event) -> Base {
         Some(start) => Base::Start(start),
         None => Base::Now,
     }
+}
+
+/// What ends somebody's sessions elsewhere waits for no arming.
+fn tells_a_machine_who_left(on: Event, step: &Step) -> bool {
+    matches!(on, Event::ProfileRemoved | Event::MembershipEnded)
+        && step.channel == super::definition::Channel::Webhook
 }
 
 /// A first message to people about somebody who came; what a machine is told is no greeting.

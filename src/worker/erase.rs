@@ -10,7 +10,7 @@ use crate::outbox;
 use crate::people::changes::{self, Caused};
 use crate::people::erasures::{self, ErasureKey, NewErasure};
 use crate::people::profiles::{self, LinkRow, ProfileRow};
-use crate::people::{communities, decisions, groups, kin, statements};
+use crate::people::{communities, decisions, groups, kin, opt_outs, reconciles, statements};
 use crate::roll::{Change, Kin, Status};
 use crate::triggers::deliveries;
 use crate::workos::OrderKey;
@@ -54,7 +54,9 @@ pub fn erase(
     decisions::forget(conn, &users)?;
     groups::delete_edges_of(conn, &users)?;
     communities::forget(conn, ids)?;
+    reconciles::forget_users(conn, &users)?;
     profiles::blank(conn, &row.id)?;
+    opt_outs::forget(conn, &row.organization_id, &addresses)?;
     changes::blank(conn, &row.id)?;
     let mut erased = Erased {
         messages: deliveries::forget(conn, &row.id, &row.organization_id, &addresses, now)?,

@@ -178,7 +178,7 @@ async fn pages(app: &TestApp) -> Vec<String> {
 }
 
 /// axe-core, fetched from the npm registry by `.ci/test`.
-fn axe() -> String {
+pub fn axe() -> String {
     let path = std::env::var("AXE_JS").unwrap_or_else(|_| "target/axe/axe.min.js".to_owned());
     std::fs::read_to_string(&path).unwrap_or_else(|error| {
         panic!("{path} is not there ({error}): .ci/test fetches it, or: npm pack axe-core")
@@ -219,7 +219,7 @@ async fn every_page_works_without_scripts_and_stumbles_nobody(app: TestApp) {
 }
 
 /// What axe calls serious or critical on this page.
-async fn violations(window: &Window, axe: &str, path: &str) -> Vec<String> {
+pub async fn violations(window: &Window, axe: &str, path: &str) -> Vec<String> {
     window.page.execute(axe).await.unwrap();
     let run = "const done = arguments[arguments.length - 1]; \
         const told = v => v.id + ': ' + v.help + ' ' + v.nodes.map(n => n.html).join(' | '); \

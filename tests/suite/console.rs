@@ -22,16 +22,17 @@ on_both!(
     a_visitor_without_the_right_sees_no_sensitive_value_on_any_page,
 );
 
-struct Page {
-    status: u16,
-    to: String,
+pub struct Page {
+    pub status: u16,
+    pub to: String,
     cookie: String,
     policy: String,
-    text: String,
+    pub headers: reqwest::header::HeaderMap,
+    pub text: String,
 }
 
 /// A browser: keeps the session's cookie, follows nothing by itself.
-struct Browser<'a> {
+pub struct Browser<'a> {
     app: &'a TestApp,
     client: reqwest::Client,
     cookie: String,
@@ -50,7 +51,7 @@ impl<'a> Browser<'a> {
         }
     }
 
-    async fn signed_in(app: &'a TestApp, token: &str) -> Self {
+    pub async fn signed_in(app: &'a TestApp, token: &str) -> Self {
         let mut browser = Self::new(app);
         let page = browser.send("/console/session", &[("token", token)]).await;
         assert_eq!((page.status, page.to.as_str()), (303, "/console"));
@@ -70,11 +71,12 @@ impl<'a> Browser<'a> {
             to: header("location"),
             cookie: header("set-cookie"),
             policy: header("content-security-policy"),
+            headers: answer.headers().clone(),
             text: answer.text().await.unwrap(),
         }
     }
 
-    async fn open(&self, path: &str) -> Page {
+    pub async fn open(&self, path: &str) -> Page {
         self.read(self.client.get(self.app.http.url(path))).await
     }
 
@@ -86,19 +88,19 @@ impl<'a> Browser<'a> {
             .body(body)
     }
 
-    async fn send(&self, path: &str, fields: &[(&str, &str)]) -> Page {
+    pub async fn send(&self, path: &str, fields: &[(&str, &str)]) -> Page {
         self.read(self.form(path, fields)).await
     }
 
     /// What this session's forms carry.
-    async fn csrf(&self) -> String {
+    pub async fn csrf(&self) -> String {
         let text = self.open("/console").await.text;
         let (_, rest) = text.split_once("name=\"csrf\" value=\"").unwrap();
         rest.split_once('"').unwrap().0.to_owned()
     }
 }
 
-fn make_token(app: &TestApp, name: &str, role: Role) -> String {
+pub fn make_token(app: &TestApp, name: &str, role: Role) -> String {
     let now = app.clock.now();
     let made = tokio::task::block_in_place(|| {
         app.db.write(Urgency::Normal, |conn| {

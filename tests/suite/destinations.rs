@@ -22,6 +22,7 @@ on_both!(
     slack_gets_one_message_a_second_in_each_channel,
     webhooks_about_one_person_come_in_order_and_others_do_not_wait,
     a_host_application_is_told_of_every_change_of_a_person,
+    an_unarmed_organization_tells_a_host_application_who_left_and_nothing_else,
     a_webhook_is_retried_for_days,
     webhooks_are_told_again_under_their_old_ids_in_their_order,
     the_command_line_shows_and_resumes_a_stopped_destination,
@@ -278,6 +279,40 @@ async fn a_host_application_is_told_of_every_change_of_a_person(post: Post) {
         .find(|body| body["type"] == "profile.removed")
         .unwrap();
     assert_eq!(removed["data"]["profile"]["status"], "removed");
+}
+
+async fn an_unarmed_organization_tells_a_host_application_who_left_and_nothing_else(post: Post) {
+    let slack = json!([post.webhook_step(), {"channel": "slack", "to": post.web.url("/slack"), "text": "x"}]);
+    for on in [
+        "profile.activated",
+        "profile.updated",
+        "membership.began",
+        "profile.removed",
+        "membership.ended",
+    ] {
+        post.trigger_on(on, slack.clone());
+    }
+    post.app.apply(&ada().created(minute(0))).await;
+    let hers = post.app.profile(&ada()).id;
+    let member = [(hers.as_str(), rollcall::roll::Role::Member)];
+    let chess = post.app.community("chess", &member);
+    post.app.community("choir", &member);
+    let path = format!("/v1/communities/{chess}");
+    post.app.call("DELETE", &path, Value::Null).await.ok();
+    post.app.apply(&ada().deleted(minute(2))).await;
+    post.app.send_due().await;
+    let mut kinds: Vec<String> = post
+        .told("/hook")
+        .iter()
+        .map(|body| body["type"].as_str().unwrap().to_owned())
+        .collect();
+    kinds.sort_unstable();
+    // One community is deleted under her, the other she leaves by going.
+    assert_eq!(
+        kinds,
+        ["membership.ended", "membership.ended", "profile.removed"]
+    );
+    assert!(post.told("/slack").is_empty());
 }
 
 async fn a_webhook_is_retried_for_days(post: Post) {

@@ -61,6 +61,14 @@ async fn erase(app: &TestApp, id: &str) -> Value {
         .ok()
 }
 
+/// A difference that a comparison with WorkOS wrote down.
+fn found_to_differ(app: &TestApp, subject: &str) {
+    app.sql(&format!(
+        "INSERT INTO drift_items (reconcile_id, kind, subject, fields, state, event_id, occurred_at, body) \
+         VALUES ('r', 'k', '{subject}', '[]', 'open', 'e', 0, '{{\"first_name\":\"Augusta\"}}')"
+    ));
+}
+
 /// Every row of every table, as text.
 fn everything(app: &TestApp) -> String {
     let rows: Vec<String> = app.dump().into_values().flatten().collect();
@@ -103,6 +111,13 @@ async fn r65_an_erasure_leaves_nothing_that_names_the_person(app: TestApp) {
     app.apply(&homeless).await;
     let bystander = employee("babbage");
     app.apply(&bystander.created(minute(5))).await;
+    for address in [lovelace().email(), bystander.email()] {
+        let asked = json!({"organization_id": ORGANIZATION, "email": address});
+        app.call("POST", "/v1/opt-outs", asked).await.ok();
+    }
+    found_to_differ(&app, "directory_user_lovelace");
+    found_to_differ(&app, "directory_group_engines directory_user_lovelace");
+    found_to_differ(&app, "directory_user_lovelaces");
     let before = everything(&app);
     assert!(before.contains("ugusta") && before.contains("N-1815"));
 
@@ -115,6 +130,10 @@ async fn r65_an_erasure_leaves_nothing_that_names_the_person(app: TestApp) {
     assert_eq!(told["events_erased"], 4, "{told}");
     assert_eq!(told["messages_erased"], 1);
 
+    let kept = app.lines("SELECT subject AS line FROM drift_items");
+    assert_eq!(kept, ["directory_user_lovelaces"], "somebody else");
+    app.sql("DELETE FROM drift_items");
+    assert_eq!(app.count("opt_outs"), 1, "babbage's");
     assert_nameless(&everything(&app));
     assert_eq!(app.people(), [bystander.email()]);
     assert!(app.members(&chess).is_empty());

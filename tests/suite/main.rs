@@ -8,15 +8,20 @@
 )]
 
 mod browser;
+mod browser_admin;
 mod catch_up;
 mod channels;
+mod commands;
 mod console;
+mod console_admin;
 mod crashes;
+mod damaged_company;
 mod deliveries;
 mod demo;
 mod destinations;
 mod doctor;
 mod durability;
+mod enabling;
 mod erasure;
 mod failures;
 mod fair_fake;
@@ -30,7 +35,9 @@ mod intake;
 mod layers;
 mod leaves;
 mod lifecycle;
+mod live_reconcile;
 mod logins;
+mod mail_tls;
 mod migrations;
 mod on_call;
 mod operators;
@@ -44,6 +51,7 @@ mod roads;
 mod roles;
 mod rule_numbers;
 mod rules;
+mod scheduled;
 mod seats;
 mod sending_crashes;
 mod spine;

@@ -544,6 +544,13 @@ async fn a_digest_speaks_for_many_and_a_few_go_one_by_one(given: Clockwork) {
     );
     assert_eq!(given.app.count("deliveries WHERE state = 'sent'"), 4);
     assert_eq!(given.app.send_due().await, 0);
+    // Whom a digest named is erased from it, too (R65).
+    let named = "deliveries WHERE body LIKE '%p0005%'";
+    assert_eq!(given.app.count(named), 1);
+    let id = given.app.profile(&somebody(5)).id;
+    let path = format!("/v1/profiles/{id}/erase");
+    given.app.call("POST", &path, Value::Null).await.ok();
+    assert_eq!(given.app.count(named), 0);
 }
 
 async fn a_field_that_changed_to_something_fires_and_nothing_else_does(given: Clockwork) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, REFRESH};
+use serde::Deserialize;
 
 use crate::http::HttpState;
 use crate::upstream::ResyncError;
@@ -56,9 +57,25 @@ impl From<ResyncError> for Refusal {
     }
 }
 
-/// The page is asked for again after so many seconds.
-pub(super) fn again_in(seconds: u8, mut answer: HttpResponse) -> HttpResponse {
-    if let Ok(value) = HeaderValue::from_str(&seconds.to_string()) {
+/// Whether a page looks again by itself: a reader may want it to stand still.
+#[derive(Debug, Deserialize)]
+pub(super) struct Following {
+    follow: Option<String>,
+}
+
+impl Following {
+    /// Not where the reader said no.
+    pub fn wanted(&self) -> bool {
+        self.follow.as_deref() != Some("no")
+    }
+}
+
+/// The page is asked for again after so many seconds, if it is to follow.
+pub(super) fn again_in(seconds: u8, follows: bool, mut answer: HttpResponse) -> HttpResponse {
+    if let Some(value) = HeaderValue::from_str(&seconds.to_string())
+        .ok()
+        .filter(|_| follows)
+    {
         answer.headers_mut().insert(REFRESH, value);
     }
     answer

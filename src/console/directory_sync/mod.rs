@@ -51,10 +51,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 }
 
 #[derive(Template)]
-#[template(
-    path = "directory_sync/index.html",
-    config = "src/console/askama.toml"
-)]
+#[template(path = "directory_sync/index.html", config = "src/console/askama.toml")]
 struct IndexPage {
     frame: Frame,
     rows: Vec<Row>,
@@ -62,7 +59,6 @@ struct IndexPage {
     lost: i64,
     asks_workos: bool,
     manages: bool,
-    operates: bool,
 }
 
 /// One organization.
@@ -86,6 +82,7 @@ struct Linked {
 /// A webhook secret in use.
 struct SecretRow {
     label: String,
+    in_use: bool,
     matched: i64,
     last: Option<When>,
 }
@@ -113,6 +110,7 @@ async fn show(visitor: Visitor, state: web::Data<HttpState>) -> Result<HttpRespo
         let row = |one: webhook_secrets::SecretView| SecretRow {
             last: one.last_matched_at.map(|at| When::new(at, visitor.now)),
             label: one.label,
+            in_use: one.in_use,
             matched: one.matched,
         };
         all.into_iter().map(row).collect()
@@ -124,7 +122,6 @@ async fn show(visitor: Visitor, state: web::Data<HttpState>) -> Result<HttpRespo
         lost,
         asks_workos: state.workos.is_some(),
         manages: manages(&visitor),
-        operates: visitor.operates(),
     })
 }
 

@@ -1,4 +1,4 @@
-//! Adding deliveries: what happened to people, asked against the published triggers of their armed
+//! Adding deliveries: what happened to people, asked against the published triggers of their
 //! organizations, written in the transaction that changed the people. A burst of welcomes is held
 //! (R59), and a moved start date moves what waits for it (R60).
 
@@ -138,16 +138,15 @@ pub fn after_hands(conn: &mut Conn, turned: &[Caused], now: Timestamp) -> QueryR
     plan_and_add(conn, &happenings, &organizations, now)
 }
 
-/// The armed ones among the organizations.
 fn terms_of(organizations: &BTreeMap<String, Organization>) -> BTreeMap<String, Terms> {
-    let armed = organizations.iter().filter_map(|(id, one)| {
+    let terms = organizations.iter().map(|(id, one)| {
         let terms = Terms {
-            armed_at: one.armed_at?,
+            armed_at: one.armed_at,
             settings: one.settings.messages.clone(),
         };
-        Some((id.clone(), terms))
+        (id.clone(), terms)
     });
-    armed.collect()
+    terms.collect()
 }
 
 /// What conditions ask about, and the names of the communities that were joined or left.

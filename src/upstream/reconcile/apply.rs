@@ -4,6 +4,7 @@
 
 use serde_json::json;
 
+use super::differ::id_of;
 use super::event::Event;
 use super::{Progress, ReconcileError, Reconciler};
 use crate::clock::Timestamp;
@@ -32,6 +33,52 @@ const ORDER: [&str; 9] = [
 ];
 
 impl Reconciler {
+    /// Edges that a group's listing did not name, asked for by their user: WorkOS counts no edges, so
+    /// that a listing that was cut is known by nothing else.
+    pub(super) async fn check_edges(
+        &self,
+        one: &mut Reconcile,
+        progress: &mut Progress,
+    ) -> Result<bool, ReconcileError> {
+        let (row, after) = (one.clone(), progress.at.clone());
+        let candidates = self.write(move |conn| {
+            Ok(reconciles::subjects_after(
+                conn,
+                &row.id,
+                "edge_missing_there",
+                &after,
+                CHECKS,
+            )?)
+        });
+        let mut there = Vec::new();
+        let candidates = candidates.await?;
+        let more = candidates.len() == usize::try_from(CHECKS).unwrap_or(usize::MAX);
+        for subject in candidates {
+            if let Some((group, user)) = subject.rsplit_once(' ') {
+                progress.calls += 1;
+                let groups = match self.client.all_groups_of_user(user).await {
+                    Err(error) if error.is_not_found() => Vec::new(),
+                    done => done?,
+                };
+                if groups.iter().filter_map(id_of).any(|id| id == group) {
+                    there.push(subject.clone());
+                }
+            }
+            progress.at = subject;
+        }
+        let id = one.id.clone();
+        self.write(move |conn| {
+            Ok(reconciles::drop_drift(
+                conn,
+                &id,
+                "edge_missing_there",
+                &there,
+            )?)
+        })
+        .await?;
+        Ok(more)
+    }
+
     pub(super) async fn check_users(
         &self,
         one: &mut Reconcile,
@@ -44,7 +91,7 @@ impl Reconciler {
         let mut gone = Vec::new();
         for id in candidates {
             progress.calls += 1;
-            let asked = self.clock.now();
+            let asked = self.time_of(None, self.clock.now());
             match self.client.user(&id).await {
                 Err(error) if error.is_not_found() => gone.push((id.clone(), asked)),
                 // Who is there after all joined or returned while the listing went on.
@@ -82,7 +129,7 @@ impl Reconciler {
         let mut gone = Vec::new();
         for id in candidates {
             progress.calls += 1;
-            let asked = self.clock.now();
+            let asked = self.time_of(None, self.clock.now());
             match self.client.group(&id).await {
                 Err(error) if error.is_not_found() => gone.push((id.clone(), asked)),
                 done => drop(done?),

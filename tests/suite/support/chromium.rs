@@ -78,6 +78,15 @@ impl Page {
         }
     }
 
+    /// Shows pages as a screen of that size does, also where the browser's own window cannot be so narrow.
+    pub async fn measures(&self, width: u32, height: u32) -> Result<(), String> {
+        let size =
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        let body = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": size});
+        let measured = self.call(Method::POST, "/goog/cdp/execute", &body).await;
+        measured.map(drop)
+    }
+
     async fn goto(&self, address: &str) -> Result<(), String> {
         let body = json!({ "url": address });
         self.call(Method::POST, "/url", &body).await.map(drop)
@@ -125,6 +134,13 @@ impl Page {
             }
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    /// What it looks like, as a PNG in base64.
+    pub async fn screenshot(&self) -> Result<String, String> {
+        let taken = self.call(Method::GET, "/screenshot", &Value::Null).await?;
+        let text = taken.as_str().map(str::to_owned);
+        text.ok_or_else(|| "no screenshot".to_owned())
     }
 
     /// What the script returns.
@@ -232,6 +248,7 @@ impl Window {
         let page = Page::new(&format!("http://127.0.0.1:{port}"), wishes)
             .await
             .unwrap();
+        page.measures(width, 1000).await.unwrap();
         Self {
             page,
             driver,
