@@ -2,7 +2,7 @@
 
 use secrecy::ExposeSecret;
 
-use crate::app::channels_to_reach;
+use crate::app::{channels_to_reach, webhook_secrets};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::DatabaseUrl;
@@ -64,22 +64,33 @@ fn word(verdict: Verdict) -> &'static str {
     }
 }
 
+/// What verifies deliveries: the configured secrets, and that of an endpoint that Rollcall registered
+/// itself, where the database can be asked.
+fn secrets_of(config: &Config) -> Option<Result<Vec<SecretShape>, String>> {
+    let configured = config.webhook.secrets.as_ref();
+    let configured = match configured.map(|text| Secrets::parse(text.expose_secret())) {
+        Some(Err(why)) => return Some(Err(why.to_string())),
+        Some(Ok(all)) => Some(all),
+        None => None,
+    };
+    let db = database::open_any(config).ok();
+    let all = db.and_then(|db| webhook_secrets(config, &db).ok());
+    let shape = |(label, odd): (&str, _)| SecretShape {
+        label: label.to_owned(),
+        odd,
+    };
+    all.filter(|all| !all.is_empty())
+        .or(configured)
+        .map(|all| Ok(all.shapes().map(shape).collect()))
+}
+
 fn setup_of(config: &Config) -> Result<Setup, Failure> {
-    let secrets = config.webhook.secrets.as_ref().map(|secrets| {
-        let shape = |(label, odd): (&str, _)| SecretShape {
-            label: label.to_owned(),
-            odd,
-        };
-        Secrets::parse(secrets.expose_secret())
-            .map(|all| all.shapes().map(shape).collect())
-            .map_err(|why| why.to_string())
-    });
     let sqlite_file = match DatabaseUrl::parse(&database::url_of(config)?)? {
         DatabaseUrl::Sqlite(path) => Some(path),
         DatabaseUrl::Postgres(_) => None,
     };
     Ok(Setup {
-        webhook_secrets: secrets,
+        webhook_secrets: secrets_of(config),
         tolerance: config.webhook.tolerance,
         mail: config.mail.smtp_url.is_some() && config.mail.from.is_some(),
         sqlite_file,
