@@ -58,6 +58,21 @@ fn row(one: &FailureView) -> Vec<Cell> {
 }
 
 fn next_step(one: &FailureView) -> String {
+    if let Some(filter) = &one.resend {
+        let mut command = format!(
+            "rollcall deliveries retry --failed --channel {}",
+            filter.channel
+        );
+        for (flag, value) in [
+            ("--to", filter.recipient.as_deref()),
+            ("--reason", Some(filter.reason.as_str())),
+        ] {
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
+                command += &format!(" {flag} {value:?}");
+            }
+        }
+        return format!("{}: {command}", one.what_to_do);
+    }
     match &one.replay {
         Some(filter) if filter.error.is_empty() => format!(
             "rollcall events replay --state {} --type {} --dry-run",

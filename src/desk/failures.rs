@@ -35,6 +35,19 @@ pub struct FailureView {
     pub what_to_do: &'static str,
     /// The body of `POST /v1/events/replay` that replays these; null where nothing can be replayed.
     pub replay: Option<ReplayFilter>,
+    /// The body of `POST /v1/deliveries/retry` that sends these again; null where they are no failed messages.
+    pub resend: Option<ResendFilter>,
+}
+
+/// Which failed messages of one cause are sent again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "the parameters of the API")]
+pub struct ResendFilter {
+    pub channel: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reason: String,
 }
 
 /// Which events a replay of one cause takes.
@@ -133,6 +146,7 @@ fn of_event(row: EventFailures, names: &BTreeMap<i64, String>) -> FailureView {
         first_at: row.first_at,
         last_at: row.last_at,
         example: row.newest.and_then(|id| names.get(&id).cloned()),
+        resend: None,
     }
 }
 
@@ -150,27 +164,32 @@ fn of_refusal((reason, count, first, last): (String, i64, Timestamp, Timestamp))
         example: None,
         what_to_do,
         replay: None,
+        resend: None,
     }
 }
 
 fn of_delivery(row: DeliveryFailures) -> FailureView {
+    let cause = without_particulars(row.reason.as_deref().unwrap_or_default());
+    // An address is somebody's; a channel's failures belong together.
+    let destination = row.recipient.filter(|_| row.channel != "email");
+    let failed = row.state == "failed";
     FailureView {
         about: "delivery",
         replay: None,
-        what_to_do: if row.state == "unknown" {
+        resend: failed.then(|| ResendFilter {
+            channel: row.channel.clone(),
+            recipient: destination.clone(),
+            reason: longest_piece(&cause).to_owned(),
+        }),
+        what_to_do: if failed {
+            "mend the destination or the text, then send all of these again"
+        } else {
             "ask the recipient or the other side whether it came; only then send it again by hand: deliveries retry"
-        } else {
-            "mend the destination or the text, then send them again: deliveries retry"
         },
-        // An address is somebody's; a channel's failures belong together.
-        destination: if row.channel == "email" {
-            None
-        } else {
-            row.recipient
-        },
+        destination,
         kind: row.channel,
         state: row.state,
-        cause: without_particulars(row.reason.as_deref().unwrap_or_default()),
+        cause,
         count: row.count,
         first_at: row.first_at,
         last_at: row.last_at,
@@ -252,6 +271,7 @@ mod tests {
             example: Some(at.to_string()),
             what_to_do: "",
             replay: None,
+            resend: None,
         }
     }
 

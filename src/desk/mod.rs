@@ -42,6 +42,7 @@ pub mod profiles;
 pub mod reconciles;
 pub mod refusals;
 pub mod replay;
+pub mod resend;
 pub mod retention;
 pub mod seats;
 pub mod secrets;

@@ -12,10 +12,10 @@ use crate::db::{Conn, DbError, Urgency};
 use crate::people::jobs::{self, JobRow};
 use crate::retry;
 
-use super::{Worker, is_deadlock, reapply, replay};
+use super::{Worker, is_deadlock, reapply, replay, resend};
 
 /// The kinds whose steps need no network.
-const KINDS: [&str; 2] = [reapply::KIND, replay::KIND];
+const KINDS: [&str; 3] = [reapply::KIND, replay::KIND, resend::KIND];
 /// A job whose step failed so often in a row has failed.
 const MOST_ATTEMPTS: u32 = 5;
 /// So many batches of events in a row, then one step of a job.
@@ -108,6 +108,7 @@ fn step(conn: &mut Conn, job: &JobRow, now: Timestamp) -> Result<(), DbError> {
     match job.kind.as_str() {
         reapply::KIND => reapply::step(conn, job, now),
         replay::KIND => replay::step(conn, job, now),
+        resend::KIND => resend::step(conn, job, now),
         other => Err(DbError::Pool(format!(
             "nobody knows how to do a job of the kind {other}"
         ))),

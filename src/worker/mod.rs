@@ -22,6 +22,7 @@ mod members;
 pub mod reapply;
 mod rekey;
 pub mod replay;
+pub mod resend;
 mod swaps;
 mod world;
 mod write;

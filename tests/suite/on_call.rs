@@ -17,6 +17,7 @@ on_both!(
     why_tells_what_holds_somebody_in_a_community_and_the_next_step,
     failures_tell_what_the_endpoint_refused_and_why,
     a_bulk_replay_from_the_console_is_a_job_that_can_be_stopped,
+    failed_messages_of_one_cause_are_sent_again_by_a_job,
 );
 
 fn run(url: &str, args: &[&str]) -> (String, i32) {
@@ -197,4 +198,65 @@ async fn a_bulk_replay_from_the_console_is_a_job_that_can_be_stopped(app: TestAp
     let (shown, refreshes) = page(&job).await;
     assert!(shown.contains("cancelled") && !refreshes, "{shown}");
     assert!(page("/console/jobs").await.0.contains("Replay of events"));
+}
+
+async fn failed_messages_of_one_cause_are_sent_again_by_a_job(app: TestApp) {
+    app.apply(&ada().created(minute(0))).await;
+    let arm = format!("/v1/organizations/{ORGANIZATION}/arm");
+    app.call("POST", &arm, json!({})).await.ok();
+    let trigger = json!({
+        "organization_id": ORGANIZATION, "name": "welcome", "on": "profile.activated", "status": "published",
+        "steps": [{"channel": "webhook", "to": "http://127.0.0.1:9/hook"}],
+    });
+    app.call("POST", "/v1/triggers", trigger).await.ok();
+    app.advance(std::time::Duration::from_secs(3_600));
+    for number in 0..5 {
+        app.apply(&employee(&format!("new{number}")).created(minute(61)))
+            .await;
+    }
+    app.sql("UPDATE deliveries SET state = 'failed', settled_at = 1, recipient = 'x', reason = 'the other side answered 500'");
+    app.sql("UPDATE deliveries SET state = 'unknown' WHERE id = (SELECT min(id) FROM deliveries)");
+    let told = app.get("/v1/failures").await;
+    let group = told["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["state"] == "failed")
+        .unwrap()
+        .clone();
+    assert_eq!(group["count"], 4, "{told:#}");
+    let mut body = group["resend"].clone();
+    body["dry_run"] = json!(true);
+    let dry = app.call("POST", "/v1/deliveries/retry", body.clone()).await;
+    assert_eq!((dry.status, &dry.body["matched"]), (200, &json!(4)));
+    assert_eq!(app.count("jobs"), 0);
+    body["dry_run"] = json!(false);
+    let begun = app.call("POST", "/v1/deliveries/retry", body).await;
+    assert_eq!(begun.status, 202, "{begun:?}");
+    app.drain();
+    let job = app
+        .get(&format!(
+            "/v1/jobs/{}",
+            begun.body["job_id"].as_str().unwrap()
+        ))
+        .await;
+    assert_eq!(
+        (&job["state"], &job["result"]["due_again"]),
+        (&json!("done"), &json!(4))
+    );
+    assert_eq!(app.count("deliveries WHERE state = 'due'"), 4);
+    assert_eq!(
+        app.count("deliveries WHERE state = 'unknown'"),
+        1,
+        "nobody knows: not sent by itself"
+    );
+    assert_eq!(
+        app.count("operator_acts WHERE act = 'deliveries.retried'"),
+        1
+    );
+    let (told, exit) = run(
+        &app.place.url(),
+        &["deliveries", "retry", "--failed", "--yes"],
+    );
+    assert_eq!(exit, 0, "{told}");
 }

@@ -7,6 +7,7 @@ mod browse;
 mod burst;
 mod claim;
 mod digest;
+mod failed;
 mod failures;
 mod forget;
 mod lease;
@@ -30,6 +31,7 @@ pub use browse::{
 pub use burst::{cancel_held, release_held};
 pub use claim::claim;
 pub use digest::{Gathered, due_together, later_step_due, take_in, told_in};
+pub use failed::{FailedFilter, count_failed, failed_after};
 pub use failures::{DeliveryFailures, failures};
 pub use forget::{forget, old_attempts, old_texts, prune_attempts, take_texts};
 pub use lease::{
