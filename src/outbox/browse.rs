@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{BigInt, Bool};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -85,6 +85,12 @@ fn on_index_of_state(state: &str) -> Option<&'static str> {
     }
 }
 
+/// Whether the rows are found by their state and sorted then: the few that wait lie anywhere in the
+/// queue, and in its order SQLite would walk all of it to find them.
+fn by_state(filter: &EventFilter) -> bool {
+    filter.state.as_deref() == Some("ready")
+}
+
 /// A boxed query over the outbox, narrowed to what a filter says.
 macro_rules! narrowed {
     ($query:ident, $filter:expr) => {{
@@ -125,7 +131,10 @@ macro_rules! narrowed {
             $query = $query.filter(outbox::id.ge(down_to));
         }
         if let Some(before) = $filter.before {
-            $query = $query.filter(outbox::id.lt(before));
+            $query = match by_state($filter) {
+                true => $query.filter(sql::<Bool>("outbox.id + 0 < ").bind::<BigInt, _>(before)),
+                false => $query.filter(outbox::id.lt(before)),
+            };
         }
         if let Some(text) = &$filter.error {
             $query = $query
@@ -167,6 +176,7 @@ pub fn list(conn: &mut Conn, filter: &EventFilter, limit: i64) -> QueryResult<Ve
         let mut query = outbox::table.select(EventRow::as_select()).limit(limit).into_boxed();
         query = match filter.after {
             Some(after) => query.filter(outbox::id.gt(after)).order(outbox::id.asc()),
+            None if by_state(filter) => query.order(sql::<BigInt>("outbox.id + 0 DESC")),
             None => query.order(outbox::id.desc()),
         };
         narrowed!(query, filter).load(c)

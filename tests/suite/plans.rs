@@ -38,7 +38,8 @@ const LARGE: [&str; 12] = [
 const MEANT: [(&str, &str); 0] = [];
 
 /// Indexes that hold only what is open or rare: to walk them is to look at that.
-const SMALL: [&str; 14] = [
+const SMALL: [&str; 15] = [
+    "outbox_failures",
     "outbox_ready",
     "outbox_unsettled",
     "outbox_ignored",

@@ -129,8 +129,10 @@ pub fn list(conn: &mut Conn, filter: &DeliveryFilter, limit: i64) -> QueryResult
                 .or(deliveries::body.like(pattern).escape('\\')));
         }
         if let Some((at, id)) = &filter.after {
-            query = query.filter(deliveries::created_at.lt(*at)
-                .or(deliveries::created_at.eq(*at).and(deliveries::id.lt(id))));
+            // Said so that an index is entered at the cursor, and not walked up to it.
+            query = query
+                .filter(deliveries::created_at.le(*at))
+                .filter(deliveries::created_at.lt(*at).or(deliveries::id.lt(id)));
         }
         query.load(c)
     })
