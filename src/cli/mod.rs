@@ -47,6 +47,7 @@ mod trial;
 mod triggers;
 mod upstream;
 mod webhook_secrets;
+mod why;
 mod work;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -78,6 +79,7 @@ enum Command {
     Profiles(profiles::Args),
     Events(events::Args),
     Failures(failures::Args),
+    Why(why::Args),
     Communities(communities::Args),
     Triggers(triggers::Args),
     Deliveries(deliveries::Args),
@@ -113,6 +115,7 @@ impl Command {
             Self::Profiles(args) => profiles::run(args, context).await,
             Self::Events(args) => events::run(args, context),
             Self::Failures(args) => failures::run(&args, context),
+            Self::Why(args) => why::run(&args, context),
             Self::Communities(args) => communities::run(args, context),
             Self::Triggers(args) => triggers::run(args, context),
             Self::Deliveries(args) => deliveries::run(args, context),
@@ -129,7 +132,7 @@ impl Command {
             Self::Gaps(args) => upstream::gaps(args, context),
             Self::Webhooks(args) => enable::webhooks(args, context).await,
             Self::Tokens(args) => tokens::run(args, context),
-            Self::Doctor(args) => doctor::run(&args, context),
+            Self::Doctor(args) => doctor::run(&args, context).await,
             Self::Migrate(args) => migrate::run(&args, context),
             Self::Signature(args) => signature::run(args, context),
             Self::Config(args) => config::run(args, context),

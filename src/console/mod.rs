@@ -23,6 +23,7 @@ mod frame;
 mod gate;
 mod hold;
 mod indent;
+mod jobs;
 mod link;
 mod live;
 mod origin;
@@ -103,6 +104,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .configure(conflicts::routes)
         .configure(events::routes)
         .route("/failures", web::get().to(failures::list))
+        .configure(jobs::routes)
         .configure(communities::routes)
         .configure(triggers::routes)
         .configure(destinations::routes)

@@ -21,6 +21,7 @@ pub mod processes;
 mod profile_links;
 pub mod profiles;
 pub mod reconciles;
+pub mod refusals;
 pub mod renames;
 pub mod rules;
 pub mod seated;

@@ -331,8 +331,10 @@ pub fn list(conn: &mut Conn, filter: &ProfileFilter, limit: i64) -> QueryResult<
             query = query.filter(profiles::search.like(contains(&q.to_lowercase())).escape('\\'));
         }
         if let Some((at, id)) = &filter.after {
-            query = query.filter(profiles::first_seen_at.lt(*at)
-                .or(profiles::first_seen_at.eq(*at).and(profiles::id.lt(id))));
+            // Said so that an index is entered at the cursor, and not walked up to it.
+            query = query
+                .filter(profiles::first_seen_at.le(*at))
+                .filter(profiles::first_seen_at.lt(*at).or(profiles::id.lt(id)));
         }
         query.load(c)
     })

@@ -196,6 +196,9 @@ async fn pages(app: &TestApp) -> Vec<String> {
     let parked = newest("/v1/events?state=parked").await;
     let delivery = newest(&format!("/v1/deliveries?profile_id={id}")).await;
     let trigger = newest("/v1/triggers").await;
+    let replay = serde_json::json!({"all": true, "job": true});
+    let begun = app.call("POST", "/v1/events/replay", replay).await.ok();
+    let job = begun["job_id"].as_str().unwrap().to_owned();
     let asked = employee("twin").id();
     [
         "".to_owned(),
@@ -226,6 +229,8 @@ async fn pages(app: &TestApp) -> Vec<String> {
         format!("/deliveries/{delivery}"),
         format!("/holds/{hold}"),
         "/audit".to_owned(),
+        "/jobs".to_owned(),
+        format!("/jobs/{job}"),
         "/nothing-here".to_owned(),
     ]
     .map(|path| format!("/console{path}"))

@@ -5,7 +5,7 @@ use diesel::sql_types::{BigInt, Nullable};
 
 use crate::clock::Timestamp;
 use crate::db::schema::{deliveries, delivery_attempts, destinations};
-use crate::db::{Conn, contains, on_backend};
+use crate::db::{Conn, ROWS_PER_STATEMENT, contains, on_backend};
 
 use super::DeliveryState;
 
@@ -129,8 +129,10 @@ pub fn list(conn: &mut Conn, filter: &DeliveryFilter, limit: i64) -> QueryResult
                 .or(deliveries::body.like(pattern).escape('\\')));
         }
         if let Some((at, id)) = &filter.after {
-            query = query.filter(deliveries::created_at.lt(*at)
-                .or(deliveries::created_at.eq(*at).and(deliveries::id.lt(id))));
+            // Said so that an index is entered at the cursor, and not walked up to it.
+            query = query
+                .filter(deliveries::created_at.le(*at))
+                .filter(deliveries::created_at.lt(*at).or(deliveries::id.lt(id)));
         }
         query.load(c)
     })
@@ -224,9 +226,19 @@ pub fn show_parked(conn: &mut Conn, rows: &mut [DeliveryRow]) -> QueryResult<()>
     Ok(())
 }
 
-/// How many deliveries there are in all.
-pub fn count(conn: &mut Conn) -> QueryResult<i64> {
-    on_backend!(conn, c => deliveries::table.count().get_result(c))
+/// How many messages about these people were cancelled at that very instant.
+pub fn cancelled_at(conn: &mut Conn, people: &[String], at: Timestamp) -> QueryResult<usize> {
+    let mut all = 0;
+    for some in people.chunks(ROWS_PER_STATEMENT) {
+        let count: i64 = on_backend!(conn, c => deliveries::table
+            .filter(deliveries::profile_id.eq_any(some))
+            .filter(deliveries::state.eq(DeliveryState::Cancelled.as_str()))
+            .filter(deliveries::settled_at.eq(at))
+            .count()
+            .get_result(c))?;
+        all += usize::try_from(count).unwrap_or_default();
+    }
+    Ok(all)
 }
 
 /// How many deliveries an organization has in all.
