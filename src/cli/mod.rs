@@ -2,6 +2,7 @@
 //! and nothing else. Data goes to standard output, talk to standard error, exit codes are those of
 //! [`Exit`]. A new command is a `mod` line, a variant and a match arm.
 
+mod audit;
 mod client;
 mod communities;
 mod completions;
@@ -87,6 +88,7 @@ enum Command {
     Holds(holds::Args),
     Retention(retention::Args),
     Conflicts(conflicts::Args),
+    Audit(audit::Args),
     Jobs(jobs::Args),
     Organizations(organizations::Args),
     Directories(directories::Args),
@@ -122,6 +124,7 @@ impl Command {
             Self::Holds(args) => holds::run(args, context),
             Self::Retention(args) => retention::run(args, context),
             Self::Conflicts(args) => conflicts::run(args, context),
+            Self::Audit(args) => audit::run(args, context),
             Self::Jobs(args) => jobs::run(args, context),
             Self::Organizations(args) => organizations::run(args, context),
             Self::Directories(args) => directories::run(args, context).await,

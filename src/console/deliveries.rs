@@ -46,6 +46,8 @@ struct DeliveriesPage {
 pub(super) struct Filters {
     state: Option<String>,
     channel: Option<String>,
+    trigger: Option<String>,
+    destination: Option<String>,
     q: Option<String>,
     cursor: Option<String>,
 }
@@ -55,15 +57,19 @@ impl Filters {
         Self {
             state: said(self.state),
             channel: said(self.channel),
+            trigger: said(self.trigger),
+            destination: said(self.destination),
             q: said(self.q),
             cursor: said(self.cursor),
         }
     }
 
-    fn with_state<'a>(&'a self, state: Option<&'a str>) -> [(&'static str, Option<&'a str>); 3] {
+    fn with_state<'a>(&'a self, state: Option<&'a str>) -> [(&'static str, Option<&'a str>); 5] {
         [
             ("state", state),
             ("channel", self.channel.as_deref()),
+            ("trigger", self.trigger.as_deref()),
+            ("destination", self.destination.as_deref()),
             ("q", self.q.as_deref()),
         ]
     }
@@ -98,6 +104,8 @@ async fn list(
     let query = DeliveryQuery {
         state: filters.state.clone(),
         channel: filters.channel.clone(),
+        trigger_id: filters.trigger.clone(),
+        destination: filters.destination.clone(),
         q: filters.q.clone(),
         cursor: filters.cursor.clone(),
         ..DeliveryQuery::default()
@@ -180,6 +188,8 @@ fn tabs(filters: &Filters) -> Vec<Tab> {
     [
         ("All", None),
         ("Due", Some("due")),
+        ("Waiting", Some("parked")),
+        ("Held", Some("held")),
         ("Sent", Some("sent")),
         ("Unknown", Some("unknown")),
         ("Failed", Some("failed")),

@@ -16,6 +16,7 @@ mod tests;
 mod visibility;
 
 pub mod access;
+pub mod acts;
 pub mod apply;
 pub mod communities;
 pub mod conflicts;
@@ -31,6 +32,7 @@ pub mod fields;
 pub mod gaps;
 pub mod groups;
 pub mod holds;
+pub mod hour;
 pub mod jobs;
 pub mod logins;
 pub mod messages;
@@ -61,7 +63,7 @@ pub use page::{Cursor, MAX_LIMIT, Page, limit_of};
 
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
-use crate::people::acts::{self, NewAct};
+use crate::people::acts::{NewAct, add};
 
 /// Audits an act in the transaction that makes it.
 pub(crate) fn audit(
@@ -81,5 +83,5 @@ pub(crate) fn audit(
         organization_id: organization,
         detail,
     };
-    Ok(acts::add(conn, &row)?)
+    Ok(add(conn, &row)?)
 }

@@ -24,6 +24,7 @@ pub mod reconciles;
 pub mod refusals;
 pub mod renames;
 pub mod rules;
+pub mod seated;
 pub mod secret_uses;
 pub mod secrets;
 pub mod setup_links;

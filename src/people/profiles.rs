@@ -13,8 +13,8 @@ use crate::roll::{Person, Profile, Status};
 use super::{to_json, unreadable};
 
 pub use super::profile_links::{
-    LinkRow, active_of_directory, counts_of_organizations, link_counts_of_directories, links_of,
-    profile_of_links, state_of_link,
+    LinkRow, active_of_directory, counts_of_organizations, counts_up_to,
+    link_counts_of_directories, links_of, profile_of_links, state_of_link,
 };
 
 /// A profile row as shown.
@@ -297,6 +297,8 @@ pub struct ProfileFilter {
     pub q_names_only: bool,
     /// One department, as written.
     pub department: Option<String>,
+    /// Whoever is in a community.
+    pub community_id: Option<String>,
     /// Only rows after this one in the list (the cursor).
     pub after: Option<(Timestamp, String)>,
 }
@@ -317,6 +319,9 @@ pub fn list(conn: &mut Conn, filter: &ProfileFilter, limit: i64) -> QueryResult<
         }
         if let Some(department) = &filter.department {
             query = query.filter(profiles::department.eq(department));
+        }
+        if let Some(community) = &filter.community_id {
+            query = query.filter(profiles::id.eq_any(super::seated::ids_in(community)));
         }
         if let Some(q) = filter.q.as_ref().filter(|_| filter.q_names_only) {
             let pattern = contains(&q.to_lowercase());

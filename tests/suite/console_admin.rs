@@ -377,6 +377,8 @@ async fn guards_are_changed_and_what_was_typed_is_kept_beside_what_is_wrong(app:
             ("swap_percent", "5".to_owned()),
             ("poll_cycle_minutes", "30".to_owned()),
             ("on_directory_deleted", "hold".to_owned()),
+            ("reconcile_mode", "apply".to_owned()),
+            ("reconcile_hours", "6".to_owned()),
         ]
     };
     for (floor, percent, told) in [
@@ -403,6 +405,9 @@ async fn guards_are_changed_and_what_was_typed_is_kept_beside_what_is_wrong(app:
         .collect();
     let saved = browser.send(&path, &fields).await;
     assert_eq!(saved.status, 303, "{}", saved.text);
+    let kept = app.get(&format!("/v1/organizations/{ORGANIZATION}")).await;
+    let expected = json!({"mode": "apply", "interval_hours": 6});
+    assert_eq!(kept["settings"]["reconcile"], expected);
     let shown = browser.open(&saved.to).await.text;
     assert!(
         shown.contains("The guards are saved.")

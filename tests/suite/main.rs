@@ -9,11 +9,13 @@
 
 mod browser;
 mod browser_admin;
+mod browser_pages;
 mod catch_up;
 mod channels;
 mod commands;
 mod console;
 mod console_admin;
+mod console_pages;
 mod crashes;
 mod damaged_company;
 mod deliveries;

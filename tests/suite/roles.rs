@@ -41,6 +41,7 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("POST", "/reconciles/{missing}/apply", [404, 403, 404, 404]),
     ("POST", "/logins", [404, 403, 200, 200]),
     ("GET", "/gaps", [200, 200, 200, 200]),
+    ("GET", "/audit", [200, 200, 200, 200]),
     ("GET", "/events", [200, 200, 200, 200]),
     ("GET", "/events/{event}", [404, 200, 200, 200]),
     ("POST", "/events/{event}/discard", [404, 403, 409, 409]),

@@ -192,15 +192,26 @@ pub struct DeliveryStats {
 
 /// Counts what is open, each on an index and capped.
 pub fn delivery_stats(conn: &mut Conn, now: Timestamp) -> QueryResult<DeliveryStats> {
-    let sql = "SELECT \
+    delivery_stats_up_to(conn, 100_000, now)
+}
+
+/// Counts what is open, each count up to a number.
+pub fn delivery_stats_up_to(
+    conn: &mut Conn,
+    cap: i64,
+    now: Timestamp,
+) -> QueryResult<DeliveryStats> {
+    let sql = format!(
+        "SELECT \
          (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'due' \
-           AND destination NOT IN (SELECT id FROM destinations WHERE stopped_at IS NOT NULL) LIMIT 100000) AS d) AS due, \
+           AND destination NOT IN (SELECT id FROM destinations WHERE stopped_at IS NOT NULL) LIMIT {cap}) AS d) AS due, \
          (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'due' \
-           AND destination IN (SELECT id FROM destinations WHERE stopped_at IS NOT NULL) LIMIT 100000) AS p) AS parked, \
-         (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'unknown' LIMIT 100000) AS u) AS unknown, \
-         (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'failed' LIMIT 100000) AS f) AS failed, \
+           AND destination IN (SELECT id FROM destinations WHERE stopped_at IS NOT NULL) LIMIT {cap}) AS p) AS parked, \
+         (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'unknown' LIMIT {cap}) AS u) AS unknown, \
+         (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'failed' LIMIT {cap}) AS f) AS failed, \
          (SELECT min((SELECT min(due_at) FROM deliveries WHERE destination = o.id AND state = 'due' AND due_at <= $1)) \
-           FROM destinations o WHERE o.stopped_at IS NULL) AS oldest_due";
+           FROM destinations o WHERE o.stopped_at IS NULL) AS oldest_due"
+    );
     on_backend!(conn, c => diesel::sql_query(sql).bind::<BigInt, _>(now.micros()).get_result(c))
 }
 
