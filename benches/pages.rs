@@ -247,6 +247,12 @@ async fn pages(caller: &Caller) -> Result<Vec<String>> {
             "/deliveries",
             "/failures",
             "/jobs",
+            "/conflicts",
+            "/communities/seats",
+            "/triggers",
+            "/destinations",
+            "/audit",
+            "/directory-sync",
         ]
         .map(|page| format!("/console{page}")),
     );

@@ -317,6 +317,12 @@ async fn paths(app: &TestApp) -> Vec<String> {
         "/deliveries?channel=slack",
         "/failures",
         "/jobs",
+        "/conflicts",
+        "/communities/seats",
+        "/triggers",
+        "/destinations",
+        "/audit",
+        "/directory-sync",
     ];
     all.extend(pages.map(|page| format!("/console{page}")));
     all.extend([
