@@ -296,7 +296,11 @@ async fn no_page_stumbles_anybody_at_any_width(app: TestApp) {
         found.extend(violations(&window, &axe, "/console/sign-in").await);
         window.sign_in().await;
         // What is only wider is right where it is right narrower; that it fits is looked at.
-        let some = if width == 2560 { &pages[..1] } else { &pages[..] };
+        let some = if width == 2560 {
+            &pages[..1]
+        } else {
+            &pages[..]
+        };
         for path in some {
             window.go(path).await;
             found.extend(violations(&window, &axe, path).await);
