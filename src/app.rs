@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::console::{self, Console, SessionKey};
 use crate::db::{Db, DbError, Urgency, migrate, migration_state, new_id};
 use crate::desk::retention;
+use crate::desk::webhook_secrets::SecretUses;
 use crate::http::{self, HttpState, Wanted};
 use crate::intake::Intake;
 use crate::people::processes;
@@ -29,11 +30,12 @@ use crate::triggers::{Channels, Policy};
 use crate::worker::{BatchSettings, Worker};
 use crate::workos::client::Client;
 
+mod counting;
 mod every;
 mod presence;
 mod upstream;
 
-pub use upstream::workos_client;
+pub use upstream::{webhook_secrets, workos_client};
 
 use every::every;
 use presence::is_gone;
@@ -73,6 +75,7 @@ pub struct App {
     /// WorkOS's API, where a key is configured.
     pub workos: Option<Client>,
     channels: Arc<Channels>,
+    secret_uses: SecretUses,
     process_id: String,
 }
 
@@ -111,6 +114,7 @@ impl App {
             poke: Arc::new(Notify::new()),
             workos,
             channels: Arc::new(channels),
+            secret_uses: SecretUses::default(),
             process_id,
         })
     }
@@ -171,10 +175,11 @@ impl App {
         if let Some(catch_up) = catch_up {
             tasks.spawn(catch_up.run(self.pulling(), Arc::clone(&self.poke), stop.clone()));
         }
-        if let Some(reconciler) = self.reconciler().filter(|_| !self.options.no_worker) {
+        if let Some(reconciler) = self.comparing().filter(|_| !self.options.no_worker) {
             tasks.spawn(reconciler.run(stop.clone()));
         }
         self.spawn_housekeeping(&mut tasks, &stop);
+        self.spawn_counting(&mut tasks, &stop);
         wait_for(stop.clone()).await;
         self.shut_down(handle, http, tasks, Some(committer)).await;
         Ok(())
@@ -202,7 +207,7 @@ impl App {
     }
 
     fn http_state(&self, intake: Intake) -> anyhow::Result<HttpState> {
-        let secrets = self.webhook_secrets()?;
+        let secrets = webhook_secrets(&self.config, &self.db)?;
         Ok(HttpState {
             db: self.db.clone(),
             clock: self.clock.clone(),
@@ -211,6 +216,7 @@ impl App {
             wake: Arc::clone(&self.wake),
             workos: self.workos.clone(),
             secrets,
+            secret_uses: self.secret_uses.clone(),
             tolerance: self.config.webhook.tolerance,
             body_limit: self.config.http.body_limit,
             allowed_sources: self.config.http.allowed_sources.clone(),
@@ -337,6 +343,7 @@ impl App {
             );
             tasks.abort_all();
         }
+        self.count_up();
         self.end();
         tracing::info!("stopped");
     }

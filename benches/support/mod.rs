@@ -15,10 +15,11 @@ use diesel::sql_types::Text;
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query};
 use rollcall::db::{Backend, Conn, Db, DbError};
 
-/// `--seconds 5 --events 5000 --only sqlite|postgres`.
+/// `--seconds 5 --events 5000 --people 100000 --only sqlite|postgres`.
 pub struct Args {
     pub seconds: f64,
     pub events: usize,
+    pub people: usize,
     pub only: Option<String>,
 }
 
@@ -28,6 +29,7 @@ impl Args {
         let mut args = Self {
             seconds: 5.0,
             events: 5_000,
+            people: 100_000,
             only: None,
         };
         let mut said = std::env::args().skip(1).filter(|word| word != "--bench");
@@ -38,10 +40,11 @@ impl Args {
             match flag.as_str() {
                 "--seconds" => args.seconds = value.parse()?,
                 "--events" => args.events = value.parse()?,
+                "--people" => args.people = value.parse()?,
                 "--only" => args.only = Some(value),
                 other => {
                     bail!(
-                        "{other} is not known; there are --seconds N, --events N and --only sqlite|postgres"
+                        "{other} is not known; there are --seconds N, --events N, --people N and --only sqlite|postgres"
                     )
                 }
             }
@@ -208,6 +211,20 @@ pub fn machine() -> String {
     format!(
         "{cores} cores ({model}), allowed on {allowed}; clients, server and database share them; load {load} at the start"
     )
+}
+
+/// The most memory that a process ever held, in KiB, while it is there.
+pub fn peak_of(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// KiB as MiB.
+pub fn mebibytes(kibibytes: u64) -> f64 {
+    #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
+    let kibibytes = kibibytes as f64;
+    kibibytes / 1_024.0
 }
 
 /// A part of sorted latencies, in milliseconds.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 
 use super::App;
-use crate::config::{CatchUpMode, Config};
+use crate::config::{CatchUpMode, Config, ReconcileMode};
+use crate::db::Db;
 use crate::desk::enable::kept_webhook_secret;
 use crate::intake::Intake;
-use crate::upstream::{CatchUp, CatchUpSettings, Pulling, Reconciler};
+use crate::upstream::{CatchUp, CatchUpSettings, Comparing, Pulling, Reconciler, Scheduled};
 use crate::workos::Secrets;
 use crate::workos::client::{Client, ClientSettings};
 
@@ -25,26 +26,26 @@ pub fn workos_client(config: &Config) -> anyhow::Result<Option<Client>> {
     Ok(Some(Client::new(settings)?))
 }
 
-impl App {
-    /// What verifies deliveries: the configured secrets, and that of an endpoint that Rollcall
-    /// registered itself.
-    pub(super) fn webhook_secrets(&self) -> anyhow::Result<Secrets> {
-        let configured = self.config.webhook.secrets.as_ref();
-        let configured = configured.map(ExposeSecret::expose_secret);
-        let kept = self.db.read(kept_webhook_secret)?;
-        let registered = kept
-            .filter(|kept| configured.is_none_or(|all| !all.contains(kept)))
-            .map(|kept| format!("registered:{kept}"));
-        let all: Vec<&str> = configured
-            .into_iter()
-            .chain(registered.as_deref())
-            .collect();
-        if all.is_empty() {
-            return Ok(Secrets::default());
-        }
-        Ok(Secrets::parse(&all.join(","))?)
+/// What verifies deliveries: the configured secrets, and that of an endpoint that Rollcall
+/// registered itself.
+pub fn webhook_secrets(config: &Config, db: &Db) -> anyhow::Result<Secrets> {
+    let configured = config.webhook.secrets.as_ref();
+    let configured = configured.map(ExposeSecret::expose_secret);
+    let kept = db.read(kept_webhook_secret)?;
+    let registered = kept
+        .filter(|kept| configured.is_none_or(|all| !all.contains(kept)))
+        .map(|kept| format!("registered:{kept}"));
+    let all: Vec<&str> = configured
+        .into_iter()
+        .chain(registered.as_deref())
+        .collect();
+    if all.is_empty() {
+        return Ok(Secrets::default());
     }
+    Ok(Secrets::parse(&all.join(","))?)
+}
 
+impl App {
     /// Reading events back, where a key is set and it is not turned off.
     pub(super) fn catch_up(&self, intake: Intake) -> Option<CatchUp> {
         if self.config.workos.catch_up == CatchUpMode::Off {
@@ -72,6 +73,17 @@ impl App {
             client,
             wake,
         ))
+    }
+
+    /// Comparing directories, by itself too.
+    pub(super) fn comparing(&self) -> Option<Reconciler> {
+        let mode = match self.config.workos.reconcile {
+            ReconcileMode::Off => Comparing::Off,
+            ReconcileMode::Report => Comparing::Report,
+            ReconcileMode::Apply => Comparing::Apply,
+        };
+        let every = self.config.workos.reconcile_interval;
+        Some(self.reconciler()?.scheduled(Scheduled { mode, every }))
     }
 
     pub(super) fn pulling(&self) -> Pulling {

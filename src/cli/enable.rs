@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::database;
 use super::upstream::client;
+use super::webhook_secrets::{self, SecretsArgs};
 use super::{Context, Exit, Failure};
 use crate::clock::Clock;
 use crate::db::Urgency;
@@ -17,7 +18,7 @@ use crate::upstream::{ResyncError, resync as resync_person};
 use crate::workos::client::{Client, SUBSCRIBED, WebhookEndpoint};
 
 /// How often the state is looked at while following.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Open WorkOS's set-up link for an organization, and follow how far it comes
 #[derive(Debug, clap::Args)]
@@ -49,20 +50,26 @@ pub struct WebhooksArgs {
 #[derive(Debug, clap::Subcommand)]
 enum WebhooksCommand {
     Register(Register),
+    Secrets(SecretsArgs),
 }
 
 /// Create or update the endpoint with the ten Directory Sync events; keep its signing secret
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The secret is kept in the database and `serve` verifies with it, beside those of WORKOS_WEBHOOK_SECRET.
+It is not printed unless asked for.
 
-Example:
-  rollcall webhooks register --url https://rollcall.example.com/webhooks/workos"
+Examples:
+  rollcall webhooks register --url https://rollcall.example.com/webhooks/workos
+  rollcall webhooks register --url https://rollcall.example.com/webhooks/workos --show-secret"
 )]
 struct Register {
     /// Where WorkOS reaches this service, with https
     #[arg(long, value_name = "URL")]
     url: String,
+    /// Print the signing secret, too
+    #[arg(long)]
+    show_secret: bool,
 }
 
 /// Ask WorkOS about one person and apply what differs, step by step
@@ -142,9 +149,15 @@ fn tell(context: &Context, state: &EnableView) {
     }
 }
 
-/// Registers the endpoint.
+/// Registers the endpoint, or lists the secrets.
 pub async fn webhooks(args: WebhooksArgs, context: &Context) -> Result<Exit, Failure> {
-    let WebhooksCommand::Register(args) = args.command;
+    match args.command {
+        WebhooksCommand::Register(args) => register(args, context).await,
+        WebhooksCommand::Secrets(_) => webhook_secrets::list(context),
+    }
+}
+
+async fn register(args: Register, context: &Context) -> Result<Exit, Failure> {
     let config = context.config()?;
     let client = client(&config)?;
     let db = database::open_or_make(&config)?;
@@ -181,8 +194,13 @@ pub async fn webhooks(args: WebhooksArgs, context: &Context) -> Result<Exit, Fai
             now,
         )
     })?;
+    let asked = args.show_secret.then(|| secret.expose_secret());
     if context.output.is_json() {
-        context.output.json(&json!({ "id": endpoint.id, "endpoint_url": endpoint.endpoint_url, "events": endpoint.events, "done": what }));
+        let mut said = json!({ "id": endpoint.id, "endpoint_url": endpoint.endpoint_url, "events": endpoint.events, "done": what });
+        if let Some(secret) = asked {
+            said["secret"] = json!(secret);
+        }
+        context.output.json(&said);
     } else {
         context.output.line(format!(
             "{} {what}: {} events to {}",
@@ -190,6 +208,9 @@ pub async fn webhooks(args: WebhooksArgs, context: &Context) -> Result<Exit, Fai
             endpoint.events.len(),
             endpoint.endpoint_url
         ));
+        if let Some(secret) = asked {
+            context.output.line(secret);
+        }
         context.output.note(
             "Its secret is kept in the database; start `rollcall serve` again to verify with it.",
         );

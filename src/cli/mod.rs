@@ -46,6 +46,7 @@ mod tokens;
 mod trial;
 mod triggers;
 mod upstream;
+mod webhook_secrets;
 mod work;
 
 use clap::{CommandFactory, Parser, Subcommand};

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -17,8 +18,11 @@ use crate::clock::Clock;
 use crate::db::{Db, Urgency};
 use crate::desk::reconciles::{self, ReconcileDetail};
 use crate::desk::{Actor, DeskError};
-use crate::upstream::{Progress, Reconciler};
+use crate::upstream::{Progress, ReconcileError, Reconciler};
 use crate::workos::client::Client;
+
+/// How often somebody else's comparison is looked at.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Compare a directory with WorkOS's own listing; apply what differs by choice
 #[derive(Debug, clap::Args)]
@@ -54,7 +58,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let db = database::open_or_make(&config)?;
     let id = begun(&db, &client, &args).await?;
     let reconciler = Reconciler::new(db.clone(), Clock::System, client, Arc::new(Notify::new()));
-    compare(context, &reconciler, &id).await?;
+    compare(context, &db, &reconciler, &id).await?;
     let detail = db.read(|conn| reconciles::show(conn, &Actor::cli(), &id))?;
     show(context, &detail);
     Ok(if detail.reconcile.state == "done" {
@@ -80,7 +84,12 @@ async fn begun(db: &Db, client: &Client, args: &Args) -> Result<String, Failure>
     Ok(one)
 }
 
-async fn compare(context: &Context, reconciler: &Reconciler, id: &str) -> Result<(), Failure> {
+async fn compare(
+    context: &Context,
+    db: &Db,
+    reconciler: &Reconciler,
+    id: &str,
+) -> Result<(), Failure> {
     let bar = context.output.progress(0, "users listed");
     let drawn = AtomicI64::new(0);
     let watch = |_: &str, progress: &Progress| {
@@ -93,17 +102,38 @@ async fn compare(context: &Context, reconciler: &Reconciler, id: &str) -> Result
         let before = drawn.swap(progress.users, Ordering::Relaxed);
         (before..progress.users).for_each(|_| bar.step());
     };
-    let ours = reconciler.work_on(id, &watch).await;
+    let done = worked_on(context, db, reconciler, id, &watch).await;
     bar.finish();
-    match ours {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(Failure::new(
-            Exit::Refused,
-            format!("another process is working on comparison {id}"),
-        )),
+    match done {
+        Ok(()) => Ok(()),
         Err(why) => Err(Failure::new(Exit::Unavailable, why.to_string())
             .hint("run the same command again: it goes on where this one ended")),
     }
+}
+
+/// To its end, by this process or by whoever holds its lease; one that died leaves it within a minute.
+async fn worked_on(
+    context: &Context,
+    db: &Db,
+    reconciler: &Reconciler,
+    id: &str,
+    watch: &(dyn Fn(&str, &Progress) + Sync),
+) -> Result<(), ReconcileError> {
+    let mut told = false;
+    while !reconciler.work_on(id, watch).await? {
+        let running = db.read(|conn| reconciles::is_running(conn, &Actor::cli(), id));
+        if !running.unwrap_or(true) {
+            return Ok(());
+        }
+        if !told {
+            context.output.note(format!(
+                "Another process works on comparison {id}; waiting for it, or for its lease to end."
+            ));
+            told = true;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
 }
 
 fn show(context: &Context, detail: &ReconcileDetail) {

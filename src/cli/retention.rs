@@ -77,6 +77,7 @@ fn amounts(all: &Amounts) -> Vec<(&'static str, Cell)> {
         ("payloads", all.payloads.into()),
         ("attempts", all.attempts.into()),
         ("texts", all.texts.into()),
+        ("differences", all.differences.into()),
         ("people", all.people.into()),
     ]
 }
@@ -101,9 +102,15 @@ fn facts(told: &RetentionView) -> Vec<(&'static str, Cell)> {
     ];
     let due = amounts(&told.due);
     all.extend(
-        ["payloads due", "attempts due", "texts due", "people due"]
-            .into_iter()
-            .zip(due.into_iter().map(|(_, amount)| amount)),
+        [
+            "payloads due",
+            "attempts due",
+            "texts due",
+            "differences due",
+            "people due",
+        ]
+        .into_iter()
+        .zip(due.into_iter().map(|(_, amount)| amount)),
     );
     all
 }

@@ -41,7 +41,7 @@ pub use sources::{Flags, Origin};
 pub use triggers::Triggers;
 pub use webhook::Webhook;
 pub use worker::Worker;
-pub use workos::{CatchUpMode, WorkOs};
+pub use workos::{CatchUpMode, ReconcileMode, WorkOs};
 
 /// Everything that can be set. `Debug` shows no secret.
 #[derive(Debug, Clone)]

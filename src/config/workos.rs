@@ -22,6 +22,21 @@ pub struct WorkOs {
     pub catch_up_interval: Duration,
     /// How far back each reading begins behind the last event known (R19).
     pub catch_up_overlap: Duration,
+    /// What is done when a directory is due to be compared.
+    pub reconcile: ReconcileMode,
+    /// Time between two comparisons of a directory.
+    pub reconcile_interval: Duration,
+}
+
+/// What is done when a directory is due to be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReconcileMode {
+    /// Nothing.
+    Off,
+    /// What differs is reported.
+    Report,
+    /// What differs is applied.
+    Apply,
 }
 
 /// When events are read back from WorkOS.
@@ -78,7 +93,43 @@ const OVERLAP: Setting = Setting::new(
 )
 .default("600");
 
-pub(super) const SETTINGS: &[Setting] = &[API_KEY, API_URL, CLIENT_ID, CATCH_UP, INTERVAL, OVERLAP];
+const RECONCILE: Setting = Setting::new("ROLLCALL_RECONCILE", "reconcile", "workos.reconcile")
+    .help(
+        "WHAT",
+        "What follows when linked directories are compared with WorkOS's own listing by themselves, where a key is set: `off`, `report`, or `apply` (under the guards that stand before webhooks). An organization's setting `reconcile` wins.",
+    )
+    .default("report");
+
+const RECONCILE_INTERVAL: Setting = Setting::new(
+    "ROLLCALL_RECONCILE_INTERVAL",
+    "reconcile-interval",
+    "workos.reconcile_interval",
+)
+.help(
+    "SECONDS",
+    "Seconds between two comparisons of a directory, a tenth more or less so that they do not meet (600-2592000).",
+)
+.default("86400");
+
+pub(super) const SETTINGS: &[Setting] = &[
+    API_KEY,
+    API_URL,
+    CLIENT_ID,
+    CATCH_UP,
+    INTERVAL,
+    OVERLAP,
+    RECONCILE,
+    RECONCILE_INTERVAL,
+];
+
+fn comparing(text: &str) -> Result<ReconcileMode, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "off" => Ok(ReconcileMode::Off),
+        "report" => Ok(ReconcileMode::Report),
+        "apply" => Ok(ReconcileMode::Apply),
+        _ => Err(format!("`{text}` is none of `off`, `report`, `apply`")),
+    }
+}
 
 fn mode(text: &str) -> Result<CatchUpMode, String> {
     match text.to_ascii_lowercase().as_str() {
@@ -97,6 +148,10 @@ pub(super) fn read(from: &mut Reader<'_>) -> Option<WorkOs> {
     let between = |least| move |text: &str| whole(text, least, 86_400).map(Duration::from_secs);
     let catch_up_interval = from.value(&INTERVAL, between(5));
     let catch_up_overlap = from.value(&OVERLAP, between(300));
+    let reconcile = from.value(&RECONCILE, comparing);
+    let reconcile_interval = from.value(&RECONCILE_INTERVAL, |text| {
+        whole(text, 600, 2_592_000).map(Duration::from_secs)
+    });
     Some(WorkOs {
         api_key,
         api_url: api_url?,
@@ -104,5 +159,7 @@ pub(super) fn read(from: &mut Reader<'_>) -> Option<WorkOs> {
         catch_up: catch_up?,
         catch_up_interval: catch_up_interval?,
         catch_up_overlap: catch_up_overlap?,
+        reconcile: reconcile?,
+        reconcile_interval: reconcile_interval?,
     })
 }

@@ -19,18 +19,24 @@ pub(super) enum Section {
     Triggers,
     Deliveries,
     Audit,
+    DirectorySync,
     /// Sign-in and errors.
     Nowhere,
 }
 
 impl Section {
-    const LISTED: [(Self, &'static str, &'static str); 7] = [
+    const LISTED: [(Self, &'static str, &'static str); 8] = [
         (Self::Overview, "Overview", "/console"),
         (Self::People, "People", "/console/people"),
         (Self::Events, "Events", "/console/events"),
         (Self::Communities, "Communities", "/console/communities"),
         (Self::Triggers, "Triggers", "/console/triggers"),
         (Self::Deliveries, "Deliveries", "/console/deliveries"),
+        (
+            Self::DirectorySync,
+            "Directory Sync",
+            "/console/directory-sync",
+        ),
         (Self::Audit, "Audit", "/console/audit"),
     ];
 }

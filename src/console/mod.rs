@@ -15,6 +15,7 @@ mod count;
 mod deliveries;
 mod delivery;
 mod destinations;
+mod directory_sync;
 mod event;
 mod events;
 mod failures;
@@ -108,6 +109,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .configure(deliveries::routes)
         .configure(hold::routes)
         .route("/audit", web::get().to(audit::list))
+        .configure(directory_sync::routes)
         .default_service(web::to(nothing_here));
     config.service(scope);
 }

@@ -160,6 +160,14 @@ fn notice_of(query: &str) -> Option<&'static str> {
         "opted_in" => "They hear again what is due from now on.",
         "kept" => "Under a legal hold: neither erased nor purged.",
         "released" => "The legal hold is released.",
+        "mapped" => "The mapping is saved, for everything that comes from now on.",
+        "guarded" => "The guards are saved.",
+        "armed" => {
+            "Armed: triggers may fire from now on. Nobody who was there already hears anything."
+        }
+        "disarmed" => "Disarmed: nothing new is planned. What is due already still goes out.",
+        "decided" => "Decided.",
+        "applying" => "What differs is being applied, under the same guards as a webhook.",
         _ => return None,
     })
 }

@@ -531,6 +531,14 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    webhook_secret_uses (label) {
+        label -> Text,
+        matched -> BigInt,
+        last_matched_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     organizations,
     directories,
@@ -572,4 +580,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     drift_items,
     membership_refetches,
     setup_links,
+    webhook_secret_uses,
 );

@@ -71,6 +71,16 @@ impl Actor {
         }
     }
 
+    /// What is begun because its time has come.
+    pub fn schedule() -> Self {
+        Self {
+            name: "schedule".to_owned(),
+            role: Role::Operator,
+            organization_id: None,
+            sensitive: false,
+        }
+    }
+
     /// Whether sensitive fields are shown to them.
     pub fn sees_sensitive(&self) -> bool {
         self.sensitive || self.role == Role::Admin

@@ -74,6 +74,11 @@ pub fn opened(
     Ok(now.plus(LIFE))
 }
 
+/// Of an organization that nobody has heard of yet: everything begins with a link.
+pub fn not_started(organization: &str) -> EnableView {
+    view(organization, None, Vec::new(), false)
+}
+
 /// How far it has come; `there` is WorkOS's own listing of the organization's directories.
 pub fn state(
     conn: &mut Conn,
@@ -113,7 +118,12 @@ fn arriving(one: DirectoryView, there: Option<&[Value]>) -> Arriving {
     };
     let users = count("/metadata/users/active").zip(count("/metadata/users/inactive"));
     Arriving {
-        users_here: one.users.values().sum(),
+        users_here: one
+            .users
+            .iter()
+            .filter(|(state, _)| !matches!(state.as_str(), "deleted" | "moved"))
+            .map(|(_, count)| count)
+            .sum(),
         users_there: users.map(|(active, inactive)| active + inactive),
         groups_there: count("/metadata/groups"),
         id: one.id,

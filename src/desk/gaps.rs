@@ -15,6 +15,8 @@ use super::{Actor, DeskError, Role, limit_of};
 
 /// Lost events further apart than this belong to different stretches.
 const APART: Duration = Duration::from_secs(3_600);
+/// So many of the newest events are put together into stretches.
+const STRETCHED: i64 = 10_000;
 /// How far around a stretch webhooks are looked for.
 const AROUND: Duration = Duration::from_secs(300);
 
@@ -32,11 +34,12 @@ pub struct GapQuery {
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct GapReport {
-    /// Events that no webhook brought to this day, and that one brought late; of all organizations.
+    /// Events that no webhook brought to this day, and that one brought late; of the organization, where
+    /// one is asked for.
     pub lost: i64,
     pub late: i64,
     pub catch_up: Vec<CatchUpView>,
-    /// The stretches of the events listed, newest first.
+    /// The stretches of the newest 10,000 events, newest first.
     pub stretches: Vec<Stretch>,
     /// The newest events of the report, at most `limit`.
     pub events: Vec<GapView>,
@@ -91,12 +94,8 @@ pub fn report(conn: &mut Conn, actor: &Actor, query: &GapQuery) -> Result<GapRep
         since: query.since,
         before: None,
     };
-    let rows = gaps::list(conn, &filter, limit)?;
-    let (lost, late) = match filter.organization_id {
-        None => gaps::counts(conn)?,
-        // Somebody limited to one organization learns nothing of the others.
-        Some(_) => counts_of(&rows),
-    };
+    let mut rows = gaps::list(conn, &filter, limit.max(STRETCHED))?;
+    let (lost, late) = gaps::counts(conn, filter.organization_id.as_deref())?;
     let catch_up = match actor.organization_id {
         None => catch_ups::all(conn)?
             .into_iter()
@@ -109,14 +108,11 @@ pub fn report(conn: &mut Conn, actor: &Actor, query: &GapQuery) -> Result<GapRep
         late,
         catch_up,
         stretches: stretches(conn, &rows)?,
-        events: rows.into_iter().map(GapView::from).collect(),
+        events: {
+            rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            rows.into_iter().map(GapView::from).collect()
+        },
     })
-}
-
-fn counts_of(rows: &[Gap]) -> (i64, i64) {
-    let late = rows.iter().filter(|row| row.webhook_at.is_some()).count();
-    let count = |some: usize| i64::try_from(some).unwrap_or(i64::MAX);
-    (count(rows.len() - late), count(late))
 }
 
 fn stretches(conn: &mut Conn, rows: &[Gap]) -> Result<Vec<Stretch>, DeskError> {

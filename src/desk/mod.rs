@@ -49,6 +49,7 @@ pub mod tokens;
 pub mod trial;
 pub mod triggers;
 pub mod undo;
+pub mod webhook_secrets;
 
 pub use actor::{Actor, Role};
 pub use error::DeskError;

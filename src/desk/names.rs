@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::db::Conn;
-use crate::people::{communities, directories, organizations, profiles};
+use crate::people::{communities, directories, groups, kin, organizations, profiles};
 
 use super::{Actor, DeskError, MAX_LIMIT, Role};
 
@@ -44,6 +44,49 @@ pub fn all_communities(
     let rows = communities::list(conn, organization.as_deref(), None, None, MAX_LIMIT)?;
     let mut all: Vec<(String, String)> = rows.into_iter().map(|row| (row.id, row.name)).collect();
     all.sort_by(|one, other| one.1.cmp(&other.1));
+    Ok(all)
+}
+
+/// What a directory user or a group is called here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Called {
+    /// A person's or group's name.
+    pub name: String,
+    /// The person's profile; of a group none.
+    pub profile_id: Option<String>,
+}
+
+/// Names of directory users and groups of a directory that the actor was shown, by WorkOS's ids.
+pub fn of_directory_things(
+    conn: &mut Conn,
+    actor: &Actor,
+    directory: &str,
+    ids: &[String],
+) -> Result<BTreeMap<String, Called>, DeskError> {
+    actor.require(Role::Viewer)?;
+    let groups = groups::load(conn, ids)?.into_iter();
+    let mut all: BTreeMap<String, Called> = groups
+        .filter(|(_, one)| one.directory_id == directory)
+        .map(|(id, one)| {
+            let called = Called {
+                name: one.name,
+                profile_id: None,
+            };
+            (id, called)
+        })
+        .collect();
+    let links = kin::links_by_id(conn, &ids.iter().cloned().collect())?;
+    let profiles: Vec<String> = links.values().map(|link| link.person.clone()).collect();
+    let people = of_people(conn, actor, &profiles)?;
+    for (id, link) in links {
+        if let Some(name) = people.get(&link.person) {
+            let called = Called {
+                name: name.clone(),
+                profile_id: Some(link.person),
+            };
+            all.insert(id, called);
+        }
+    }
     Ok(all)
 }
 

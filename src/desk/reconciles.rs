@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::db::{Conn, new_id};
+use crate::outbox;
 use crate::people::directories;
 use crate::people::reconciles::{self, Drift, Reconcile};
 
@@ -73,6 +74,13 @@ pub struct DriftView {
     pub event_id: String,
 }
 
+/// Refuses whoever may not begin comparisons; answers whether the directory is known here.
+pub fn may_begin(conn: &mut Conn, actor: &Actor, directory: &str) -> Result<bool, DeskError> {
+    actor.require(Role::Operator)?;
+    let known = directories::load(conn, &[directory.to_owned()])?;
+    Ok(known.contains_key(directory))
+}
+
 /// Begins a comparison. `organization` is WorkOS's word, for a directory that is not known here.
 pub fn begin(
     conn: &mut Conn,
@@ -89,6 +97,8 @@ pub fn begin(
         .or_else(|| organization.map(str::to_owned))
         .filter(|id| actor.may_see(Some(id)))
         .ok_or_else(|| DeskError::not_found("directory", directory))?;
+    // Two that begin at once: the second sees the first.
+    outbox::lock_part(conn, outbox::part_of(&organization))?;
     if let Some(running) = reconciles::running_of(conn, directory)? {
         return Err(DeskError::Conflict(format!(
             "directory {directory} is being compared already ({}); wait for it",
@@ -140,6 +150,12 @@ pub fn running(
     Ok(one
         .filter(|one| actor.may_see(Some(&one.organization_id)))
         .map(|one| one.id))
+}
+
+/// Whether a comparison is not over.
+pub fn is_running(conn: &mut Conn, actor: &Actor, id: &str) -> Result<bool, DeskError> {
+    actor.require(Role::Viewer)?;
+    Ok(seen(conn, actor, id)?.state == reconciles::RUNNING)
 }
 
 /// Comparisons, newest first; at most 200.
@@ -214,7 +230,7 @@ fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Reconcile, DeskError
 fn view(conn: &mut Conn, row: Reconcile) -> Result<ReconcileView, DeskError> {
     let mut progress: Value = serde_json::from_str(&row.progress).unwrap_or_default();
     if let Some(inner) = progress.as_object_mut() {
-        inner.retain(|key, _| key != "cursor" && key != "at");
+        inner.retain(|key, _| !["cursor", "at", "listed", "drift"].contains(&key.as_str()));
     }
     Ok(ReconcileView {
         drift: reconciles::drift_counts(conn, &row.id)?,

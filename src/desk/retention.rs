@@ -1,5 +1,5 @@
 //! The retention (R72): what is settled loses its payload, its texts and its attempts after their
-//! days, and people who left are erased after theirs, where that is wanted. In small batches, so that
+//! days, comparisons go with the payloads, and people who left are erased after theirs, where that is wanted. In small batches, so that
 //! nobody waits; event ids, order keys and message keys stay, so that nothing happens twice.
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::clock::Timestamp;
 use crate::db::{Conn, Db, Urgency};
 use crate::outbox;
-use crate::people::{chores, legal_holds, profiles};
+use crate::people::{chores, legal_holds, profiles, reconciles};
 use crate::telemetry;
 use crate::triggers::deliveries;
 
@@ -58,6 +58,8 @@ pub struct Amounts {
     pub attempts: usize,
     /// Texts of messages.
     pub texts: usize,
+    /// What comparisons found to differ.
+    pub differences: usize,
     /// People erased.
     pub people: usize,
 }
@@ -67,6 +69,7 @@ impl Amounts {
         self.payloads += more.payloads;
         self.attempts += more.attempts;
         self.texts += more.texts;
+        self.differences += more.differences;
         self.people += more.people;
     }
 
@@ -126,6 +129,7 @@ pub fn show(
         attempts: outbox::old_attempts(conn, payloads, &horizon.users, COUNTED)?.len()
             + deliveries::old_attempts(conn, messages, &horizon.people, COUNTED)?.len(),
         texts: deliveries::old_texts(conn, messages, &horizon.people, COUNTED)?.len(),
+        differences: reconciles::old_drift(conn, payloads, &horizon.users, COUNTED)?.len(),
         people: match horizon.removed {
             Some(removed) => {
                 profiles::removed_before(conn, removed, &horizon.people, COUNTED)?.len()
@@ -174,6 +178,7 @@ pub fn sweep(
             payloads = all.payloads,
             attempts = all.attempts,
             texts = all.texts,
+            differences = all.differences,
             people = all.people,
             "the retention took what had passed its days"
         );
@@ -187,6 +192,7 @@ fn count(all: Amounts) {
         ("payloads", all.payloads),
         ("attempts", all.attempts),
         ("texts", all.texts),
+        ("differences", all.differences),
         ("people", all.people),
     ] {
         let amount = u64::try_from(amount).unwrap_or(u64::MAX);
@@ -210,6 +216,9 @@ fn take_some(
     outbox::prune_attempts(conn, &lines)?;
     deliveries::take_texts(conn, &texts)?;
     deliveries::prune_attempts(conn, &tries)?;
+    let found = reconciles::old_drift(conn, horizon.payloads, &horizon.users, AT_ONCE)?;
+    reconciles::prune_drift(conn, &found)?;
+    reconciles::prune(conn, horizon.payloads)?;
     let mut people = 0;
     if let Some(removed) = horizon.removed {
         for id in profiles::removed_before(conn, removed, &horizon.people, PEOPLE_AT_ONCE)? {
@@ -220,6 +229,7 @@ fn take_some(
         payloads: bodies.len(),
         attempts: lines.len() + tries.len(),
         texts: texts.len(),
+        differences: found.len(),
         people,
     })
 }

@@ -17,6 +17,8 @@ use super::organizations::{OrganizationView, show};
 use super::profiles::has_access;
 use super::{Actor, DeskError, Role, audit};
 
+/// Longest time between two comparisons: thirty days.
+const LONGEST_INTERVAL: u32 = 30 * 24;
 /// Longest poll cycle: a day.
 const LONGEST_CYCLE: u32 = 24 * 60;
 
@@ -195,6 +197,11 @@ fn problems_of(settings: &Settings) -> Vec<Problem> {
     if settings.poll_cycle_minutes.0 > LONGEST_CYCLE {
         let path = "settings.poll_cycle_minutes";
         problems.push(Problem::new(path, "0 to 1440 minutes"));
+    }
+    let hours = settings.reconcile.interval_hours;
+    if hours.is_some_and(|hours| !(1..=LONGEST_INTERVAL).contains(&hours)) {
+        let path = "settings.reconcile.interval_hours";
+        problems.push(Problem::new(path, "1 to 720 hours"));
     }
     problems
 }

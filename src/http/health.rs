@@ -8,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::db::{DbError, migration_state};
 use crate::outbox::{QueueStats, gaps, queue_stats};
 use crate::people::processes::{self, SILENT_AFTER};
+use crate::people::reconciles::{self, ReconcileStats};
 use crate::people::{chores, holds};
 use crate::telemetry;
 use crate::triggers::deliveries::{DeliveryStats, delivery_stats};
@@ -84,6 +85,7 @@ struct Figures {
     destinations: (i64, i64),
     holds: i64,
     retention: Option<Timestamp>,
+    reconciles: ReconcileStats,
 }
 
 /// Prometheus text.
@@ -96,7 +98,8 @@ pub(super) async fn metrics(state: web::Data<HttpState>) -> HttpResponse {
             Ok::<_, DbError>(Figures {
                 queue: queue_stats(conn)?,
                 deliveries: delivery_stats(conn, now)?,
-                gaps: gaps::counts(conn)?,
+                gaps: gaps::counts(conn, None)?,
+                reconciles: reconciles::stats(conn)?,
                 destinations: stopped_count(conn)?,
                 holds: holds::open_count(conn)?,
                 retention: retention.map(|(at, _)| at),
@@ -117,6 +120,7 @@ pub(super) async fn metrics(state: web::Data<HttpState>) -> HttpResponse {
             #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
             metrics::gauge!(telemetry::EVENT_GAPS, "webhook" => webhook).set(count as f64);
         }
+        show_reconciles(&figures.reconciles);
         for (state, count) in [
             ("ready", queue.ready),
             ("parked", queue.parked),
@@ -148,6 +152,28 @@ pub(super) async fn metrics(state: web::Data<HttpState>) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
         .body(state.metrics.render())
+}
+
+#[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
+fn show_reconciles(stats: &ReconcileStats) {
+    let last = stats.last_done.map_or(0, |at| at.seconds());
+    metrics::gauge!(telemetry::RECONCILE_LAST).set(last as f64);
+    for state in [
+        reconciles::RUNNING,
+        reconciles::DONE,
+        reconciles::INCOMPLETE,
+    ] {
+        let count = stats.states.get(state).copied().unwrap_or(0);
+        set(telemetry::RECONCILES, state, count);
+    }
+    for kind in reconciles::KINDS {
+        for state in ["open", "applied", "skipped"] {
+            let key = (kind.to_owned(), state.to_owned());
+            let count = stats.drift.get(&key).copied().unwrap_or(0);
+            metrics::gauge!(telemetry::DRIFT_ITEMS, "kind" => kind, "state" => state)
+                .set(count as f64);
+        }
+    }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts are capped at 100,000")]

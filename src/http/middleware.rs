@@ -4,11 +4,11 @@
 use std::cell::RefCell;
 use std::time::Instant;
 
-use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage};
 
 use crate::telemetry;
 
@@ -23,6 +23,10 @@ pub(crate) fn current_request_id() -> String {
         .unwrap_or_default()
 }
 
+/// When a request arrived: for answers that tell their own time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrived(pub Instant);
+
 /// Gives the request its id, and tells log and metrics about it.
 pub async fn observe(
     request: ServiceRequest,
@@ -30,6 +34,7 @@ pub async fn observe(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let id = format!("req_{}", uuid::Uuid::now_v7().simple());
     let began = Instant::now();
+    request.extensions_mut().insert(Arrived(began));
     let method = request.method().to_string();
     let route = request
         .match_pattern()

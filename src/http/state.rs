@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use crate::db::{Conn, Db, DbError, Urgency};
 use crate::desk::DeskError;
+use crate::desk::webhook_secrets::SecretUses;
 use crate::intake::Intake;
 use crate::triggers::{Channels, Policy};
 use crate::workos::Secrets;
@@ -32,6 +33,8 @@ pub struct HttpState {
     pub workos: Option<Client>,
     /// The webhook secrets.
     pub secrets: Secrets,
+    /// What each of them has verified since that was last written down.
+    pub secret_uses: SecretUses,
     /// How far a delivery's `t` may be from now.
     pub tolerance: Duration,
     /// The largest body.

@@ -97,6 +97,7 @@ async fn admit(
     let now = state.clock.now();
     let verified = verify(&headers, &body, &state.secrets, state.tolerance, now)
         .map_err(|rejection| refuse(&rejection))?;
+    state.secret_uses.count(&verified.label, now);
     metrics::counter!(telemetry::WEBHOOK_SECRET_MATCHES, "label" => verified.label).increment(1);
     let bad = |reason, detail: String| {
         (

@@ -70,11 +70,24 @@ pub fn claim(
         .optional())
 }
 
-/// Moves the cursor and renews the lease; false when the lease is somebody else's by now.
+/// Renews the lease, where it is still this one.
+pub fn renew(conn: &mut Conn, held: &CatchUpRow, until: Timestamp) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::update(catch_ups::table
+        .filter(catch_ups::environment.eq(&held.environment))
+        .filter(catch_ups::lease_token.eq(held.lease_token))
+        .filter(catch_ups::lease_until.is_not_null()))
+        .set(catch_ups::lease_until.eq(until))
+        .execute(c))?;
+    Ok(())
+}
+
+/// Moves the cursor and renews the lease; false when the lease is somebody else's by now. `drained`
+/// says whether whoever goes on must begin before the cursor.
 pub fn advance(
     conn: &mut Conn,
     held: &CatchUpRow,
     cursor: Option<(&str, Timestamp)>,
+    drained: bool,
     until: Timestamp,
 ) -> QueryResult<bool> {
     let (id, at) = cursor.unzip();
@@ -84,7 +97,7 @@ pub fn advance(
         .set((
             catch_ups::cursor.eq(id),
             catch_ups::cursor_at.eq(at),
-            catch_ups::drained.eq(false),
+            catch_ups::drained.eq(drained),
             catch_ups::lease_until.eq(until),
         ))
         .execute(c))?;
@@ -102,7 +115,6 @@ pub fn finish(
         .filter(catch_ups::environment.eq(&held.environment))
         .filter(catch_ups::lease_token.eq(held.lease_token)))
         .set((
-            catch_ups::drained.eq(error.is_none()),
             catch_ups::last_error.eq(error),
             catch_ups::lease_until.eq(None::<Timestamp>),
         ))
@@ -111,7 +123,7 @@ pub fn finish(
         on_backend!(conn, c => diesel::update(catch_ups::table
             .filter(catch_ups::environment.eq(&held.environment))
             .filter(catch_ups::lease_token.eq(held.lease_token)))
-            .set(catch_ups::caught_up_at.eq(now))
+            .set((catch_ups::caught_up_at.eq(now), catch_ups::drained.eq(true)))
             .execute(c))?;
     }
     Ok(())

@@ -89,11 +89,19 @@ pub fn list(conn: &mut Conn, filter: &GapFilter, limit: i64) -> QueryResult<Vec<
     })
 }
 
-/// How many events no webhook brought to this day, and how many were late.
-pub fn counts(conn: &mut Conn) -> QueryResult<(i64, i64)> {
+/// How many events no webhook brought to this day, and how many were late; of one organization where
+/// one is named.
+pub fn counts(conn: &mut Conn, organization: Option<&str>) -> QueryResult<(i64, i64)> {
     on_backend!(conn, c => {
-        let lost = event_gaps::table.filter(event_gaps::webhook_at.is_null()).count().get_result(c)?;
-        let late = event_gaps::table.filter(event_gaps::webhook_at.is_not_null()).count().get_result(c)?;
+        let all = || {
+            let all = event_gaps::table.into_boxed();
+            match organization {
+                Some(organization) => all.filter(event_gaps::organization_id.eq(organization)),
+                None => all,
+            }
+        };
+        let lost = all().filter(event_gaps::webhook_at.is_null()).count().get_result(c)?;
+        let late = all().filter(event_gaps::webhook_at.is_not_null()).count().get_result(c)?;
         Ok((lost, late))
     })
 }

@@ -5,14 +5,31 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use diesel::prelude::*;
-use diesel::upsert::excluded;
+use serde::Deserialize;
 
 use crate::clock::Timestamp;
 use crate::db::schema::{drift_items, group_edges, groups, links, reconcile_seen, reconciles};
 use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
 
+pub use super::drift::{
+    Drift, add_drift, drift, drift_counts, drop_drift, forget_users, old_drift, open_after,
+    prune_drift, settle_drift, subjects_after,
+};
+
 /// Being listed, compared or applied.
 pub const RUNNING: &str = "running";
+/// The ways in which something differs.
+pub const KINDS: [&str; 9] = [
+    "directory_missing_here",
+    "user_missing_here",
+    "user_missing_there",
+    "user_differs",
+    "group_missing_here",
+    "group_missing_there",
+    "group_differs",
+    "edge_missing_here",
+    "edge_missing_there",
+];
 /// Compared in full.
 pub const DONE: &str = "done";
 /// Not in full: nothing follows from it (R43).
@@ -37,22 +54,6 @@ pub struct Reconcile {
     pub lease_owner: Option<String>,
     pub lease_token: i64,
     pub lease_until: Option<Timestamp>,
-}
-
-/// Something that differs, and the event that would mend it.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = drift_items, treat_none_as_default_value = false)]
-#[allow(missing_docs, reason = "the columns are described in the migrations")]
-pub struct Drift {
-    pub reconcile_id: String,
-    pub kind: String,
-    pub subject: String,
-    pub fields: String,
-    pub state: String,
-    pub reason: Option<String>,
-    pub event_id: String,
-    pub occurred_at: Timestamp,
-    pub body: String,
 }
 
 /// Adds a comparison.
@@ -128,6 +129,17 @@ pub fn claim(
         ))
         .execute(c))?;
     if taken == 0 { Ok(None) } else { find(conn, id) }
+}
+
+/// Renews the lease, where it is still this one.
+pub fn renew(conn: &mut Conn, id: &str, token: i64, until: Timestamp) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::update(reconciles::table
+        .filter(reconciles::id.eq(id))
+        .filter(reconciles::lease_token.eq(token))
+        .filter(reconciles::state.eq(RUNNING)))
+        .set(reconciles::lease_until.eq(until))
+        .execute(c))?;
+    Ok(())
 }
 
 /// Writes the checkpoint and renews the lease; false when the lease is somebody else's by now.
@@ -270,15 +282,21 @@ pub fn unseen_groups(
         .load(c))
 }
 
-/// Edges of a group that stand here and that its listing did not name: the user, and when it was said.
+/// Edges of a group that stand here and that its listing did not name, of users who are there: the user,
+/// and when it was said. Who is gone takes their edges along, and brings them back (R31).
 pub fn unseen_edges(
     conn: &mut Conn,
     one: &Reconcile,
     group: &str,
 ) -> QueryResult<Vec<(String, Timestamp)>> {
+    let users = diesel::alias!(reconcile_seen as seen_users);
     on_backend!(conn, c => group_edges::table
         .filter(group_edges::group_id.eq(group))
         .filter(group_edges::present.eq(true))
+        .filter(diesel::dsl::exists(users
+            .filter(users.field(reconcile_seen::reconcile_id).eq(&one.id))
+            .filter(users.field(reconcile_seen::kind).eq("user"))
+            .filter(users.field(reconcile_seen::id).eq(group_edges::directory_user_id))))
         .filter(diesel::dsl::not(diesel::dsl::exists(reconcile_seen::table
             .filter(reconcile_seen::reconcile_id.eq(&one.id))
             .filter(reconcile_seen::kind.eq("edge"))
@@ -305,96 +323,71 @@ pub fn groups_here(conn: &mut Conn, directory: &str) -> QueryResult<i64> {
         .get_result(c))
 }
 
-/// Writes down what differs; a page read again says the same again.
-pub fn add_drift(conn: &mut Conn, all: &[Drift]) -> QueryResult<()> {
-    for chunk in all.chunks(ROWS_PER_STATEMENT) {
-        on_backend!(conn, c => diesel::insert_into(drift_items::table)
-            .values(chunk)
-            .on_conflict((drift_items::reconcile_id, drift_items::kind, drift_items::subject))
-            .do_update()
-            .set((
-                drift_items::fields.eq(excluded(drift_items::fields)),
-                drift_items::occurred_at.eq(excluded(drift_items::occurred_at)),
-                drift_items::body.eq(excluded(drift_items::body)),
-            ))
-            .execute(c))?;
-    }
-    Ok(())
-}
-
-/// Takes away what comparisons found out about these directory users (R65), whatever became of it.
-pub fn forget_users(conn: &mut Conn, users: &[String]) -> QueryResult<()> {
-    for user in users {
-        // An edge is named by its group and its user.
-        let edges = format!("% {}", user.replace('%', "\\%").replace('_', "\\_"));
-        on_backend!(conn, c => diesel::delete(drift_items::table
-            .filter(drift_items::subject.eq(user).or(drift_items::subject.like(&edges).escape('\\'))))
-            .execute(c))?;
-        on_backend!(conn, c => diesel::delete(reconcile_seen::table
-            .filter(reconcile_seen::id.eq(user).or(reconcile_seen::id.like(&edges).escape('\\'))))
-            .execute(c))?;
-    }
-    Ok(())
-}
-
-/// What differs, in order; of one kind or state where given.
-pub fn drift(
-    conn: &mut Conn,
-    id: &str,
-    kind: Option<&str>,
-    state: Option<&str>,
-    limit: i64,
-) -> QueryResult<Vec<Drift>> {
+/// The newest comparison of each directory among those in these states.
+pub fn newest(conn: &mut Conn, states: &[&str]) -> QueryResult<Vec<Reconcile>> {
+    let newer = diesel::alias!(reconciles as newer_reconciles);
     on_backend!(conn, c => {
-        let mut query = drift_items::table
-            .filter(drift_items::reconcile_id.eq(id))
-            .select(Drift::as_select())
-            .order((drift_items::kind, drift_items::subject))
-            .limit(limit)
-            .into_boxed();
-        if let Some(kind) = kind {
-            query = query.filter(drift_items::kind.eq(kind));
-        }
-        if let Some(state) = state {
-            query = query.filter(drift_items::state.eq(state));
-        }
-        query.load(c)
+        let later = newer
+            .filter(newer.field(reconciles::directory_id).eq(reconciles::directory_id))
+            .filter(newer.field(reconciles::state).eq_any(states))
+            .filter(newer.field(reconciles::started_at).gt(reconciles::started_at)
+                .or(newer.field(reconciles::started_at).eq(reconciles::started_at)
+                    .and(newer.field(reconciles::id).gt(reconciles::id))));
+        reconciles::table
+            .filter(reconciles::state.eq_any(states))
+            .filter(diesel::dsl::not(diesel::dsl::exists(later)))
+            .select(Reconcile::as_select())
+            .load(c)
     })
 }
 
-/// How much of each kind is in each state.
-pub fn drift_counts(
-    conn: &mut Conn,
-    id: &str,
-) -> QueryResult<BTreeMap<String, BTreeMap<String, i64>>> {
-    let rows: Vec<(String, String, i64)> = on_backend!(conn, c => drift_items::table
-        .filter(drift_items::reconcile_id.eq(id))
-        .group_by((drift_items::kind, drift_items::state))
-        .select((drift_items::kind, drift_items::state, diesel::dsl::count_star()))
-        .load(c))?;
-    let mut all: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
-    for (kind, state, count) in rows {
-        all.entry(kind).or_default().insert(state, count);
-    }
-    Ok(all)
+/// How the comparisons stand, for the metrics.
+#[derive(Debug, Clone, Default)]
+pub struct ReconcileStats {
+    /// Directories by the state of their newest comparison.
+    pub states: BTreeMap<String, i64>,
+    /// What the newest whole comparison of each directory found, by kind and state.
+    pub drift: BTreeMap<(String, String), i64>,
+    /// When one last ended whole.
+    pub last_done: Option<Timestamp>,
 }
 
-/// Settles differences of one kind.
-pub fn settle_drift(
-    conn: &mut Conn,
-    id: &str,
-    kind: &str,
-    subjects: &[String],
-    state: &str,
-    reason: Option<&str>,
-) -> QueryResult<()> {
-    for chunk in subjects.chunks(ROWS_PER_STATEMENT) {
-        on_backend!(conn, c => diesel::update(drift_items::table
-            .filter(drift_items::reconcile_id.eq(id))
-            .filter(drift_items::kind.eq(kind))
-            .filter(drift_items::subject.eq_any(chunk)))
-            .set((drift_items::state.eq(state), drift_items::reason.eq(reason)))
-            .execute(c))?;
+/// How the comparisons stand. The counts of differences were written down when each ended.
+pub fn stats(conn: &mut Conn) -> QueryResult<ReconcileStats> {
+    let mut stats = ReconcileStats::default();
+    for one in newest(conn, &[RUNNING, DONE, INCOMPLETE])? {
+        *stats.states.entry(one.state).or_default() += 1;
     }
-    Ok(())
+    for one in newest(conn, &[DONE])? {
+        stats.last_done = stats.last_done.max(one.finished_at);
+        let Summary { drift } = serde_json::from_str(&one.progress).unwrap_or_default();
+        for (kind, states) in drift {
+            for (state, count) in states {
+                *stats.drift.entry((kind.clone(), state)).or_default() += count;
+            }
+        }
+    }
+    Ok(stats)
+}
+
+/// Of a comparison's progress, what it found.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Summary {
+    drift: BTreeMap<String, BTreeMap<String, i64>>,
+}
+
+/// The newest comparison of a directory.
+pub fn newest_of(conn: &mut Conn, directory: &str) -> QueryResult<Option<Reconcile>> {
+    Ok(list(conn, None, Some(directory), 1)?.pop())
+}
+
+/// Deletes comparisons that ended before, and of which no difference is kept any more.
+pub fn prune(conn: &mut Conn, before: Timestamp) -> QueryResult<usize> {
+    on_backend!(conn, c => diesel::delete(reconciles::table
+        .filter(reconciles::finished_at.lt(before))
+        .filter(diesel::dsl::not(diesel::dsl::exists(
+            drift_items::table.filter(drift_items::reconcile_id.eq(reconciles::id)),
+        ))))
+        .execute(c))
 }

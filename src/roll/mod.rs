@@ -5,6 +5,7 @@
 //! No database, no clock, no network.
 
 mod attributes;
+mod comparing;
 mod compose;
 mod contest;
 mod decisions;
@@ -33,6 +34,7 @@ mod swap;
 mod transforms;
 mod visibility;
 
+pub use comparing::{Comparing, ReconcileSettings};
 pub use compose::{FIELDS, Profile, compose};
 pub use decisions::Decisions;
 pub use directory::{DirectoryLife, DirectoryTurn, directory_of_logins, is_of_logins};

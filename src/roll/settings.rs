@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::conditions::Condition;
 
+use super::comparing::ReconcileSettings;
 use super::guard::RemovalGuard;
 use super::mapping::Mapping;
 use super::messages::MessageSettings;
@@ -40,6 +41,8 @@ pub struct Settings {
     pub leave_guard: RemovalGuard,
     /// How long leaves that a group's deletion causes wait for an equal group (R52).
     pub poll_cycle_minutes: PollCycle,
+    /// When its directories are compared with WorkOS's own listing, and what follows from it.
+    pub reconcile: ReconcileSettings,
 }
 
 impl Settings {

@@ -22,8 +22,9 @@ use crate::workos::client::{Client, ClientError, EventsFrom, Page};
 
 /// WorkOS keeps events for thirty days at least, and gives no more in one request (contract 7).
 const RETAINED: Duration = Duration::from_secs(30 * 86_400);
-/// The lease outlives the slowest page: five attempts and their waits.
-const LEASE: Duration = Duration::from_secs(600);
+/// The lease is renewed while a page is waited for: a process that dies leaves it for so long.
+const LEASE: Duration = Duration::from_secs(60);
+const RENEW: Duration = Duration::from_secs(20);
 /// How long after a webhook its neighbours are waited for.
 const GATHER: Duration = Duration::from_secs(3);
 /// How often a full intake is asked again, half a second apart.
@@ -160,7 +161,7 @@ impl CatchUp {
         let mut from = self.begin(held);
         let mut reached: Option<Timestamp> = None;
         loop {
-            let page = match self.client.events(&from).await {
+            let page = match self.next_page(held, &from).await? {
                 Err(error)
                     if error.is_bad_request()
                         && !pulled.restarted
@@ -197,7 +198,27 @@ impl CatchUp {
         }
     }
 
-    /// An unfinished reading goes on; a finished one begins again an overlap before its end.
+    /// A page may take minutes where WorkOS asks for patience; the lease is ours meanwhile.
+    async fn next_page(
+        &self,
+        held: &CatchUpRow,
+        from: &EventsFrom,
+    ) -> Result<Result<Page<Box<RawValue>>, ClientError>, DbError> {
+        let page = self.client.events(from);
+        tokio::pin!(page);
+        loop {
+            tokio::select! {
+                done = &mut page => return Ok(done),
+                () = tokio::time::sleep(RENEW) => {
+                    let (row, until) = (held.clone(), self.clock.now().plus(LEASE));
+                    write(&self.db, move |conn| Ok::<_, DbError>(catch_ups::renew(conn, &row, until)?)).await?;
+                }
+            }
+        }
+    }
+
+    /// A reading that broke off among old events goes on there; any other begins an overlap before the
+    /// newest event known.
     fn begin(&self, held: &CatchUpRow) -> EventsFrom {
         match (&held.cursor, held.drained) {
             (Some(cursor), false) => EventsFrom::After(cursor.clone()),
@@ -261,10 +282,17 @@ impl CatchUp {
     }
 
     async fn advance(&self, held: &CatchUpRow, newest: Newest) -> Result<(), PullError> {
-        let (row, until) = (held.clone(), self.clock.now().plus(LEASE));
+        let (row, now) = (held.clone(), self.clock.now());
+        // Where what was read last may still have hidden neighbours, or the overlap is not through yet,
+        // whoever goes on begins an overlap earlier, as after a reading that came to its end.
+        let fresh = now.minus(self.settings.overlap);
+        let overlapping = newest.as_ref().is_none_or(|(id, at)| {
+            *at > fresh || (held.drained && held.cursor.as_ref() == Some(id))
+        });
         let ours = write(&self.db, move |conn| {
             let cursor = newest.as_ref().map(|(id, at)| (id.as_str(), *at));
-            Ok::<_, DbError>(catch_ups::advance(conn, &row, cursor, until)?)
+            let until = now.plus(LEASE);
+            Ok::<_, DbError>(catch_ups::advance(conn, &row, cursor, overlapping, until)?)
         });
         if ours.await? {
             Ok(())

@@ -8,12 +8,13 @@ mod refetch;
 mod resync;
 
 pub use catch_up::{CatchUp, CatchUpSettings, PullError, Pulled, Pulling};
-pub use reconcile::{Progress, ReconcileError, Reconciler};
+pub use reconcile::{Progress, ReconcileError, Reconciler, Scheduled};
 pub use resync::{ResyncError, ResyncStep, ResyncView, resync};
 
 use crate::clock::Timestamp;
 use crate::db::{Conn, Db, DbError, Urgency};
 use crate::outbox::NewEvent;
+pub use crate::roll::Comparing;
 use crate::workos::{EnvelopeError, read_envelope};
 
 /// An event as the outbox takes it, whichever way the body came.

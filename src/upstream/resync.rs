@@ -100,20 +100,12 @@ impl Asked {
         id: &str,
         at: Timestamp,
     ) -> Result<Self, ClientError> {
-        let (mut groups, mut after) = (Vec::new(), None::<String>);
-        loop {
-            let page = client.groups_of_user(id, after.as_deref()).await?;
-            groups.extend(page.data);
-            if page.after.is_none() || page.after == after {
-                return Ok(Self {
-                    id: id.to_owned(),
-                    user: None,
-                    groups,
-                    at,
-                });
-            }
-            after = page.after;
-        }
+        Ok(Self {
+            id: id.to_owned(),
+            user: None,
+            groups: client.all_groups_of_user(id).await?,
+            at,
+        })
     }
 
     /// What differs, fields first.

@@ -270,13 +270,14 @@ async fn every_page_works_without_scripts(app: TestApp) {
 }
 
 /// Writes what the page looks like where `SHOTS` says.
-async fn shoot(window: &Window, name: &str) {
+async fn shoot(window: &Window, width: u32, name: &str) {
     let Ok(folder) = std::env::var("SHOTS") else {
         return;
     };
     let whole = "return Math.ceil(document.documentElement.scrollHeight)";
-    let height = says(window, whole).await.as_i64().unwrap();
-    window.page.resize(height.clamp(600, 3_000)).await.unwrap();
+    let height = says(window, whole).await.as_u64().unwrap();
+    let height = u32::try_from(height.clamp(600, 3_000)).unwrap();
+    window.page.measures(width, height).await.unwrap();
     let taken = window.page.screenshot().await.unwrap();
     let bytes = STANDARD.decode(taken).unwrap();
     let name = name.trim_start_matches('/').replace(['/', '?', '='], "_");
@@ -310,7 +311,7 @@ async fn no_page_stumbles_anybody_at_any_width(app: TestApp) {
                 found.push(format!("{path} at {width}: {over} px too wide"));
             }
             let light = if dark { "dark" } else { "light" };
-            shoot(&window, &format!("{width}-{light}{path}")).await;
+            shoot(&window, width, &format!("{width}-{light}{path}")).await;
         }
         window.close().await;
     }

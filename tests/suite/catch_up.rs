@@ -12,8 +12,10 @@ use rollcall::upstream::{CatchUp, CatchUpSettings, PullError, Pulled};
 use tokio::sync::Notify;
 
 use crate::support::app::TestApp;
-use crate::support::events::{ada, directory, employee, group, minute};
+use crate::support::events::{ORGANIZATION, ada, directory, employee, group, minute};
+use crate::support::http::TOKEN;
 use crate::support::macros::on_both;
+use crate::support::wait::eventually;
 use crate::support::workos::{API_KEY, CLIENT_ID, FakeWorkOs, Fault};
 
 on_both!(
@@ -25,6 +27,10 @@ on_both!(
     a_bare_rate_limit_and_a_passing_failure_are_waited_out,
     of_two_pullers_one_pulls,
     the_cause_of_a_gap_is_told_from_what_else_came,
+    r19_without_an_overlap_the_lost_removal_stays_lost,
+    r19_a_reading_that_broke_off_in_the_overlap_begins_the_overlap_again,
+    a_webhook_pokes_and_what_was_lost_beside_it_is_there_in_seconds,
+    a_report_counts_what_it_does_not_list,
 );
 
 /// A service with a key, a fake to talk to, and catching up by hand.
@@ -48,14 +54,13 @@ impl Desk {
         let mut config = Config::defaults().unwrap();
         with_key(&mut config);
         let (intake, _) = Intake::start(app.db.clone(), Arc::new(Notify::new()), 1_024).unwrap();
+        let overlap = Duration::from_secs(600);
         let catch_up = CatchUp::new(
             app.db.clone(),
             app.clock.clone(),
             workos_client(&config).unwrap().unwrap(),
             intake,
-            CatchUpSettings {
-                overlap: Duration::from_secs(600),
-            },
+            CatchUpSettings { overlap },
         );
         Self {
             app,
@@ -281,4 +286,130 @@ async fn the_cause_of_a_gap_is_told_from_what_else_came(backend: Backend) {
         cause.contains("does not subscribe") && cause.contains("dsync.group.created"),
         "{cause}"
     );
+}
+
+/// What get-convex/workos-authkit met (issue 73): the webhook of a removal is lost, and the Events API
+/// shows it after a newer event. Who goes on behind the newest event alone never hears of it.
+async fn r19_without_an_overlap_the_lost_removal_stays_lost(backend: Backend) {
+    let Desk { app, fake, .. } = &Desk::start(backend).await;
+    let mut config = Config::defaults().unwrap();
+    config.workos.api_key = Some(API_KEY.into());
+    config.workos.api_url = fake.url();
+    let (intake, _) = Intake::start(app.db.clone(), Arc::new(Notify::new()), 1_024).unwrap();
+    let with_overlap = |seconds| {
+        CatchUp::new(
+            app.db.clone(),
+            app.clock.clone(),
+            workos_client(&config).unwrap().unwrap(),
+            intake.clone(),
+            CatchUpSettings {
+                overlap: Duration::from_secs(seconds),
+            },
+        )
+    };
+    let (hired, gone, other) = (
+        ada().created(minute(0)),
+        ada().deleted(minute(10)),
+        employee("bob").created(minute(11)),
+    );
+    app.apply(&hired).await;
+    fake.happened(&hired);
+    fake.happened_hidden(&gone);
+    fake.happened(&other);
+    app.advance(Duration::from_secs(720));
+    with_overlap(0).pull().await.unwrap();
+    fake.reveal();
+    for _ in 0..3 {
+        assert_eq!(with_overlap(0).pull().await.unwrap().unwrap().new, 0);
+    }
+    app.drain();
+    assert_eq!(app.people().len(), 2, "the one who left is still there");
+    assert_eq!(with_overlap(600).pull().await.unwrap().unwrap().new, 1);
+    app.drain();
+    assert_eq!(app.people(), ["bob@test.example"]);
+}
+
+async fn r19_a_reading_that_broke_off_in_the_overlap_begins_the_overlap_again(backend: Backend) {
+    let desk = Desk::start(backend).await;
+    let Desk { app, fake, .. } = &desk;
+    for number in 0..150 {
+        let one = employee(&format!("p{number}")).created(minute(60));
+        fake.happened(&one);
+    }
+    fake.happened(&employee("last").created(minute(61)));
+    app.advance(Duration::from_secs(3_700));
+    assert_eq!(desk.pull().await.new, 151);
+    app.drain();
+    // Something is shown late, on the second page of the overlap, and the reading ends after the first.
+    fake.happened(&employee("late").created(minute(60).plus(Duration::from_secs(30))));
+    let first = fake.requests().len();
+    let broken = Fault::Answer(401, r#"{"message":"Unauthorized"}"#, None);
+    let events = fake.environment().events.clone();
+    let page = serde_json::json!({
+        "object": "list", "data": events[..100],
+        "list_metadata": {"after": events[99]["id"]},
+    });
+    fake.fault("/events", Fault::Answer(200, page.to_string().leak(), None));
+    fake.fault("/events", broken);
+    desk.catch_up.pull().await.unwrap_err();
+    assert_eq!(fake.requests().len(), first + 2);
+    assert_eq!(desk.pull().await.new, 1);
+    app.drain();
+    assert_eq!(app.people().len(), 152);
+}
+
+async fn a_webhook_pokes_and_what_was_lost_beside_it_is_there_in_seconds(backend: Backend) {
+    let fake = FakeWorkOs::start();
+    let url = fake.url();
+    let app = TestApp::start_with(backend, |setup| {
+        setup.config.workos.api_key = Some(API_KEY.into());
+        setup.config.workos.api_url = url;
+        setup.config.workos.catch_up = rollcall::config::CatchUpMode::Poked;
+        setup.config.workos.catch_up_interval = Duration::from_secs(86_400);
+    })
+    .await;
+    let read = |count: usize| {
+        let fake = &fake;
+        eventually("the Events API is read", async move || {
+            (fake.requests().len() >= count).then_some(())
+        })
+    };
+    // At the start, by the interval; then only by a webhook.
+    read(1).await;
+    fake.happened(&employee("lost").created(minute(1)));
+    let heard = ada().created(minute(2));
+    fake.happened(&heard);
+    assert_eq!(app.deliver(&heard).await.body["status"], "accepted");
+    read(2).await;
+    eventually("what was lost is in the outbox", async || {
+        (app.count("outbox") == 2).then_some(())
+    })
+    .await;
+    app.drain();
+    assert_eq!(app.people(), ["ada@test.example", "lost@test.example"]);
+}
+
+async fn a_report_counts_what_it_does_not_list(backend: Backend) {
+    let desk = Desk::start(backend).await;
+    let Desk { app, fake, .. } = &desk;
+    for number in 0..70 {
+        fake.happened(&employee(&format!("p{number}")).created(minute(number)));
+    }
+    app.advance(Duration::from_secs(7_200));
+    desk.pull().await;
+    app.drain();
+    let limited = app.token("limited", "viewer", Some(ORGANIZATION));
+    for token in [TOKEN, &limited] {
+        let answer = app
+            .http
+            .api_as(Some(token), "GET", "/v1/gaps?limit=5", None)
+            .await;
+        let report = answer.ok();
+        assert_eq!((&report["lost"], &report["late"]), (&70.into(), &0.into()));
+        assert_eq!(report["events"].as_array().unwrap().len(), 5);
+        assert_eq!(report["stretches"][0]["events"], 70);
+    }
+    let other = app.token("other", "viewer", Some("org_other"));
+    let answer = app.http.api_as(Some(&other), "GET", "/v1/gaps", None).await;
+    assert_eq!(answer.ok()["lost"], 0);
 }

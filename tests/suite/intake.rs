@@ -69,12 +69,15 @@ async fn r75_past_the_bound_the_excess_is_told_at_once(backend: Backend) {
         .map(|n| {
             let event = employee(&format!("p{n}")).created(minute(0));
             let app = &app;
-            async move { app.deliver(&event).await }
+            async move { (event.id(), app.deliver(&event).await) }
         })
         .collect();
     // One is in the committer's hand, one waits.
+    let mut refused = Vec::new();
     for _ in 0..8 {
-        assert_come_again(&answers.next().await.unwrap());
+        let (id, answer) = answers.next().await.unwrap();
+        assert_come_again(&answer);
+        refused.push(id);
     }
     assert!(
         began.elapsed() < Duration::from_secs(4),
@@ -82,16 +85,18 @@ async fn r75_past_the_bound_the_excess_is_told_at_once(backend: Backend) {
         began.elapsed()
     );
     stranger.let_go();
-    let mut accepted = 0;
-    while let Some(answer) = answers.next().await {
-        assert_eq!(answer.status, 200, "{answer:?}");
-        accepted += 1;
+    // On a slow machine these two may have waited too long by now; what was in hand is kept even so.
+    while let Some((id, answer)) = answers.next().await {
+        if answer.status == 200 {
+            assert_eq!(app.count(&format!("outbox WHERE event_id = '{id}'")), 1);
+        } else {
+            assert_come_again(&answer);
+        }
     }
-    assert_eq!(
-        app.count("outbox"),
-        accepted,
-        "what was refused left nothing"
-    );
+    for id in refused {
+        let left = app.count(&format!("outbox WHERE event_id = '{id}'"));
+        assert_eq!(left, 0, "what was refused left nothing");
+    }
 }
 
 async fn r75_who_waits_too_long_is_told_to_come_again(app: TestApp) {

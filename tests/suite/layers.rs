@@ -27,7 +27,7 @@ const MAY_USE: &[(&str, &str)] = &[
     (
         // The pages share the server with the API: its state, a request's source and id.
         "console",
-        "http desk triggers db telemetry clock workos roll conditions",
+        "http desk upstream triggers db telemetry clock workos roll conditions",
     ),
     (
         "worker",

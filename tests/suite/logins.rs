@@ -8,7 +8,7 @@ use crate::catch_up::Desk;
 use crate::support::app::TestApp;
 use crate::support::events::{DIRECTORY, ORGANIZATION, ada, directory, employee, minute};
 use crate::support::macros::on_both;
-use crate::support::workos::Fault;
+use crate::support::workos::{API_KEY, Fault};
 
 on_both!(
     r54_without_a_directory_a_log_in_makes_and_updates_a_person_and_nobody_is_deactivated,
@@ -17,6 +17,8 @@ on_both!(
     r50_a_log_in_overwrites_nothing_of_a_synced_organization,
     r55_turned_off_with_keep_values_stay_and_log_ins_update_them_and_on_again_the_directory_speaks,
     the_code_of_a_log_in_is_exchanged,
+    r54_whom_workos_refuses_just_cannot_log_in_and_the_profile_stays,
+    r40_whose_removal_has_waited_too_long_is_refused_at_the_door,
     the_same_log_in_again_leaves_no_trace,
     the_access_answer_is_kept_by_nobody_and_tells_its_own_time,
 );
@@ -248,4 +250,77 @@ async fn the_access_answer_is_kept_by_nobody_and_tells_its_own_time(app: TestApp
         all[25], all[0]
     );
     assert!(all[0] < 1_000.0);
+}
+
+async fn r54_whom_workos_refuses_just_cannot_log_in_and_the_profile_stays(backend: Backend) {
+    let Desk { app, fake, .. } = &Desk::start(backend).await;
+    login(app, profile("ada")).await;
+    let before = app.dump();
+    // Blocked at the provider, she never gets a code that counts.
+    let refused = app
+        .call("POST", "/v1/logins", json!({"code": "code_of_nobody"}))
+        .await;
+    assert_eq!(refused.status, 422, "{}", refused.text);
+    assert_eq!((app.dump(), app.drain()), (before, 0));
+    let path = format!(
+        "/v1/access?organization_id={ORGANIZATION}&email={}",
+        ada().email()
+    );
+    assert_eq!(app.get(&path).await["reason"], "active");
+    // The exchange is made with the client id and the key, and without them it is not tried.
+    let asked = fake.requests().len();
+    let (operator, viewer) = (
+        app.token("door", "operator", None),
+        app.token("eyes", "viewer", None),
+    );
+    let body = json!({"code": "code_1"});
+    let as_viewer = app
+        .http
+        .api_as(Some(&viewer), "POST", "/v1/logins", Some(&body))
+        .await;
+    assert_eq!((as_viewer.status, fake.requests().len()), (403, asked));
+    fake.environment()
+        .codes
+        .insert("code_1".to_owned(), profile("ada"));
+    let taken = app
+        .http
+        .api_as(Some(&operator), "POST", "/v1/logins", Some(&body))
+        .await;
+    assert_eq!(taken.ok()["allowed"], true);
+    let without = TestApp::start_with(backend, |setup| {
+        setup.config.workos.api_key = Some(API_KEY.into());
+        setup.config.workos.api_url = fake.url();
+        setup.config.workos.catch_up = rollcall::config::CatchUpMode::Off;
+    })
+    .await;
+    let missing = without.call("POST", "/v1/logins", body).await;
+    assert_eq!(missing.status, 409, "{}", missing.text);
+    assert!(
+        missing.text.contains("WORKOS_CLIENT_ID"),
+        "{}",
+        missing.text
+    );
+}
+
+async fn r40_whose_removal_has_waited_too_long_is_refused_at_the_door(app: TestApp) {
+    app.apply(&directory("dsync.activated", minute(0))).await;
+    let people: Vec<_> = (0..30)
+        .map(|number| employee(&format!("p{number:02}")))
+        .collect();
+    let all: Vec<_> = people.iter().map(|one| one.created(minute(1))).collect();
+    app.enqueue(&all);
+    app.drain();
+    let removals: Vec<_> = people.iter().map(|one| one.deleted(minute(2))).collect();
+    app.enqueue(&removals);
+    app.drain();
+    let waiting = app.people().first().cloned().unwrap();
+    let name = waiting.split('@').next().unwrap();
+    assert_eq!(login(&app, profile(name)).await["allowed"], true);
+    app.advance(std::time::Duration::from_secs(5 * 3_600));
+    let said = login(&app, profile(name)).await;
+    assert_eq!(
+        (&said["allowed"], &said["reason"]),
+        (&false.into(), &"suspended".into()),
+        "{said}"
+    );
 }

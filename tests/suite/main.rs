@@ -8,17 +8,21 @@
 )]
 
 mod browser;
+mod browser_admin;
 mod browser_pages;
 mod catch_up;
 mod channels;
 mod commands;
 mod console;
+mod console_admin;
 mod console_pages;
 mod crashes;
+mod damaged_company;
 mod deliveries;
 mod demo;
 mod destinations;
 mod durability;
+mod enabling;
 mod erasure;
 mod failures;
 mod fair_fake;
@@ -32,6 +36,7 @@ mod intake;
 mod layers;
 mod leaves;
 mod lifecycle;
+mod live_reconcile;
 mod logins;
 mod mail_tls;
 mod migrations;
@@ -44,6 +49,7 @@ mod roads;
 mod roles;
 mod rule_numbers;
 mod rules;
+mod scheduled;
 mod seats;
 mod sending_crashes;
 mod spine;

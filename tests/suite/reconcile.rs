@@ -28,7 +28,7 @@ on_both!(
     enabling_is_for_admins_and_its_steps_are_told,
 );
 
-fn reconciler(app: &TestApp, fake: &FakeWorkOs) -> Reconciler {
+pub fn reconciler(app: &TestApp, fake: &FakeWorkOs) -> Reconciler {
     let mut config = Config::defaults().unwrap();
     config.workos.api_key = Some(API_KEY.into());
     config.workos.client_id = Some(CLIENT_ID.to_owned());
@@ -43,7 +43,7 @@ fn reconciler(app: &TestApp, fake: &FakeWorkOs) -> Reconciler {
 }
 
 /// A company of these people here and at WorkOS, all in one group.
-async fn company(desk: &Desk, names: &[&str]) {
+pub async fn company(desk: &Desk, names: &[&str]) {
     let Desk { app, fake, .. } = desk;
     app.apply(&directory("dsync.activated", minute(0))).await;
     fake.directory(DIRECTORY, ORGANIZATION, "linked");
@@ -60,7 +60,7 @@ async fn company(desk: &Desk, names: &[&str]) {
     app.advance(std::time::Duration::from_secs(3_600));
 }
 
-async fn compare(desk: &Desk, apply: bool) -> Value {
+pub async fn compare(desk: &Desk, apply: bool) -> Value {
     let Desk { app, fake, .. } = desk;
     let begun = app
         .call(
@@ -78,7 +78,7 @@ async fn compare(desk: &Desk, apply: bool) -> Value {
     .await
 }
 
-fn kinds(report: &Value) -> Vec<String> {
+pub fn kinds(report: &Value) -> Vec<String> {
     let items = report["items"].as_array().unwrap();
     items
         .iter()
@@ -92,7 +92,7 @@ fn kinds(report: &Value) -> Vec<String> {
         .collect()
 }
 
-fn lose(fake: &FakeWorkOs, who: &Employee) {
+pub fn lose(fake: &FakeWorkOs, who: &Employee) {
     let mut all = fake.environment();
     all.users.remove(&who.id());
     all.edges.retain(|(_, user)| *user != who.id());
@@ -121,7 +121,6 @@ async fn r44_a_damaged_company_is_told_and_mended_to_what_the_report_said(backen
     assert_eq!(report["state"], "done", "{report}");
     let expected = [
         "edge_missing_here directory_group_crew directory_user_eve",
-        "edge_missing_there directory_group_crew directory_user_cleo",
         "edge_missing_there directory_group_crew directory_user_dan",
         "group_differs directory_group_crew",
         "user_differs directory_user_bob",
@@ -151,7 +150,7 @@ async fn r44_a_damaged_company_is_told_and_mended_to_what_the_report_said(backen
         .await
         .ok();
     assert_eq!(reconciler(app, fake).work_off().await.unwrap(), 1);
-    assert_eq!(app.drain(), 7);
+    assert_eq!(app.drain(), 6);
     assert_eq!(
         app.people(),
         [
@@ -253,7 +252,7 @@ async fn r44_who_is_touched_by_a_newer_event_is_skipped(backend: Backend) {
             .set("data.last_name", "Listed"),
     );
     let report = compare(&desk, false).await;
-    assert_eq!(report["items"].as_array().unwrap().len(), 3);
+    assert_eq!(report["items"].as_array().unwrap().len(), 2);
     // Both are heard of by webhook before anybody applies it.
     app.apply(&ada().updated(minute(70)).set("data.last_name", "Newer"))
         .await;

@@ -228,7 +228,7 @@ async fn r72_the_service_runs_the_retention_and_tells_when(app: TestApp) {
     let dry: Value = serde_json::from_str(&dry.1).unwrap();
     assert_eq!(
         dry,
-        json!({"payloads": 0, "attempts": 0, "texts": 0, "people": 0})
+        json!({"payloads": 0, "attempts": 0, "texts": 0, "differences": 0, "people": 0})
     );
     let run = finished(rollcall(&url, folder.path()).args(["retention", "run"]));
     assert!(run.0, "{run:?}");

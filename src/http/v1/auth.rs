@@ -1,7 +1,7 @@
 //! Who calls: `Authorization: Bearer <token>`, looked up by digest; the bootstrap token is compared
 //! in constant time.
 
-use std::future::Future;
+use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
@@ -12,7 +12,8 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::desk::{Actor, tokens};
+use crate::db::Conn;
+use crate::desk::{Actor, DeskError, tokens};
 
 use super::super::{HttpState, Problem};
 
@@ -29,21 +30,53 @@ impl FromRequest for Caller {
         let state = request.app_data::<web::Data<HttpState>>().cloned();
         Box::pin(async move {
             let (Some(token), Some(state)) = (token, state) else {
-                return Err(unauthorized(
-                    "this call needs a token: send `Authorization: Bearer <token>`; make one with `rollcall tokens create`",
-                ));
+                return Err(no_token());
             };
-            if is_bootstrap(&token, state.admin_token.as_ref()) {
+            let token = Token(token);
+            if token.is_bootstrap(state.admin_token.as_ref()) {
                 return Ok(Self(Actor::bootstrap()));
             }
-            let found = state
-                .read(move |conn| tokens::authenticate(conn, &token))
-                .await?;
-            found.map(Self).ok_or_else(|| {
-                unauthorized(
-                    "the token is not known or was revoked; make one with `rollcall tokens create`",
-                )
-            })
+            let found = state.read(move |conn| token.actor(conn, None)).await?;
+            found.map(Self).ok_or_else(not_known)
+        })
+    }
+}
+
+/// A token that was shown and not looked up yet: for an answer that looks it up in the same reading as
+/// what is asked.
+#[derive(Debug, Clone)]
+pub struct Token(String);
+
+impl FromRequest for Token {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(bearer(request).map(Self).ok_or_else(no_token))
+    }
+}
+
+impl Token {
+    /// Whose it is; `None` when it is nobody's or revoked.
+    pub fn actor(
+        &self,
+        conn: &mut Conn,
+        bootstrap: Option<&SecretString>,
+    ) -> Result<Option<Actor>, DeskError> {
+        if self.is_bootstrap(bootstrap) {
+            return Ok(Some(Actor::bootstrap()));
+        }
+        tokens::authenticate(conn, &self.0)
+    }
+
+    /// Digests are compared, so that lengths tell nothing either.
+    fn is_bootstrap(&self, bootstrap: Option<&SecretString>) -> bool {
+        bootstrap.is_some_and(|secret| {
+            let (one, other) = (
+                Sha256::digest(&self.0),
+                Sha256::digest(secret.expose_secret()),
+            );
+            bool::from(one.as_slice().ct_eq(other.as_slice()))
         })
     }
 }
@@ -55,17 +88,17 @@ fn bearer(request: &HttpRequest) -> Option<String> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then(|| token.to_owned())
 }
 
-fn unauthorized(detail: &str) -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+fn no_token() -> Problem {
+    unauthorized(
+        "this call needs a token: send `Authorization: Bearer <token>`; make one with `rollcall tokens create`",
+    )
 }
 
-/// Digests are compared, so that lengths tell nothing either.
-fn is_bootstrap(token: &str, bootstrap: Option<&SecretString>) -> bool {
-    bootstrap.is_some_and(|secret| {
-        let (one, other) = (
-            Sha256::digest(token),
-            Sha256::digest(secret.expose_secret()),
-        );
-        bool::from(one.as_slice().ct_eq(other.as_slice()))
-    })
+/// The answer to a token that is nobody's.
+pub(super) fn not_known() -> Problem {
+    unauthorized("the token is not known or was revoked; make one with `rollcall tokens create`")
+}
+
+fn unauthorized(detail: &str) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
 }

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::desk::reconciles::{self, ReconcileQuery};
 
@@ -23,17 +24,30 @@ struct BeginBody {
     apply: bool,
 }
 
-/// The comparison itself goes on in the background; the answer has the id to follow.
+/// A directory that is not known here is WorkOS's to place. The comparison itself goes on in the background; the answer has the id to follow.
 async fn begin(
     caller: Caller,
     id: web::Path<String>,
     body: Option<web::Json<BeginBody>>,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
-    client(&state)?;
+    let client = client(&state)?;
     let (now, apply) = (state.clock.now(), body.is_some_and(|body| body.apply));
+    let (actor, directory) = (caller.0.clone(), id.clone());
+    let known = state
+        .read(move |conn| reconciles::may_begin(conn, &actor, &directory))
+        .await?;
+    let organization = if known {
+        None
+    } else {
+        let listed = client.directory(&id).await?;
+        let organization = listed.get("organization_id").and_then(Value::as_str);
+        organization.map(str::to_owned)
+    };
     let one = state
-        .write(move |conn| reconciles::begin(conn, &caller.0, &id, None, apply, now))
+        .write(move |conn| {
+            reconciles::begin(conn, &caller.0, &id, organization.as_deref(), apply, now)
+        })
         .await?;
     Ok(HttpResponse::Accepted().json(one))
 }

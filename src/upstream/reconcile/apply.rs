@@ -4,6 +4,7 @@
 
 use serde_json::json;
 
+use super::differ::id_of;
 use super::event::Event;
 use super::{Progress, ReconcileError, Reconciler};
 use crate::clock::Timestamp;
@@ -32,6 +33,52 @@ const ORDER: [&str; 9] = [
 ];
 
 impl Reconciler {
+    /// Edges that a group's listing did not name, asked for by their user: WorkOS counts no edges, so
+    /// that a listing that was cut is known by nothing else.
+    pub(super) async fn check_edges(
+        &self,
+        one: &mut Reconcile,
+        progress: &mut Progress,
+    ) -> Result<bool, ReconcileError> {
+        let (row, after) = (one.clone(), progress.at.clone());
+        let candidates = self.write(move |conn| {
+            Ok(reconciles::subjects_after(
+                conn,
+                &row.id,
+                "edge_missing_there",
+                &after,
+                CHECKS,
+            )?)
+        });
+        let mut there = Vec::new();
+        let candidates = candidates.await?;
+        let more = candidates.len() == usize::try_from(CHECKS).unwrap_or(usize::MAX);
+        for subject in candidates {
+            if let Some((group, user)) = subject.rsplit_once(' ') {
+                progress.calls += 1;
+                let groups = match self.client.all_groups_of_user(user).await {
+                    Err(error) if error.is_not_found() => Vec::new(),
+                    done => done?,
+                };
+                if groups.iter().filter_map(id_of).any(|id| id == group) {
+                    there.push(subject.clone());
+                }
+            }
+            progress.at = subject;
+        }
+        let id = one.id.clone();
+        self.write(move |conn| {
+            Ok(reconciles::drop_drift(
+                conn,
+                &id,
+                "edge_missing_there",
+                &there,
+            )?)
+        })
+        .await?;
+        Ok(more)
+    }
+
     pub(super) async fn check_users(
         &self,
         one: &mut Reconcile,
@@ -44,7 +91,7 @@ impl Reconciler {
         let mut gone = Vec::new();
         for id in candidates {
             progress.calls += 1;
-            let asked = self.clock.now();
+            let asked = self.time_of(None, self.clock.now());
             match self.client.user(&id).await {
                 Err(error) if error.is_not_found() => gone.push((id.clone(), asked)),
                 // Who is there after all joined or returned while the listing went on.
@@ -82,7 +129,7 @@ impl Reconciler {
         let mut gone = Vec::new();
         for id in candidates {
             progress.calls += 1;
-            let asked = self.clock.now();
+            let asked = self.time_of(None, self.clock.now());
             match self.client.group(&id).await {
                 Err(error) if error.is_not_found() => gone.push((id.clone(), asked)),
                 done => drop(done?),
@@ -116,12 +163,19 @@ impl Reconciler {
         progress: &mut Progress,
     ) -> Result<bool, ReconcileError> {
         let (row, now) = (one.clone(), self.clock.now());
-        let done = self.write(move |conn| apply_some(conn, &row, now)).await?;
-        if let Some(applied) = done {
-            progress.applied += i64::try_from(applied).unwrap_or(0);
-            self.wake.notify_one();
-        }
-        Ok(done.is_some())
+        let (kind, after) = progress
+            .at
+            .split_once(' ')
+            .unwrap_or(("directory_missing_here", ""));
+        let (kind, after) = (kind.to_owned(), after.to_owned());
+        let done = self.write(move |conn| apply_some(conn, &row, &kind, &after, now));
+        let Some((applied, at)) = done.await? else {
+            return Ok(false);
+        };
+        progress.applied += i64::try_from(applied).unwrap_or(0);
+        progress.at = at;
+        self.wake.notify_one();
+        Ok(true)
     }
 }
 
@@ -137,17 +191,21 @@ pub(crate) fn removal(
     Event::of(one, kind, id).saying(event_type, data, at)
 }
 
-/// `None` when nothing is open any more.
+/// Goes on after the last one of a kind; answers how many and where the next ones begin, `None` when
+/// nothing is open any more.
 fn apply_some(
     conn: &mut Conn,
     one: &Reconcile,
+    from: &str,
+    after: &str,
     now: Timestamp,
-) -> Result<Option<usize>, ReconcileError> {
-    for kind in ORDER {
-        let open = reconciles::drift(conn, &one.id, Some(kind), Some("open"), APPLIED_AT_ONCE)?;
-        if open.is_empty() {
+) -> Result<Option<(usize, String)>, ReconcileError> {
+    for kind in ORDER.into_iter().skip_while(|kind| *kind != from) {
+        let after = if kind == from { after } else { "" };
+        let open = reconciles::open_after(conn, &one.id, kind, after, APPLIED_AT_ONCE)?;
+        let Some(last) = open.last().map(|item| format!("{kind} {}", item.subject)) else {
             continue;
-        }
+        };
         let (touched, untouched) = sorted(conn, kind, open)?;
         let events: Vec<NewEvent> = untouched
             .iter()
@@ -163,7 +221,7 @@ fn apply_some(
         let why = Some("a newer event has spoken of it since it was compared");
         reconciles::settle_drift(conn, &one.id, kind, &subjects(&touched), "skipped", why)?;
         reconciles::settle_drift(conn, &one.id, kind, &subjects(&untouched), "applied", None)?;
-        return Ok(Some(events.len()));
+        return Ok(Some((events.len(), last)));
     }
     Ok(None)
 }

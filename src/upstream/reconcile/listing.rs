@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::differ::{Differ, id_of};
 use super::event::Event;
-use super::{Progress, ReconcileError, Reconciler, counts_of};
+use super::{LEASE, Progress, ReconcileError, Reconciler, counts_of, text_of};
 use crate::people::directories;
 use crate::people::reconciles::{self, Drift, Reconcile};
 use crate::workos::client::Page;
@@ -58,19 +58,21 @@ impl Reconciler {
         one: &mut Reconcile,
         progress: &mut Progress,
     ) -> Result<bool, ReconcileError> {
-        progress.calls += 1;
-        let page = self
-            .client
-            .users_of_directory(&one.directory_id, progress.cursor.as_deref())
-            .await?;
-        let (after, at) = (page.after.clone(), self.time_of(page.at));
-        progress.users += self
-            .take_page(one, "user", page, move |differ, users| {
+        if !progress.listed {
+            progress.calls += 1;
+            let asked = self.clock.now();
+            let page = self
+                .client
+                .users_of_directory(&one.directory_id, progress.cursor.as_deref())
+                .await?;
+            let at = self.time_of(page.at, asked);
+            self.take_page(one, progress, "user", page, move |differ, users, _| {
                 differ.users(users, at)
             })
             .await?;
-        if go_on(progress, after) {
-            return Ok(true);
+            if !progress.listed {
+                return Ok(true);
+            }
         }
         let counted = counts_of(&self.directory(one, progress).await?).0;
         let (id, here) = (one.directory_id.clone(), progress.users);
@@ -86,19 +88,21 @@ impl Reconciler {
         one: &mut Reconcile,
         progress: &mut Progress,
     ) -> Result<bool, ReconcileError> {
-        progress.calls += 1;
-        let page = self
-            .client
-            .groups_of_directory(&one.directory_id, progress.cursor.as_deref())
-            .await?;
-        let (after, at) = (page.after.clone(), self.time_of(page.at));
-        progress.groups += self
-            .take_page(one, "group", page, move |differ, groups| {
+        if !progress.listed {
+            progress.calls += 1;
+            let asked = self.clock.now();
+            let page = self
+                .client
+                .groups_of_directory(&one.directory_id, progress.cursor.as_deref())
+                .await?;
+            let at = self.time_of(page.at, asked);
+            self.take_page(one, progress, "group", page, move |differ, groups, _| {
                 differ.groups(groups, at)
             })
             .await?;
-        if go_on(progress, after) {
-            return Ok(true);
+            if !progress.listed {
+                return Ok(true);
+            }
         }
         let counted = counts_of(&self.directory(one, progress).await?).1;
         let (id, here) = (one.directory_id.clone(), progress.groups);
@@ -115,55 +119,52 @@ impl Reconciler {
         one: &mut Reconcile,
         progress: &mut Progress,
     ) -> Result<bool, ReconcileError> {
-        if progress.cursor.is_none() {
+        if progress.listed || progress.at.is_empty() {
             let (id, last) = (one.id.clone(), progress.at.clone());
             let next = self.write(move |conn| {
                 reconciles::forget(conn, &id, "edge")?;
                 reconciles::forget(conn, &id, "page")?;
                 Ok(reconciles::seen_after(conn, &id, "group", &last)?)
             });
-            match next.await? {
-                Some(next) => progress.at = next,
-                None => return Ok(false),
-            }
+            let Some(next) = next.await? else {
+                return Ok(false);
+            };
+            (progress.at, progress.listed, progress.cursor) = (next, false, None);
         }
         let group = progress.at.clone();
         progress.calls += 1;
+        let asked = self.clock.now();
         let page = self
             .client
             .users_of_group(&one.directory_id, &group, progress.cursor.as_deref())
             .await?;
-        let (after, at) = (page.after.clone(), self.time_of(page.at));
-        let of = group.clone();
-        progress.edges += self
-            .take_page(one, "edge", page, move |differ, users| {
-                differ.edges(&of, users, at)
-            })
-            .await?;
-        if go_on(progress, after) {
-            return Ok(true);
-        }
-        let row = one.clone();
-        self.write(move |conn| {
-            let found = Differ::new(conn, &row)?.edges_gone(&group, at)?;
-            Ok(reconciles::add_drift(conn, &found)?)
+        let at = self.time_of(page.at, asked);
+        self.take_page(one, progress, "edge", page, move |differ, users, last| {
+            let mut found = differ.edges(&group, users, at)?;
+            if last {
+                found.extend(differ.edges_gone(&group, at)?);
+            }
+            Ok(found)
         })
         .await?;
         Ok(true)
     }
 
-    /// Notes what a page named and compares it; answers how many it named for the first time.
+    /// Notes what a page named, compares it and writes the checkpoint behind it, in one transaction: a
+    /// page is read again only where nothing of it was written down.
     async fn take_page(
         &self,
-        one: &Reconcile,
+        one: &mut Reconcile,
+        progress: &mut Progress,
         kind: &'static str,
         page: Page<Value>,
-        compare: impl FnOnce(&mut Differ<'_>, &[Value]) -> Result<Vec<Drift>, ReconcileError>
+        compare: impl FnOnce(&mut Differ<'_>, &[Value], bool) -> Result<Vec<Drift>, ReconcileError>
         + Send
         + 'static,
-    ) -> Result<i64, ReconcileError> {
-        let row = one.clone();
-        self.write(move |conn| {
+    ) -> Result<(), ReconcileError> {
+        let (mut row, mut next) = (one.clone(), progress.clone());
+        let until = self.clock.now().plus(LEASE);
+        let taken = self.write(move |conn| {
             let ids: Vec<String> = page.data.iter().filter_map(id_of).collect();
             let new = reconciles::see(conn, &row.id, kind, &ids)?;
             if let Some(after) = &page.after {
@@ -176,18 +177,21 @@ impl Reconciler {
                     ));
                 }
             }
-            let found = compare(&mut Differ::new(conn, &row)?, &page.data)?;
+            let last = page.after.is_none();
+            let found = compare(&mut Differ::new(conn, &row)?, &page.data, last)?;
             reconciles::add_drift(conn, &found)?;
-            Ok(i64::try_from(new).unwrap_or(i64::MAX))
-        })
-        .await
+            next.count(kind, new);
+            (next.listed, next.cursor) = (last, page.after);
+            row.progress = text_of(&next);
+            if reconciles::save(conn, &row, until)? {
+                Ok((row, next))
+            } else {
+                Err(ReconcileError::LeaseLost)
+            }
+        });
+        (*one, *progress) = taken.await?;
+        Ok(())
     }
-}
-
-/// Whether there is another page.
-fn go_on(progress: &mut Progress, after: Option<String>) -> bool {
-    progress.cursor = after;
-    progress.cursor.is_some()
 }
 
 /// R43: an empty listing of a directory that has people here, and one with fewer rows than WorkOS

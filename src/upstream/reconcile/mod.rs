@@ -8,9 +8,13 @@ pub(super) mod apply;
 pub(super) mod differ;
 pub(super) mod event;
 mod listing;
+mod schedule;
 
+pub use schedule::Scheduled;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -22,10 +26,15 @@ use crate::db::{Conn, Db, DbError, new_id};
 use crate::people::reconciles::{self, DONE, INCOMPLETE, Reconcile};
 use crate::workos::client::{Client, ClientError};
 
-/// The lease outlives the slowest page: five attempts and their waits.
-const LEASE: Duration = Duration::from_secs(600);
+/// The lease is renewed while a step goes on: a process that dies leaves it for so long.
+const LEASE: Duration = Duration::from_secs(60);
+const RENEW: Duration = Duration::from_secs(20);
 /// How often waiting comparisons are looked for.
 const LOOK: Duration = Duration::from_secs(5);
+/// How often those that are due are looked for.
+const LOOK_FOR_DUE: Duration = Duration::from_secs(60);
+/// A listing may be so far behind WorkOS's events, as its Events API is (R19).
+const LAG: Duration = Duration::from_secs(5);
 
 /// Where a comparison stands; its checkpoint.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,10 +54,25 @@ pub struct Progress {
     pub calls: i64,
     /// Sent to be applied so far.
     pub applied: i64,
+    /// How much differed when it ended, by kind and state: for the metrics.
+    pub drift: BTreeMap<String, BTreeMap<String, i64>>,
     /// Where the listing goes on.
     cursor: Option<String>,
+    /// Whether the listing that is being read has come to its end.
+    listed: bool,
     /// The group whose users are listed, or the thing that was checked last.
     at: String,
+}
+
+impl Progress {
+    fn count(&mut self, kind: &str, new: usize) {
+        let new = i64::try_from(new).unwrap_or(i64::MAX);
+        match kind {
+            "user" => self.users += new,
+            "group" => self.groups += new,
+            _ => self.edges += new,
+        }
+    }
 }
 
 /// Why a comparison ended early.
@@ -85,6 +109,7 @@ pub struct Reconciler {
     client: Client,
     wake: Arc<Notify>,
     owner: String,
+    scheduled: Option<Scheduled>,
 }
 
 /// A comparison that is not kept: of one person, or of somebody's groups.
@@ -108,11 +133,12 @@ pub(super) fn passing(organization: &str, directory: &str, now: Timestamp) -> Re
 }
 
 /// The phases, in order.
-const PHASES: [&str; 7] = [
+const PHASES: [&str; 8] = [
     "begin",
     "users",
     "groups",
     "edges",
+    "missing_edges",
     "missing_users",
     "missing_groups",
     "apply",
@@ -127,14 +153,25 @@ impl Reconciler {
             client,
             wake,
             owner: new_id("reconciler"),
+            scheduled: None,
         }
+    }
+
+    /// The same, which begins comparisons by itself, too.
+    #[must_use]
+    pub fn scheduled(mut self, scheduled: Scheduled) -> Self {
+        self.scheduled = Some(scheduled);
+        self
     }
 
     /// Works on whatever waits until `stop` says so.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let mut looked: Option<Instant> = None;
         while !*stop.borrow() {
+            let due = looked.is_none_or(|looked| looked.elapsed() >= LOOK_FOR_DUE);
+            looked = if due { Some(Instant::now()) } else { looked };
             tokio::select! {
-                done = self.round() => {
+                done = self.round(due) => {
                     if let Err(error) = done {
                         tracing::warn!(%error, "a comparison could not be worked on; it is taken up again");
                     }
@@ -148,7 +185,10 @@ impl Reconciler {
         }
     }
 
-    async fn round(&self) -> Result<(), ReconcileError> {
+    async fn round(&self, due: bool) -> Result<(), ReconcileError> {
+        if let Some(scheduled) = self.scheduled.filter(|_| due) {
+            self.begin_due(scheduled).await?;
+        }
         self.work_off().await?;
         self.refetch_returned().await.map(drop)
     }
@@ -183,7 +223,7 @@ impl Reconciler {
         };
         let mut progress: Progress = serde_json::from_str(&one.progress).unwrap_or_default();
         loop {
-            match self.step(&mut one, &mut progress).await {
+            match self.step_renewing(&mut one, &mut progress).await {
                 Ok(true) => watch(&one.phase, &progress),
                 Ok(false) => {
                     self.finish(one, &progress, DONE, None).await?;
@@ -203,6 +243,26 @@ impl Reconciler {
         }
     }
 
+    /// A step may take minutes where WorkOS asks for patience; the lease is ours meanwhile.
+    async fn step_renewing(
+        &self,
+        one: &mut Reconcile,
+        progress: &mut Progress,
+    ) -> Result<bool, ReconcileError> {
+        let (id, token) = (one.id.clone(), one.lease_token);
+        let step = self.step(one, progress);
+        tokio::pin!(step);
+        loop {
+            tokio::select! {
+                done = &mut step => return done,
+                () = tokio::time::sleep(RENEW) => {
+                    let (id, until) = (id.clone(), self.clock.now().plus(LEASE));
+                    self.write(move |conn| Ok(reconciles::renew(conn, &id, token, until)?)).await?;
+                }
+            }
+        }
+    }
+
     /// One page, or one handful of checks. False when it is over.
     async fn step(
         &self,
@@ -214,6 +274,7 @@ impl Reconciler {
             "users" => self.list_users(one, progress).await?,
             "groups" => self.list_groups(one, progress).await?,
             "edges" => self.list_edges(one, progress).await?,
+            "missing_edges" => self.check_edges(one, progress).await?,
             "missing_users" => self.check_users(one, progress).await?,
             "missing_groups" => self.check_groups(one, progress).await?,
             _ if !one.apply => return Ok(false),
@@ -226,7 +287,7 @@ impl Reconciler {
                 .skip_while(|phase| **phase != one.phase)
                 .nth(1);
             one.phase = next.copied().unwrap_or("apply").to_owned();
-            progress.cursor = None;
+            (progress.cursor, progress.listed) = (None, false);
             progress.at = String::new();
         }
         self.checkpoint(one, progress).await?;
@@ -257,9 +318,10 @@ impl Reconciler {
         state: &'static str,
         reason: Option<String>,
     ) -> Result<(), ReconcileError> {
-        one.progress = text_of(progress);
-        let now = self.clock.now();
+        let (now, mut progress) = (self.clock.now(), progress.clone());
         self.write(move |conn| {
+            progress.drift = reconciles::drift_counts(conn, &one.id)?;
+            one.progress = text_of(&progress);
             Ok(reconciles::finish(
                 conn,
                 &one,
@@ -294,10 +356,11 @@ impl Reconciler {
         self.wake.notify_one();
     }
 
-    /// When a page was true: WorkOS's clock, where it says, because its events are dated by it.
-    fn time_of(&self, said: Option<Timestamp>) -> Timestamp {
-        let now = self.clock.now();
-        said.map_or(now, |said| said.min(now))
+    /// When an answer was surely true: WorkOS's clock, where it says, because its events are dated by
+    /// it, else ours when it was asked. What happened since may or may not be in it (R44).
+    fn time_of(&self, said: Option<Timestamp>, asked: Timestamp) -> Timestamp {
+        said.map_or(asked, |said| said.min(self.clock.now()))
+            .minus(LAG)
     }
 }
 

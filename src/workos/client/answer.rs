@@ -114,7 +114,7 @@ pub struct Page<T> {
     pub data: Vec<T>,
     /// Where the next page begins; `None` on the last one.
     pub after: Option<String>,
-    /// WorkOS's own time when it answered, where it said one.
+    /// WorkOS's own time when it was asked, where it said one.
     pub at: Option<Timestamp>,
 }
 
@@ -160,11 +160,13 @@ pub(super) fn said_of(
     status: u16,
     headers: &HeaderMap,
     body: Vec<u8>,
+    took: Duration,
 ) -> Result<Said, ClientError> {
     match status {
         200..=299 => Ok(Said {
             what,
-            at: date_of(headers),
+            // It was put together after it was asked for, and dated when it was ready.
+            at: date_of(headers).map(|said| said.minus(took)),
             body,
         }),
         401 | 403 => Err(ClientError::Unauthorized { what, status }),
@@ -223,6 +225,7 @@ mod tests {
             status,
             &HeaderMap::new(),
             body.as_bytes().to_vec(),
+            Duration::ZERO,
         )
         .err()
         .unwrap()

@@ -168,6 +168,19 @@ impl Client {
         .await
     }
 
+    /// All of a user's groups.
+    pub async fn all_groups_of_user(&self, user: &str) -> Result<Vec<Value>, ClientError> {
+        let (mut all, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let page = self.groups_of_user(user, after.as_deref()).await?;
+            all.extend(page.data);
+            if page.after.is_none() || page.after == after {
+                return Ok(all);
+            }
+            after = page.after;
+        }
+    }
+
     /// One group.
     pub async fn group(&self, id: &str) -> Result<Value, ClientError> {
         self.one("reading a group", &at("/directory_groups", id))

@@ -11,7 +11,7 @@ pub use answer::{ClientError, Page};
 pub use calls::{EventsFrom, SUBSCRIBED, WebhookEndpoint};
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::{Method, RequestBuilder, Response, redirect};
 use secrecy::{ExposeSecret, SecretString};
@@ -137,13 +137,14 @@ impl Client {
 
     async fn once(&self, what: &'static str, request: RequestBuilder) -> Result<Said, ClientError> {
         let request = request.bearer_auth(self.settings.api_key.expose_secret());
+        let asked = Instant::now();
         let response = request
             .send()
             .await
             .map_err(|error| ClientError::unreachable(what, &error))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = read_body(what, response).await?;
-        said_of(what, status, &headers, body)
+        said_of(what, status, &headers, body, asked.elapsed())
     }
 }
 

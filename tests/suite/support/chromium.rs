@@ -78,6 +78,15 @@ impl Page {
         }
     }
 
+    /// Shows pages as a screen of that size does, also where the browser's own window cannot be so narrow.
+    pub async fn measures(&self, width: u32, height: u32) -> Result<(), String> {
+        let size =
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        let body = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": size});
+        let measured = self.call(Method::POST, "/goog/cdp/execute", &body).await;
+        measured.map(drop)
+    }
+
     async fn goto(&self, address: &str) -> Result<(), String> {
         let body = json!({ "url": address });
         self.call(Method::POST, "/url", &body).await.map(drop)
@@ -125,13 +134,6 @@ impl Page {
             }
             tokio::time::sleep(PAUSE).await;
         }
-    }
-
-    /// Makes the window so high, as wide as it is.
-    pub async fn resize(&self, height: i64) -> Result<(), String> {
-        let body = json!({ "height": height + 150 });
-        let resized = self.call(Method::POST, "/window/rect", &body).await;
-        resized.map(drop)
     }
 
     /// From now on pages are shown as those see them who prefer dark ones.
@@ -254,6 +256,7 @@ impl Window {
         let page = Page::new(&format!("http://127.0.0.1:{port}"), wishes)
             .await
             .unwrap();
+        page.measures(width, 1000).await.unwrap();
         Self {
             page,
             driver,

@@ -3,7 +3,7 @@
 //! second to `/directory_users` of one directory and then the bare text `"Ratelimited"`, empty
 //! `groups`, set-up links of five minutes; and faults to switch on.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -35,7 +35,7 @@ const NAMES: [&str; 12] = [
     "dsync.token.revoked",
 ];
 
-/// What can go wrong.
+/// What can go wrong, by path; `/directory_users?group` is the listing of a group's users.
 #[derive(Debug, Clone)]
 pub enum Fault {
     /// The next call to this path is answered so.
@@ -57,7 +57,7 @@ pub struct Environment {
     pub users: BTreeMap<String, Value>,
     pub groups: BTreeMap<String, Value>,
     /// Group and user.
-    pub edges: Vec<(String, String)>,
+    pub edges: BTreeSet<(String, String)>,
     pub codes: BTreeMap<String, Value>,
     pub endpoints: Vec<Value>,
     pub links: Vec<(String, Instant)>,
@@ -172,7 +172,7 @@ impl FakeWorkOs {
     pub fn edge(&self, group: &str, user: &str) {
         self.environment()
             .edges
-            .push((group.to_owned(), user.to_owned()));
+            .insert((group.to_owned(), user.to_owned()));
     }
 
     /// The requests so far: method and target.
@@ -221,9 +221,13 @@ fn answer(all: &mut Environment, request: &TakenRequest) -> Answer {
         .query_pairs()
         .into_owned()
         .collect();
+    let key = match (path.as_str(), query.contains_key("group")) {
+        ("/directory_users", true) => "/directory_users?group",
+        (path, _) => path,
+    };
     let fault = all
         .faults
-        .get_mut(&path)
+        .get_mut(key)
         .and_then(|faults| match faults.front() {
             Some(Fault::Answer(..)) => faults.pop_front(),
             other => other.cloned(),
@@ -248,7 +252,7 @@ fn answer(all: &mut Environment, request: &TakenRequest) -> Answer {
                     .get("organization_id")
                     .is_none_or(|id| one["organization_id"] == id.as_str())
             });
-            list(&rows.cloned().collect::<Vec<_>>(), &query, fault.as_ref())
+            list(&rows.collect::<Vec<_>>(), &query, fault.as_ref())
         }
         ("GET", ["directories", id]) => match all.directories.get(*id).cloned() {
             None => say(404, json!({"message": "Directory not found"})),
@@ -277,7 +281,11 @@ fn answer(all: &mut Environment, request: &TakenRequest) -> Answer {
         ("GET", ["directory_groups", id]) => single(all.groups.get(*id)),
         ("POST", ["portal", "generate_link"]) => portal(all, request),
         ("POST", ["sso", "token"]) => token(all, &form),
-        ("GET", ["webhook_endpoints"]) => list(&all.endpoints.clone(), &query, fault.as_ref()),
+        ("GET", ["webhook_endpoints"]) => list(
+            &all.endpoints.iter().collect::<Vec<_>>(),
+            &query,
+            fault.as_ref(),
+        ),
         ("POST", ["webhook_endpoints"]) => endpoint(all, request),
         ("PATCH", ["webhook_endpoints", id]) => change_endpoint(all, id, request),
         _ => say(404, json!({"message": "Not Found"})),
@@ -315,7 +323,7 @@ fn events(all: &Environment, query: &BTreeMap<String, String>, fault: Option<&Fa
     let since = query
         .get("range_start")
         .map(|text| Timestamp::parse(text).unwrap());
-    let mut rows: Vec<Value> = all
+    let mut rows: Vec<&Value> = all
         .events
         .iter()
         .filter(|one| names.contains(&one["event"].as_str().unwrap()))
@@ -324,7 +332,6 @@ fn events(all: &Environment, query: &BTreeMap<String, String>, fault: Option<&Fa
                 Timestamp::parse(one["created_at"].as_str().unwrap()).unwrap() >= since
             })
         })
-        .cloned()
         .collect();
     if matches!(fault, Some(Fault::NewestFirst)) {
         rows.reverse();
@@ -332,7 +339,7 @@ fn events(all: &Environment, query: &BTreeMap<String, String>, fault: Option<&Fa
     list(&rows, query, fault)
 }
 
-fn list(rows: &[Value], query: &BTreeMap<String, String>, fault: Option<&Fault>) -> Answer {
+fn list(rows: &[&Value], query: &BTreeMap<String, String>, fault: Option<&Fault>) -> Answer {
     let limit = query
         .get("limit")
         .map_or(10, |text| text.parse::<usize>().unwrap());
@@ -354,7 +361,7 @@ fn list(rows: &[Value], query: &BTreeMap<String, String>, fault: Option<&Fault>)
             }
         },
     };
-    let page: Vec<Value> = rows.iter().skip(begin).take(limit).cloned().collect();
+    let page: Vec<&Value> = rows.iter().skip(begin).take(limit).copied().collect();
     let more = begin + page.len() < rows.len();
     let last = page.last().map(|one| id_of(one).to_owned());
     let after = match fault {
@@ -380,15 +387,21 @@ fn users(all: &mut Environment, query: &BTreeMap<String, String>, fault: Option<
         return (429, None, "\"Ratelimited\"".to_owned());
     }
     calls.push(now);
-    let rows = all.users.values().filter(|one| {
+    let within = |one: &&Value| {
         query
             .get("directory")
             .is_none_or(|id| one["directory_id"] == id.as_str())
-    });
-    let rows = rows.filter(|one| {
-        group.is_none_or(|group| all.edges.contains(&(group.clone(), id_of(one).to_owned())))
-    });
-    list(&rows.cloned().collect::<Vec<_>>(), query, fault)
+    };
+    let rows: Vec<&Value> = match group {
+        None => all.users.values().filter(within).collect(),
+        Some(group) => {
+            let edges = all.edges.range((group.clone(), String::new())..);
+            let edges = edges.take_while(|(of, _)| of == group);
+            let users = edges.filter_map(|(_, user)| all.users.get(user));
+            users.filter(within).collect()
+        }
+    };
+    list(&rows, query, fault)
 }
 
 fn groups(all: &Environment, query: &BTreeMap<String, String>, fault: Option<&Fault>) -> Answer {
@@ -401,7 +414,7 @@ fn groups(all: &Environment, query: &BTreeMap<String, String>, fault: Option<&Fa
     let rows = rows.filter(|one| {
         user.is_none_or(|user| all.edges.contains(&(id_of(one).to_owned(), user.clone())))
     });
-    list(&rows.cloned().collect::<Vec<_>>(), query, fault)
+    list(&rows.collect::<Vec<_>>(), query, fault)
 }
 
 fn portal(all: &mut Environment, request: &TakenRequest) -> Answer {

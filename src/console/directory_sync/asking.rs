@@ -1,0 +1,82 @@
+//! Asking WorkOS on behalf of a page: the client or what to do without one, its errors as pages, and
+//! pages that look again by themselves. That is done by a header, which works without scripts.
+
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderValue, REFRESH};
+use serde::Deserialize;
+
+use crate::http::HttpState;
+use crate::upstream::ResyncError;
+use crate::workos::client::{Client, ClientError};
+
+use super::super::refusal::Refusal;
+
+/// How long a page that can do without waits for WorkOS.
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The configured client, or what to do.
+pub(super) fn client(state: &HttpState) -> Result<&Client, Refusal> {
+    state.workos.as_ref().ok_or_else(|| {
+        Refusal::Page(
+            StatusCode::CONFLICT,
+            "This asks WorkOS, and WORKOS_API_KEY is not set. WorkOS shows API keys under \
+             Dashboard > API Keys; set it and start Rollcall again."
+                .to_owned(),
+        )
+    })
+}
+
+impl From<ClientError> for Refusal {
+    fn from(error: ClientError) -> Self {
+        let status = match &error {
+            ClientError::NotFound { .. } => StatusCode::NOT_FOUND,
+            ClientError::Refused { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            ClientError::Unauthorized { .. }
+            | ClientError::NoClient
+            | ClientError::NotConfigured(_) => StatusCode::CONFLICT,
+            ClientError::RateLimited { .. }
+            | ClientError::Unreachable { .. }
+            | ClientError::Unreadable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self::Page(status, format!("WorkOS did not help: {error}."))
+    }
+}
+
+impl From<ResyncError> for Refusal {
+    fn from(error: ResyncError) -> Self {
+        match error {
+            ResyncError::Desk(error) => error.into(),
+            ResyncError::Client(error) => error.into(),
+            ResyncError::Compare(error) => {
+                Self::Page(StatusCode::SERVICE_UNAVAILABLE, format!("{error}."))
+            }
+        }
+    }
+}
+
+/// Whether a page looks again by itself: a reader may want it to stand still.
+#[derive(Debug, Deserialize)]
+pub(super) struct Following {
+    follow: Option<String>,
+}
+
+impl Following {
+    /// Not where the reader said no.
+    pub fn wanted(&self) -> bool {
+        self.follow.as_deref() != Some("no")
+    }
+}
+
+/// The page is asked for again after so many seconds, if it is to follow.
+pub(super) fn again_in(seconds: u8, follows: bool, mut answer: HttpResponse) -> HttpResponse {
+    if let Some(value) = HeaderValue::from_str(&seconds.to_string())
+        .ok()
+        .filter(|_| follows)
+    {
+        answer.headers_mut().insert(REFRESH, value);
+    }
+    answer
+}

@@ -1,0 +1,201 @@
+//! Admin > Apps & Integrations > Directory Sync: which organizations are connected and how well, the
+//! webhook secrets in use, and the ways to the gap report and the comparisons. What WorkOS itself has
+//! to be asked is asked here too; where no API key is set, every page says so and goes on without.
+
+mod arm;
+mod asking;
+mod enable;
+mod gaps;
+mod guards;
+mod jobs;
+mod mapping;
+mod organization;
+mod reconcile;
+mod reconciles;
+mod resync;
+
+use std::collections::BTreeMap;
+
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use crate::desk::directories::{self, DirectoryQuery};
+use crate::desk::gaps::{self as lost, GapQuery};
+use crate::desk::holds::{self, HoldQuery};
+use crate::desk::organizations::{self, OrganizationQuery};
+use crate::desk::webhook_secrets;
+use crate::desk::{DeskError, names};
+use crate::http::HttpState;
+use crate::roll::is_of_logins;
+
+use super::frame::{Frame, Section, page};
+use super::refusal::Refusal;
+use super::visitor::Visitor;
+use super::when::When;
+
+const HOME: &str = "/console/directory-sync";
+
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    config
+        .route("/directory-sync", web::get().to(show))
+        .configure(organization::routes)
+        .configure(mapping::routes)
+        .configure(guards::routes)
+        .configure(arm::routes)
+        .configure(enable::routes)
+        .configure(gaps::routes)
+        .configure(reconciles::routes)
+        .configure(reconcile::routes)
+        .configure(jobs::routes)
+        .configure(resync::routes);
+}
+
+#[derive(Template)]
+#[template(path = "directory_sync/index.html", config = "src/console/askama.toml")]
+struct IndexPage {
+    frame: Frame,
+    rows: Vec<Row>,
+    secrets: Option<Vec<SecretRow>>,
+    lost: i64,
+    asks_workos: bool,
+    manages: bool,
+}
+
+/// One organization.
+struct Row {
+    id: String,
+    name: String,
+    people: i64,
+    directories: Vec<Linked>,
+    holds: usize,
+    armed: bool,
+}
+
+/// One of its directories.
+struct Linked {
+    name: String,
+    state: String,
+    linked: bool,
+    heard: When,
+}
+
+/// A webhook secret in use.
+struct SecretRow {
+    label: String,
+    in_use: bool,
+    matched: i64,
+    last: Option<When>,
+}
+
+async fn show(visitor: Visitor, state: web::Data<HttpState>) -> Result<HttpResponse, Refusal> {
+    let (actor, now) = (visitor.actor.clone(), visitor.now);
+    let uses = state.secret_uses.clone();
+    let labels: Vec<String> = state.secrets.labels().map(str::to_owned).collect();
+    let limited = visitor.actor.organization_id.is_some();
+    let (rows, secrets, lost) = state
+        .read(move |conn| {
+            let rows = rows(conn, &actor, now)?;
+            let secrets = match limited {
+                true => None,
+                false => Some(webhook_secrets::list(conn, &actor, &labels, &uses)?),
+            };
+            let query = GapQuery {
+                limit: Some(1),
+                ..GapQuery::default()
+            };
+            Ok((rows, secrets, lost::report(conn, &actor, &query)?.lost))
+        })
+        .await?;
+    let secrets = secrets.map(|all| {
+        let row = |one: webhook_secrets::SecretView| SecretRow {
+            last: one.last_matched_at.map(|at| When::new(at, visitor.now)),
+            label: one.label,
+            in_use: one.in_use,
+            matched: one.matched,
+        };
+        all.into_iter().map(row).collect()
+    });
+    page(&IndexPage {
+        frame: visitor.frame("Directory Sync", Section::DirectorySync),
+        rows,
+        secrets,
+        lost,
+        asks_workos: state.workos.is_some(),
+        manages: manages(&visitor),
+    })
+}
+
+/// Whether buttons that only an admin may press are shown; the desk judges again.
+fn manages(visitor: &Visitor) -> bool {
+    visitor.actor.role >= crate::desk::Role::Admin
+}
+
+fn rows(
+    conn: &mut crate::db::Conn,
+    actor: &crate::desk::Actor,
+    now: crate::clock::Timestamp,
+) -> Result<Vec<Row>, DeskError> {
+    let query = OrganizationQuery {
+        limit: Some(crate::desk::MAX_LIMIT),
+        cursor: None,
+    };
+    let all = organizations::list(conn, actor, &query)?.data;
+    let mut called: BTreeMap<String, String> =
+        names::of_organizations(conn, actor)?.into_iter().collect();
+    let mut linked: BTreeMap<String, Vec<Linked>> = BTreeMap::new();
+    for one in directories::list(conn, actor, &DirectoryQuery::default())?.data {
+        if is_of_logins(&one.id) {
+            continue;
+        }
+        let of = linked.entry(one.organization_id).or_default();
+        of.push(Linked {
+            name: one.name.unwrap_or(one.id),
+            state: one.state,
+            linked: one.linked,
+            heard: When::new(one.last_event_at, now),
+        });
+    }
+    let open = HoldQuery {
+        state: Some("open".to_owned()),
+        limit: Some(crate::desk::MAX_LIMIT),
+        ..HoldQuery::default()
+    };
+    let mut waiting: BTreeMap<String, usize> = BTreeMap::new();
+    for one in holds::list(conn, actor, &open)?.data {
+        *waiting.entry(one.organization_id).or_default() += 1;
+    }
+    let row = |one: organizations::OrganizationView| Row {
+        name: called.remove(&one.id).unwrap_or_else(|| one.id.clone()),
+        people: people_of(&one),
+        directories: linked.remove(&one.id).unwrap_or_default(),
+        holds: waiting.remove(&one.id).unwrap_or_default(),
+        armed: one.armed,
+        id: one.id,
+    };
+    Ok(all.into_iter().map(row).collect())
+}
+
+/// Everybody who is there: active or on leave.
+fn people_of(one: &organizations::OrganizationView) -> i64 {
+    let count = |status: &str| one.profiles.get(status).copied().unwrap_or_default();
+    count("active") + count("on_leave")
+}
+
+/// What an organization is called on a page.
+fn name_of(
+    conn: &mut crate::db::Conn,
+    actor: &crate::desk::Actor,
+    id: &str,
+) -> Result<String, DeskError> {
+    let all = names::of_organizations(conn, actor)?;
+    let found = all.into_iter().find(|(one, _)| one == id);
+    Ok(found.map_or_else(|| id.to_owned(), |(_, name)| name))
+}
+
+/// The page of an organization.
+fn home_of(organization: &str) -> String {
+    format!(
+        "{HOME}/organizations/{}",
+        super::link::encoded(organization)
+    )
+}
