@@ -113,6 +113,8 @@ async fn failures_tell_what_the_endpoint_refused_and_why(backend: Backend) {
             .contains("WORKOS_WEBHOOK_SECRET")
     );
     assert_eq!(of("missing")["count"], 1);
+    let (told, _) = run(&place.url(), &["why", "nobody"]);
+    assert!(told.contains("there is no profile"), "{told}");
     let (told, _) = run(&place.url(), &["failures"]);
     assert!(told.contains("does not match any of our secrets"), "{told}");
 }
