@@ -1,5 +1,7 @@
 //! What operators did: a list with filters in the address, each act with the way to what it was done to.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
@@ -122,12 +124,14 @@ pub(super) async fn list(
 ) -> Result<HttpResponse, Refusal> {
     let filters = filters.into_inner().cleaned();
     let (actor, query) = (visitor.actor.clone(), filters.query()?);
-    let (found, people, communities) = state
+    let (found, names) = state
         .read(move |conn| {
             let found = acts::list(conn, &actor, &query)?;
-            let ids: Vec<String> = found.data.iter().map(|one| one.target.clone()).collect();
-            let people = names::of_people(conn, &actor, &ids)?;
-            Ok((found, people, names::of_communities(conn, &actor, &ids)?))
+            let ids: Vec<String> = found.data.iter().flat_map(ids_in).collect();
+            let mut names = names::of_people(conn, &actor, &ids)?;
+            names.extend(names::of_communities(conn, &actor, &ids)?);
+            names.extend(names::of_organizations(conn, &actor)?);
+            Ok((found, names))
         })
         .await?;
     let pager = Pager::new(
@@ -136,13 +140,8 @@ pub(super) async fn list(
         filters.cursor.as_deref(),
         found.next_cursor.as_deref(),
     );
-    let rows = found.data.into_iter().map(|one| {
-        let name = people
-            .get(&one.target)
-            .or_else(|| communities.get(&one.target));
-        let name = name.cloned();
-        row(one, name, visitor.now)
-    });
+    let rows = found.data.into_iter();
+    let rows = rows.map(|one| row(one, &names, visitor.now));
     page(&AuditPage {
         frame: visitor.frame("Audit", Section::Audit),
         rows: rows.collect(),
@@ -151,15 +150,23 @@ pub(super) async fn list(
     })
 }
 
-fn row(one: AuditView, name: Option<String>, now: Timestamp) -> Row {
+/// What an act names by its id.
+fn ids_in(one: &AuditView) -> impl Iterator<Item = String> + use<> {
+    let detail = one.detail.clone();
+    let detail = detail.filter(|detail| detail.starts_with("profile"));
+    std::iter::once(one.target.clone()).chain(detail)
+}
+
+fn row(one: AuditView, names: &BTreeMap<String, String>, now: Timestamp) -> Row {
+    let named = |id: String| names.get(&id).cloned().unwrap_or(id);
     Row {
         at: When::new(one.at, now),
         by_who: link(PATH, &[("who", Some(&one.actor))]),
         who: one.actor,
         what: one.act.replace(['.', '_'], " "),
         href: home_of(&one.act, &one.target),
-        target: name.unwrap_or(one.target),
-        detail: one.detail,
+        target: named(one.target),
+        detail: one.detail.map(named),
     }
 }
 

@@ -107,12 +107,13 @@ fn told(revoked: Option<Revoked>) -> String {
             median,
             slowest,
         }) => {
-            let many = if count == 1 { "" } else { "s" };
-            format!(
-                "{} from receipt to no access, in the middle of {count} removal{many}; the slowest took {}.",
-                took(median),
-                took(slowest)
-            )
+            let (median, slowest) = (took(median), took(slowest));
+            match count {
+                1 => format!("1 removal, no access {median} after it came."),
+                _ => format!(
+                    "{count} removals, no access {median} after they came at the median, {slowest} at the slowest."
+                ),
+            }
         }
     }
 }

@@ -24,32 +24,38 @@ fn in_one_line(why: &str) -> String {
     }
 }
 
-/// A trigger as TOML, without its organization: that is known where it is written.
+/// The keys of a trigger, and of a step, in the order one would write them.
+const KEYS: [&str; 6] = ["name", "on", "field", "changed_to", "community", "when"];
+const STEP_KEYS: [&str; 8] = [
+    "channel", "to", "after", "at", "subject", "text", "html", "digest",
+];
+
+/// A trigger as TOML, without its organization and its status: those are decided where it is saved.
 pub fn write(trigger: &NewTrigger) -> String {
-    let mut value = serde_json::to_value(trigger).unwrap_or_default();
-    if let Some(object) = value.as_object_mut() {
-        object.remove("organization_id");
+    let value = serde_json::to_value(trigger).unwrap_or_default();
+    let mut text = lines(&value, &KEYS);
+    for step in value["steps"].as_array().into_iter().flatten() {
+        text.push_str("\n[[steps]]\n");
+        text.push_str(&lines(step, &STEP_KEYS));
     }
-    let (simple, nested) = ordered(value);
-    let first = toml::to_string_pretty(&simple).unwrap_or_default();
-    let rest = toml::to_string_pretty(&nested).unwrap_or_default();
-    [first, rest]
-        .iter()
-        .map(|part| part.trim())
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join("\n\n")
-        + "\n"
+    text
 }
 
-/// What stands in one line first, tables and lists after it, as TOML wants it.
-fn ordered(value: Value) -> (toml::Table, toml::Table) {
-    let all = match toml_of(value) {
-        Some(toml::Value::Table(all)) => all,
-        _ => toml::Table::new(),
-    };
-    all.into_iter()
-        .partition(|(_, value)| !value.is_table() && !value.is_array())
+/// One line for each key that says something; a text of several lines stays one.
+fn lines(object: &Value, keys: &[&str]) -> String {
+    let known = keys.iter().filter_map(|key| {
+        let value = object.get(*key).cloned().and_then(toml_of)?;
+        let nothing = *key == "after" && value.as_str() == Some("PT0S");
+        (!nothing).then(|| match value {
+            // In one line: a header of its own would end the table it stands in.
+            toml::Value::Table(_) | toml::Value::Array(_) => format!("{key} = {value}\n"),
+            plain => {
+                let one = toml::Table::from_iter([((*key).to_owned(), plain)]);
+                toml::to_string_pretty(&one).unwrap_or_default()
+            }
+        })
+    });
+    known.collect()
 }
 
 /// TOML knows no null: what is null is left out.
@@ -134,6 +140,7 @@ mod tests {
         let text = write(&trigger);
         let mut again = read(&text).unwrap();
         again["organization_id"] = "org_1".into();
+        again["status"] = "published".into();
         assert_eq!(
             NewTrigger::parse(&again, policy).unwrap(),
             trigger,
@@ -141,6 +148,7 @@ mod tests {
         );
         assert!(!text.contains("org_1"), "{text}");
         assert!(text.contains("\n\nwelcome"), "lines stay lines: {text}");
+        assert!(text.starts_with("name = \"First days\"\non = "), "{text}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use rollcall::db::Backend;
 use rollcall::roll::Role;
 use serde_json::{Value, json};
 
@@ -21,7 +22,8 @@ on_both!(
     a_trigger_is_written_previewed_tried_and_published,
     a_name_that_is_a_script_stays_text_on_every_page,
     every_page_works_without_scripts,
-    no_page_stumbles_anybody_at_any_width,
+    no_page_stumbles_anybody,
+    no_page_stumbles_anybody_on_a_telephone,
 );
 
 /// What a page asks a script.
@@ -196,6 +198,9 @@ async fn pages(app: &TestApp) -> Vec<String> {
     let parked = newest("/v1/events?state=parked").await;
     let delivery = newest(&format!("/v1/deliveries?profile_id={id}")).await;
     let trigger = newest("/v1/triggers").await;
+    let replay = serde_json::json!({"all": true, "job": true});
+    let begun = app.call("POST", "/v1/events/replay", replay).await.ok();
+    let job = begun["job_id"].as_str().unwrap().to_owned();
     let asked = employee("twin").id();
     // Of nothing, so that it is over and the rest stays as it is.
     let replay = json!({"type": "dsync.group.created", "job": true});
@@ -233,6 +238,8 @@ async fn pages(app: &TestApp) -> Vec<String> {
         format!("/deliveries/{delivery}"),
         format!("/holds/{hold}"),
         "/audit".to_owned(),
+        "/jobs".to_owned(),
+        format!("/jobs/{job}"),
         "/nothing-here".to_owned(),
     ]
     .map(|path| format!("/console{path}"))
@@ -277,22 +284,25 @@ async fn every_page_works_without_scripts(app: TestApp) {
 }
 
 /// Writes what the page looks like where `SHOTS` says.
-async fn shoot(window: &Window, name: &str) {
+async fn shoot(window: &Window, width: u32, name: &str) {
     let Ok(folder) = std::env::var("SHOTS") else {
         return;
     };
     let whole = "return Math.ceil(document.documentElement.scrollHeight)";
-    let height = says(window, whole).await.as_i64().unwrap();
-    window.page.resize(height.clamp(600, 3_000)).await.unwrap();
+    let height = says(window, whole).await.as_u64().unwrap();
+    let height = u32::try_from(height.clamp(600, 3_000)).unwrap();
+    window.page.measures(width, height).await.unwrap();
     let taken = window.page.screenshot().await.unwrap();
     let bytes = STANDARD.decode(taken).unwrap();
     let name = name.trim_start_matches('/').replace(['/', '?', '='], "_");
     std::fs::write(format!("{folder}/{name}.png"), bytes).unwrap();
 }
 
-async fn no_page_stumbles_anybody_at_any_width(app: TestApp) {
-    let pages = pages(&app).await;
+/// What is wrong with any page, judged at that width, by day or by night.
+async fn stumbles(app: &TestApp, width: u32, dark: bool) -> Vec<String> {
+    let pages = pages(app).await;
     let axe = axe();
+<<<<<<< HEAD
     let mut found = Vec::new();
     for (width, dark) in [(1280, false), (360, false), (1280, true), (2560, false)] {
         let window = Window::open(&app, width, true).await;
@@ -320,6 +330,43 @@ async fn no_page_stumbles_anybody_at_any_width(app: TestApp) {
             shoot(&window, &format!("{width}-{light}{path}")).await;
         }
         window.close().await;
+=======
+    let window = Window::open(app, width, true).await;
+    if dark {
+        window.page.dim().await.unwrap();
+>>>>>>> pages
     }
+    window.go("/console/sign-in").await;
+    let mut found = violations(&window, &axe, "/console/sign-in").await;
+    window.sign_in().await;
+    for path in &pages {
+        window.go(path).await;
+        found.extend(violations(&window, &axe, path).await);
+        let wide = "return document.documentElement.scrollWidth - window.innerWidth";
+        let over = says(&window, wide).await.as_i64().unwrap();
+        if over > 0 {
+            found.push(format!("{path} at {width}: {over} px too wide"));
+        }
+        let light = if dark { "dark" } else { "light" };
+        shoot(&window, width, &format!("{width}-{light}{path}")).await;
+    }
+    window.close().await;
+    found
+}
+
+async fn no_page_stumbles_anybody(app: TestApp) {
+    let found = stumbles(&app, 1280, false).await;
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+async fn no_page_stumbles_anybody_on_a_telephone(app: TestApp) {
+    let found = stumbles(&app, 360, false).await;
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_page_stumbles_anybody_in_the_dark() {
+    let app = TestApp::start(Backend::Sqlite).await;
+    let found = stumbles(&app, 1280, true).await;
     assert!(found.is_empty(), "{found:#?}");
 }

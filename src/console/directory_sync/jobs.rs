@@ -13,11 +13,8 @@ use super::super::link::encoded;
 use super::super::refusal::Refusal;
 use super::super::visitor::{Act, Visitor};
 use super::super::when::When;
-use super::asking::{Following, again_in};
+use super::asking::Following;
 use super::{HOME, home_of};
-
-/// Seconds between two looks.
-const LOOK: u8 = 2;
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
@@ -60,7 +57,7 @@ async fn show(
         .await?;
     let title = title_of(&job.kind);
     let follows = following.wanted() && !job.has_ended();
-    let answer = page(&JobPage {
+    page(&JobPage {
         frame: visitor.frame(title, Section::DirectorySync),
         title,
         back: job.organization_id.as_deref().map(home_of),
@@ -71,8 +68,7 @@ async fn show(
         operates: visitor.operates(),
         csrf: visitor.csrf.clone(),
         job,
-    })?;
-    Ok(again_in(LOOK, follows, answer))
+    })
 }
 
 /// Counts by their names; what is no count as JSON.
