@@ -228,12 +228,10 @@ async fn pages(caller: &Caller) -> Result<Vec<String>> {
     ];
     all.extend(events.iter().map(|rest| format!("/console/events{rest}")));
     all.push(format!("/console/events?person={person}"));
-    all.push(format!("/console/events?directory=directory_01LARGE_7"));
+    all.push("/console/events?directory=directory_01LARGE_7".to_owned());
     all.extend(events.iter().map(|rest| format!("/v1/events{rest}")));
-    all.push(format!("/v1/events?organization_id=org_01SMALL7"));
-    all.push(format!(
-        "/v1/events?organization_id=org_01SMALL7&outcome=stale"
-    ));
+    all.push("/v1/events?organization_id=org_01SMALL7".to_owned());
+    all.push("/v1/events?organization_id=org_01SMALL7&outcome=stale".to_owned());
     all.push(format!("/v1/events?since={middle}&type=dsync.user.created"));
     all.push(format!(
         "/v1/events?cursor={}",

@@ -74,7 +74,8 @@ fn company(db: &Db) -> Result<()> {
 
 fn take(db: &Db, events: &[NewEvent]) -> Result<()> {
     db.write(Urgency::Normal, |conn| {
-        Ok::<_, DbError>(drop(enqueue(conn, events)?))
+        enqueue(conn, events)?;
+        Ok::<_, DbError>(())
     })?;
     Ok(())
 }
@@ -130,7 +131,7 @@ fn directory(at: Timestamp) -> Result<NewEvent> {
 fn event(one: u64, round: u64, at: Timestamp) -> Result<NewEvent> {
     let kind = match round {
         0 => "dsync.user.created",
-        9 if one % 50 == 0 => "dsync.user.deleted",
+        9 if one.is_multiple_of(50) => "dsync.user.deleted",
         _ => "dsync.user.updated",
     };
     let department = DEPARTMENTS[usize::try_from((one + round / 5) % 10)?];
@@ -190,9 +191,16 @@ fn run(conn: &mut Conn, sql: &str) -> Result<(), DbError> {
     Ok(())
 }
 
+/// A table, its columns, and what becomes of some of them.
+type Copied = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+);
+
 /// Tables, and of each column that is not copied as it is, what it becomes: `$` is the copy's mark,
 /// `#` how much later it is, in microseconds, `@` the copy's organization.
-const TABLES: &[(&str, &str, &[(&str, &str)])] = &[
+const TABLES: &[Copied] = &[
     (
         "outbox",
         "event_id event_type organization_id directory_id subject lane part state outcome reason error attempts available_at occurred_at received_at settled_at",

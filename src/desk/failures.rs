@@ -62,7 +62,7 @@ pub struct ReplayFilter {
 }
 
 /// Refusals at the door are told for so long.
-const TOLD_FOR: Duration = Duration::from_secs(7 * 86_400);
+pub(super) const TOLD_FOR: Duration = Duration::from_secs(7 * 86_400);
 
 /// Every cause of a failure that is open, and what the endpoint refused in the last seven days, the
 /// newest first.

@@ -17,7 +17,7 @@ use crate::roll::{Membership, Source};
 use crate::triggers::plan::facts_of;
 
 use super::access::{self, AccessQuery};
-use super::{Actor, DeskError, Role, story};
+use super::{Actor, DeskError, Role, failures, refusals, story};
 
 /// People looked at when somebody is named.
 const MOST_NAMED: i64 = 20;
@@ -71,7 +71,7 @@ pub fn why(
     };
     let history = changes::of_profile(conn, &row.id)?;
     of_communities(conn, &row, &history, community, &mut view)?;
-    of_events(conn, &row, &mut view)?;
+    of_events(conn, &row, now, &mut view)?;
     view.next
         .push(format!("rollcall profiles history {}", row.id));
     Ok(view)
@@ -250,7 +250,12 @@ fn last_word(field: &str, history: &[ChangeRow]) -> Option<String> {
 }
 
 /// What was last heard of them, and what about them is not done.
-fn of_events(conn: &mut Conn, row: &ProfileRow, view: &mut WhyView) -> Result<(), DeskError> {
+fn of_events(
+    conn: &mut Conn,
+    row: &ProfileRow,
+    now: Timestamp,
+    view: &mut WhyView,
+) -> Result<(), DeskError> {
     let subjects = erasures::subjects_of(conn, &row.id)?;
     if subjects.is_empty() {
         view.because
@@ -282,8 +287,20 @@ fn of_events(conn: &mut Conn, row: &ProfileRow, view: &mut WhyView) -> Result<()
     }
     if view.waiting.is_empty() {
         view.waiting.push("Nothing: every event about them that came has been applied. If the directory says otherwise, it has not told WorkOS, or WorkOS has not told us.".to_owned());
+        of_refusals(conn, now, view)?;
         view.next
             .push(format!("rollcall profiles resync {}", row.id));
+    }
+    Ok(())
+}
+
+/// What was refused at the door may have been about them: nobody has read it.
+fn of_refusals(conn: &mut Conn, now: Timestamp, view: &mut WhyView) -> Result<(), DeskError> {
+    let all = refusals::by_reason(conn, now.minus(failures::TOLD_FOR))?;
+    let count: i64 = all.iter().map(|(_, count, _, _)| count).sum();
+    if let Some(last) = all.iter().map(|(_, _, _, last)| *last).max() {
+        view.waiting.push(format!("But {count} deliveries were refused at the door in the last seven days, the last one {last}: what was in them is not known here, and may be about them."));
+        view.next.push("rollcall failures".to_owned());
     }
     Ok(())
 }

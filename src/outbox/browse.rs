@@ -85,10 +85,10 @@ fn on_index_of_state(state: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether the rows are found by their state and sorted then: the few that wait lie anywhere in the
-/// queue, and in its order SQLite would walk all of it to find them.
-fn by_state(filter: &EventFilter) -> bool {
-    filter.state.as_deref() == Some("ready")
+/// Whether the rows are found first and sorted then: the few that wait, or are about somebody, lie
+/// anywhere in the queue, and in its order all of it might be walked to find them.
+fn found_first(filter: &EventFilter) -> bool {
+    filter.state.as_deref() == Some("ready") || filter.subjects.is_some()
 }
 
 /// A boxed query over the outbox, narrowed to what a filter says.
@@ -131,7 +131,7 @@ macro_rules! narrowed {
             $query = $query.filter(outbox::id.ge(down_to));
         }
         if let Some(before) = $filter.before {
-            $query = match by_state($filter) {
+            $query = match found_first($filter) {
                 true => $query.filter(sql::<Bool>("outbox.id + 0 < ").bind::<BigInt, _>(before)),
                 false => $query.filter(outbox::id.lt(before)),
             };
@@ -176,7 +176,7 @@ pub fn list(conn: &mut Conn, filter: &EventFilter, limit: i64) -> QueryResult<Ve
         let mut query = outbox::table.select(EventRow::as_select()).limit(limit).into_boxed();
         query = match filter.after {
             Some(after) => query.filter(outbox::id.gt(after)).order(outbox::id.asc()),
-            None if by_state(filter) => query.order(sql::<BigInt>("outbox.id + 0 DESC")),
+            None if found_first(filter) => query.order(sql::<BigInt>("outbox.id + 0 DESC")),
             None => query.order(outbox::id.desc()),
         };
         narrowed!(query, filter).load(c)

@@ -122,8 +122,10 @@ pub fn first_webhook(conn: &mut Conn) -> QueryResult<Option<Timestamp>> {
         .filter(diesel::dsl::not(diesel::dsl::exists(event_gaps::table.filter(event_gaps::event_id.eq(outbox::event_id)))))
         .filter(outbox::event_id.not_like("login\\_%").escape('\\'))
         .filter(outbox::event_id.not_like("reconcile\\_%").escape('\\'))
-        .select(diesel::dsl::min(outbox::received_at))
-        .first(c))
+        .order(outbox::id)
+        .select(outbox::received_at)
+        .first(c)
+        .optional())
 }
 
 /// How many events that happened within the time came by webhook; of one type where one is named.

@@ -84,7 +84,7 @@ pub struct Replayed {
 }
 
 /// Makes the settled events at these places ready again, due at `due`. What somebody replayed at or
-/// after `others_since` is left as it is: it has been done.
+/// after `others_since` is left as it is: it has been done, unless it was given up once more.
 pub fn replay_places(
     conn: &mut Conn,
     places: &[i64],
@@ -98,15 +98,15 @@ pub fn replay_places(
         waiting: places.len() - settled.len(),
         ..Replayed::default()
     };
-    let names: Vec<&str> = settled.iter().map(|(_, name)| name.as_str()).collect();
+    let names: Vec<&str> = settled.iter().map(|(_, name, _)| name.as_str()).collect();
     let with_body: BTreeSet<String> = with_body(conn, &names)?;
     let done = match others_since {
         Some(since) => replayed_since(conn, &names, since)?,
         None => BTreeSet::new(),
     };
     let mut lines = Vec::new();
-    for (place, name) in &settled {
-        if done.contains(name) {
+    for (place, name, state) in &settled {
+        if done.contains(name) && state != EventState::Parked.as_str() {
             told.by_others += 1;
         } else if with_body.contains(name) {
             told.ready.push(*place);
@@ -135,20 +135,20 @@ pub fn replay_places(
 
 /// Those of the places that do not wait for the worker. On PostgreSQL they are locked, so that of two
 /// who replay at once the second one sees what the first did.
-fn settled_at(conn: &mut Conn, places: &[i64]) -> QueryResult<Vec<(i64, String)>> {
+fn settled_at(conn: &mut Conn, places: &[i64]) -> QueryResult<Vec<(i64, String, String)>> {
     let ready = EventState::Ready.as_str();
     match conn {
         Conn::Sqlite(c) => outbox::table
             .filter(outbox::id.eq_any(places))
             .filter(outbox::state.ne(ready))
             .order(outbox::id)
-            .select((outbox::id, outbox::event_id))
+            .select((outbox::id, outbox::event_id, outbox::state))
             .load(c),
         Conn::Postgres(c) => outbox::table
             .filter(outbox::id.eq_any(places))
             .filter(outbox::state.ne(ready))
             .order(outbox::id)
-            .select((outbox::id, outbox::event_id))
+            .select((outbox::id, outbox::event_id, outbox::state))
             .for_update()
             .load(c),
     }

@@ -212,12 +212,7 @@ async fn a_queue_that_stands_holds_past_their_limit_and_stopped_places_are_told(
         .plus(Duration::from_secs(3_600))
         .micros();
     app.sql(&format!("UPDATE holds SET due_at = {soon}"));
-    doctor(&url, &[]).finds(
-        "holds",
-        "warn",
-        "wait for a decision",
-        "rollcall holds list",
-    );
+    doctor(&url, &[]).finds("holds", "warn", "for a decision", "rollcall holds list");
     app.sql(
         "INSERT INTO destinations (id, channel, shown, stopped_at, reason, created_at) \
          VALUES ('webhook_1', 'webhook', 'example.com', 1, '410', 1)",

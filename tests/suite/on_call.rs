@@ -42,7 +42,7 @@ async fn why_tells_what_holds_somebody_in_a_community_and_the_next_step(app: Tes
             .set("data.custom_attributes.job_title", "Head"),
     )
     .await;
-    app.sql("UPDATE outbox SET state = 'parked', error = 'a defect' WHERE state = 'ready'");
+    app.sql("UPDATE outbox SET state = 'parked', outcome = 'failed', error = 'a defect' WHERE state = 'ready'");
     let url = app.place.url();
     let (told, exit) = run(&url, &["why", &ada().email(), "--community", "analysts"]);
     assert_eq!(exit, 0, "{told}");
@@ -61,6 +61,9 @@ async fn why_tells_what_holds_somebody_in_a_community_and_the_next_step(app: Tes
         .unwrap();
     let words: Vec<&str> = replay.split_whitespace().skip(1).collect();
     assert_eq!(run(&url, &words).1, 0);
+    // The command ran by the clock on the wall.
+    let now = Clock::System.now().plus(std::time::Duration::from_secs(60));
+    app.advance(now.since(app.clock.now()));
     app.drain();
     let (told, _) = run(&url, &["why", &ada().email()]);
     assert!(
@@ -113,6 +116,8 @@ async fn failures_tell_what_the_endpoint_refused_and_why(backend: Backend) {
             .contains("WORKOS_WEBHOOK_SECRET")
     );
     assert_eq!(of("missing")["count"], 1);
+    let (told, _) = run(&place.url(), &["why", "nobody"]);
+    assert!(told.contains("there is no profile"), "{told}");
     let (told, _) = run(&place.url(), &["failures"]);
     assert!(told.contains("does not match any of our secrets"), "{told}");
 }

@@ -111,7 +111,10 @@ pub(super) fn waiting_holds(conn: &mut Conn, now: Timestamp) -> Result<Check, De
     } else {
         Check::warn(
             name,
-            format!("{} batches wait for a decision", open.len()),
+            match open.len() {
+                1 => "one batch waits for a decision".to_owned(),
+                many => format!("{many} batches wait for a decision"),
+            },
             advice,
         )
     })
