@@ -1,5 +1,5 @@
 //! Long work in steps: what there is, how far one came, and an end to it by hand. While one runs its
-//! page keeps itself up to date, with a script and without.
+//! page keeps itself up to date; without scripts it comes anew every two seconds.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -124,10 +124,10 @@ async fn show(
     page(&JobPage {
         frame: visitor.frame(row.title(), Section::Events),
         results: results(&row.one.result),
-        goes_on,
         nobody_works: goes_on && !works,
         operates: visitor.operates() && goes_on,
         csrf: visitor.csrf.clone(),
+        goes_on,
         row,
     })
 }
