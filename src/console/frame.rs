@@ -18,13 +18,8 @@ pub(super) enum Section {
     Communities,
     Triggers,
     Deliveries,
-<<<<<<< HEAD
     DirectorySync,
     Audit,
-=======
-    Audit,
-    DirectorySync,
->>>>>>> pages
     /// Sign-in and errors.
     Nowhere,
 }

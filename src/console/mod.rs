@@ -110,13 +110,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .configure(destinations::routes)
         .configure(deliveries::routes)
         .configure(hold::routes)
-<<<<<<< HEAD
         .configure(directory_sync::routes)
         .route("/audit", web::get().to(audit::list))
-=======
-        .route("/audit", web::get().to(audit::list))
-        .configure(directory_sync::routes)
->>>>>>> pages
         .default_service(web::to(nothing_here));
     config.service(scope);
 }

@@ -146,7 +146,6 @@ fn notice_of(query: &str) -> Option<&'static str> {
         "member" => "The membership is saved.",
         "left" => "The membership has ended.",
         "created" => "The community is there. Now find people to put in.",
-<<<<<<< HEAD
         "mapped" => "The mapping is saved, for everything that comes from now on.",
         "guarded" => "The guards are saved.",
         "armed" => {
@@ -155,8 +154,6 @@ fn notice_of(query: &str) -> Option<&'static str> {
         "disarmed" => "Disarmed: nothing new is planned. What is due already still goes out.",
         "decided" => "Decided.",
         "applying" => "What differs is being applied, under the same guards as a webhook.",
-=======
->>>>>>> pages
         "ruled" => "The rules are saved and applied to everybody.",
         "renamed" => "The name is saved.",
         "saved" => "Saved, as a version of its own.",
@@ -172,17 +169,6 @@ fn notice_of(query: &str) -> Option<&'static str> {
         "opted_in" => "They hear again what is due from now on.",
         "kept" => "Under a legal hold: neither erased nor purged.",
         "released" => "The legal hold is released.",
-<<<<<<< HEAD
-=======
-        "mapped" => "The mapping is saved, for everything that comes from now on.",
-        "guarded" => "The guards are saved.",
-        "armed" => {
-            "Armed: triggers may fire from now on. Nobody who was there already hears anything."
-        }
-        "disarmed" => "Disarmed: nothing new is planned. What is due already still goes out.",
-        "decided" => "Decided.",
-        "applying" => "What differs is being applied, under the same guards as a webhook.",
->>>>>>> pages
         _ => return None,
     })
 }

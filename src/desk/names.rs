@@ -33,23 +33,6 @@ pub fn of_communities(
     Ok(communities::names(conn, ids)?)
 }
 
-<<<<<<< HEAD
-=======
-/// Communities by name, at most 200 of the newest: for choosing one.
-pub fn all_communities(
-    conn: &mut Conn,
-    actor: &Actor,
-    organization: Option<&str>,
-) -> Result<Vec<(String, String)>, DeskError> {
-    actor.require(Role::Viewer)?;
-    let organization = actor.scope(organization)?;
-    let rows = communities::list(conn, organization.as_deref(), None, None, MAX_LIMIT)?;
-    let mut all: Vec<(String, String)> = rows.into_iter().map(|row| (row.id, row.name)).collect();
-    all.sort_by(|one, other| one.1.cmp(&other.1));
-    Ok(all)
-}
-
->>>>>>> pages
 /// What a directory user or a group is called here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Called {
@@ -90,7 +73,6 @@ pub fn of_directory_things(
             all.insert(id, called);
         }
     }
-<<<<<<< HEAD
     Ok(all)
 }
 
@@ -105,8 +87,6 @@ pub fn all_communities(
     let rows = communities::list(conn, organization.as_deref(), None, None, MAX_LIMIT)?;
     let mut all: Vec<(String, String)> = rows.into_iter().map(|row| (row.id, row.name)).collect();
     all.sort_by(|one, other| one.1.cmp(&other.1));
-=======
->>>>>>> pages
     Ok(all)
 }
 

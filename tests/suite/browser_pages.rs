@@ -198,9 +198,6 @@ async fn pages(app: &TestApp) -> Vec<String> {
     let parked = newest("/v1/events?state=parked").await;
     let delivery = newest(&format!("/v1/deliveries?profile_id={id}")).await;
     let trigger = newest("/v1/triggers").await;
-    let replay = serde_json::json!({"all": true, "job": true});
-    let begun = app.call("POST", "/v1/events/replay", replay).await.ok();
-    let job = begun["job_id"].as_str().unwrap().to_owned();
     let asked = employee("twin").id();
     // Of nothing, so that it is over and the rest stays as it is.
     let replay = json!({"type": "dsync.group.created", "job": true});
@@ -238,8 +235,6 @@ async fn pages(app: &TestApp) -> Vec<String> {
         format!("/deliveries/{delivery}"),
         format!("/holds/{hold}"),
         "/audit".to_owned(),
-        "/jobs".to_owned(),
-        format!("/jobs/{job}"),
         "/nothing-here".to_owned(),
     ]
     .map(|path| format!("/console{path}"))
@@ -302,39 +297,9 @@ async fn shoot(window: &Window, width: u32, name: &str) {
 async fn stumbles(app: &TestApp, width: u32, dark: bool) -> Vec<String> {
     let pages = pages(app).await;
     let axe = axe();
-<<<<<<< HEAD
-    let mut found = Vec::new();
-    for (width, dark) in [(1280, false), (360, false), (1280, true), (2560, false)] {
-        let window = Window::open(&app, width, true).await;
-        if dark {
-            window.page.dim().await.unwrap();
-        }
-        window.go("/console/sign-in").await;
-        found.extend(violations(&window, &axe, "/console/sign-in").await);
-        window.sign_in().await;
-        // What is only wider is right where it is right narrower; that it fits is looked at.
-        let some = if width == 2560 {
-            &pages[..1]
-        } else {
-            &pages[..]
-        };
-        for path in some {
-            window.go(path).await;
-            found.extend(violations(&window, &axe, path).await);
-            let wide = "return document.documentElement.scrollWidth - window.innerWidth";
-            let over = says(&window, wide).await.as_i64().unwrap();
-            if over > 0 {
-                found.push(format!("{path} at {width}: {over} px too wide"));
-            }
-            let light = if dark { "dark" } else { "light" };
-            shoot(&window, &format!("{width}-{light}{path}")).await;
-        }
-        window.close().await;
-=======
     let window = Window::open(app, width, true).await;
     if dark {
         window.page.dim().await.unwrap();
->>>>>>> pages
     }
     window.go("/console/sign-in").await;
     let mut found = violations(&window, &axe, "/console/sign-in").await;

@@ -136,16 +136,6 @@ impl Page {
         }
     }
 
-<<<<<<< HEAD
-    /// Makes the window so high, as wide as it is.
-    pub async fn resize(&self, height: i64) -> Result<(), String> {
-        let body = json!({ "height": height + 150 });
-        let resized = self.call(Method::POST, "/window/rect", &body).await;
-        resized.map(drop)
-    }
-
-=======
->>>>>>> pages
     /// From now on pages are shown as those see them who prefer dark ones.
     pub async fn dim(&self) -> Result<(), String> {
         let dark = json!([{"name": "prefers-color-scheme", "value": "dark"}]);
