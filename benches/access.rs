@@ -34,6 +34,9 @@ fn main() -> Result<()> {
         "access: GET /v1/access by address, {PEOPLE} people\n{}\n",
         machine()
     );
+    if cfg!(debug_assertions) {
+        println!("not optimised: a development build\n");
+    }
     println!(
         "{:<34} {:>10} {:>10} {:>12} {:>12}",
         "", "p50 ms", "p99 ms", "p50 ms", "p99 ms"

@@ -57,12 +57,12 @@ pub(super) fn open_any(config: &Config) -> Result<Db, Failure> {
             "`rollcall migrate` makes one, `rollcall serve` too; --database-url or DATABASE_URL names another",
         ));
     }
-    Ok(Db::open(&url, CONNECTIONS)?)
+    Ok(Db::open_lean(&url, CONNECTIONS)?)
 }
 
 /// The database, brought up to this version first; a SQLite file is made where there is none.
 pub(super) fn open_and_migrate(config: &Config) -> Result<(Db, Vec<String>), Failure> {
-    let db = Db::open(&config.database.url, CONNECTIONS)?;
+    let db = Db::open_lean(&config.database.url, CONNECTIONS)?;
     let ran = db.maintain(migrate)?;
     Ok((db, ran))
 }

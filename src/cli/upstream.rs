@@ -127,6 +127,13 @@ pub fn gaps(args: GapsArgs, context: &Context) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+fn counted(events: usize) -> String {
+    match events {
+        1 => "1 event".to_owned(),
+        more => format!("{more} events"),
+    }
+}
+
 fn show(context: &Context, report: &GapReport) {
     let out = &context.output;
     for one in &report.catch_up {
@@ -150,10 +157,10 @@ fn show(context: &Context, report: &GapReport) {
     ));
     for stretch in &report.stretches {
         out.note(format!(
-            "{} to {}: {} events; {}",
+            "{} to {}: {}; {}",
             out.time(stretch.from),
             out.time(stretch.until),
-            stretch.events,
+            counted(stretch.events),
             stretch.likely_cause
         ));
     }

@@ -15,8 +15,13 @@ use super::{Backend, Conn, DatabaseUrl, DbError, write};
 /// group commit (measured on prototypes: 5.6 against 13 ms); the busy timeout is for a second process.
 /// What is deleted is overwritten, so that a copy of the file does not tell what was erased (R65).
 const SQLITE_PRAGMAS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-     PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY; \
+     PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 4000; PRAGMA temp_store = MEMORY; \
      PRAGMA secure_delete = ON;";
+
+/// SQLite's page cache of one connection, in KiB: of a service, and of a command beside it, which must
+/// not take much memory for long work such as comparing a large directory.
+const CACHE: u32 = 32_768;
+const LEAN_CACHE: u32 = 4_096;
 
 const WAIT_FOR_CONNECTION: Duration = Duration::from_secs(5);
 
@@ -43,11 +48,20 @@ impl Db {
     /// Opens the database with up to `connections` at once; connects once, so that a wrong URL,
     /// password or a missing directory is told now and in the driver's own words.
     pub fn open(url: &str, connections: u32) -> Result<Self, DbError> {
+        Self::open_with(url, connections, CACHE)
+    }
+
+    /// As [`Db::open`], with little memory for SQLite's pages.
+    pub fn open_lean(url: &str, connections: u32) -> Result<Self, DbError> {
+        Self::open_with(url, connections, LEAN_CACHE)
+    }
+
+    fn open_with(url: &str, connections: u32, cache: u32) -> Result<Self, DbError> {
         let url = DatabaseUrl::parse(url)?;
         let writer = match &url {
-            DatabaseUrl::Sqlite(_) => Some(Writer::new(establish(&url, false)?)),
+            DatabaseUrl::Sqlite(_) => Some(Writer::new(establish(&url, false, cache)?)),
             DatabaseUrl::Postgres(_) => {
-                establish(&url, false)?;
+                establish(&url, false, cache)?;
                 None
             }
         };
@@ -56,7 +70,10 @@ impl Db {
             .min_idle(Some(0))
             .connection_timeout(WAIT_FOR_CONNECTION)
             .error_handler(Box::new(LogError))
-            .build_unchecked(Manager { url: url.clone() });
+            .build_unchecked(Manager {
+                url: url.clone(),
+                cache,
+            });
         Ok(Self(Arc::new(Inner { url, pool, writer })))
     }
 
@@ -156,7 +173,7 @@ impl Db {
 }
 
 /// Opens one connection; errors carry the driver's own words.
-fn establish(url: &DatabaseUrl, read_only: bool) -> Result<Conn, DbError> {
+fn establish(url: &DatabaseUrl, read_only: bool, cache: u32) -> Result<Conn, DbError> {
     let failed = |source| DbError::Connect {
         what: url.place(),
         source,
@@ -165,6 +182,7 @@ fn establish(url: &DatabaseUrl, read_only: bool) -> Result<Conn, DbError> {
         DatabaseUrl::Sqlite(path) => {
             let mut c = SqliteConnection::establish(&path.to_string_lossy()).map_err(failed)?;
             c.batch_execute(SQLITE_PRAGMAS)?;
+            c.batch_execute(&format!("PRAGMA cache_size = -{cache}"))?;
             if read_only {
                 c.batch_execute("PRAGMA query_only = ON")?;
             }
@@ -181,6 +199,7 @@ fn establish(url: &DatabaseUrl, read_only: bool) -> Result<Conn, DbError> {
 
 struct Manager {
     url: DatabaseUrl,
+    cache: u32,
 }
 
 impl r2d2::ManageConnection for Manager {
@@ -188,7 +207,8 @@ impl r2d2::ManageConnection for Manager {
     type Error = DbError;
 
     fn connect(&self) -> Result<Conn, DbError> {
-        establish(&self.url, matches!(self.url, DatabaseUrl::Sqlite(_)))
+        let read_only = matches!(self.url, DatabaseUrl::Sqlite(_));
+        establish(&self.url, read_only, self.cache)
     }
 
     fn is_valid(&self, conn: &mut Conn) -> Result<(), DbError> {

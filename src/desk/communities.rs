@@ -20,7 +20,8 @@ use super::visibility::{Veil, fields_asked};
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
 pub use super::members::{
-    MemberQuery, MemberView, member_page, members, parse_seat, put_member, remove_member,
+    FormerView, MemberQuery, MemberView, former, member_page, members, parse_seat, put_member,
+    remove_member, seated,
 };
 
 const LONGEST_NAME: usize = 200;

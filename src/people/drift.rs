@@ -68,6 +68,25 @@ pub fn drift(
     })
 }
 
+/// What differs in one way and is open, in order, after a given one.
+pub fn open_after(
+    conn: &mut Conn,
+    id: &str,
+    kind: &str,
+    after: &str,
+    limit: i64,
+) -> QueryResult<Vec<Drift>> {
+    on_backend!(conn, c => drift_items::table
+        .filter(drift_items::reconcile_id.eq(id))
+        .filter(drift_items::kind.eq(kind))
+        .filter(drift_items::subject.gt(after))
+        .filter(drift_items::state.eq("open"))
+        .order(drift_items::subject)
+        .limit(limit)
+        .select(Drift::as_select())
+        .load(c))
+}
+
 /// What differs in one way, by what it is about, in order, after a given one.
 pub fn subjects_after(
     conn: &mut Conn,

@@ -12,8 +12,8 @@ use crate::db::schema::{drift_items, group_edges, groups, links, reconcile_seen,
 use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
 
 pub use super::drift::{
-    Drift, add_drift, drift, drift_counts, drop_drift, forget_users, old_drift, prune_drift,
-    settle_drift, subjects_after,
+    Drift, add_drift, drift, drift_counts, drop_drift, forget_users, old_drift, open_after,
+    prune_drift, settle_drift, subjects_after,
 };
 
 /// Being listed, compared or applied.

@@ -344,12 +344,13 @@ async fn r19_a_reading_that_broke_off_in_the_overlap_begins_the_overlap_again(ba
     fake.happened(&employee("late").created(minute(60).plus(Duration::from_secs(30))));
     let first = fake.requests().len();
     let broken = Fault::Answer(401, r#"{"message":"Unauthorized"}"#, None);
-    let answers = fake.environment();
-    let page = serde_json::json!({
-        "object": "list", "data": answers.events[..100],
-        "list_metadata": {"after": answers.events[99]["id"]},
-    });
-    drop(answers);
+    let page = {
+        let answers = fake.environment();
+        serde_json::json!({
+            "object": "list", "data": answers.events[..100],
+            "list_metadata": {"after": answers.events[99]["id"]},
+        })
+    };
     fake.fault("/events", Fault::Answer(200, page.to_string().leak(), None));
     fake.fault("/events", broken);
     desk.catch_up.pull().await.unwrap_err();

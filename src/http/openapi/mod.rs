@@ -19,7 +19,7 @@ use parts::Operation;
 use shapes::Shapes;
 use table::Entry;
 
-pub(crate) use parts::{Accepted, Created, NoContent};
+pub(crate) use parts::{Accepted, Created, DoneOrBegun, NoContent};
 pub(crate) use table::Table;
 
 const REFUSALS: &str = "#/components/responses/Problem";
@@ -130,7 +130,7 @@ fn used(paths: &Value) -> BTreeSet<u16> {
 
 /// `get /events/{id}` is `get_events_id`.
 fn name_of(entry: &Entry) -> String {
-    let word = |part: &str| part.trim_matches(['{', '}']).replace('-', "_");
+    let word = |part: &str| part.trim_matches(['{', '}']).to_owned();
     let words = entry.path.split('/').filter(|part| !part.is_empty());
     std::iter::once(entry.method.to_owned())
         .chain(words.map(word))

@@ -117,6 +117,13 @@ pub(crate) struct Created<T>(pub(crate) T);
 #[derive(Debug)]
 pub(crate) struct Accepted<T>(pub(crate) T);
 
+/// 200 with what was done, or 202 with the job that does it.
+#[derive(Debug)]
+pub(crate) enum DoneOrBegun<T> {
+    Done(T),
+    Begun(T),
+}
+
 /// 204.
 #[derive(Debug)]
 pub(crate) struct NoContent;
@@ -134,6 +141,17 @@ impl<T: Serialize> Responder for Accepted<T> {
 
     fn respond_to(self, _: &actix_web::HttpRequest) -> actix_web::HttpResponse {
         actix_web::HttpResponse::Accepted().json(self.0)
+    }
+}
+
+impl<T: Serialize> Responder for DoneOrBegun<T> {
+    type Body = actix_web::body::BoxBody;
+
+    fn respond_to(self, request: &actix_web::HttpRequest) -> actix_web::HttpResponse {
+        match self {
+            Self::Done(it) => actix_web::HttpResponse::Ok().json(it),
+            Self::Begun(it) => Accepted(it).respond_to(request),
+        }
     }
 }
 
@@ -170,6 +188,13 @@ impl<T: JsonSchema> Gives for Accepted<T> {
                 &shapes.given::<T>(),
             ),
         );
+    }
+}
+
+impl<T: JsonSchema> Gives for DoneOrBegun<T> {
+    fn tell(shapes: &mut Shapes, operation: &mut Operation) {
+        web::Json::<T>::tell(shapes, operation);
+        Accepted::<T>::tell(shapes, operation);
     }
 }
 

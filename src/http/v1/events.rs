@@ -9,7 +9,7 @@ use crate::desk::replay::{self, ReplayBody};
 use crate::desk::{Page, Role};
 
 use super::super::body::Body;
-use super::super::openapi::Table;
+use super::super::openapi::{DoneOrBegun, Table};
 use super::super::{HttpState, Problem};
 use super::Caller;
 
@@ -83,17 +83,15 @@ async fn replay_matching(
     caller: Caller,
     body: Body<ReplayBody>,
     state: web::Data<HttpState>,
-) -> Result<web::Json<replay::ReplayView>, Problem> {
+) -> Result<DoneOrBegun<replay::ReplayView>, Problem> {
     let now = state.clock.now();
-    let dry_run = body.dry_run;
-    let work =
-        move |conn: &mut crate::db::Conn| replay::replay_matching(conn, &caller.0, &body, now);
-    let view = if dry_run {
-        state.rehearse(work).await?
-    } else {
-        state.write(work).await?
-    };
-    Ok(web::Json(view))
+    let view = state
+        .with_db(move |db| replay::replay(db, &caller.0, &body, now))
+        .await?;
+    Ok(match view.job_id {
+        Some(_) => DoneOrBegun::Begun(view),
+        None => DoneOrBegun::Done(view),
+    })
 }
 
 /// Why an event is discarded.

@@ -33,8 +33,9 @@ async fn list(
     query: web::Query<Whose>,
     state: web::Data<HttpState>,
 ) -> Result<web::Json<Page<failures::FailureView>>, Problem> {
+    let now = state.clock.now();
     let page = state
-        .read(move |conn| failures::list(conn, &caller.0, query.organization_id.as_deref()))
+        .read(move |conn| failures::list(conn, &caller.0, query.organization_id.as_deref(), now))
         .await?;
     Ok(web::Json(page))
 }

@@ -2,6 +2,7 @@
 //! what is judged at the desk.
 
 mod apply;
+mod audit;
 mod auth;
 mod communities;
 mod conflicts;
@@ -32,7 +33,7 @@ use super::openapi::Table;
 /// Every route under `/v1`, and what its document says of it.
 pub(super) fn table() -> Table {
     let mut table = Table::default();
-    let parts: [fn(&mut Table); 17] = [
+    let parts: [fn(&mut Table); 18] = [
         events::routes,
         failures::routes,
         profiles::routes,
@@ -45,6 +46,7 @@ pub(super) fn table() -> Table {
         destinations::routes,
         trial::routes,
         apply::routes,
+        audit::routes,
         upstream::routes,
         enable::routes,
         reconciles::routes,

@@ -5,12 +5,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::desk::deliveries::{self, DeliveryQuery};
+use crate::desk::resend::{self, ResendBody};
 use crate::desk::triggers::{self, TriggerQuery};
 use crate::desk::{Page, Role};
 use crate::triggers::NewTrigger;
 
 use super::super::body::{Body, Raw};
-use super::super::openapi::{Created, NoContent, Table};
+use super::super::openapi::{Created, DoneOrBegun, NoContent, Table};
 use super::super::{HttpState, Problem};
 use super::Caller;
 
@@ -50,6 +51,14 @@ pub(super) fn routes(table: &mut Table) {
             "Messages due, sent, cancelled and failed, newest first.",
         )
         .may(&[403, 404]);
+    table
+        .post(
+            "/deliveries/retry",
+            retry_failed,
+            "Send all failed messages of one cause again, as a job.",
+        )
+        .needs(Role::Operator)
+        .may(&[404, 409]);
     table.get(
         "/deliveries/{id}",
         show_delivery,
@@ -82,6 +91,21 @@ async fn list(
         .read(move |conn| triggers::list(conn, &caller.0, &query))
         .await?;
     Ok(web::Json(page))
+}
+
+async fn retry_failed(
+    caller: Caller,
+    body: Body<ResendBody>,
+    state: web::Data<HttpState>,
+) -> Result<DoneOrBegun<resend::ResendView>, Problem> {
+    let now = state.clock.now();
+    let view = state
+        .write(move |conn| resend::resend(conn, &caller.0, &body, now))
+        .await?;
+    Ok(match view.job_id {
+        Some(_) => DoneOrBegun::Begun(view),
+        None => DoneOrBegun::Done(view),
+    })
 }
 
 async fn create(

@@ -163,12 +163,19 @@ impl Reconciler {
         progress: &mut Progress,
     ) -> Result<bool, ReconcileError> {
         let (row, now) = (one.clone(), self.clock.now());
-        let done = self.write(move |conn| apply_some(conn, &row, now)).await?;
-        if let Some(applied) = done {
-            progress.applied += i64::try_from(applied).unwrap_or(0);
-            self.wake.notify_one();
-        }
-        Ok(done.is_some())
+        let (kind, after) = progress
+            .at
+            .split_once(' ')
+            .unwrap_or(("directory_missing_here", ""));
+        let (kind, after) = (kind.to_owned(), after.to_owned());
+        let done = self.write(move |conn| apply_some(conn, &row, &kind, &after, now));
+        let Some((applied, at)) = done.await? else {
+            return Ok(false);
+        };
+        progress.applied += i64::try_from(applied).unwrap_or(0);
+        progress.at = at;
+        self.wake.notify_one();
+        Ok(true)
     }
 }
 
@@ -184,17 +191,21 @@ pub(crate) fn removal(
     Event::of(one, kind, id).saying(event_type, data, at)
 }
 
-/// `None` when nothing is open any more.
+/// Goes on after the last one of a kind; answers how many and where the next ones begin, `None` when
+/// nothing is open any more.
 fn apply_some(
     conn: &mut Conn,
     one: &Reconcile,
+    from: &str,
+    after: &str,
     now: Timestamp,
-) -> Result<Option<usize>, ReconcileError> {
-    for kind in ORDER {
-        let open = reconciles::drift(conn, &one.id, Some(kind), Some("open"), APPLIED_AT_ONCE)?;
-        if open.is_empty() {
+) -> Result<Option<(usize, String)>, ReconcileError> {
+    for kind in ORDER.into_iter().skip_while(|kind| *kind != from) {
+        let after = if kind == from { after } else { "" };
+        let open = reconciles::open_after(conn, &one.id, kind, after, APPLIED_AT_ONCE)?;
+        let Some(last) = open.last().map(|item| format!("{kind} {}", item.subject)) else {
             continue;
-        }
+        };
         let (touched, untouched) = sorted(conn, kind, open)?;
         let events: Vec<NewEvent> = untouched
             .iter()
@@ -210,7 +221,7 @@ fn apply_some(
         let why = Some("a newer event has spoken of it since it was compared");
         reconciles::settle_drift(conn, &one.id, kind, &subjects(&touched), "skipped", why)?;
         reconciles::settle_drift(conn, &one.id, kind, &subjects(&untouched), "applied", None)?;
-        return Ok(Some(events.len()));
+        return Ok(Some((events.len(), last)));
     }
     Ok(None)
 }
