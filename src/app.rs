@@ -6,6 +6,7 @@ mod outgoing;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
@@ -19,6 +20,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::console::{self, Console, SessionKey};
 use crate::db::{Db, DbError, Urgency, migrate, migration_state, new_id};
+use crate::desk::refusals::Refusals;
 use crate::desk::retention;
 use crate::desk::webhook_secrets::SecretUses;
 use crate::http::{self, HttpState, Wanted};
@@ -40,7 +42,7 @@ pub use upstream::{webhook_secrets, workos_client};
 use every::every;
 use presence::is_gone;
 
-pub use outgoing::channels;
+pub use outgoing::{channels, channels_to_reach};
 
 /// Connections beside SQLite's writer, or to PostgreSQL.
 const CONNECTIONS: u32 = 16;
@@ -76,6 +78,7 @@ pub struct App {
     pub workos: Option<Client>,
     channels: Arc<Channels>,
     secret_uses: SecretUses,
+    refusals: Refusals,
     process_id: String,
 }
 
@@ -115,6 +118,7 @@ impl App {
             workos,
             channels: Arc::new(channels),
             secret_uses: SecretUses::default(),
+            refusals: Refusals::default(),
             process_id,
         })
     }
@@ -217,6 +221,7 @@ impl App {
             workos: self.workos.clone(),
             secrets,
             secret_uses: self.secret_uses.clone(),
+            refusals: self.refusals.clone(),
             tolerance: self.config.webhook.tolerance,
             body_limit: self.config.http.body_limit,
             allowed_sources: self.config.http.allowed_sources.clone(),
@@ -231,6 +236,7 @@ impl App {
             wanted: Wanted {
                 worker: !self.options.no_worker,
             },
+            stale_kept: AtomicI64::new(0),
         })
     }
 

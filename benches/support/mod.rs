@@ -2,6 +2,7 @@
 //! a line about the machine, and percentiles.
 #![allow(dead_code, reason = "each bench uses a part")]
 
+pub mod crowd;
 pub mod events;
 
 use std::io::{BufRead, BufReader};
@@ -26,13 +27,18 @@ pub struct Args {
 impl Args {
     /// Reads the flags; `--bench` is cargo's.
     pub fn read() -> Result<Self> {
+        Self::of(std::env::args().skip(1))
+    }
+
+    /// Reads these.
+    pub fn of(said: impl IntoIterator<Item = String>) -> Result<Self> {
         let mut args = Self {
             seconds: 5.0,
             events: 5_000,
             people: 100_000,
             only: None,
         };
-        let mut said = std::env::args().skip(1).filter(|word| word != "--bench");
+        let mut said = said.into_iter().filter(|word| word != "--bench");
         while let Some(flag) = said.next() {
             let value = said
                 .next()

@@ -1,4 +1,5 @@
-//! Writing down, now and then and at the end, which webhook secret verified what (R71).
+//! Writing down, now and then and at the end, which webhook secret verified what (R71), and what was
+//! refused at the door.
 
 use std::time::Duration;
 
@@ -7,8 +8,10 @@ use tokio::task::JoinSet;
 
 use super::App;
 use super::every::every;
+use crate::clock::Timestamp;
 use crate::db::{Db, Urgency};
 use crate::desk::DeskError;
+use crate::desk::refusals::{self, Refusals};
 use crate::desk::webhook_secrets::{SecretUses, write_down};
 
 /// How old what is written down may be.
@@ -17,8 +20,11 @@ const PAUSE: Duration = Duration::from_secs(30);
 impl App {
     pub(super) fn spawn_counting(&self, tasks: &mut JoinSet<()>, stop: &watch::Receiver<bool>) {
         let (db, uses) = (self.db.clone(), self.secret_uses.clone());
+        let (refused, clock) = (self.refusals.clone(), self.clock.clone());
         tasks.spawn(every(PAUSE, stop.clone(), move || {
-            write(&db, &uses).map_err(|error| error.to_string())
+            write(&db, &uses)
+                .and_then(|()| write_refused(&db, &refused, clock.now()))
+                .map_err(|error| error.to_string())
         }));
     }
 
@@ -27,7 +33,24 @@ impl App {
         if let Err(error) = write(&self.db, &self.secret_uses) {
             tracing::warn!(%error, "the last uses of webhook secrets could not be written down");
         }
+        if let Err(error) = write_refused(&self.db, &self.refusals, self.clock.now()) {
+            tracing::warn!(%error, "the last refused deliveries could not be written down");
+        }
     }
+}
+
+fn write_refused(db: &Db, refused: &Refusals, now: Timestamp) -> Result<(), DeskError> {
+    let all = refused.take();
+    if all.is_empty() {
+        return Ok(());
+    }
+    let written = db.write(Urgency::Normal, |conn| {
+        refusals::write_down(conn, &all, now)
+    });
+    if written.is_err() {
+        refused.give_back(all);
+    }
+    written
 }
 
 fn write(db: &Db, uses: &SecretUses) -> Result<(), DeskError> {

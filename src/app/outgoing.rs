@@ -7,6 +7,22 @@ use crate::db::{Db, Urgency};
 use crate::desk;
 use crate::triggers::{ChannelSettings, Channels};
 
+/// The ways out as configured, to try whether they can be reached: no key is made up for it.
+pub fn channels_to_reach(config: &Config) -> anyhow::Result<Channels> {
+    Ok(Channels::new(settings(config))?)
+}
+
+fn settings(config: &Config) -> ChannelSettings {
+    ChannelSettings {
+        smtp_url: config.mail.smtp_url.clone(),
+        mail_from: config.mail.from.clone(),
+        slack_bot_token: config.slack.bot_token.clone(),
+        slack_api_url: config.slack.api_url.clone(),
+        allow_private_targets: config.triggers.allow_private_targets,
+        ..ChannelSettings::default()
+    }
+}
+
 /// The ways out of the house, as configured. The key of outgoing webhooks is made up and kept where
 /// none is configured.
 pub fn channels(
@@ -22,13 +38,8 @@ pub fn channels(
         })?,
     };
     Ok(Channels::new(ChannelSettings {
-        smtp_url: config.mail.smtp_url.clone(),
-        mail_from: config.mail.from.clone(),
-        slack_bot_token: config.slack.bot_token.clone(),
-        slack_api_url: config.slack.api_url.clone(),
         webhook_secret: Some(webhook_secret),
-        allow_private_targets: config.triggers.allow_private_targets,
         capture,
-        ..ChannelSettings::default()
+        ..settings(config)
     })?)
 }

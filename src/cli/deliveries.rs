@@ -2,7 +2,10 @@
 //! cancelled by hand.
 
 use crate::clock::Clock;
+use crate::db::Urgency;
+use crate::desk::Actor;
 use crate::desk::deliveries::{self, DeliveryQuery, DeliveryView};
+use crate::desk::resend::{self, ResendBody, ResendView};
 
 use super::database::{self, DryRun};
 use super::output::{Cell, plain};
@@ -67,11 +70,33 @@ struct Show {
 /// Send a failed or unknown message (or a webhook that was sent) again; of an unknown one look first
 /// whether it arrived
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  rollcall deliveries retry delivery_0199…")]
+#[command(
+    after_help = "With --failed a job does it; what may have gone (unknown) is sent again one by one only.
+
+Examples:
+  rollcall deliveries retry delivery_0199…
+  rollcall deliveries retry --failed --channel webhook --reason 'answered 500' --dry-run"
+)]
 struct Retry {
     /// The delivery
-    #[arg(value_name = "ID")]
-    id: String,
+    #[arg(
+        value_name = "ID",
+        required_unless_present = "failed",
+        conflicts_with = "failed"
+    )]
+    id: Option<String>,
+    /// Every failed one that the other options leave
+    #[arg(long)]
+    failed: bool,
+    /// Failed ones of email, slack or webhook
+    #[arg(long, value_name = "CHANNEL", requires = "failed")]
+    channel: Option<String>,
+    /// Failed ones to one recipient, as `rollcall failures` shows it
+    #[arg(long, value_name = "RECIPIENT", requires = "failed")]
+    to: Option<String>,
+    /// Failed ones with this text in their reason
+    #[arg(long, value_name = "TEXT", requires = "failed")]
+    reason: Option<String>,
     #[command(flatten)]
     dry_run: DryRun,
 }
@@ -92,23 +117,72 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     match args.command {
         Command::List(args) => list(*args, context)?,
         Command::Show(args) => show(&args, context)?,
-        Command::Retry(args) => {
-            let one = database::write(context, args.dry_run, |conn, actor, now| {
-                deliveries::retry(conn, actor, &args.id, now)
-            })?;
-            shown::one(context, &one, facts);
-            if !args.dry_run.dry_run {
-                context
-                    .output
-                    .note("It is sent by `rollcall serve` or `rollcall work`.");
-            }
-        }
+        Command::Retry(args) => return retry(&args, context),
         Command::Cancel(args) => {
             let one = database::write(context, args.dry_run, |conn, actor, now| {
                 deliveries::cancel(conn, actor, &args.id, now)
             })?;
             shown::one(context, &one, facts);
         }
+    }
+    Ok(Exit::Done)
+}
+
+fn retry(args: &Retry, context: &Context) -> Result<Exit, Failure> {
+    let Some(id) = &args.id else {
+        return retry_failed(args, context);
+    };
+    let one = database::write(context, args.dry_run, |conn, actor, now| {
+        deliveries::retry(conn, actor, id, now)
+    })?;
+    shown::one(context, &one, facts);
+    if !args.dry_run.dry_run {
+        say_who_sends(context);
+    }
+    Ok(Exit::Done)
+}
+
+fn say_who_sends(context: &Context) {
+    let out = &context.output;
+    out.note("It is sent by `rollcall serve` or `rollcall work`.");
+}
+
+fn retry_failed(args: &Retry, context: &Context) -> Result<Exit, Failure> {
+    let mut body = ResendBody {
+        organization_id: None,
+        channel: args.channel.clone(),
+        recipient: args.to.clone(),
+        reason: args.reason.clone(),
+        dry_run: true,
+    };
+    let now = Clock::System.now();
+    let db = database::open(&context.config()?)?;
+    let actor = Actor::cli();
+    let ask = |body: &ResendBody| -> Result<ResendView, Failure> {
+        Ok(db.write(Urgency::Normal, |conn| {
+            resend::resend(conn, &actor, body, now)
+        })?)
+    };
+    let mut view = ask(&body)?;
+    if !args.dry_run.dry_run && view.matched > 0 {
+        context.output.confirm(&format!(
+            "{} failed messages match and will be sent again.",
+            view.matched
+        ))?;
+        body.dry_run = false;
+        view = ask(&body)?;
+    }
+    shown::one(context, &view, |view| {
+        vec![
+            ("matched", view.matched.into()),
+            ("job", view.job_id.clone().into()),
+        ]
+    });
+    if let Some(job) = &view.job_id {
+        context.output.note(format!(
+            "`rollcall jobs show {job} --follow` says how far it is."
+        ));
+        say_who_sends(context);
     }
     Ok(Exit::Done)
 }

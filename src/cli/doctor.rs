@@ -2,10 +2,11 @@
 
 use secrecy::ExposeSecret;
 
+use crate::app::{channels_to_reach, webhook_secrets};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::DatabaseUrl;
-use crate::desk::doctor::{self, Check, Setup, Verdict};
+use crate::desk::doctor::{self, Check, SecretShape, Setup, Verdict};
 use crate::workos::Secrets;
 
 use super::database;
@@ -25,9 +26,14 @@ Examples:
 pub struct Args {}
 
 /// Looks, and tells.
-pub fn run(_: &Args, context: &Context) -> Result<Exit, Failure> {
+pub async fn run(_: &Args, context: &Context) -> Result<Exit, Failure> {
     let config = context.config()?;
-    let checks = examine(&config)?;
+    let mut setup = setup_of(&config)?;
+    setup.reached = match channels_to_reach(&config) {
+        Ok(channels) => channels.reach().await,
+        Err(why) => vec![("mail server", Err(format!("{why:#}")))],
+    };
+    let checks = examine(&config, &setup)?;
     let out = &context.output;
     if out.is_json() {
         out.json(&checks);
@@ -58,27 +64,42 @@ fn word(verdict: Verdict) -> &'static str {
     }
 }
 
+/// What verifies deliveries: the configured secrets, and that of an endpoint that Rollcall registered
+/// itself, where the database can be asked.
+fn secrets_of(config: &Config) -> Option<Result<Vec<SecretShape>, String>> {
+    let configured = config.webhook.secrets.as_ref();
+    let configured = match configured.map(|text| Secrets::parse(text.expose_secret())) {
+        Some(Err(why)) => return Some(Err(why.to_string())),
+        Some(Ok(all)) => Some(all),
+        None => None,
+    };
+    let db = database::open_any(config).ok();
+    let all = db.and_then(|db| webhook_secrets(config, &db).ok());
+    let shape = |(label, odd): (&str, _)| SecretShape {
+        label: label.to_owned(),
+        odd,
+    };
+    all.filter(|all| !all.is_empty())
+        .or(configured)
+        .map(|all| Ok(all.shapes().map(shape).collect()))
+}
+
 fn setup_of(config: &Config) -> Result<Setup, Failure> {
-    let secrets = config.webhook.secrets.as_ref().map(|secrets| {
-        Secrets::parse(secrets.expose_secret())
-            .map(|all| all.labels().count())
-            .map_err(|why| why.to_string())
-    });
     let sqlite_file = match DatabaseUrl::parse(&database::url_of(config)?)? {
         DatabaseUrl::Sqlite(path) => Some(path),
         DatabaseUrl::Postgres(_) => None,
     };
     Ok(Setup {
-        webhook_secrets: secrets,
+        webhook_secrets: secrets_of(config),
         tolerance: config.webhook.tolerance,
         mail: config.mail.smtp_url.is_some() && config.mail.from.is_some(),
         sqlite_file,
+        reached: Vec::new(),
     })
 }
 
-fn examine(config: &Config) -> Result<Vec<Check>, Failure> {
-    let setup = setup_of(config)?;
-    let mut checks = doctor::of_setup(&setup);
+fn examine(config: &Config, setup: &Setup) -> Result<Vec<Check>, Failure> {
+    let mut checks = doctor::of_setup(setup);
     let db = match database::open_any(config) {
         Ok(db) => db,
         Err(why) => {
@@ -96,7 +117,7 @@ fn examine(config: &Config) -> Result<Vec<Check>, Failure> {
     checks.push(migrations);
     if ours {
         let now = Clock::System.now();
-        checks.extend(db.read(|conn| doctor::of_database(conn, &setup, now))?);
+        checks.extend(db.read(|conn| doctor::of_database(conn, setup, now))?);
     }
     Ok(checks)
 }

@@ -123,7 +123,7 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     match args.command {
         Command::List(args) => list(*args, context)?,
         Command::Show(args) => show(&args, context)?,
-        Command::Replay(args) => replay::run(*args, context)?,
+        Command::Replay(args) => return replay::run(*args, context),
         Command::Discard(args) => discard(&args, context)?,
         Command::Tail(args) => stream::tail(args, context)?,
         Command::Export(args) => stream::export(args, context)?,
@@ -132,8 +132,24 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
 }
 
 fn list(args: List, context: &Context) -> Result<(), Failure> {
-    let query = args.filter.query(args.paging);
-    let page = database::read(context, |conn, actor| events::list(conn, actor, &query))?;
+    let mut query = args.filter.query(args.paging);
+    let wanted = query.limit.unwrap_or(50);
+    let page = database::read(context, |conn, actor| {
+        let mut page = events::list(conn, actor, &query)?;
+        // A page of a search goes so far back and no further; here somebody waits for what there is.
+        while let Some(cursor) = page.next_cursor.take() {
+            let left = wanted - i64::try_from(page.data.len()).unwrap_or(wanted);
+            if left <= 0 || query.q.is_none() {
+                page.next_cursor = Some(cursor);
+                break;
+            }
+            (query.limit, query.cursor) = (Some(left), Some(cursor));
+            let more = events::list(conn, actor, &query)?;
+            page.data.extend(more.data);
+            page.next_cursor = more.next_cursor;
+        }
+        Ok(page)
+    })?;
     shown::page(
         context,
         &page,

@@ -1,5 +1,6 @@
 //! `rollcall failures`: what went wrong, one row a cause, with the command that puts it right.
 
+use crate::clock::Clock;
 use crate::desk::failures::{self, FailureView};
 
 use super::output::Cell;
@@ -19,7 +20,12 @@ pub struct Args {
 /// Lists the causes, and says the next step for each.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let page = database::read(context, |conn, actor| {
-        failures::list(conn, actor, args.organization.as_deref())
+        failures::list(
+            conn,
+            actor,
+            args.organization.as_deref(),
+            Clock::System.now(),
+        )
     })?;
     shown::page(
         context,
@@ -52,6 +58,21 @@ fn row(one: &FailureView) -> Vec<Cell> {
 }
 
 fn next_step(one: &FailureView) -> String {
+    if let Some(filter) = &one.resend {
+        let mut command = format!(
+            "rollcall deliveries retry --failed --channel {}",
+            filter.channel
+        );
+        for (flag, value) in [
+            ("--to", filter.recipient.as_deref()),
+            ("--reason", Some(filter.reason.as_str())),
+        ] {
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
+                command += &format!(" {flag} {value:?}");
+            }
+        }
+        return format!("{}: {command}", one.what_to_do);
+    }
     match &one.replay {
         Some(filter) if filter.error.is_empty() => format!(
             "rollcall events replay --state {} --type {} --dry-run",

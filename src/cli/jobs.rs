@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+use crate::clock::Clock;
+use crate::db::Db;
+use crate::desk::Actor;
 use crate::desk::jobs::{self, JobQuery, JobView};
 
 use super::database::{self, DryRun};
@@ -121,29 +124,54 @@ fn list(args: List, context: &Context) -> Result<(), Failure> {
 
 fn show(args: &Show, context: &Context) -> Result<Exit, Failure> {
     let db = database::open(&context.config()?)?;
-    let look = || -> Result<JobView, Failure> {
-        let actor = crate::desk::Actor::cli();
-        Ok(db.read(|conn| jobs::show(conn, &actor, &args.id))?)
+    let one = if args.follow {
+        follow(&db, context, &args.id, "Doing")?
+    } else {
+        look(&db, &args.id)?
     };
-    let mut one = look()?;
-    let mut told = -1;
-    while args.follow && !one.has_ended() {
-        if one.done != told {
-            told = one.done;
-            context.output.note(progress(&one));
-        }
-        std::thread::sleep(LOOK);
-        one = look()?;
-    }
     shown::one(context, &one, facts);
-    Ok(match one.state.as_str() {
-        "failed" => Exit::SomeFailed,
-        _ => Exit::Done,
-    })
+    Ok(ended(&one))
 }
 
-fn progress(one: &JobView) -> String {
-    format!("{}: {} of {}", one.state, one.done, one.total)
+fn look(db: &Db, id: &str) -> Result<JobView, Failure> {
+    Ok(db.read(|conn| jobs::show(conn, &Actor::cli(), id))?)
+}
+
+/// Waits until a job has ended, with a bar on a terminal. Where nobody is at work, it does not wait.
+pub(super) fn follow(
+    db: &Db,
+    context: &Context,
+    id: &str,
+    what: &'static str,
+) -> Result<JobView, Failure> {
+    let mut one = look(db, id)?;
+    let bar = context.output.progress(counted(one.total), what);
+    while !one.has_ended() {
+        if !db.read(|conn| jobs::somebody_works(conn, Clock::System.now()))? {
+            context.output.note(
+                "No worker is running, and the job waits for one: start `rollcall serve` or `rollcall work`.",
+            );
+            break;
+        }
+        bar.of(counted(one.total));
+        bar.at(counted(one.done));
+        std::thread::sleep(LOOK);
+        one = look(db, id)?;
+    }
+    bar.finish();
+    Ok(one)
+}
+
+fn counted(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
+}
+
+/// A job that failed is a failure of the command that waited for it.
+pub(super) fn ended(one: &JobView) -> Exit {
+    match one.state.as_str() {
+        "failed" => Exit::SomeFailed,
+        _ => Exit::Done,
+    }
 }
 
 /// A job as a column of facts.

@@ -2,6 +2,7 @@
 //! and nothing else. Data goes to standard output, talk to standard error, exit codes are those of
 //! [`Exit`]. A new command is a `mod` line, a variant and a match arm.
 
+mod audit;
 mod client;
 mod communities;
 mod completions;
@@ -46,6 +47,7 @@ mod trial;
 mod triggers;
 mod upstream;
 mod webhook_secrets;
+mod why;
 mod work;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -77,6 +79,7 @@ enum Command {
     Profiles(profiles::Args),
     Events(events::Args),
     Failures(failures::Args),
+    Why(why::Args),
     Communities(communities::Args),
     Triggers(triggers::Args),
     Deliveries(deliveries::Args),
@@ -85,6 +88,7 @@ enum Command {
     Holds(holds::Args),
     Retention(retention::Args),
     Conflicts(conflicts::Args),
+    Audit(audit::Args),
     Jobs(jobs::Args),
     Organizations(organizations::Args),
     Directories(directories::Args),
@@ -111,6 +115,7 @@ impl Command {
             Self::Profiles(args) => profiles::run(args, context).await,
             Self::Events(args) => events::run(args, context),
             Self::Failures(args) => failures::run(&args, context),
+            Self::Why(args) => why::run(&args, context),
             Self::Communities(args) => communities::run(args, context),
             Self::Triggers(args) => triggers::run(args, context),
             Self::Deliveries(args) => deliveries::run(args, context),
@@ -119,6 +124,7 @@ impl Command {
             Self::Holds(args) => holds::run(args, context),
             Self::Retention(args) => retention::run(args, context),
             Self::Conflicts(args) => conflicts::run(args, context),
+            Self::Audit(args) => audit::run(args, context),
             Self::Jobs(args) => jobs::run(args, context),
             Self::Organizations(args) => organizations::run(args, context),
             Self::Directories(args) => directories::run(args, context).await,
@@ -126,7 +132,7 @@ impl Command {
             Self::Gaps(args) => upstream::gaps(args, context),
             Self::Webhooks(args) => enable::webhooks(args, context).await,
             Self::Tokens(args) => tokens::run(args, context),
-            Self::Doctor(args) => doctor::run(&args, context),
+            Self::Doctor(args) => doctor::run(&args, context).await,
             Self::Migrate(args) => migrate::run(&args, context),
             Self::Signature(args) => signature::run(args, context),
             Self::Config(args) => config::run(args, context),

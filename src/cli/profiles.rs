@@ -46,6 +46,9 @@ struct List {
     /// Those of one department, as written
     #[arg(long, value_name = "NAME")]
     department: Option<String>,
+    /// Those in one community
+    #[arg(long, value_name = "ID")]
+    community: Option<String>,
     #[command(flatten)]
     paging: Paging,
 }
@@ -134,6 +137,7 @@ fn list(args: List, context: &Context) -> Result<(), Failure> {
         status: args.status,
         q: args.q,
         department: args.department,
+        community_id: args.community,
         limit: args.paging.limit,
         cursor: args.paging.cursor,
     };

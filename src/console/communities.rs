@@ -14,6 +14,8 @@ use super::community;
 use super::frame::{Frame, Section, go, page};
 use super::link::{Pager, said};
 use super::refusal::Refusal;
+use super::rules;
+use super::seats;
 use super::visitor::{Act, Visitor};
 use super::when::When;
 
@@ -23,7 +25,11 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
         .route("/communities", web::get().to(list))
         .route("/communities", web::post().to(create))
+        .route("/communities/seats", web::get().to(seats::list))
         .route("/communities/{id}", web::get().to(community::show))
+        .route("/communities/{id}/rules", web::get().to(rules::show))
+        .route("/communities/{id}/rules", web::post().to(rules::save))
+        .route("/communities/{id}/seat", web::post().to(seats::decide))
         .route("/communities/{id}/members", web::post().to(community::put))
         .route(
             "/communities/{id}/leave",

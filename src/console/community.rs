@@ -1,34 +1,59 @@
-//! One community: who is in it, and for those who operate, finding people and putting them in.
+//! One community: who runs it, who is in it, who left and why, and by which rules; for those who operate,
+//! finding people and putting them in.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use crate::desk::communities::{self, CommunityView, MemberView};
+use crate::desk::communities::{self, CommunityView, FormerView, MemberView};
 use crate::desk::profiles::{self, ProfileQuery, ProfileView};
 use crate::http::HttpState;
+use crate::roll::Role as Seat;
 
+use super::count::Count;
 use super::frame::{Frame, Section, go, page};
-use super::link::{encoded, said};
+use super::link::{Pager, encoded, said};
+use super::phrase;
 use super::refusal::Refusal;
 use super::visitor::{Act, Visitor};
 use super::when::When;
 
 /// How many people a search offers.
 const OFFERED: i64 = 10;
+/// How many of those who left are shown.
+const FORMER: i64 = 50;
 
 #[derive(Template)]
 #[template(path = "community.html", config = "src/console/askama.toml")]
 struct CommunityPage {
     frame: Frame,
     one: CommunityView,
+    rules: Vec<String>,
+    admins: Vec<Member>,
     members: Vec<Member>,
+    former: Vec<Former>,
     orphaned: Option<When>,
     created: When,
     find: Option<String>,
     offered: Vec<ProfileView>,
+    pager: Pager,
     operates: bool,
     csrf: String,
+}
+
+impl CommunityPage {
+    fn empty(&self) -> bool {
+        self.admins.is_empty() && self.members.is_empty()
+    }
+
+    fn everybody(&self) -> impl Iterator<Item = &Member> {
+        self.admins.iter().chain(&self.members)
+    }
+
+    fn counts(&self) -> String {
+        let (members, admins) = (Count(self.one.members), Count(self.one.admins));
+        format!("{}, {}", members.of("member"), admins.of("admin"))
+    }
 }
 
 #[derive(Debug)]
@@ -47,10 +72,17 @@ impl Member {
     }
 }
 
-/// The search for people to put in.
+#[derive(Debug)]
+struct Former {
+    row: FormerView,
+    left: When,
+}
+
+/// The search for people to put in, and where in the list of members.
 #[derive(Debug, Deserialize)]
 pub(super) struct Search {
     find: Option<String>,
+    cursor: Option<String>,
 }
 
 pub(super) async fn show(
@@ -59,13 +91,22 @@ pub(super) async fn show(
     search: web::Query<Search>,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Refusal> {
-    let find = said(search.into_inner().find);
-    let (actor, asked) = (visitor.actor.clone(), find.clone());
+    let search = search.into_inner();
+    let (find, cursor) = (said(search.find), said(search.cursor));
+    let (actor, asked, from) = (visitor.actor.clone(), find.clone(), cursor.clone());
     let now = visitor.now;
-    let (one, members, offered) = state
+    let path = format!("/console/communities/{}", encoded(&id));
+    let (one, admins, members, former, offered) = state
         .read(move |conn| {
             let one = communities::show(conn, &actor, &id)?;
-            let members = communities::members(conn, &actor, &id)?.data;
+            // Who runs it stands on top of the first page, and there are few of them.
+            let admins = match &from {
+                None => communities::seated(conn, &actor, &id, Seat::Admin, None, Some(200))?.data,
+                Some(_) => Vec::new(),
+            };
+            let from = from.as_deref();
+            let members = communities::seated(conn, &actor, &id, Seat::Member, from, Some(100))?;
+            let former = communities::former(conn, &actor, &id, FORMER)?;
             let offered = match asked {
                 Some(q) => {
                     let query = ProfileQuery {
@@ -78,16 +119,33 @@ pub(super) async fn show(
                 }
                 None => Vec::new(),
             };
-            Ok((one, members, offered))
+            Ok((one, admins, members, former, offered))
         })
         .await?;
     let when = |at| When::new(at, visitor.now);
+    let shown = |rows: Vec<MemberView>| {
+        let rows = rows.into_iter();
+        rows.map(|row| Member {
+            since: when(row.granted_at),
+            row,
+        })
+        .collect()
+    };
     page(&CommunityPage {
         frame: visitor.frame(one.name.clone(), Section::Communities),
-        members: members
+        rules: one.rules.iter().map(rule).collect(),
+        admins: shown(admins),
+        pager: Pager::new(
+            &path,
+            &[],
+            cursor.as_deref(),
+            members.next_cursor.as_deref(),
+        ),
+        members: shown(members.data),
+        former: former
             .into_iter()
-            .map(|row| Member {
-                since: when(row.granted_at),
+            .map(|row| Former {
+                left: when(row.ended_at),
                 row,
             })
             .collect(),
@@ -99,6 +157,16 @@ pub(super) async fn show(
         csrf: visitor.csrf.clone(),
         one,
     })
+}
+
+/// A rule in words.
+pub(super) fn rule(rule: &serde_json::Value) -> String {
+    let role = match rule.get("role").and_then(serde_json::Value::as_str) {
+        Some("admin") => "Admins",
+        _ => "Members",
+    };
+    let when = rule.get("when").unwrap_or(&serde_json::Value::Null);
+    format!("{role}: where {}", phrase::condition(when))
 }
 
 /// Somebody to put in, or another role for them.

@@ -8,13 +8,14 @@ use serde::Deserialize;
 
 use crate::desk::deliveries::{self, DeliveryQuery, DeliveryView};
 use crate::desk::names;
+use crate::desk::resend::{self, ResendBody};
 use crate::http::HttpState;
 
 use super::delivery;
-use super::frame::{Frame, Section, page};
-use super::link::{Pager, Tab, link, said};
+use super::frame::{Frame, Section, go, page};
+use super::link::{Pager, Tab, encoded, link, said};
 use super::refusal::Refusal;
-use super::visitor::Visitor;
+use super::visitor::{Act, Visitor};
 use super::when::When;
 
 const PATH: &str = "/console/deliveries";
@@ -23,6 +24,7 @@ const CHANNELS: [&str; 3] = ["email", "slack", "webhook"];
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
         .route("/deliveries", web::get().to(list))
+        .route("/deliveries/retry", web::post().to(retry_failed))
         .route("/deliveries/{id}", web::get().to(delivery::show))
         .route("/deliveries/{id}/retry", web::post().to(delivery::retry))
         .route("/deliveries/{id}/cancel", web::post().to(delivery::cancel));
@@ -44,6 +46,8 @@ struct DeliveriesPage {
 pub(super) struct Filters {
     state: Option<String>,
     channel: Option<String>,
+    trigger: Option<String>,
+    destination: Option<String>,
     q: Option<String>,
     cursor: Option<String>,
 }
@@ -53,15 +57,19 @@ impl Filters {
         Self {
             state: said(self.state),
             channel: said(self.channel),
+            trigger: said(self.trigger),
+            destination: said(self.destination),
             q: said(self.q),
             cursor: said(self.cursor),
         }
     }
 
-    fn with_state<'a>(&'a self, state: Option<&'a str>) -> [(&'static str, Option<&'a str>); 3] {
+    fn with_state<'a>(&'a self, state: Option<&'a str>) -> [(&'static str, Option<&'a str>); 5] {
         [
             ("state", state),
             ("channel", self.channel.as_deref()),
+            ("trigger", self.trigger.as_deref()),
+            ("destination", self.destination.as_deref()),
             ("q", self.q.as_deref()),
         ]
     }
@@ -96,6 +104,8 @@ async fn list(
     let query = DeliveryQuery {
         state: filters.state.clone(),
         channel: filters.channel.clone(),
+        trigger_id: filters.trigger.clone(),
+        destination: filters.destination.clone(),
         q: filters.q.clone(),
         cursor: filters.cursor.clone(),
         ..DeliveryQuery::default()
@@ -128,6 +138,34 @@ async fn list(
     })
 }
 
+/// Which failed messages; the fields of the button beside their cause.
+#[derive(Debug, Deserialize)]
+struct Failed {
+    channel: Option<String>,
+    recipient: Option<String>,
+    reason: Option<String>,
+}
+
+async fn retry_failed(
+    act: Act<Failed>,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Refusal> {
+    let (actor, now) = (act.visitor.actor, act.visitor.now);
+    let body = ResendBody {
+        channel: said(act.form.channel),
+        recipient: said(act.form.recipient),
+        reason: said(act.form.reason),
+        ..ResendBody::default()
+    };
+    let view = state
+        .write(move |conn| resend::resend(conn, &actor, &body, now))
+        .await?;
+    Ok(go(&match view.job_id {
+        Some(job) => format!("/console/jobs/{}", encoded(&job)),
+        None => "/console/failures".to_owned(),
+    }))
+}
+
 fn row(one: DeliveryView, people: &BTreeMap<String, String>, visitor: &Visitor) -> Row {
     let person = people.get(&one.profile_id).cloned();
     Row {
@@ -150,6 +188,8 @@ fn tabs(filters: &Filters) -> Vec<Tab> {
     [
         ("All", None),
         ("Due", Some("due")),
+        ("Waiting", Some("parked")),
+        ("Held", Some("held")),
         ("Sent", Some("sent")),
         ("Unknown", Some("unknown")),
         ("Failed", Some("failed")),

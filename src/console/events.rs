@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
+use crate::clock::Timestamp;
 use crate::desk::events::{self, EventQuery, EventView};
 use crate::desk::names;
 use crate::http::HttpState;
@@ -60,12 +61,15 @@ struct EventsPage {
 }
 
 /// The filters, as the address has them.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct Filters {
     state: Option<String>,
     outcome: Option<String>,
     #[serde(rename = "type")]
     kind: Option<String>,
+    directory: Option<String>,
+    since: Option<String>,
+    until: Option<String>,
     error: Option<String>,
     q: Option<String>,
     person: Option<String>,
@@ -78,6 +82,9 @@ impl Filters {
             state: said(self.state),
             outcome: said(self.outcome),
             kind: said(self.kind),
+            directory: said(self.directory),
+            since: said(self.since),
+            until: said(self.until),
             error: said(self.error),
             q: said(self.q),
             person: said(self.person),
@@ -85,22 +92,69 @@ impl Filters {
         }
     }
 
-    fn with_state<'a>(&'a self, state: Option<&'a str>) -> [(&'static str, Option<&'a str>); 6] {
+    /// What the desk is asked for.
+    pub(super) fn query(&self) -> Result<EventQuery, Refusal> {
+        let all = self.clone().cleaned();
+        Ok(EventQuery {
+            since: all.since.as_deref().map(instant).transpose()?,
+            until: all.until.as_deref().map(instant).transpose()?,
+            state: all.state,
+            outcome: all.outcome,
+            event_type: all.kind,
+            directory_id: all.directory,
+            profile_id: all.person,
+            error: all.error,
+            q: all.q,
+            cursor: all.cursor,
+            ..EventQuery::default()
+        })
+    }
+
+    fn with_state<'a>(&'a self, state: Option<&'a str>) -> [(&'static str, Option<&'a str>); 9] {
         [
             ("state", state),
             ("outcome", self.outcome.as_deref()),
             ("type", self.kind.as_deref()),
+            ("directory", self.directory.as_deref()),
+            ("since", self.since.as_deref()),
+            ("until", self.until.as_deref()),
             ("error", self.error.as_deref()),
             ("q", self.q.as_deref()),
             ("person", self.person.as_deref()),
         ]
     }
 
-    fn narrowed(&self) -> bool {
+    /// By their names in an address or a form.
+    pub(super) fn fields(&self) -> [(&'static str, Option<&str>); 9] {
         self.with_state(self.state.as_deref())
-            .iter()
-            .any(|(_, value)| value.is_some())
     }
+
+    /// The same, whatever the state.
+    pub(super) fn in_any_state(&self) -> Self {
+        Self {
+            state: None,
+            ..self.clone()
+        }
+    }
+
+    fn narrowed(&self) -> bool {
+        self.fields().iter().any(|(_, value)| value.is_some())
+    }
+
+    /// Whether one of the less common ones says something.
+    fn more(&self) -> bool {
+        let rare = [&self.directory, &self.since, &self.until, &self.error];
+        rare.iter().any(|value| value.is_some())
+    }
+}
+
+/// Reads an instant as a form field writes it (without a zone: UTC) or as our links do.
+fn instant(text: &str) -> Result<Timestamp, Refusal> {
+    Timestamp::parse(text).ok_or_else(|| {
+        Refusal::unreadable(
+            "since and until are days or instants, such as 2026-11-23 or 2026-11-23T10:00Z",
+        )
+    })
 }
 
 /// One line of the list.
@@ -121,16 +175,7 @@ async fn list(
 ) -> Result<HttpResponse, Refusal> {
     let filters = filters.into_inner().cleaned();
     let actor = visitor.actor.clone();
-    let query = EventQuery {
-        state: filters.state.clone(),
-        outcome: filters.outcome.clone(),
-        event_type: filters.kind.clone(),
-        profile_id: filters.person.clone(),
-        error: filters.error.clone(),
-        q: filters.q.clone(),
-        cursor: filters.cursor.clone(),
-        ..EventQuery::default()
-    };
+    let query = filters.query()?;
     let (found, people) = state
         .read(move |conn| {
             let found = events::list(conn, &actor, &query)?;
@@ -144,7 +189,7 @@ async fn list(
         .await?;
     let pager = Pager::new(
         PATH,
-        &filters.with_state(filters.state.as_deref()),
+        &filters.fields(),
         filters.cursor.as_deref(),
         found.next_cursor.as_deref(),
     );

@@ -28,9 +28,10 @@ struct Cause {
 }
 
 impl Cause {
-    /// Where all of them are listed.
-    fn all(&self) -> String {
-        match (&self.one.replay, self.one.about) {
+    /// Where all of them are listed; what was refused at the door is kept nowhere.
+    fn all(&self) -> Option<String> {
+        Some(match (&self.one.replay, self.one.about) {
+            (None, "webhook") => return None,
             (Some(filter), _) => link(
                 "/console/events",
                 &[
@@ -44,7 +45,7 @@ impl Cause {
             ),
             (None, "delivery") => link("/console/deliveries", &[("state", Some(&self.one.state))]),
             (None, _) => link("/console/events", &[("state", Some(&self.one.state))]),
-        }
+        })
     }
 
     /// Where the newest is shown.
@@ -63,9 +64,9 @@ pub(super) async fn list(
     visitor: Visitor,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Refusal> {
-    let actor = visitor.actor.clone();
+    let (actor, now) = (visitor.actor.clone(), visitor.now);
     let found = state
-        .read(move |conn| failures::list(conn, &actor, None))
+        .read(move |conn| failures::list(conn, &actor, None, now))
         .await?;
     let when = |at| When::new(at, visitor.now);
     let rows = found.data.into_iter().map(|one| Cause {

@@ -5,7 +5,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{LOCATION, SET_COOKIE};
 use askama::Template;
 
-use super::assets::STYLE_HREF;
+use super::assets::{SCRIPT_HREFS, STYLE_HREF};
+use super::live::Live;
 use super::refusal::Refusal;
 
 /// The parts of the console, as the navigation lists them.
@@ -15,24 +16,28 @@ pub(super) enum Section {
     People,
     Events,
     Communities,
+    Triggers,
     Deliveries,
     DirectorySync,
+    Audit,
     /// Sign-in and errors.
     Nowhere,
 }
 
 impl Section {
-    const LISTED: [(Self, &'static str, &'static str); 6] = [
+    const LISTED: [(Self, &'static str, &'static str); 8] = [
         (Self::Overview, "Overview", "/console"),
         (Self::People, "People", "/console/people"),
         (Self::Events, "Events", "/console/events"),
         (Self::Communities, "Communities", "/console/communities"),
+        (Self::Triggers, "Triggers", "/console/triggers"),
         (Self::Deliveries, "Deliveries", "/console/deliveries"),
         (
             Self::DirectorySync,
             "Directory Sync",
             "/console/directory-sync",
         ),
+        (Self::Audit, "Audit", "/console/audit"),
     ];
 }
 
@@ -58,6 +63,10 @@ pub(super) struct Frame {
     pub who: Option<Who>,
     /// What has just been done.
     pub notice: Option<&'static str>,
+    /// The page's own address.
+    pub here: String,
+    /// The pulse that the page is shown at.
+    pub pulse: String,
 }
 
 impl Frame {
@@ -68,12 +77,28 @@ impl Frame {
             section: Section::Nowhere,
             who: None,
             notice: None,
+            here: String::new(),
+            pulse: String::new(),
         }
     }
 
     /// Where the stylesheet is.
     pub fn style(&self) -> &'static str {
         &STYLE_HREF
+    }
+
+    /// Where the scripts are.
+    pub fn scripts(&self) -> &'static [String] {
+        SCRIPT_HREFS.as_slice()
+    }
+
+    /// What makes an element a part of the page that keeps itself up to date.
+    pub fn live(&self, part: &'static str) -> Live<'_> {
+        Live {
+            part,
+            here: &self.here,
+            pulse: &self.pulse,
+        }
     }
 
     /// The navigation: name, address, whether the page belongs to it.

@@ -41,6 +41,8 @@ impl HoldPage {
     fn words(&self) -> [&'static str; 3] {
         match self.one.hold.kind.as_str() {
             "identity_swap" => ["changed", "everybody stays as they were", "change"],
+            "leaves" => ["taken out", "everybody stays in", "take out"],
+            "welcomes" => ["greeted", "nobody is greeted", "greet"],
             _ => ["removed", "everybody stays", "remove"],
         }
     }
@@ -52,6 +54,8 @@ pub(super) fn title_of(kind: &str) -> &'static str {
         "directory_deleted" => "A directory was deleted",
         "removals" => "Many people would be removed",
         "identity_swap" => "Many people would get another identity",
+        "leaves" => "Many people would leave communities",
+        "welcomes" => "Many people would be greeted at once",
         _ => "A batch waits for a decision",
     }
 }

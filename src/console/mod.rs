@@ -1,12 +1,20 @@
-//! The console: pages for people, rendered on the server over the desk's functions, without a line
-//! of script. Every page but the sign-in wants a session; every form wants the session's own token;
-//! what may be done is judged at the desk. One stylesheet and one icon come from the binary.
+//! The console: pages for people, rendered on the server over the desk's functions, which need no
+//! script and are kept up to date by a little of it. Every page but the sign-in wants a session; every
+//! form wants the session's own token; what may be done is judged at the desk. Stylesheet, icon and
+//! scripts come from the binary.
 
 mod assets;
+mod audit;
+mod care;
+mod chart;
 mod communities;
 mod community;
+mod confirm;
+mod conflicts;
+mod count;
 mod deliveries;
 mod delivery;
+mod destinations;
 mod directory_sync;
 mod event;
 mod events;
@@ -15,16 +23,23 @@ mod frame;
 mod gate;
 mod hold;
 mod indent;
+mod jobs;
 mod link;
+mod live;
 mod origin;
 mod overview;
 mod people;
 mod person;
+mod phrase;
 mod refusal;
 mod replay;
+mod rules;
+mod seats;
 mod session;
 mod sign_in;
 mod timeline;
+mod todo;
+mod triggers;
 mod visitor;
 mod when;
 
@@ -37,18 +52,21 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::{Error, HttpResponse, web};
 
 use gate::Gate;
+use live::Felt;
 use refusal::Refusal;
 
 /// The largest form, in bytes.
 const FORM_LIMIT: usize = 64 * 1024;
 
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; \
-                      form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; \
+                      connect-src 'self'; frame-src 'self'; form-action 'self'; \
+                      frame-ancestors 'none'; base-uri 'none'";
 
 /// What the pages share; one for each server.
 pub struct Console {
     key: SessionKey,
     gate: Gate,
+    felt: Felt,
 }
 
 impl Console {
@@ -57,6 +75,7 @@ impl Console {
         Self {
             key,
             gate: Gate::default(),
+            felt: Felt::default(),
         }
     }
 }
@@ -74,21 +93,25 @@ pub fn routes(config: &mut web::ServiceConfig) {
             web::QueryConfig::default().error_handler(|error, _| Refusal::unreadable(error).into()),
         )
         .app_data(web::PathConfig::default().error_handler(|_, _| Refusal::nothing_here().into()))
-        .route("/style.css", web::get().to(assets::style))
-        .route("/icon.svg", web::get().to(assets::icon))
+        .configure(assets::routes)
         .route("/sign-in", web::get().to(sign_in::show))
         .route("/session", web::post().to(sign_in::begin))
         .route("/sign-out", web::post().to(sign_in::end))
         .route("", web::get().to(overview::show))
         .route("/", web::get().to(overview::show))
         .route("/people", web::get().to(people::list))
-        .route("/people/{id}", web::get().to(person::show))
+        .configure(person::routes)
+        .configure(conflicts::routes)
         .configure(events::routes)
         .route("/failures", web::get().to(failures::list))
+        .configure(jobs::routes)
         .configure(communities::routes)
+        .configure(triggers::routes)
+        .configure(destinations::routes)
         .configure(deliveries::routes)
         .configure(hold::routes)
         .configure(directory_sync::routes)
+        .route("/audit", web::get().to(audit::list))
         .default_service(web::to(nothing_here));
     config.service(scope);
 }
@@ -114,7 +137,10 @@ async fn guard(
         ),
     ];
     for (name, value) in fixed {
-        headers.insert(name, HeaderValue::from_static(value));
+        // A page may bring a policy of its own, for what is not ours to judge.
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
     }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

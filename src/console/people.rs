@@ -25,6 +25,7 @@ struct PeoplePage {
     tabs: Vec<Tab>,
     filters: Filters,
     organizations: Vec<(String, String)>,
+    communities: Vec<(String, String)>,
     rows: Vec<PersonRow>,
     pager: Pager,
 }
@@ -36,6 +37,7 @@ pub(super) struct Filters {
     q: Option<String>,
     department: Option<String>,
     organization: Option<String>,
+    community: Option<String>,
     cursor: Option<String>,
 }
 
@@ -46,21 +48,29 @@ impl Filters {
             q: said(self.q),
             department: said(self.department),
             organization: said(self.organization),
+            community: said(self.community),
             cursor: said(self.cursor),
         }
     }
 
-    fn with_status<'a>(&'a self, status: Option<&'a str>) -> [(&'static str, Option<&'a str>); 4] {
+    fn with_status<'a>(&'a self, status: Option<&'a str>) -> [(&'static str, Option<&'a str>); 5] {
         [
             ("status", status),
             ("q", self.q.as_deref()),
             ("department", self.department.as_deref()),
             ("organization", self.organization.as_deref()),
+            ("community", self.community.as_deref()),
         ]
     }
 
     fn narrowed(&self) -> bool {
-        self.q.is_some() || self.department.is_some() || self.organization.is_some()
+        let named = [
+            &self.q,
+            &self.department,
+            &self.organization,
+            &self.community,
+        ];
+        named.into_iter().any(Option::is_some)
     }
 }
 
@@ -90,14 +100,18 @@ pub(super) async fn list(
         status: filters.status.clone(),
         q: filters.q.clone(),
         department: filters.department.clone(),
+        community_id: filters.community.clone(),
         limit: None,
         cursor: filters.cursor.clone(),
     };
     let now = visitor.now;
-    let (found, organizations) = state
+    let (found, organizations, communities) = state
         .read(move |conn| {
             let organizations = names::of_organizations(conn, &actor)?;
-            Ok((profiles::list(conn, &actor, &query, now)?, organizations))
+            let communities =
+                names::all_communities(conn, &actor, query.organization_id.as_deref())?;
+            let found = profiles::list(conn, &actor, &query, now)?;
+            Ok((found, organizations, communities))
         })
         .await?;
     let pager = Pager::new(
@@ -123,6 +137,7 @@ pub(super) async fn list(
         rows: rows.collect(),
         tabs: tabs(&filters),
         organizations,
+        communities,
         pager,
         filters,
     })
@@ -187,6 +202,7 @@ mod tests {
                 ..Filters::default()
             },
             organizations: vec![("org_1".to_owned(), hostile.to_owned())],
+            communities: vec![("community_1".to_owned(), hostile.to_owned())],
             rows: vec![PersonRow {
                 id: "profile_1".to_owned(),
                 name: hostile.to_owned(),

@@ -7,9 +7,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::desk::names;
+use crate::desk::opt_outs;
 use crate::desk::profiles::{self, ProfileView};
 use crate::http::HttpState;
 
+use super::care;
 use super::frame::{Frame, Section, page};
 use super::refusal::Refusal;
 use super::timeline::{Block, blocks};
@@ -31,15 +33,26 @@ struct PersonPage {
     blocks: Vec<Block>,
     truncated: bool,
     oldest_first: bool,
+    /// Whether their address wants no messages; nothing where they have none.
+    opted_out: Option<bool>,
+    operates: bool,
+    administers: bool,
+    csrf: String,
+}
+
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    config
+        .route("/people/{id}", web::get().to(show))
+        .configure(care::routes);
 }
 
 /// The order of the history.
 #[derive(Debug, Deserialize)]
-pub(super) struct Order {
+struct Order {
     order: Option<String>,
 }
 
-pub(super) async fn show(
+async fn show(
     visitor: Visitor,
     id: web::Path<String>,
     order: web::Query<Order>,
@@ -47,10 +60,19 @@ pub(super) async fn show(
 ) -> Result<HttpResponse, Refusal> {
     let actor = visitor.actor.clone();
     let now = visitor.now;
-    let (history, organizations) = state
+    let (history, organizations, opted_out) = state
         .read(move |conn| {
             let history = profiles::history(conn, &actor, &id, now)?;
-            Ok((history, names::of_organizations(conn, &actor)?))
+            let person = &history.profile;
+            let opted_out = match &person.email {
+                Some(email) => {
+                    let home = &person.organization_id;
+                    Some(opt_outs::has(conn, &actor, home, email)?)
+                }
+                None => None,
+            };
+            let organizations = names::of_organizations(conn, &actor)?;
+            Ok((history, organizations, opted_out))
         })
         .await?;
     let oldest_first = order.order.as_deref() == Some("oldest");
@@ -79,6 +101,10 @@ pub(super) async fn show(
         truncated: history.truncated,
         oldest_first,
         organization,
+        opted_out,
+        operates: visitor.operates(),
+        administers: visitor.administers(),
+        csrf: visitor.csrf.clone(),
         person,
     })
 }

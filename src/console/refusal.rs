@@ -17,6 +17,10 @@ use super::frame::{Frame, go, page_with};
 pub(super) enum Refusal {
     /// Nobody is signed in: on to the sign-in page.
     SignIn(String),
+    /// Nobody is signed in any more, and a page's script asks: it is to load the page anew.
+    Ended,
+    /// What a page's script asks for is what it has.
+    NothingNew,
     /// A page with a status that says why.
     Page(StatusCode, String),
     /// Something is wrong on our side; the log has it.
@@ -64,7 +68,8 @@ struct RefusalPage {
 impl std::fmt::Display for Refusal {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::SignIn(_) => out.write_str("nobody is signed in"),
+            Self::SignIn(_) | Self::Ended => out.write_str("nobody is signed in"),
+            Self::NothingNew => out.write_str("nothing is new"),
             Self::Page(_, detail) => out.write_str(detail),
             Self::Internal => out.write_str("something went wrong on our side"),
         }
@@ -75,14 +80,23 @@ impl ResponseError for Refusal {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::SignIn(_) => StatusCode::SEE_OTHER,
+            Self::Ended => StatusCode::UNAUTHORIZED,
+            Self::NothingNew => StatusCode::NOT_MODIFIED,
             Self::Page(status, _) => *status,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     fn error_response(&self) -> HttpResponse {
-        if let Self::SignIn(to) = self {
-            return go(to);
+        match self {
+            Self::SignIn(to) => return go(to),
+            Self::NothingNew => return HttpResponse::NotModified().finish(),
+            Self::Ended => {
+                return HttpResponse::Unauthorized()
+                    .insert_header(("hx-refresh", "true"))
+                    .finish();
+            }
+            Self::Page(..) | Self::Internal => {}
         }
         let status = self.status_code();
         let detail = match self {

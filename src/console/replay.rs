@@ -4,66 +4,66 @@
 use actix_web::HttpResponse;
 use actix_web::web;
 use askama::Template;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use crate::desk::replay::{ReplayBody, ReplayView, Replayed, replay_matching};
+use crate::desk::replay::{self, ReplayBody, ReplayView, Replayed};
 use crate::http::HttpState;
 
+use super::events::Filters;
 use super::frame::{Frame, Section, go, page};
-use super::link::{link, said};
+use super::link::{encoded, link, said};
 use super::refusal::Refusal;
 use super::visitor::Act;
 
-/// Which events: the filters of the list, or one event.
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+/// Which events: the filters of the list, or one event; and how fast.
+#[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct Which {
     id: Option<String>,
-    state: Option<String>,
-    outcome: Option<String>,
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    error: Option<String>,
-    q: Option<String>,
-    person: Option<String>,
+    #[serde(flatten)]
+    filters: Filters,
+    rate: Option<String>,
 }
 
 impl Which {
-    fn body(&self, dry_run: bool) -> ReplayBody {
-        ReplayBody {
+    fn body(&self, dry_run: bool) -> Result<ReplayBody, Refusal> {
+        let query = self.filters.query()?;
+        let rate = said(self.rate.clone()).map(|rate| {
+            rate.parse()
+                .map_err(|_| Refusal::unreadable("the rate is a whole number, events a second"))
+        });
+        Ok(ReplayBody {
             ids: said(self.id.clone()).into_iter().collect(),
-            state: said(self.state.clone()),
-            outcome: said(self.outcome.clone()),
-            event_type: said(self.kind.clone()),
-            error: said(self.error.clone()),
-            q: said(self.q.clone()),
-            profile_id: said(self.person.clone()),
+            state: query.state,
+            outcome: query.outcome,
+            event_type: query.event_type,
+            directory_id: query.directory_id,
+            profile_id: query.profile_id,
+            since: query.since,
+            until: query.until,
+            error: query.error,
+            q: query.q,
+            rate: rate.transpose()?,
             dry_run,
             ..ReplayBody::default()
-        }
+        })
     }
 
     /// What the confirming form carries on, and what the address of the list says.
-    fn fields(&self) -> [(&'static str, Option<&str>); 7] {
-        [
-            ("id", self.id.as_deref()),
-            ("state", self.state.as_deref()),
-            ("outcome", self.outcome.as_deref()),
-            ("type", self.kind.as_deref()),
-            ("error", self.error.as_deref()),
-            ("q", self.q.as_deref()),
-            ("person", self.person.as_deref()),
-        ]
+    fn fields(&self) -> Vec<(&'static str, Option<&str>)> {
+        let mut fields = vec![("id", self.id.as_deref())];
+        fields.extend(self.filters.fields());
+        fields
     }
 
     /// The page that one comes from and goes back to.
     fn back(&self, done: Option<&str>) -> String {
         match &self.id {
             Some(id) => link(
-                &format!("/console/events/{}", super::link::encoded(id)),
+                &format!("/console/events/{}", encoded(id)),
                 &[("done", done)],
             ),
             None => {
-                let mut fields = self.fields().to_vec();
+                let mut fields = self.fields();
                 fields.push(("done", done));
                 link("/console/events", &fields)
             }
@@ -89,10 +89,25 @@ impl ReplayPage {
         self.view.messages_due.unwrap_or_default()
     }
 
+    fn figure(&self, number: Option<&usize>) -> usize {
+        number.copied().unwrap_or_default()
+    }
+
+    /// Whether only a sample was tried.
+    fn sampled(&self) -> Option<usize> {
+        self.view.tried.filter(|tried| *tried < self.view.matched)
+    }
+
     /// What would change first, and of the rest nothing: they are counted.
     fn changing(&self) -> impl Iterator<Item = &Replayed> {
         let all = self.view.events.iter();
         all.filter(|one| !one.differences.is_empty())
+    }
+
+    /// Those with messages.
+    fn telling(&self) -> impl Iterator<Item = &Replayed> {
+        let all = self.view.events.iter();
+        all.filter(|one| !one.messages.is_empty())
     }
 }
 
@@ -102,9 +117,9 @@ pub(super) async fn preview(
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Refusal> {
     let (visitor, which) = (act.visitor, act.form);
-    let (actor, now, body) = (visitor.actor.clone(), visitor.now, which.body(true));
+    let (actor, now, body) = (visitor.actor.clone(), visitor.now, which.body(true)?);
     let view = state
-        .rehearse(move |conn| replay_matching(conn, &actor, &body, now))
+        .with_db(move |db| replay::replay(db, &actor, &body, now))
         .await?;
     page(&ReplayPage {
         frame: visitor.frame("Dry run of a replay", Section::Events),
@@ -114,18 +129,21 @@ pub(super) async fn preview(
     })
 }
 
-/// Does it.
+/// Does it, or begins the job that does.
 pub(super) async fn begin(
     act: Act<Which>,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Refusal> {
-    let (actor, now, body) = (act.visitor.actor, act.visitor.now, act.form.body(false));
-    state
-        .write(move |conn| replay_matching(conn, &actor, &body, now))
+    let (actor, now, body) = (act.visitor.actor, act.visitor.now, act.form.body(false)?);
+    let view = state
+        .with_db(move |db| replay::replay(db, &actor, &body, now))
         .await?;
+    if let Some(job) = view.job_id {
+        return Ok(go(&format!("/console/jobs/{}", encoded(&job))));
+    }
     let back = Which {
         // What is replayed is no longer parked: the list would be empty.
-        state: None,
+        filters: act.form.filters.in_any_state(),
         ..act.form
     };
     Ok(go(&back.back(Some("replayed"))))

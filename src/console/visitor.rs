@@ -18,6 +18,7 @@ use crate::http::HttpState;
 use super::Console;
 use super::frame::{Frame, Section};
 use super::link::link;
+use super::live;
 use super::origin;
 use super::refusal::Refusal;
 use super::session::{COOKIE, Session};
@@ -34,10 +35,19 @@ pub(super) struct Visitor {
     pub now: Timestamp,
     /// What has just been done, from the address.
     notice: Option<&'static str>,
+    /// The page's own address.
+    here: String,
+    /// The pulse that the page is shown at.
+    pulse: String,
     session: Session,
 }
 
 impl Visitor {
+    /// Whether buttons that only an admin may press are shown; the desk judges again.
+    pub fn administers(&self) -> bool {
+        self.actor.role >= Role::Admin
+    }
+
     /// Whether buttons that change something are shown; the desk judges again.
     pub fn operates(&self) -> bool {
         self.actor.role >= Role::Operator
@@ -54,6 +64,8 @@ impl Visitor {
                 csrf: self.csrf.clone(),
             }),
             notice: self.notice,
+            here: self.here.clone(),
+            pulse: self.pulse.clone(),
         }
     }
 }
@@ -85,7 +97,16 @@ async fn visitor(request: &HttpRequest) -> Result<Visitor, Refusal> {
     let actor = actor_of(state, session.digest)
         .await?
         .ok_or_else(|| to_sign_in(request))?;
+    let pulse = match request.method() {
+        &Method::GET => console.felt.tag(state, now).await?,
+        _ => String::new(),
+    };
+    if live::is_shown(request, &pulse) {
+        return Err(Refusal::NothingNew);
+    }
     Ok(Visitor {
+        here: live::address_of(request),
+        pulse,
         actor,
         csrf: session.csrf(&console.key),
         now,
@@ -96,6 +117,9 @@ async fn visitor(request: &HttpRequest) -> Result<Visitor, Refusal> {
 
 /// To the sign-in page, and from there back to the page that was asked for.
 fn to_sign_in(request: &HttpRequest) -> Refusal {
+    if live::is_script(request) {
+        return Refusal::Ended;
+    }
     let asked = match request.uri().path_and_query() {
         Some(asked) if request.method() == Method::GET && request.path() != "/console" => {
             Some(asked.as_str())
@@ -110,8 +134,11 @@ fn notice_of(query: &str) -> Option<&'static str> {
     let done = url::form_urlencoded::parse(query.as_bytes())
         .find_map(|(name, value)| (name == "done").then_some(value))?;
     Some(match done.as_ref() {
-        "replayed" => "Replayed: the event waits for the worker. Reload to see what came of it.",
+        "replayed" => {
+            "Replayed: what came of it is told here as soon as the worker has been there."
+        }
         "discarded" => "Discarded.",
+        "stopped" => "Stopped. What was done stays done.",
         "retried" => "The message is due again.",
         "cancelled" => "The message is cancelled.",
         "approved" => "Approved: what waited goes on.",
@@ -127,6 +154,21 @@ fn notice_of(query: &str) -> Option<&'static str> {
         "disarmed" => "Disarmed: nothing new is planned. What is due already still goes out.",
         "decided" => "Decided.",
         "applying" => "What differs is being applied, under the same guards as a webhook.",
+        "ruled" => "The rules are saved and applied to everybody.",
+        "renamed" => "The name is saved.",
+        "saved" => "Saved, as a version of its own.",
+        "published" => "Published: it fires wherever its organization is armed.",
+        "drafted" => "A draft again: nothing new falls due by it.",
+        "deleted" => "Deleted.",
+        "resumed" => "It goes on: what waited there is being sent.",
+        "settled" => "Decided, and it stays so.",
+        "seated" => "They run the community again.",
+        "dismissed" => "They stay a plain member.",
+        "erased" => "Erased for good.",
+        "opted_out" => "They hear nothing any more.",
+        "opted_in" => "They hear again what is due from now on.",
+        "kept" => "Under a legal hold: neither erased nor purged.",
+        "released" => "The legal hold is released.",
         _ => return None,
     })
 }

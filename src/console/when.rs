@@ -43,6 +43,16 @@ impl When {
     }
 }
 
+/// A length of time as people say it.
+pub(super) fn took(length: std::time::Duration) -> String {
+    match length.as_millis() {
+        0..=999 => format!("{} ms", length.as_millis()),
+        1_000..=59_999 => format!("{:.1} s", length.as_secs_f64()),
+        60_000..=3_599_999 => format!("{} min", length.as_secs() / 60),
+        _ => format!("{} h", length.as_secs() / 3_600),
+    }
+}
+
 /// Digits, letters of ours, and punctuation that HTML leaves alone: nothing to escape.
 impl HtmlSafe for When {}
 

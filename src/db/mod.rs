@@ -7,6 +7,7 @@ mod conn;
 pub mod health;
 mod migrations;
 mod pool;
+pub mod pulse;
 pub mod schema;
 mod types;
 mod url;

@@ -539,6 +539,16 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    webhook_refusals (reason, hour) {
+        reason -> Text,
+        hour -> BigInt,
+        count -> BigInt,
+        first_at -> BigInt,
+        last_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     organizations,
     directories,
@@ -581,4 +591,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     membership_refetches,
     setup_links,
     webhook_secret_uses,
+    webhook_refusals,
 );

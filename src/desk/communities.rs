@@ -17,7 +17,9 @@ use super::seats::look;
 use super::visibility::{Veil, fields_asked};
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
-pub use super::members::{MemberView, members, parse_seat, put_member, remove_member};
+pub use super::members::{
+    FormerView, MemberView, former, members, parse_seat, put_member, remove_member, seated,
+};
 
 const LONGEST_NAME: usize = 200;
 

@@ -9,11 +9,14 @@ use serde::Serialize;
 use crate::clock::Timestamp;
 use crate::db::{Backend, Conn, MigrationState, health};
 use crate::outbox;
-use crate::people::{chores, groups, holds, processes};
+use crate::people::{chores, groups, processes};
 
+mod directories;
 mod sending;
+mod webhooks;
 
-use sending::{mail, messages, places};
+use sending::{mail, messages, places, reached};
+pub use webhooks::SecretShape;
 
 use super::DeskError;
 use super::groups::WAITS_LONG;
@@ -89,41 +92,26 @@ impl Check {
 /// What the configuration says, as far as it is looked at.
 #[derive(Debug, Clone, Default)]
 pub struct Setup {
-    /// How many webhook secrets there are, or why they cannot be read; `None`: there is none.
-    pub webhook_secrets: Option<Result<usize, String>>,
+    /// The webhook secrets there are, or why they cannot be read; `None`: there is none.
+    pub webhook_secrets: Option<Result<Vec<SecretShape>, String>>,
     /// How far a signature's time may lie from ours.
     pub tolerance: Duration,
     /// Whether mail can be sent.
     pub mail: bool,
     /// Where the SQLite file is.
     pub sqlite_file: Option<PathBuf>,
+    /// What was tried to be reached (`mail server`, `Slack`), and what came of it.
+    pub reached: Vec<(&'static str, Result<String, String>)>,
 }
 
 /// What can be told without the database.
 pub fn of_setup(setup: &Setup) -> Vec<Check> {
-    let mut checks = vec![webhook_secret(setup), tolerance(setup.tolerance)];
+    let mut checks = vec![webhooks::secrets(setup), tolerance(setup.tolerance)];
+    checks.extend(setup.reached.iter().map(reached));
     if let Some(file) = &setup.sqlite_file {
         checks.push(disk(file));
     }
     checks
-}
-
-fn webhook_secret(setup: &Setup) -> Check {
-    let name = "webhook secret";
-    match &setup.webhook_secrets {
-        Some(Ok(1)) => Check::ok(name, "one secret verifies what WorkOS sends"),
-        Some(Ok(count)) => Check::ok(name, format!("{count} secrets verify at once: a rotation")),
-        Some(Err(why)) => Check::fail(
-            name,
-            format!("WORKOS_WEBHOOK_SECRET cannot be read: {why}"),
-            "write one secret, or several with commas between them, each perhaps as label:secret",
-        ),
-        None => Check::fail(
-            name,
-            "WORKOS_WEBHOOK_SECRET is not set: `serve` will not start",
-            "copy the endpoint's signing secret from the WorkOS dashboard (Developer, Webhooks)",
-        ),
-    }
 }
 
 /// A tolerance of 300,000 seconds was meant in milliseconds; one below ten seconds refuses honest
@@ -203,29 +191,18 @@ pub fn of_database(
 ) -> Result<Vec<Check>, DeskError> {
     let mut checks = vec![durability(conn)?];
     checks.extend(clock(conn, now)?);
+    checks.push(webhooks::clocks(conn, setup, now)?);
+    checks.extend(webhooks::matches(conn, setup, now)?);
+    checks.push(directories::silent(conn, now)?);
     checks.extend(queue(conn, now)?);
     checks.push(worker(conn, now)?);
     checks.push(waiting_places(conn, now)?);
     checks.push(messages(conn, now)?);
     checks.push(places(conn)?);
     checks.push(mail(conn, setup)?);
-    checks.push(waiting_holds(conn)?);
+    checks.push(directories::waiting_holds(conn, now)?);
     checks.push(retention(conn, now)?);
     Ok(checks)
-}
-
-fn waiting_holds(conn: &mut Conn) -> Result<Check, DeskError> {
-    let name = "holds";
-    let open = holds::open_count(conn)?;
-    Ok(if open > 0 {
-        Check::warn(
-            name,
-            format!("{open} batches wait for a decision"),
-            "`rollcall holds list --state open` shows them; held people lose access after four hours, and nothing else happens before somebody approves or rejects",
-        )
-    } else {
-        Check::ok(name, "nothing waits for a decision")
-    })
 }
 
 fn retention(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError> {
@@ -363,7 +340,7 @@ mod tests {
 
     #[test]
     fn without_a_webhook_secret_nothing_can_be_received() {
-        let check = webhook_secret(&Setup::default());
+        let check = webhooks::secrets(&Setup::default());
         assert_eq!(check.result, Verdict::Fail);
         assert!(
             check

@@ -12,7 +12,7 @@ use crate::people::{changes, erasures, profiles};
 use crate::triggers::deliveries;
 
 use super::visibility::Veil;
-use super::{Actor, Cursor, DeskError, MAX_LIMIT, Page, Role, audit, limit_of};
+use super::{Actor, Cursor, DeskError, MAX_LIMIT, Page, Role, audit, limit_of, search};
 
 /// Which events; the query of `GET /v1/events` and the flags of `rollcall events list`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -128,24 +128,9 @@ pub fn list(
     actor.require(Role::Viewer)?;
     let limit = limit_of(query.limit)?;
     let filter = filter_of(conn, actor, query)?;
-    let rows = outbox::list(conn, &filter, limit + 1)?;
-    let page = Page::cut(rows, limit, |row| Cursor {
-        at: row.received_at,
-        id: row.id.to_string(),
-    });
+    let page = search::page(conn, filter, limit)?;
     let people = people_of(conn, &page.data)?;
     Ok(page.map(|row| view(row, &people)))
-}
-
-/// Every event that matches, newest first, without paging.
-pub(super) fn matching(
-    conn: &mut Conn,
-    actor: &Actor,
-    query: &EventQuery,
-    limit: i64,
-) -> Result<Vec<EventRow>, DeskError> {
-    let filter = filter_of(conn, actor, query)?;
-    Ok(outbox::list(conn, &filter, limit)?)
 }
 
 /// The events after that place in the queue, oldest first, each with its place; from the newest one
@@ -166,7 +151,12 @@ pub fn following(
     Ok(views.collect())
 }
 
-fn filter_of(conn: &mut Conn, actor: &Actor, query: &EventQuery) -> Result<EventFilter, DeskError> {
+/// What the query asks the queue for, within what this actor may see.
+pub(super) fn filter_of(
+    conn: &mut Conn,
+    actor: &Actor,
+    query: &EventQuery,
+) -> Result<EventFilter, DeskError> {
     if let Some(state) = &query.state {
         one_of("state", state, &EventState::ALL.map(EventState::as_str))?;
     }
@@ -194,7 +184,7 @@ fn filter_of(conn: &mut Conn, actor: &Actor, query: &EventQuery) -> Result<Event
     let organization_id = actor.scope(query.organization_id.as_deref())?;
     let q_outside_payload =
         query.q.is_some() && !Veil::over_scope(conn, actor, organization_id.as_deref())?.is_empty();
-    Ok(EventFilter {
+    let mut filter = EventFilter {
         q_outside_payload,
         state: query.state.clone(),
         outcome: query.outcome.clone(),
@@ -208,7 +198,11 @@ fn filter_of(conn: &mut Conn, actor: &Actor, query: &EventQuery) -> Result<Event
         error: query.error.clone(),
         before,
         after: None,
-    })
+        up_to: None,
+        down_to: None,
+    };
+    outbox::narrow_by_time(conn, &mut filter)?;
+    Ok(filter)
 }
 
 /// Refuses a word that is not on the list, and says the list.

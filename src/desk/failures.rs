@@ -2,6 +2,7 @@
 //! many, since when, an example, what to do, and the filter that replays them all.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -10,13 +11,13 @@ use crate::db::Conn;
 use crate::outbox::{self, EventFailures, EventState};
 use crate::triggers::deliveries::{self, DeliveryFailures};
 
-use super::{Actor, DeskError, Page, Role};
+use super::{Actor, DeskError, Page, Role, refusals};
 
 /// Failures that have one cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct FailureView {
-    /// `event` or `delivery`.
+    /// `event`, `delivery`, or `webhook` for what the endpoint refused (WorkOS shows it as failed).
     pub about: &'static str,
     /// The kind of event, or the channel.
     pub kind: String,
@@ -34,6 +35,19 @@ pub struct FailureView {
     pub what_to_do: &'static str,
     /// The body of `POST /v1/events/replay` that replays these; null where nothing can be replayed.
     pub replay: Option<ReplayFilter>,
+    /// The body of `POST /v1/deliveries/retry` that sends these again; null where they are no failed messages.
+    pub resend: Option<ResendFilter>,
+}
+
+/// Which failed messages of one cause are sent again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "the parameters of the API")]
+pub struct ResendFilter {
+    pub channel: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reason: String,
 }
 
 /// Which events a replay of one cause takes.
@@ -47,11 +61,16 @@ pub struct ReplayFilter {
     pub error: String,
 }
 
-/// Every cause of a failure that is open, the newest first.
+/// Refusals at the door are told for so long.
+pub(super) const TOLD_FOR: Duration = Duration::from_secs(7 * 86_400);
+
+/// Every cause of a failure that is open, and what the endpoint refused in the last seven days, the
+/// newest first.
 pub fn list(
     conn: &mut Conn,
     actor: &Actor,
     organization: Option<&str>,
+    now: Timestamp,
 ) -> Result<Page<FailureView>, DeskError> {
     actor.require(Role::Viewer)?;
     let organization = actor.scope(organization)?;
@@ -63,6 +82,12 @@ pub fn list(
         .into_iter()
         .map(|row| of_event(row, &names))
         .chain(messages.into_iter().map(of_delivery));
+    // Whose they were is not known: nothing in them is believed.
+    let refused = match organization {
+        Some(_) => Vec::new(),
+        None => refusals::by_reason(conn, now.minus(TOLD_FOR))?,
+    };
+    let all = all.chain(refused.into_iter().map(of_refusal));
     Ok(Page {
         data: grouped(all),
         next_cursor: None,
@@ -121,27 +146,50 @@ fn of_event(row: EventFailures, names: &BTreeMap<i64, String>) -> FailureView {
         first_at: row.first_at,
         last_at: row.last_at,
         example: row.newest.and_then(|id| names.get(&id).cloned()),
+        resend: None,
+    }
+}
+
+fn of_refusal((reason, count, first, last): (String, i64, Timestamp, Timestamp)) -> FailureView {
+    let (cause, what_to_do) = refusals::told(&reason);
+    FailureView {
+        about: "webhook",
+        kind: reason,
+        state: "refused".to_owned(),
+        cause: cause.to_owned(),
+        destination: None,
+        count,
+        first_at: Some(first),
+        last_at: Some(last),
+        example: None,
+        what_to_do,
+        replay: None,
+        resend: None,
     }
 }
 
 fn of_delivery(row: DeliveryFailures) -> FailureView {
+    let cause = without_particulars(row.reason.as_deref().unwrap_or_default());
+    // An address is somebody's; a channel's failures belong together.
+    let destination = row.recipient.filter(|_| row.channel != "email");
+    let failed = row.state == "failed";
     FailureView {
         about: "delivery",
         replay: None,
-        what_to_do: if row.state == "unknown" {
+        resend: failed.then(|| ResendFilter {
+            channel: row.channel.clone(),
+            recipient: destination.clone(),
+            reason: longest_piece(&cause).to_owned(),
+        }),
+        what_to_do: if failed {
+            "mend the destination or the text, then send all of these again"
+        } else {
             "ask the recipient or the other side whether it came; only then send it again by hand: deliveries retry"
-        } else {
-            "mend the destination or the text, then send them again: deliveries retry"
         },
-        // An address is somebody's; a channel's failures belong together.
-        destination: if row.channel == "email" {
-            None
-        } else {
-            row.recipient
-        },
+        destination,
         kind: row.channel,
         state: row.state,
-        cause: without_particulars(row.reason.as_deref().unwrap_or_default()),
+        cause,
         count: row.count,
         first_at: row.first_at,
         last_at: row.last_at,
@@ -223,6 +271,7 @@ mod tests {
             example: Some(at.to_string()),
             what_to_do: "",
             replay: None,
+            resend: None,
         }
     }
 

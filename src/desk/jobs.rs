@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::jobs::{self, JobFilter, JobRow, JobState};
+use crate::people::processes;
 
 use super::events::one_of;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
@@ -28,7 +29,7 @@ pub struct JobQuery {
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct JobView {
     pub id: String,
-    /// `fields.reapply`, …
+    /// `events.replay`, `fields.reapply`, …
     pub kind: String,
     pub organization_id: Option<String>,
     /// `ready`, `running`, `done`, `failed` or `cancelled`.
@@ -108,6 +109,12 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<JobView, DeskErr
     let row = jobs::find(conn, id)?.filter(|row| actor.may_see(row.organization_id.as_deref()));
     row.map(JobView::from)
         .ok_or_else(|| DeskError::not_found("job", id))
+}
+
+/// Whether a worker of any process lives: without one no job goes on.
+pub fn somebody_works(conn: &mut Conn, now: Timestamp) -> Result<bool, DeskError> {
+    let beat = processes::last_worker_heartbeat(conn)?;
+    Ok(beat.is_some_and(|beat| now.since(beat) <= processes::SILENT_AFTER))
 }
 
 /// Ends a job; its next step is not begun.

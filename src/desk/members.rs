@@ -7,14 +7,14 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::changes::{self, Caused};
 use crate::people::communities::{self, Community, MemberRow};
-use crate::people::profiles;
+use crate::people::{profiles, seated as people};
 use crate::roll::{Change, Membership, Role as Seat, Source};
 use crate::triggers::deliveries;
 
 use super::communities::{held, note, seen};
 use super::profiles::has_access;
 use super::seats::look;
-use super::{Actor, DeskError, Page, Role};
+use super::{Actor, Cursor, DeskError, Page, Role, limit_of};
 
 /// One membership: somebody with a manual and a rule row has two.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -41,6 +41,59 @@ impl From<MemberRow> for MemberView {
             granted_at: row.granted_at,
         }
     }
+}
+
+/// Somebody who was in a community.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "what pages show")]
+pub struct FormerView {
+    pub profile_id: String,
+    pub display_name: String,
+    pub role: String,
+    pub ended_at: Timestamp,
+    pub ended_reason: Option<String>,
+}
+
+/// A page of those of one role, who came last first: for communities of any size.
+pub fn seated(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    role: Seat,
+    cursor: Option<&str>,
+    limit: Option<i64>,
+) -> Result<Page<MemberView>, DeskError> {
+    actor.require(Role::Viewer)?;
+    seen(conn, actor, id)?;
+    let limit = limit_of(limit)?;
+    let cursor = cursor.map(Cursor::parse).transpose()?;
+    let before = cursor.map(|cursor| (cursor.at, cursor.id));
+    let rows = people::open(conn, id, role.as_str(), before, limit + 1)?;
+    let page = Page::cut(rows, limit, |row| Cursor {
+        at: row.granted_at,
+        id: row.profile_id.clone(),
+    });
+    Ok(page.map(MemberView::from))
+}
+
+/// Those who left a community last.
+pub fn former(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    limit: i64,
+) -> Result<Vec<FormerView>, DeskError> {
+    actor.require(Role::Viewer)?;
+    seen(conn, actor, id)?;
+    let rows = people::former(conn, id, limit)?.into_iter();
+    let rows = rows.map(|row| FormerView {
+        profile_id: row.profile_id,
+        display_name: row.display_name,
+        role: row.role,
+        ended_at: row.ended_at,
+        ended_reason: row.ended_reason,
+    });
+    Ok(rows.collect())
 }
 
 /// Everybody in a community, by name.

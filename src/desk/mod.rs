@@ -8,12 +8,15 @@ mod history;
 mod members;
 mod owners;
 mod page;
+mod rehearsal;
+mod search;
 mod story;
 #[cfg(test)]
 mod tests;
 mod visibility;
 
 pub mod access;
+pub mod acts;
 pub mod apply;
 pub mod communities;
 pub mod conflicts;
@@ -29,6 +32,7 @@ pub mod fields;
 pub mod gaps;
 pub mod groups;
 pub mod holds;
+pub mod hour;
 pub mod jobs;
 pub mod logins;
 pub mod messages;
@@ -38,16 +42,20 @@ pub mod organizations;
 pub mod overview;
 pub mod profiles;
 pub mod reconciles;
+pub mod refusals;
 pub mod replay;
+pub mod resend;
 pub mod retention;
 pub mod seats;
 pub mod secrets;
 pub mod settings;
+pub mod stale;
 pub mod tokens;
 pub mod trial;
 pub mod triggers;
 pub mod undo;
 pub mod webhook_secrets;
+pub mod why;
 
 pub use actor::{Actor, Role};
 pub use error::DeskError;
@@ -55,7 +63,7 @@ pub use page::{Cursor, MAX_LIMIT, Page, limit_of};
 
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
-use crate::people::acts::{self, NewAct};
+use crate::people::acts::{NewAct, add};
 
 /// Audits an act in the transaction that makes it.
 pub(crate) fn audit(
@@ -75,5 +83,5 @@ pub(crate) fn audit(
         organization_id: organization,
         detail,
     };
-    Ok(acts::add(conn, &row)?)
+    Ok(add(conn, &row)?)
 }

@@ -76,6 +76,20 @@ pub fn of_directory_things(
     Ok(all)
 }
 
+/// Communities by name, at most 200 of the newest: for choosing one.
+pub fn all_communities(
+    conn: &mut Conn,
+    actor: &Actor,
+    organization: Option<&str>,
+) -> Result<Vec<(String, String)>, DeskError> {
+    actor.require(Role::Viewer)?;
+    let organization = actor.scope(organization)?;
+    let rows = communities::list(conn, organization.as_deref(), None, None, MAX_LIMIT)?;
+    let mut all: Vec<(String, String)> = rows.into_iter().map(|row| (row.id, row.name)).collect();
+    all.sort_by(|one, other| one.1.cmp(&other.1));
+    Ok(all)
+}
+
 /// Organizations, newest first, at most 200: id and name. One without a name goes by a directory's
 /// name, or else by the ends of its id.
 pub fn of_organizations(

@@ -82,6 +82,18 @@ pub fn list(
     Ok(page.map(OptOutView::from))
 }
 
+/// Whether an address wants no messages.
+pub fn has(
+    conn: &mut Conn,
+    actor: &Actor,
+    organization: &str,
+    email: &str,
+) -> Result<bool, DeskError> {
+    actor.require(Role::Viewer)?;
+    actor.scope(Some(organization))?;
+    Ok(opt_outs::has(conn, organization, email)?)
+}
+
 /// Adds an address; one that is there stays as it is.
 pub fn add(
     conn: &mut Conn,

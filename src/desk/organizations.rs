@@ -91,6 +91,17 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<OrganizationView
         .ok_or_else(|| DeskError::not_found("organization", id))
 }
 
+/// Since when an organization's triggers may fire.
+pub fn armed_since(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+) -> Result<Option<Timestamp>, DeskError> {
+    actor.require(Role::Viewer)?;
+    actor.scope(Some(id))?;
+    Ok(organizations::find(conn, id)?.and_then(|one| one.armed_at))
+}
+
 fn views(conn: &mut Conn, rows: Vec<Organization>) -> Result<Vec<OrganizationView>, DeskError> {
     let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
     let mut counts = profiles::counts_of_organizations(conn, &ids)?;

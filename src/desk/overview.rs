@@ -1,13 +1,21 @@
-//! Is all well? What waits, what was given up, what hangs, in figures that are read on indexes and
-//! capped. An actor limited to one organization gets that organization's, counted up to 200.
+//! Is all well? What waits, what was given up, what needs a person: figures that are read on indexes
+//! and counted up to 10,000, so that a look costs the same whatever lies behind. An actor limited to
+//! one organization gets that organization's, counted up to 200.
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::outbox::{self, EventFilter, EventState, queue_stats};
+use crate::outbox::{self, EventFilter, EventState, gaps, queue_stats_up_to};
 use crate::people::processes::{self, SILENT_AFTER};
-use crate::triggers::deliveries::{self, DeliveryFilter, delivery_stats};
+use crate::people::{communities, decisions, organizations, profiles};
+use crate::triggers::deliveries::{self, DeliveryFilter, delivery_stats_up_to};
+use crate::triggers::destinations;
 
 use super::{Actor, DeskError, MAX_LIMIT, Role};
+
+/// Where counts stop.
+pub const CAP: i64 = 10_000;
+/// How many organizations, orphans and stopped destinations are named.
+const NAMED: i64 = 10;
 
 /// The figures.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,18 +36,55 @@ pub struct Overview {
     pub failed: i64,
     /// Whether no worker has been heard of lately.
     pub silent: bool,
+    /// Directory users whom only a person can tell apart.
+    pub conflicts: i64,
+    /// Admin seats that a return did not give back.
+    pub seats: i64,
+    /// Events that no webhook brought; not told to those limited to one organization.
+    pub lost: i64,
+    /// Communities that nobody runs any more: id and name.
+    pub orphans: Vec<(String, String)>,
+    /// Destinations that refuse messages: id and where it is; not told to those limited to one
+    /// organization, who cannot resume them.
+    pub stopped: Vec<(String, String)>,
+}
+
+/// An organization with its people counted up to [`CAP`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "plain figures")]
+pub struct Headcount {
+    pub id: String,
+    pub active: i64,
+    pub on_leave: i64,
+    pub removed: i64,
+    pub armed_at: Option<Timestamp>,
 }
 
 /// The figures for this actor.
 pub fn overview(conn: &mut Conn, actor: &Actor, now: Timestamp) -> Result<Overview, DeskError> {
     actor.require(Role::Viewer)?;
     let beat = processes::last_worker_heartbeat(conn)?;
-    let silent = beat.is_none_or(|at| now.since(at) >= SILENT_AFTER);
-    if let Some(organization) = &actor.organization_id {
-        return of_one(conn, organization, silent);
+    let only = actor.organization_id.as_deref();
+    let waiting = Overview {
+        silent: beat.is_none_or(|at| now.since(at) >= SILENT_AFTER),
+        conflicts: decisions::open_up_to(conn, only, CAP)?,
+        seats: count(&communities::open_seats(conn, only, MAX_LIMIT)?),
+        orphans: communities::orphans(conn, only, NAMED)?
+            .into_iter()
+            .map(|one| (one.id, one.name))
+            .collect(),
+        ..Overview::default()
+    };
+    match only {
+        Some(organization) => of_one(conn, organization, waiting),
+        None => of_all(conn, waiting, now),
     }
-    let queue = queue_stats(conn)?;
-    let messages = delivery_stats(conn, now)?;
+}
+
+fn of_all(conn: &mut Conn, waiting: Overview, now: Timestamp) -> Result<Overview, DeskError> {
+    let queue = queue_stats_up_to(conn, CAP)?;
+    let messages = delivery_stats_up_to(conn, CAP, now)?;
+    let stopped = destinations::list(conn, Some(true), None, NAMED)?;
     Ok(Overview {
         ready: queue.ready,
         parked: queue.parked,
@@ -48,11 +93,13 @@ pub fn overview(conn: &mut Conn, actor: &Actor, now: Timestamp) -> Result<Overvi
         due: messages.due,
         unknown: messages.unknown,
         failed: messages.failed,
-        silent,
+        lost: gaps::lost_up_to(conn, CAP)?,
+        stopped: stopped.into_iter().map(|one| (one.id, one.shown)).collect(),
+        ..waiting
     })
 }
 
-fn of_one(conn: &mut Conn, organization: &str, silent: bool) -> Result<Overview, DeskError> {
+fn of_one(conn: &mut Conn, organization: &str, waiting: Overview) -> Result<Overview, DeskError> {
     let mut events = |state: EventState| {
         let filter = EventFilter {
             state: Some(state.as_str().to_owned()),
@@ -78,12 +125,32 @@ fn of_one(conn: &mut Conn, organization: &str, silent: bool) -> Result<Overview,
         ready,
         parked,
         held,
-        oldest_ready: None,
         due: messages("due")?,
         unknown: messages("unknown")?,
         failed: messages("failed")?,
-        silent,
+        ..waiting
     })
+}
+
+/// The newest organizations with their people, at most ten.
+pub fn headcounts(conn: &mut Conn, actor: &Actor) -> Result<Vec<Headcount>, DeskError> {
+    actor.require(Role::Viewer)?;
+    let rows = organizations::list(conn, actor.organization_id.as_deref(), None, NAMED)?;
+    let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
+    let statuses = ["active", "on_leave", "removed"];
+    let counts = profiles::counts_up_to(conn, &ids, &statuses, CAP)?;
+    let of = |id: &str, status: &str| {
+        let theirs = counts.get(id).and_then(|all| all.get(status));
+        theirs.copied().unwrap_or_default()
+    };
+    let rows = rows.into_iter().map(|row| Headcount {
+        active: of(&row.id, "active"),
+        on_leave: of(&row.id, "on_leave"),
+        removed: of(&row.id, "removed"),
+        armed_at: row.armed_at,
+        id: row.id,
+    });
+    Ok(rows.collect())
 }
 
 fn count<T>(rows: &[T]) -> i64 {

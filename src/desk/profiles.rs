@@ -30,6 +30,8 @@ pub struct ProfileQuery {
     pub status: Option<String>,
     pub q: Option<String>,
     pub department: Option<String>,
+    /// Whoever is in that community.
+    pub community_id: Option<String>,
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
@@ -146,6 +148,7 @@ fn filter_of(
         status: (status != "all").then(|| status.to_owned()),
         q: query.q.clone().filter(|q| !q.is_empty()),
         department: query.department.clone(),
+        community_id: query.community_id.clone(),
         after: cursor.map(|cursor| (cursor.at, cursor.id)),
     })
 }

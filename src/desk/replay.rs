@@ -1,26 +1,21 @@
-//! Replay of a selection (R68, R69): the same filters as the list, a true dry run (everything is
-//! done in a transaction, told, and taken back by the caller), a rate so that live events go first.
-//! What has gone out or was cancelled does not go out again: its key is taken.
-
-use std::time::Duration;
+//! Replay of a selection (R68, R69): the same filters as the list, a true dry run, and a job where it
+//! takes long, so that live events go first and somebody can watch it and stop it. What has gone out
+//! or was cancelled does not go out again: its key is taken.
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::db::Conn;
-use crate::outbox::{self, EventRow};
-use crate::people::changes;
-use crate::triggers::deliveries;
-use crate::worker::{self, BatchSettings};
+use crate::db::{Conn, Db, Urgency};
+use crate::outbox::{self, EventFilter};
+use crate::worker::replay::{self as job, Selection};
 
-use super::events::{ChangeView, EventQuery, matching, seen};
-use super::visibility::Veil;
-use super::{Actor, DeskError, Role, audit};
+use super::events::{ChangeView, EventQuery, filter_of, seen};
+use super::{Actor, DeskError, Role, audit, rehearsal};
 
-/// The most events one call replays.
-pub const MOST: i64 = 10_000;
-/// The most events one answer lists.
-const LISTED: usize = 200;
+/// More than these, or what takes longer than a second at the rate that was asked for, is a job.
+pub const AT_ONCE: i64 = 200;
+/// The most events one call names.
+const MOST_NAMED: usize = 10_000;
 
 /// The body of `POST /v1/events/replay`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -50,20 +45,34 @@ pub struct ReplayBody {
     pub dry_run: bool,
     /// At most so many, the oldest first.
     pub limit: Option<i64>,
-    /// So many a second; as fast as it goes when not said.
+    /// So many a second; when not said, as fast as what waits already allows.
     pub rate: Option<u32>,
+    /// As a job, however few they are.
+    #[serde(default)]
+    pub job: bool,
 }
 
-/// What a replay did, or would do.
+/// What a replay did, would do, or has begun.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct ReplayView {
     pub matched: usize,
+    /// Ready again; 0 in a dry run, and while a job is doing it.
     pub replayed: usize,
+    /// The job that does it: `GET /v1/jobs/{id}` says how far it is. Null where it is done already.
+    pub job_id: Option<String>,
+    /// How many of those that match the dry run tried, spread evenly over all of them.
+    pub tried: Option<usize>,
     /// Events that would change something; counted in a dry run only.
     pub would_change: Option<usize>,
+    /// Memberships that would begin, end or change; counted in a dry run only.
+    pub memberships: Option<usize>,
     /// Messages that would fall due; counted in a dry run only.
     pub messages_due: Option<usize>,
+    /// Messages of these events that exist already and stay as they are; in a dry run only.
+    pub messages_done: Option<usize>,
+    /// Messages that wait now and would be cancelled; counted in a dry run only.
+    pub messages_cancelled: Option<usize>,
     pub dry_run: bool,
     /// At most 200 of them.
     pub events: Vec<Replayed>,
@@ -76,11 +85,25 @@ pub struct Replayed {
     pub id: String,
     pub outcome: Option<String>,
     pub reason: Option<String>,
+    /// Fields and memberships.
     pub differences: Vec<ChangeView>,
+    pub messages: Vec<MessageRef>,
+}
+
+/// A message of an event in a dry run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "the fields of the API")]
+pub struct MessageRef {
+    /// Null for one that would only come into being.
+    pub id: Option<String>,
+    pub channel: String,
+    /// `due` or `held` when it would come into being; else what became of it.
+    pub state: String,
 }
 
 impl ReplayBody {
-    fn filter(&self) -> EventQuery {
+    /// What they must match.
+    fn query(&self) -> EventQuery {
         EventQuery {
             state: self.state.clone(),
             outcome: self.outcome.clone(),
@@ -102,6 +125,7 @@ impl ReplayBody {
             &self.state,
             &self.outcome,
             &self.event_type,
+            &self.organization_id,
             &self.directory_id,
             &self.profile_id,
             &self.q,
@@ -113,95 +137,107 @@ impl ReplayBody {
             && self.ids.is_empty()
     }
 
-    /// The events it is about, newest first.
-    fn rows(&self, conn: &mut Conn, actor: &Actor, limit: i64) -> Result<Vec<EventRow>, DeskError> {
-        if self.ids.is_empty() {
-            return matching(conn, actor, &self.filter(), limit);
-        }
-        let mut rows = Vec::new();
-        for id in &self.ids {
-            rows.push(seen(conn, actor, id)?);
-        }
-        rows.sort_by_key(|row| std::cmp::Reverse(row.id));
-        Ok(rows)
+    fn check(&self, actor: &Actor) -> Result<(), DeskError> {
+        actor.require(Role::Operator)?;
+        let problem = if self.says_nothing() && !self.all {
+            "no filter is given: say which events, or `all` to replay every one that is kept"
+                .to_owned()
+        } else if let Some(limit) = self.limit.filter(|limit| *limit < 1) {
+            format!("limit is {limit}; it may be 1 and more")
+        } else if self.rate == Some(0) {
+            "rate is 0; it may be 1 and more, events a second".to_owned()
+        } else if self.ids.len() > MOST_NAMED {
+            format!(
+                "{} ids are given; up to {MOST_NAMED} may be named, or say a filter",
+                self.ids.len()
+            )
+        } else {
+            return Ok(());
+        };
+        Err(DeskError::Invalid(problem))
     }
 }
 
-/// Replays what matches. With `dry_run` the caller must take the transaction back afterwards.
-pub fn replay_matching(
-    conn: &mut Conn,
+/// The events a body is about.
+pub(super) struct Selected {
+    filter: EventFilter,
+    /// Those that were named, sorted.
+    places: Option<Vec<i64>>,
+    count: usize,
+    limit: Option<i64>,
+}
+
+impl Selected {
+    /// Finds out, and counts them.
+    pub(super) fn of(conn: &mut Conn, actor: &Actor, body: &ReplayBody) -> Result<Self, DeskError> {
+        let mut filter = filter_of(conn, actor, &body.query())?;
+        // What comes from now on is no part of it.
+        let newest = outbox::newest_place(conn)?;
+        filter.up_to = Some(filter.up_to.map_or(newest, |to| to.min(newest)));
+        let (places, count) = if body.ids.is_empty() {
+            (None, outbox::count(conn, &filter)?)
+        } else {
+            let mut places = Vec::new();
+            for id in &body.ids {
+                places.push(seen(conn, actor, id)?.id);
+            }
+            places.sort_unstable();
+            places.dedup();
+            let count = i64::try_from(places.len()).unwrap_or(i64::MAX);
+            (Some(places), count)
+        };
+        let count = body.limit.map_or(count, |limit| count.min(limit));
+        Ok(Self {
+            filter,
+            places,
+            count: usize::try_from(count).unwrap_or_default(),
+            limit: body.limit,
+        })
+    }
+
+    /// How many they are.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Their places in the queue, the oldest first.
+    pub(super) fn places(&self, conn: &mut Conn, most: i64) -> Result<Vec<i64>, DeskError> {
+        let most = self.limit.map_or(most, |limit| limit.min(most));
+        Ok(match &self.places {
+            Some(places) => {
+                let most = usize::try_from(most).unwrap_or(usize::MAX);
+                places.iter().take(most).copied().collect()
+            }
+            None => outbox::places(conn, &self.filter, most)?,
+        })
+    }
+
+    fn takes_long(&self, body: &ReplayBody) -> bool {
+        let count = i64::try_from(self.count).unwrap_or(i64::MAX);
+        body.job || count > AT_ONCE || body.rate.is_some_and(|rate| count > i64::from(rate))
+    }
+}
+
+/// Replays what matches, or with `dry_run` says what would come of it. Chooses its own transactions
+/// (blocking): finding out how many match must not keep the webhooks waiting.
+pub fn replay(
+    db: &Db,
     actor: &Actor,
     body: &ReplayBody,
     now: Timestamp,
 ) -> Result<ReplayView, DeskError> {
-    actor.require(Role::Operator)?;
-    if body.says_nothing() && !body.all {
-        return Err(DeskError::Invalid(
-            "no filter is given: say which events, or `all` to replay every one that is kept"
-                .to_owned(),
-        ));
-    }
-    let limit = body.limit.unwrap_or(MOST);
-    if !(1..=MOST).contains(&limit) {
-        return Err(DeskError::Invalid(format!(
-            "limit is {limit}; it may be 1 to {MOST}"
-        )));
-    }
-    if body.rate == Some(0) {
-        return Err(DeskError::Invalid(
-            "rate is 0; it may be 1 and more, events a second".to_owned(),
-        ));
-    }
-    let mut rows = body.rows(conn, actor, limit)?;
-    // The oldest first: in the order they came, nothing has to be folded twice.
-    rows.reverse();
-    let mut ids = Vec::new();
-    for (place, row) in rows.iter().enumerate() {
-        let at = match body.rate.filter(|_| !body.dry_run) {
-            Some(rate) => now.plus(wait_of(place, rate)),
-            None => now,
-        };
-        if outbox::replay(conn, &row.event_id, &actor.name, at)?.is_ok() {
-            ids.push(row.id);
-        }
-    }
-    let organization = body
-        .organization_id
-        .as_deref()
-        .or(actor.organization_id.as_deref());
-    let detail = format!("{} events", ids.len());
-    audit(
-        conn,
-        actor,
-        "events.replayed",
-        "selection",
-        organization,
-        Some(&detail),
-        now,
-    )?;
-    let mut view = ReplayView {
-        matched: rows.len(),
-        replayed: ids.len(),
-        would_change: None,
-        messages_due: None,
-        dry_run: body.dry_run,
-        events: Vec::new(),
-    };
-    let names: Vec<String> = rows.into_iter().map(|row| row.event_id).collect();
+    body.check(actor)?;
+    let selected = db.read(|conn| Selected::of(conn, actor, body))?;
     if body.dry_run {
-        rehearse(conn, actor, &ids, &names, &mut view, now)?;
-    } else {
-        let listed = names.into_iter().take(LISTED);
-        view.events = listed
-            .map(|id| Replayed {
-                id,
-                outcome: None,
-                reason: None,
-                differences: Vec::new(),
-            })
-            .collect();
+        return rehearsal::rehearse(db, actor, &selected, now);
     }
-    Ok(view)
+    db.write(Urgency::Normal, |conn| {
+        if selected.takes_long(body) {
+            begin_job(conn, actor, body, selected, now)
+        } else {
+            at_once(conn, actor, body, &selected, now)
+        }
+    })
 }
 
 /// How many events a replay would touch.
@@ -210,60 +246,112 @@ pub fn count_matching(
     actor: &Actor,
     body: &ReplayBody,
 ) -> Result<usize, DeskError> {
-    let limit = body.limit.unwrap_or(MOST).clamp(1, MOST);
-    Ok(body.rows(conn, actor, limit)?.len())
+    body.check(actor)?;
+    Ok(Selected::of(conn, actor, body)?.count())
 }
 
-/// When the event at that place is due, so many a second.
-fn wait_of(place: usize, rate: u32) -> Duration {
-    Duration::from_secs(1).saturating_mul(u32::try_from(place).unwrap_or(u32::MAX)) / rate
-}
-
-/// Does it all, and tells what came of it.
-fn rehearse(
+fn at_once(
     conn: &mut Conn,
     actor: &Actor,
-    ids: &[i64],
-    names: &[String],
-    view: &mut ReplayView,
+    body: &ReplayBody,
+    selected: &Selected,
     now: Timestamp,
-) -> Result<(), DeskError> {
-    let last_change = changes::newest(conn)?;
-    let due_before = deliveries::count(conn)?;
-    worker::work_off(
+) -> Result<ReplayView, DeskError> {
+    let places = selected.places(conn, AT_ONCE)?;
+    let since = job::others_since(conn)?;
+    let done = outbox::replay_places(conn, &places, &actor.name, since, now, now)?;
+    let detail = format!("{} events", done.ready.len());
+    audited(conn, actor, body, "selection", &detail, now)?;
+    let listed = outbox::at_places(conn, &done.ready)?;
+    Ok(ReplayView {
+        replayed: done.ready.len(),
+        events: listed.into_iter().map(|row| named(row.event_id)).collect(),
+        ..ReplayView::of(places.len())
+    })
+}
+
+fn begin_job(
+    conn: &mut Conn,
+    actor: &Actor,
+    body: &ReplayBody,
+    selected: Selected,
+    now: Timestamp,
+) -> Result<ReplayView, DeskError> {
+    let matched = selected.count();
+    let selection = Selection {
+        filter: selected.filter,
+        places: selected.places,
+        limit: selected.limit,
+        rate: body.rate,
+        others_since: job::others_since(conn)?.unwrap_or(now),
+    };
+    let total = i64::try_from(matched).unwrap_or(i64::MAX);
+    let organization = selection.filter.organization_id.clone();
+    let asked = job::ask(
         conn,
-        BatchSettings {
-            max_attempts: u32::MAX,
-            arm_new: false,
-        },
-        ids,
+        organization.as_deref(),
+        &selection,
+        total,
+        &actor.name,
         now,
     )?;
-    let mut would_change = 0;
-    for id in names {
-        let Some(row) = outbox::find(conn, id)? else {
-            continue;
-        };
-        let mut made = changes::of_event(conn, id)?;
-        made.retain(|change| change.id > last_change);
-        let listed = view.events.len() < LISTED;
-        if listed && !made.is_empty() {
-            let veil = Veil::over_event(conn, actor, &row)?;
-            made.iter_mut().for_each(|change| veil.change(change));
-        }
-        let differences = made.into_iter().map(ChangeView::from).collect();
-        would_change += usize::from(row.outcome.as_deref() == Some("applied"));
-        if listed {
-            view.events.push(Replayed {
-                id: id.clone(),
-                outcome: row.outcome,
-                reason: row.reason,
-                differences,
-            });
+    let detail = format!("{matched} events, as a job");
+    audited(conn, actor, body, &asked.id, &detail, now)?;
+    Ok(ReplayView {
+        job_id: Some(asked.id),
+        ..ReplayView::of(matched)
+    })
+}
+
+fn audited(
+    conn: &mut Conn,
+    actor: &Actor,
+    body: &ReplayBody,
+    target: &str,
+    detail: &str,
+    now: Timestamp,
+) -> Result<(), DeskError> {
+    let organization = body
+        .organization_id
+        .as_deref()
+        .or(actor.organization_id.as_deref());
+    audit(
+        conn,
+        actor,
+        "events.replayed",
+        target,
+        organization,
+        Some(detail),
+        now,
+    )?;
+    Ok(())
+}
+
+impl ReplayView {
+    /// Of so many, nothing done yet.
+    pub(super) fn of(matched: usize) -> Self {
+        Self {
+            matched,
+            replayed: 0,
+            job_id: None,
+            tried: None,
+            would_change: None,
+            memberships: None,
+            messages_due: None,
+            messages_done: None,
+            messages_cancelled: None,
+            dry_run: false,
+            events: Vec::new(),
         }
     }
-    view.would_change = Some(would_change);
-    view.messages_due = Some(usize::try_from(deliveries::count(conn)? - due_before).unwrap_or(0));
-    view.replayed = 0;
-    Ok(())
+}
+
+fn named(id: String) -> Replayed {
+    Replayed {
+        id,
+        outcome: None,
+        reason: None,
+        differences: Vec::new(),
+        messages: Vec::new(),
+    }
 }

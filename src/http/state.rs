@@ -1,6 +1,7 @@
 //! What the handlers share.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -11,6 +12,7 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use crate::db::{Conn, Db, DbError, Urgency};
 use crate::desk::DeskError;
+use crate::desk::refusals::Refusals;
 use crate::desk::webhook_secrets::SecretUses;
 use crate::intake::Intake;
 use crate::triggers::{Channels, Policy};
@@ -35,6 +37,8 @@ pub struct HttpState {
     pub secrets: Secrets,
     /// What each of them has verified since that was last written down.
     pub secret_uses: SecretUses,
+    /// What was refused at the door since that was last written down.
+    pub refusals: Refusals,
     /// How far a delivery's `t` may be from now.
     pub tolerance: Duration,
     /// The largest body.
@@ -53,6 +57,8 @@ pub struct HttpState {
     pub metrics: PrometheusHandle,
     /// What readiness asks for.
     pub wanted: Wanted,
+    /// When a refusal by time was last kept, in microseconds.
+    pub stale_kept: AtomicI64,
 }
 
 /// What readiness asks for.
@@ -70,6 +76,15 @@ impl HttpState {
     ) -> Result<T, DeskError> {
         let db = self.db.clone();
         off_the_loop(move || db.read(work)).await
+    }
+
+    /// Runs what chooses its own transactions where blocking is allowed.
+    pub async fn with_db<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Db) -> Result<T, DeskError> + Send + 'static,
+    ) -> Result<T, DeskError> {
+        let db = self.db.clone();
+        off_the_loop(move || work(&db)).await
     }
 
     /// Runs a write transaction where blocking is allowed.

@@ -2,7 +2,8 @@
 //! fields the outbox indexes; 200 only after the commit. Whatever is refused leaves a counter by
 //! reason and nothing else: no body, no header, no name in the log.
 
-use std::time::Instant;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_LENGTH};
@@ -10,16 +11,21 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::StreamExt;
 use serde_json::json;
 
+use crate::clock::Timestamp;
+use crate::db::Urgency;
+use crate::desk::stale::{self, Stale};
 use crate::intake::{Admission, Door, Shed};
 use crate::outbox::NewEvent;
 use crate::telemetry;
-use crate::workos::{Rejection, read_envelope, verify};
+use crate::workos::{Rejection, read_envelope, time_of, verify};
 
 use super::source;
 use super::{HttpState, Problem};
 
 /// The header WorkOS signs with (contract section 1).
 const SIGNATURE: &str = "workos-signature";
+/// A sender whose clock is off sends many.
+const STALE_KEPT_EVERY: Duration = Duration::from_secs(60);
 
 /// Takes one delivery.
 pub(super) async fn receive(
@@ -41,6 +47,7 @@ pub(super) async fn receive(
             Ok(HttpResponse::Ok().json(json!({ "status": status })))
         }
         Err((reason, problem)) => {
+            state.refusals.count(reason, state.clock.now());
             metrics::counter!(telemetry::WEBHOOK_REQUESTS, "outcome" => "rejected", "reason" => reason).increment(1);
             tracing::info!(
                 reason,
@@ -95,8 +102,15 @@ async fn admit(
         .map(|value| value.as_bytes())
         .collect();
     let now = state.clock.now();
-    let verified = verify(&headers, &body, &state.secrets, state.tolerance, now)
-        .map_err(|rejection| refuse(&rejection))?;
+    let verified = match verify(&headers, &body, &state.secrets, state.tolerance, now) {
+        Ok(verified) => verified,
+        Err(rejection) => {
+            if rejection == Rejection::Stale {
+                keep_stale(state, &headers, now);
+            }
+            return Err(refuse(&rejection));
+        }
+    };
     state.secret_uses.count(&verified.label, now);
     metrics::counter!(telemetry::WEBHOOK_SECRET_MATCHES, "label" => verified.label).increment(1);
     let bad = |reason, detail: String| {
@@ -126,6 +140,25 @@ async fn admit(
         .map_err(shed)?;
     state.poke.notify_one();
     Ok(admission)
+}
+
+/// Keeps, now and then, by how much a genuine delivery was out of time: `rollcall doctor` tells of it.
+fn keep_stale(state: &HttpState, headers: &[&[u8]], now: Timestamp) {
+    let last = state.stale_kept.load(Ordering::Relaxed);
+    let Some(t) = headers.first().and_then(|header| time_of(header)) else {
+        return;
+    };
+    if now.since(Timestamp(last)) < STALE_KEPT_EVERY {
+        return;
+    }
+    state.stale_kept.store(now.micros(), Ordering::Relaxed);
+    let (db, seen) = (state.db.clone(), Stale::of(t, now));
+    drop(tokio::task::spawn_blocking(move || {
+        let kept = db.write(Urgency::Normal, |conn| stale::keep(conn, seen));
+        if let Err(error) = kept {
+            tracing::warn!(%error, "a refusal by time could not be kept for the doctor");
+        }
+    }));
 }
 
 /// Reads the body piece by piece and stops at the limit: a sender that says less than it sends gets

@@ -38,10 +38,9 @@ pub fn failures(conn: &mut Conn, organization: Option<&str>) -> QueryResult<Vec<
                 max(outbox::received_at),
                 max(outbox::id),
             ))
-            .filter(
-                outbox::state.eq(EventState::Parked.as_str())
-                    .or(outbox::state.eq(EventState::Ready.as_str()).and(outbox::error.is_not_null())),
-            )
+            // What failed and is open has an error, and the partial index on errors holds nothing else.
+            .filter(outbox::error.is_not_null())
+            .filter(outbox::state.eq_any([EventState::Parked.as_str(), EventState::Ready.as_str()]))
             .into_boxed();
         if let Some(organization) = organization {
             query = query.filter(outbox::organization_id.eq(organization));

@@ -106,14 +106,26 @@ pub fn counts(conn: &mut Conn, organization: Option<&str>) -> QueryResult<(i64, 
     })
 }
 
+/// How many events no webhook has brought to this day, counted up to a number.
+pub fn lost_up_to(conn: &mut Conn, cap: i64) -> QueryResult<i64> {
+    let some: Vec<String> = on_backend!(conn, c => event_gaps::table
+        .filter(event_gaps::webhook_at.is_null())
+        .select(event_gaps::event_id)
+        .limit(cap)
+        .load(c))?;
+    Ok(i64::try_from(some.len()).unwrap_or(i64::MAX))
+}
+
 /// When the first event came by webhook that is still known.
 pub fn first_webhook(conn: &mut Conn) -> QueryResult<Option<Timestamp>> {
     on_backend!(conn, c => outbox::table
         .filter(diesel::dsl::not(diesel::dsl::exists(event_gaps::table.filter(event_gaps::event_id.eq(outbox::event_id)))))
         .filter(outbox::event_id.not_like("login\\_%").escape('\\'))
         .filter(outbox::event_id.not_like("reconcile\\_%").escape('\\'))
-        .select(diesel::dsl::min(outbox::received_at))
-        .first(c))
+        .order(outbox::id)
+        .select(outbox::received_at)
+        .first(c)
+        .optional())
 }
 
 /// How many events that happened within the time came by webhook; of one type where one is named.

@@ -9,21 +9,25 @@ mod enqueue;
 mod failures;
 mod forget;
 pub mod gaps;
+pub mod hour;
 mod prune;
 mod replay;
 mod settle;
 mod stats;
 
-pub use browse::{EventFilter, EventRow, attempts_of, body_of, find, known, list};
+pub use browse::{
+    EventFilter, EventRow, at_places, attempts_of, body_of, count, find, known, list,
+    narrow_by_time, newest_delays, newest_place, places,
+};
 pub(crate) use claim::load as load_claimed;
 pub use claim::{Claimed, claim, claim_one, lock_part};
 pub use enqueue::{NewEvent, enqueue};
 pub use failures::{EventFailures, failures, names_of};
 pub use forget::{forget, forget_subject};
 pub use prune::{old_attempts, old_bodies, prune_attempts, prune_bodies};
-pub use replay::{Refusal, discard, reject, release, replay};
+pub use replay::{Refusal, Replayed, discard, reject, release, replay, replay_places};
 pub use settle::{Settlement, Verdict, mark_attempt, settle};
-pub use stats::{QueueStats, queue_stats};
+pub use stats::{QueueStats, due_up_to, queue_stats, queue_stats_up_to};
 
 /// The states of an event. There is no `running`: claim, work and settle are one transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -90,6 +90,25 @@ pub fn list(
     })
 }
 
+/// Communities that nobody runs any more, those longest without anybody first.
+pub fn orphans(
+    conn: &mut Conn,
+    organization: Option<&str>,
+    limit: i64,
+) -> QueryResult<Vec<Community>> {
+    on_backend!(conn, c => {
+        let mut query = communities::table
+            .filter(communities::orphaned_at.is_not_null())
+            .order(communities::orphaned_at)
+            .limit(limit)
+            .into_boxed();
+        if let Some(organization) = organization {
+            query = query.filter(communities::organization_id.eq(organization));
+        }
+        query.load(c)
+    })
+}
+
 /// The communities of an organization that have rules.
 pub fn with_rules(conn: &mut Conn, organization: &str) -> QueryResult<Vec<Community>> {
     on_backend!(conn, c => communities::table

@@ -149,6 +149,22 @@ pub fn asked(conn: &mut Conn, directory_user: &str) -> QueryResult<Option<Asked>
     row.map(read).transpose()
 }
 
+/// How many questions are open, counted up to a number.
+pub fn open_up_to(conn: &mut Conn, organization: Option<&str>, cap: i64) -> QueryResult<i64> {
+    let some: Vec<String> = on_backend!(conn, c => {
+        let mut query = links::table
+            .filter(links::question.is_not_null())
+            .select(links::directory_user_id)
+            .limit(cap)
+            .into_boxed();
+        if let Some(organization) = organization {
+            query = query.filter(links::organization_id.eq(organization));
+        }
+        query.load(c)
+    })?;
+    Ok(i64::try_from(some.len()).unwrap_or(i64::MAX))
+}
+
 /// Open questions, newest first, from a cursor on.
 pub fn open(
     conn: &mut Conn,

@@ -1,7 +1,8 @@
 //! Jobs as rows: long work done in steps, each step one claim and one word about how far it came.
 //! Every word names the token of its claim, so that a runner who wakes up late changes nothing and
-//! a job that was cancelled goes no further (R73). A step in one transaction leaves no lease
-//! behind; one that needs the network takes a lease in time.
+//! a job that was cancelled goes no further (R73). A claim counts an attempt and takes a lease in
+//! time; it is committed before the work, so that a step that kills the process is told from one
+//! that was never begun.
 
 use std::time::Duration;
 
@@ -158,13 +159,13 @@ struct Id {
     id: String,
 }
 
-/// Takes the open job of one of these kinds that nobody has worked on for longest. Without a lease
-/// the caller steps it and says so in this very transaction, whose row lock keeps others off.
+/// Takes the open job of one of these kinds that nobody has worked on for longest, for as long as the
+/// lease lasts. The attempt is counted here, and taken off again by [`save`].
 pub fn claim(
     conn: &mut Conn,
     kinds: &[&str],
     owner: &str,
-    lease: Option<Duration>,
+    lease: Duration,
     now: Timestamp,
 ) -> QueryResult<Option<JobRow>> {
     let lock = match conn {
@@ -191,7 +192,8 @@ pub fn claim(
             jobs::state.eq(JobState::Running.as_str()),
             jobs::lease_owner.eq(owner),
             jobs::lease_token.eq(jobs::lease_token + 1),
-            jobs::lease_until.eq(lease.map(|lease| now.plus(lease))),
+            jobs::lease_until.eq(Some(now.plus(lease))),
+            jobs::attempts.eq(jobs::attempts + 1),
         ))
         .execute(c))?;
     let claimed = find(conn, &id)?;
@@ -201,6 +203,39 @@ pub fn claim(
             .execute(c))?;
     }
     Ok(claimed)
+}
+
+/// Holds a claimed job to the end of this transaction; false when it is not ours any more.
+pub fn hold(conn: &mut Conn, job: &JobRow, owner: &str) -> QueryResult<bool> {
+    let held = on_backend!(conn, c => diesel::update(jobs::table
+        .filter(jobs::id.eq(&job.id))
+        .filter(jobs::lease_token.eq(job.lease_token))
+        .filter(jobs::state.eq(JobState::Running.as_str())))
+        .set(jobs::lease_owner.eq(owner))
+        .execute(c))?;
+    Ok(held > 0)
+}
+
+/// Gives a claimed job back as it was: the step was not made, through no fault of its own.
+pub fn give_back(conn: &mut Conn, job: &JobRow) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::update(jobs::table
+        .filter(jobs::id.eq(&job.id))
+        .filter(jobs::lease_token.eq(job.lease_token))
+        .filter(jobs::state.eq(JobState::Running.as_str())))
+        .set((
+            jobs::attempts.eq(jobs::attempts - 1),
+            jobs::lease_until.eq(None::<Timestamp>),
+        ))
+        .execute(c))?;
+    Ok(())
+}
+
+/// Leaves a job alone until then.
+pub fn rest(conn: &mut Conn, id: &str, until: Timestamp) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::update(jobs::table.find(id))
+        .set(jobs::available_at.eq(until))
+        .execute(c))?;
+    Ok(())
 }
 
 /// How far a step came.
@@ -249,10 +284,10 @@ pub fn save<C: Serialize, R: Serialize>(
     Ok(saved > 0)
 }
 
-/// A step failed: again at `retry_at`, or never.
+/// A step failed: again at `retry_at`, or never. Its claim has counted the attempt.
 pub fn fail(
     conn: &mut Conn,
-    id: &str,
+    job: &JobRow,
     reason: &str,
     retry_at: Option<Timestamp>,
     now: Timestamp,
@@ -261,10 +296,12 @@ pub fn fail(
         Some(_) => JobState::Running,
         None => JobState::Failed,
     };
-    on_backend!(conn, c => diesel::update(jobs::table.filter(jobs::id.eq(id)).filter(jobs::state.eq_any(OPEN)))
+    on_backend!(conn, c => diesel::update(jobs::table
+        .filter(jobs::id.eq(&job.id))
+        .filter(jobs::lease_token.eq(job.lease_token))
+        .filter(jobs::state.eq(JobState::Running.as_str())))
         .set((
             jobs::state.eq(state.as_str()),
-            jobs::attempts.eq(jobs::attempts + 1),
             jobs::reason.eq(reason),
             jobs::available_at.eq(retry_at.unwrap_or(now)),
             jobs::updated_at.eq(now),
@@ -310,6 +347,17 @@ pub fn open_of(conn: &mut Conn, kind: &str, organization: &str) -> QueryResult<V
         .order(jobs::id)
         .select(JobRow::as_select())
         .load(c))
+}
+
+/// When the oldest open job of a kind was asked for.
+pub fn open_since(conn: &mut Conn, kind: &str) -> QueryResult<Option<Timestamp>> {
+    on_backend!(conn, c => jobs::table
+        .filter(jobs::kind.eq(kind))
+        .filter(jobs::state.eq_any(OPEN))
+        .order(jobs::created_at)
+        .select(jobs::created_at)
+        .first(c)
+        .optional())
 }
 
 /// Which jobs. Everything given must hold.

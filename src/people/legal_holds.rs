@@ -60,7 +60,7 @@ pub fn people(conn: &mut Conn) -> QueryResult<Vec<String>> {
 /// The directory users of everybody who is held.
 pub fn directory_users(conn: &mut Conn) -> QueryResult<Vec<String>> {
     on_backend!(conn, c => links::table
-        .inner_join(legal_holds::table.on(links::profile_id.eq(legal_holds::profile_id.nullable())))
+        .filter(links::profile_id.eq_any(legal_holds::table.select(legal_holds::profile_id.nullable())))
         .select(links::directory_user_id)
         .load(c))
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
 
 use crate::db::schema::{links, profiles};
 use crate::db::{Conn, on_backend};
@@ -80,6 +81,36 @@ pub fn counts_of_organizations(
         .select((profiles::organization_id, profiles::status, diesel::dsl::count_star()))
         .load(c))?;
     Ok(nested(rows))
+}
+
+/// As [`counts_of_organizations`], of some statuses and each count up to a number: for pages, which
+/// need not know a hundred thousand to the last one.
+pub fn counts_up_to(
+    conn: &mut Conn,
+    organizations: &[String],
+    statuses: &[&str],
+    cap: i64,
+) -> QueryResult<BTreeMap<String, BTreeMap<String, i64>>> {
+    let mut rows = Vec::new();
+    for organization in organizations {
+        for status in statuses {
+            let count: Count = on_backend!(conn, c => diesel::sql_query(
+                "SELECT count(*) AS count FROM (SELECT 1 FROM profiles \
+                 WHERE organization_id = $1 AND status = $2 LIMIT $3) AS counted")
+                .bind::<Text, _>(organization)
+                .bind::<Text, _>(*status)
+                .bind::<BigInt, _>(cap)
+                .get_result(c))?;
+            rows.push((organization.clone(), (*status).to_owned(), count.count));
+        }
+    }
+    Ok(nested(rows))
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
 }
 
 /// How many directory users of each directory are in each state.

@@ -13,8 +13,8 @@ use crate::roll::{Person, Profile, Status};
 use super::{to_json, unreadable};
 
 pub use super::profile_links::{
-    LinkRow, active_of_directory, counts_of_organizations, link_counts_of_directories, links_of,
-    profile_of_links, state_of_link,
+    LinkRow, active_of_directory, counts_of_organizations, counts_up_to,
+    link_counts_of_directories, links_of, profile_of_links, state_of_link,
 };
 
 /// A profile row as shown.
@@ -297,6 +297,8 @@ pub struct ProfileFilter {
     pub q_names_only: bool,
     /// One department, as written.
     pub department: Option<String>,
+    /// Whoever is in a community.
+    pub community_id: Option<String>,
     /// Only rows after this one in the list (the cursor).
     pub after: Option<(Timestamp, String)>,
 }
@@ -318,6 +320,9 @@ pub fn list(conn: &mut Conn, filter: &ProfileFilter, limit: i64) -> QueryResult<
         if let Some(department) = &filter.department {
             query = query.filter(profiles::department.eq(department));
         }
+        if let Some(community) = &filter.community_id {
+            query = query.filter(profiles::id.eq_any(super::seated::ids_in(community)));
+        }
         if let Some(q) = filter.q.as_ref().filter(|_| filter.q_names_only) {
             let pattern = contains(&q.to_lowercase());
             query = query.filter(lower(profiles::display_name).like(pattern.clone()).escape('\\')
@@ -326,8 +331,10 @@ pub fn list(conn: &mut Conn, filter: &ProfileFilter, limit: i64) -> QueryResult<
             query = query.filter(profiles::search.like(contains(&q.to_lowercase())).escape('\\'));
         }
         if let Some((at, id)) = &filter.after {
-            query = query.filter(profiles::first_seen_at.lt(*at)
-                .or(profiles::first_seen_at.eq(*at).and(profiles::id.lt(id))));
+            // Said so that an index is entered at the cursor, and not walked up to it.
+            query = query
+                .filter(profiles::first_seen_at.le(*at))
+                .filter(profiles::first_seen_at.lt(*at).or(profiles::id.lt(id)));
         }
         query.load(c)
     })

@@ -14,6 +14,7 @@ pub(crate) mod recheck;
 pub mod sender;
 pub mod store;
 pub mod template;
+pub mod text;
 pub(crate) mod vars;
 pub mod when;
 pub mod zone;

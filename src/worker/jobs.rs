@@ -1,23 +1,31 @@
 //! Jobs in the worker: one step at a time, each in one transaction with its own note of how far it
 //! came, so that a crash loses nothing and repeats nothing. Live events go first; under a load that
-//! never ends a job still gets a step now and then. A new kind is a name in [`KINDS`] and a match arm.
+//! never ends a job still gets a step now and then. The attempt is counted before the step begins: one
+//! that kills the process is given up. A new kind is a name in [`KINDS`] and a match arm.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError, Urgency};
 use crate::people::jobs::{self, JobRow};
 use crate::retry;
 
-use super::{Worker, is_deadlock, reapply};
+use super::{Worker, is_deadlock, reapply, replay, resend};
 
 /// The kinds whose steps need no network.
-const KINDS: [&str; 1] = [reapply::KIND];
+const KINDS: [&str; 3] = [reapply::KIND, replay::KIND, resend::KIND];
 /// A job whose step failed so often in a row has failed.
 const MOST_ATTEMPTS: u32 = 5;
 /// So many batches of events in a row, then one step of a job.
 const BATCHES_BETWEEN: u32 = 20;
+/// Between the claim and its step nobody else begins the same one. During the step the row is locked:
+/// the lease only tells how soon a crash is got over.
+const LEASE: Duration = Duration::from_secs(5);
+/// Said of a job whose steps were begun and never ended.
+const KILLED: &str = "each of five attempts at its next step ended without a word: the process was \
+                      killed, or ran out of memory, in the middle of it; look at the service's log";
 
 impl Worker {
     /// One turn of the loop: a batch of events, and where none was due, one step of a job (blocking).
@@ -35,31 +43,47 @@ impl Worker {
     pub fn step_job(&self) -> Result<bool, DbError> {
         let now = self.clock.now();
         let owner = format!("worker:{}", std::process::id());
-        let mut held = None;
+        let claimed = self.db.write(Urgency::Normal, |conn| {
+            Ok::<_, DbError>(jobs::claim(conn, &KINDS, &owner, LEASE, now)?)
+        })?;
+        let Some(job) = claimed else {
+            return Ok(false);
+        };
+        if attempt_of(&job) > MOST_ATTEMPTS {
+            return self.fail_step(&job, KILLED, now);
+        }
         let done = catch_unwind(AssertUnwindSafe(|| {
             self.db.write(Urgency::Normal, |conn| {
-                let Some(job) = jobs::claim(conn, &KINDS, &owner, None, now)? else {
-                    return Ok::<_, DbError>(false);
-                };
-                held = Some(job.clone());
-                step(conn, &job, now)?;
-                Ok(true)
+                if jobs::hold(conn, &job, &owner)? {
+                    step(conn, &job, now)?;
+                }
+                Ok::<_, DbError>(())
             })
         }));
         let why = match done {
-            Ok(Ok(stepped)) => return Ok(stepped),
-            Ok(Err(error)) if error.is_away() || is_deadlock(&error) => return Err(error),
+            Ok(Ok(())) => return Ok(true),
+            Ok(Err(error)) if error.is_away() || is_deadlock(&error) => {
+                self.give_back(&job);
+                return Err(error);
+            }
             Ok(Err(error)) => error.to_string(),
             Err(_) => "a defect in Rollcall stopped it; please report it".to_owned(),
         };
-        match held {
-            Some(job) => self.fail_step(&job, &why, now),
-            None => Err(DbError::Pool(why)),
+        self.fail_step(&job, &why, now)
+    }
+
+    /// Takes off the attempt that was not made. Where the database is away, it counts.
+    fn give_back(&self, job: &JobRow) {
+        let given = self.db.write(Urgency::Normal, |conn| {
+            Ok::<_, DbError>(jobs::give_back(conn, job)?)
+        });
+        if let Err(error) = given {
+            tracing::debug!(job = job.id, %error, "a job could not be given back; its lease runs out");
         }
     }
 
     fn fail_step(&self, job: &JobRow, why: &str, now: Timestamp) -> Result<bool, DbError> {
-        let attempt = u32::try_from(job.attempts).unwrap_or(0).saturating_add(1);
+        let attempt = attempt_of(job);
         let wait = retry::wait_after(attempt, job.done);
         let again = (attempt < MOST_ATTEMPTS).then(|| now.plus(wait));
         tracing::error!(
@@ -69,15 +93,22 @@ impl Worker {
             "a step of a job failed: {why}"
         );
         self.db.write(Urgency::Normal, |conn| {
-            Ok::<_, DbError>(jobs::fail(conn, &job.id, why, again, now)?)
+            Ok::<_, DbError>(jobs::fail(conn, job, why, again, now)?)
         })?;
         Ok(true)
     }
 }
 
+/// The attempt that a claimed job is in, from 1.
+fn attempt_of(job: &JobRow) -> u32 {
+    u32::try_from(job.attempts).unwrap_or(1)
+}
+
 fn step(conn: &mut Conn, job: &JobRow, now: Timestamp) -> Result<(), DbError> {
     match job.kind.as_str() {
         reapply::KIND => reapply::step(conn, job, now),
+        replay::KIND => replay::step(conn, job, now),
+        resend::KIND => resend::step(conn, job, now),
         other => Err(DbError::Pool(format!(
             "nobody knows how to do a job of the kind {other}"
         ))),

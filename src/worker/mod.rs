@@ -21,6 +21,8 @@ mod locked;
 mod members;
 pub mod reapply;
 mod rekey;
+pub mod replay;
+pub mod resend;
 mod swaps;
 mod world;
 mod write;

@@ -82,12 +82,47 @@ impl Secrets {
         self.0.iter().map(|secret| secret.label.as_str())
     }
 
+    /// The labels, and of each secret that cannot be one of WorkOS's, why: theirs are some 25 letters and
+    /// digits, perhaps after `whsec_`.
+    pub fn shapes(&self) -> impl Iterator<Item = (&str, Option<&'static str>)> {
+        let shape = |secret: &Secret| odd(secret.key.expose_secret());
+        self.0
+            .iter()
+            .map(move |secret| (secret.label.as_str(), shape(secret)))
+    }
+
     /// [`sign`] with the first secret, for senders that are configured as the receiver is;
     /// `None` without any.
     pub fn sign(&self, at: Timestamp, body: &[u8]) -> Option<String> {
         let first = self.0.first()?;
         Some(sign(first.key.expose_secret(), at, body))
     }
+}
+
+fn odd(key: &str) -> Option<&'static str> {
+    let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| key.starts_with(prefix));
+    if starts(&["sk_"]) {
+        Some("is an API key (sk_…), not an endpoint's signing secret")
+    } else if starts(&["client_", "we_", "org_", "directory_"]) {
+        Some("is an id, not a signing secret")
+    } else if starts(&["http://", "https://", "//"]) {
+        Some("is a URL, not a signing secret")
+    } else if key.contains(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>')) {
+        Some("has quotes, brackets or spaces in it")
+    } else if key.bytes().all(|byte| byte.is_ascii_digit()) {
+        Some("is a number, such as a time in seconds, not a signing secret")
+    } else if key.len() < 16 {
+        Some("is too short: fewer than 16 letters")
+    } else if !key.is_ascii() {
+        Some("has letters that WorkOS never uses")
+    } else {
+        None
+    }
+}
+
+/// The `t` of a signature header as it stands there, for telling why one was refused by its time.
+pub fn time_of(header: &[u8]) -> Option<i64> {
+    Header::read(header).ok()?.time.parse().ok()
 }
 
 fn is_label(text: &str) -> bool {

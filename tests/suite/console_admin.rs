@@ -263,12 +263,17 @@ async fn only_a_mapping_that_was_previewed_as_it_stands_is_saved(app: TestApp) {
     assert_eq!(saved.status, 303, "{}", saved.text);
     assert!(saved.to.contains("/jobs/"), "{}", saved.to);
     let running = browser.open(&saved.to).await;
-    assert_eq!(running.headers["refresh"], "2");
+    let alone = "<noscript><meta http-equiv=\"refresh\" content=\"2\"></noscript>";
+    assert!(
+        running.text.contains(alone) && running.text.contains("data-pulse"),
+        "{}",
+        running.text
+    );
     app.drain();
     assert_eq!(app.profile(&ada()).title.as_deref(), Some("ANALYST"));
     let done = browser.open(&saved.to).await;
     assert!(
-        !done.headers.contains_key("refresh") && done.text.contains("1 of 1"),
+        !done.text.contains("data-pulse") && done.text.contains("1 of 1"),
         "{}",
         done.text
     );
@@ -377,6 +382,8 @@ async fn guards_are_changed_and_what_was_typed_is_kept_beside_what_is_wrong(app:
             ("swap_percent", "5".to_owned()),
             ("poll_cycle_minutes", "30".to_owned()),
             ("on_directory_deleted", "hold".to_owned()),
+            ("reconcile_mode", "apply".to_owned()),
+            ("reconcile_hours", "6".to_owned()),
         ]
     };
     for (floor, percent, told) in [
@@ -403,6 +410,9 @@ async fn guards_are_changed_and_what_was_typed_is_kept_beside_what_is_wrong(app:
         .collect();
     let saved = browser.send(&path, &fields).await;
     assert_eq!(saved.status, 303, "{}", saved.text);
+    let kept = app.get(&format!("/v1/organizations/{ORGANIZATION}")).await;
+    let expected = json!({"mode": "apply", "interval_hours": 6});
+    assert_eq!(kept["settings"]["reconcile"], expected);
     let shown = browser.open(&saved.to).await.text;
     assert!(
         shown.contains("The guards are saved.")

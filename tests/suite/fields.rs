@@ -169,7 +169,7 @@ async fn a_job_is_stepped_by_one_worker_at_a_time(app: TestApp) {
 }
 
 async fn r73_a_late_word_about_a_job_under_an_old_lease_changes_nothing(app: TestApp) {
-    let lease = Some(Duration::from_secs(60));
+    let lease = Duration::from_secs(60);
     let new = NewJob {
         kind: "a.kind.of.the.test",
         organization_id: None,

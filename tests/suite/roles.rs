@@ -41,6 +41,7 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("POST", "/reconciles/{missing}/apply", [404, 403, 404, 404]),
     ("POST", "/logins", [404, 403, 200, 200]),
     ("GET", "/gaps", [200, 200, 200, 200]),
+    ("GET", "/audit", [200, 200, 200, 200]),
     ("GET", "/events", [200, 200, 200, 200]),
     ("GET", "/events/{event}", [404, 200, 200, 200]),
     ("POST", "/events/{event}/discard", [404, 403, 409, 409]),
@@ -147,6 +148,7 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("POST", "/triggers/{trigger}/preview", [404, 200, 200, 200]),
     ("GET", "/deliveries", [200, 200, 200, 200]),
     ("GET", "/deliveries/{delivery}", [404, 200, 200, 200]),
+    ("POST", "/deliveries/retry", [200, 403, 200, 200]),
     ("POST", "/deliveries/{delivery}/retry", [404, 403, 409, 409]),
     (
         "POST",
@@ -342,6 +344,7 @@ fn body(method: &str, path: &str, things: &BTreeMap<&str, String>) -> Option<Val
         ("POST", "replay") if path == "/events/replay" => {
             Some(json!({"type": "dsync.user.created"}))
         }
+        ("POST", "retry") if path == "/deliveries/retry" => Some(json!({"dry_run": true})),
         ("POST", "replay") if path.starts_with("/destinations") => Some(json!({"dry_run": true})),
         (_, "test") => Some(json!({"profile_id": things["profile"]})),
         (_, "rules") => Some(json!([])),

@@ -39,11 +39,21 @@ impl Progress {
 
     /// One more is done.
     pub fn step(&self) {
+        self.show();
+        self.bar.inc(1);
+    }
+
+    /// So much is done.
+    pub fn at(&self, done: u64) {
+        self.show();
+        self.bar.set_position(done);
+    }
+
+    fn show(&self) {
         if self.begun.elapsed() > SHOWN_AFTER && !self.shown.swap(true, Ordering::Relaxed) {
             // indicatif draws nothing when standard error is no terminal.
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
-        self.bar.inc(1);
     }
 
     /// Takes the bar away.

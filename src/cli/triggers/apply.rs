@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::policy;
 use crate::cli::database::{self, DryRun};
@@ -11,6 +11,7 @@ use crate::cli::output::plain;
 use crate::cli::send::read_whole;
 use crate::cli::{Context, Exit, Failure};
 use crate::desk::apply::{self, ApplyBody, ApplyView};
+use crate::triggers::text;
 
 /// Make an organization's triggers what a file says, and tell what that changes
 #[derive(Debug, clap::Args)]
@@ -64,7 +65,7 @@ fn body_of(args: &Apply) -> Result<ApplyBody, Failure> {
     };
     let bytes = read_whole(&args.file)?;
     let text = String::from_utf8(bytes).map_err(|_| refused("it is not UTF-8".to_owned()))?;
-    let mut body = read(&text).map_err(refused)?;
+    let mut body = text::read(&text).map_err(refused)?;
     let Some(object) = body.as_object_mut() else {
         return Err(refused("an object with triggers is wanted".to_owned()));
     };
@@ -83,41 +84,6 @@ fn body_of(args: &Apply) -> Result<ApplyBody, Failure> {
     let dry_run = Value::Bool(args.dry_run.dry_run);
     object.insert("dry_run".to_owned(), dry_run);
     serde_json::from_value(body).map_err(|why| refused(why.to_string()))
-}
-
-/// JSON where it begins like JSON, TOML otherwise.
-fn read(text: &str) -> Result<Value, String> {
-    if text.trim_start().starts_with('{') {
-        return serde_json::from_str(text).map_err(|why| why.to_string());
-    }
-    let table: toml::Table = toml::from_str(text).map_err(|why| why.to_string())?;
-    Ok(json_of(toml::Value::Table(table)))
-}
-
-/// TOML's own times of day and dates become the text they are written as.
-fn json_of(value: toml::Value) -> Value {
-    match value {
-        toml::Value::String(text) => Value::String(text),
-        toml::Value::Integer(number) => Value::from(number),
-        toml::Value::Float(number) => Value::from(number),
-        toml::Value::Boolean(truth) => Value::Bool(truth),
-        toml::Value::Datetime(at) => Value::String(written(&at)),
-        toml::Value::Array(all) => Value::Array(all.into_iter().map(json_of).collect()),
-        toml::Value::Table(all) => {
-            let all = all.into_iter().map(|(key, value)| (key, json_of(value)));
-            Value::Object(all.collect::<Map<_, _>>())
-        }
-    }
-}
-
-/// `09:00:00` is a time of day to the minute here.
-fn written(at: &toml::value::Datetime) -> String {
-    match (&at.date, &at.time) {
-        (None, Some(time)) if time.second.unwrap_or(0) == 0 => {
-            format!("{:02}:{:02}", time.hour, time.minute)
-        }
-        _ => at.to_string(),
-    }
 }
 
 fn tell(done: &ApplyView, context: &Context) {
@@ -149,17 +115,4 @@ fn tell(done: &ApplyView, context: &Context) {
         "{} created, {} changed, {} unchanged, {} deleted.",
         done.created, done.changed, done.unchanged, done.deleted
     ));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn toml_and_json_say_the_same() {
-        let toml = "organization_id = \"org_1\"\n[[triggers]]\nname = \"a\"\n[[triggers.steps]]\nat = 09:00:00\nafter = \"P1D\"\n";
-        let json = r#"{"organization_id":"org_1","triggers":[{"name":"a","steps":[{"at":"09:00","after":"P1D"}]}]}"#;
-        assert_eq!(read(toml), read(json));
-        assert!(read("= 3").is_err() && read("{").is_err());
-    }
 }

@@ -55,6 +55,8 @@ pub(super) struct Guards {
     swap_percent: String,
     on_directory_deleted: String,
     poll_cycle_minutes: String,
+    reconcile_mode: String,
+    reconcile_hours: String,
 }
 
 impl Guards {
@@ -78,6 +80,15 @@ impl Guards {
             swap_percent: swap.percent.to_string(),
             on_directory_deleted: deleted.to_owned(),
             poll_cycle_minutes: settings.poll_cycle_minutes.0.to_string(),
+            reconcile_mode: serde_json::to_value(settings.reconcile.mode)
+                .ok()
+                .and_then(|mode| mode.as_str().map(str::to_owned))
+                .unwrap_or_default(),
+            reconcile_hours: settings
+                .reconcile
+                .interval_hours
+                .map(|hours| hours.to_string())
+                .unwrap_or_default(),
         }
     }
 
@@ -116,6 +127,14 @@ impl Guards {
                 }),
             ),
             (
+                "reconcile",
+                json!({
+                    "mode": said(&self.reconcile_mode),
+                    "interval_hours": said(&self.reconcile_hours)
+                        .map(|hours| number("reconcile.interval_hours", hours)),
+                }),
+            ),
+            (
                 "poll_cycle_minutes",
                 json!(number("poll_cycle_minutes", &self.poll_cycle_minutes)),
             ),
@@ -129,6 +148,11 @@ impl Guards {
             false => Err(problems),
         }
     }
+}
+
+/// What a field that may stay empty says.
+fn said(typed: &str) -> Option<&str> {
+    Some(typed.trim()).filter(|typed| !typed.is_empty())
 }
 
 fn kept(conn: &mut Conn, actor: &Actor, id: &str) -> Result<(String, Settings), DeskError> {

@@ -11,6 +11,25 @@ use super::{Check, Setup};
 /// Triggers looked at for e-mail steps.
 const MOST_TRIGGERS: i64 = 1_000;
 
+/// What came of trying to reach a server.
+pub(super) fn reached((name, outcome): &(&'static str, Result<String, String>)) -> Check {
+    match outcome {
+        Ok(finding) => Check::ok(name, finding.as_str()),
+        Err(why) => Check::fail(
+            name,
+            format!("not reached: {why}"),
+            match *name {
+                "Slack" => {
+                    "check ROLLCALL_SLACK_BOT_TOKEN and ROLLCALL_SLACK_API_URL, and that this machine may connect to Slack (proxy, firewall)"
+                }
+                _ => {
+                    "check ROLLCALL_SMTP_URL (host, port, user, password), and that this machine may connect to the mail server (firewall)"
+                }
+            },
+        ),
+    }
+}
+
 pub(super) fn messages(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError> {
     let name = "messages";
     let stats = deliveries::delivery_stats(conn, now)?;

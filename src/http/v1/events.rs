@@ -59,15 +59,13 @@ async fn replay_matching(
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
     let now = state.clock.now();
-    let dry_run = body.dry_run;
-    let work =
-        move |conn: &mut crate::db::Conn| replay::replay_matching(conn, &caller.0, &body, now);
-    let view = if dry_run {
-        state.rehearse(work).await?
-    } else {
-        state.write(work).await?
-    };
-    Ok(HttpResponse::Ok().json(view))
+    let view = state
+        .with_db(move |db| replay::replay(db, &caller.0, &body, now))
+        .await?;
+    Ok(match view.job_id {
+        Some(_) => HttpResponse::Accepted().json(view),
+        None => HttpResponse::Ok().json(view),
+    })
 }
 
 /// Why an event is discarded.

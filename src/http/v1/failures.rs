@@ -24,8 +24,9 @@ async fn list(
     query: web::Query<Whose>,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
+    let now = state.clock.now();
     let page = state
-        .read(move |conn| failures::list(conn, &caller.0, query.organization_id.as_deref()))
+        .read(move |conn| failures::list(conn, &caller.0, query.organization_id.as_deref(), now))
         .await?;
     Ok(HttpResponse::Ok().json(page))
 }

@@ -2,6 +2,7 @@
 //! what is judged at the desk.
 
 mod apply;
+mod audit;
 mod auth;
 mod communities;
 mod conflicts;
@@ -55,6 +56,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .configure(destinations::routes)
         .configure(trial::routes)
         .configure(apply::routes)
+        .configure(audit::routes)
         .configure(upstream::routes)
         .configure(enable::routes)
         .configure(reconciles::routes)

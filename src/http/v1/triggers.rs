@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::desk::deliveries::{self, DeliveryQuery};
+use crate::desk::resend::{self, ResendBody};
 use crate::desk::triggers::{self, TriggerQuery};
 
 use super::super::{HttpState, Problem};
@@ -19,6 +20,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/triggers/{id}", web::delete().to(delete))
         .route("/triggers/{id}/preview", web::post().to(preview))
         .route("/deliveries", web::get().to(list_deliveries))
+        .route("/deliveries/retry", web::post().to(retry_failed))
         .route("/deliveries/{id}", web::get().to(show_delivery))
         .route("/deliveries/{id}/retry", web::post().to(retry))
         .route("/deliveries/{id}/cancel", web::post().to(cancel));
@@ -33,6 +35,21 @@ async fn list(
         .read(move |conn| triggers::list(conn, &caller.0, &query))
         .await?;
     Ok(HttpResponse::Ok().json(page))
+}
+
+async fn retry_failed(
+    caller: Caller,
+    body: web::Json<ResendBody>,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    let now = state.clock.now();
+    let view = state
+        .write(move |conn| resend::resend(conn, &caller.0, &body, now))
+        .await?;
+    Ok(match view.job_id {
+        Some(_) => HttpResponse::Accepted().json(view),
+        None => HttpResponse::Ok().json(view),
+    })
 }
 
 async fn create(

@@ -152,6 +152,21 @@ impl Channels {
         })))
     }
 
+    /// Tries to reach what is configured, sending nothing: what it is, and what came of it.
+    pub async fn reach(&self) -> Vec<(&'static str, Result<String, String>)> {
+        let mut all = Vec::new();
+        let Some(live) = &self.0 else {
+            return all;
+        };
+        if let Some(smtp) = &live.smtp {
+            all.push(("mail server", smtp.reach().await));
+        }
+        if let Some(outcome) = live.slack.reach().await {
+            all.push(("Slack", outcome));
+        }
+        all
+    }
+
     /// One attempt at one message. Takes at most [`LONGEST_ATTEMPT`]. To be awaited to its end: an
     /// attempt that is dropped halfway has an unknown outcome.
     pub async fn send(&self, channel: Channel, message: &Message) -> Outcome {

@@ -49,6 +49,30 @@ impl Slack {
         }
     }
 
+    /// Asks Slack whose token this is; `None` where there is none.
+    pub(super) async fn reach(&self) -> Option<Result<String, String>> {
+        let token = self.bot_token.as_ref()?;
+        let url = match self.method("auth.test") {
+            Ok(url) => url,
+            Err(outcome) => return Some(Err(outcome.reason().to_owned())),
+        };
+        let asked = client::send(self.client.post(url).bearer_auth(token.expose_secret())).await;
+        let response = match asked {
+            Ok(response) => response,
+            Err(outcome) => return Some(Err(outcome.reason().to_owned())),
+        };
+        let (status, answer) = read(response).await;
+        let ok = answer.as_ref().is_some_and(|answer| answer["ok"] == true);
+        Some(if status.is_success() && ok {
+            Ok("Slack knows the bot token".to_owned())
+        } else {
+            Err(format!(
+                "Slack answered {status} {}",
+                error_code(answer.as_ref())
+            ))
+        })
+    }
+
     async fn to_webhook(&self, message: &Message) -> Outcome {
         let url = match target::check_url(&message.recipient, self.allow_private) {
             Ok(url) => url,

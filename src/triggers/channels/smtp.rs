@@ -108,6 +108,19 @@ impl Smtp {
         }
     }
 
+    /// Connects, with TLS and log-in as a letter would, and says good-bye.
+    pub(super) async fn reach(&self) -> Result<String, String> {
+        match tokio::time::timeout(self.patience.before, self.connect()).await {
+            Ok(Ok(mut connection)) => {
+                // It has been reached: how it takes leave does not matter.
+                let _ = connection.quit().await;
+                Ok("the mail server let us in".to_owned())
+            }
+            Ok(Err(outcome)) => Err(outcome.reason().to_owned()),
+            Err(_) => Err("the mail server did not answer in time".to_owned()),
+        }
+    }
+
     /// A connection on which the server waits for the letter's text.
     async fn go_ahead(&self, letter: &Letter) -> Result<AsyncSmtpConnection, Outcome> {
         let mut connection = match self.free().await {

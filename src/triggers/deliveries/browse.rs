@@ -5,7 +5,7 @@ use diesel::sql_types::{BigInt, Nullable};
 
 use crate::clock::Timestamp;
 use crate::db::schema::{deliveries, delivery_attempts, destinations};
-use crate::db::{Conn, contains, on_backend};
+use crate::db::{Conn, ROWS_PER_STATEMENT, contains, on_backend};
 
 use super::DeliveryState;
 
@@ -129,8 +129,10 @@ pub fn list(conn: &mut Conn, filter: &DeliveryFilter, limit: i64) -> QueryResult
                 .or(deliveries::body.like(pattern).escape('\\')));
         }
         if let Some((at, id)) = &filter.after {
-            query = query.filter(deliveries::created_at.lt(*at)
-                .or(deliveries::created_at.eq(*at).and(deliveries::id.lt(id))));
+            // Said so that an index is entered at the cursor, and not walked up to it.
+            query = query
+                .filter(deliveries::created_at.le(*at))
+                .filter(deliveries::created_at.lt(*at).or(deliveries::id.lt(id)));
         }
         query.load(c)
     })
@@ -190,15 +192,26 @@ pub struct DeliveryStats {
 
 /// Counts what is open, each on an index and capped.
 pub fn delivery_stats(conn: &mut Conn, now: Timestamp) -> QueryResult<DeliveryStats> {
-    let sql = "SELECT \
+    delivery_stats_up_to(conn, 100_000, now)
+}
+
+/// Counts what is open, each count up to a number.
+pub fn delivery_stats_up_to(
+    conn: &mut Conn,
+    cap: i64,
+    now: Timestamp,
+) -> QueryResult<DeliveryStats> {
+    let sql = format!(
+        "SELECT \
          (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'due' \
-           AND destination NOT IN (SELECT id FROM destinations WHERE stopped_at IS NOT NULL) LIMIT 100000) AS d) AS due, \
+           AND destination NOT IN (SELECT id FROM destinations WHERE stopped_at IS NOT NULL) LIMIT {cap}) AS d) AS due, \
          (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'due' \
-           AND destination IN (SELECT id FROM destinations WHERE stopped_at IS NOT NULL) LIMIT 100000) AS p) AS parked, \
-         (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'unknown' LIMIT 100000) AS u) AS unknown, \
-         (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'failed' LIMIT 100000) AS f) AS failed, \
+           AND destination IN (SELECT id FROM destinations WHERE stopped_at IS NOT NULL) LIMIT {cap}) AS p) AS parked, \
+         (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'unknown' LIMIT {cap}) AS u) AS unknown, \
+         (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'failed' LIMIT {cap}) AS f) AS failed, \
          (SELECT min((SELECT min(due_at) FROM deliveries WHERE destination = o.id AND state = 'due' AND due_at <= $1)) \
-           FROM destinations o WHERE o.stopped_at IS NULL) AS oldest_due";
+           FROM destinations o WHERE o.stopped_at IS NULL) AS oldest_due"
+    );
     on_backend!(conn, c => diesel::sql_query(sql).bind::<BigInt, _>(now.micros()).get_result(c))
 }
 
@@ -213,9 +226,19 @@ pub fn show_parked(conn: &mut Conn, rows: &mut [DeliveryRow]) -> QueryResult<()>
     Ok(())
 }
 
-/// How many deliveries there are in all.
-pub fn count(conn: &mut Conn) -> QueryResult<i64> {
-    on_backend!(conn, c => deliveries::table.count().get_result(c))
+/// How many messages about these people were cancelled at that very instant.
+pub fn cancelled_at(conn: &mut Conn, people: &[String], at: Timestamp) -> QueryResult<usize> {
+    let mut all = 0;
+    for some in people.chunks(ROWS_PER_STATEMENT) {
+        let count: i64 = on_backend!(conn, c => deliveries::table
+            .filter(deliveries::profile_id.eq_any(some))
+            .filter(deliveries::state.eq(DeliveryState::Cancelled.as_str()))
+            .filter(deliveries::settled_at.eq(at))
+            .count()
+            .get_result(c))?;
+        all += usize::try_from(count).unwrap_or_default();
+    }
+    Ok(all)
 }
 
 /// How many deliveries an organization has in all.

@@ -7,6 +7,7 @@ mod browse;
 mod burst;
 mod claim;
 mod digest;
+mod failed;
 mod failures;
 mod forget;
 mod lease;
@@ -24,12 +25,13 @@ use super::definition::Event;
 
 pub use add::{after_hands, plan_and_add};
 pub use browse::{
-    AttemptRow, DeliveryFilter, DeliveryRow, DeliveryStats, PARKED, attempts_of, count, count_of,
-    delivery_stats, find, list, of_event, of_profile, show_parked,
+    AttemptRow, DeliveryFilter, DeliveryRow, DeliveryStats, PARKED, attempts_of, cancelled_at,
+    count_of, delivery_stats, delivery_stats_up_to, find, list, of_event, of_profile, show_parked,
 };
 pub use burst::{cancel_held, release_held};
 pub use claim::claim;
 pub use digest::{Gathered, due_together, later_step_due, take_in, told_in};
+pub use failed::{FailedFilter, count_failed, failed_after};
 pub use failures::{DeliveryFailures, failures};
 pub use forget::{forget, old_attempts, old_texts, prune_attempts, take_texts};
 pub use lease::{

@@ -136,6 +136,14 @@ impl Page {
         }
     }
 
+    /// From now on pages are shown as those see them who prefer dark ones.
+    pub async fn dim(&self) -> Result<(), String> {
+        let dark = json!([{"name": "prefers-color-scheme", "value": "dark"}]);
+        let body = json!({"cmd": "Emulation.setEmulatedMedia", "params": {"features": dark}});
+        let dimmed = self.call(Method::POST, "/goog/cdp/execute", &body).await;
+        dimmed.map(drop)
+    }
+
     /// What it looks like, as a PNG in base64.
     pub async fn screenshot(&self) -> Result<String, String> {
         let taken = self.call(Method::GET, "/screenshot", &Value::Null).await?;

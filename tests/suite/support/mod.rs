@@ -10,6 +10,7 @@ pub mod http_sink;
 pub mod macros;
 pub mod operators;
 pub mod place;
+pub mod plans;
 pub mod post;
 pub mod postgres;
 pub mod roll;

@@ -1,0 +1,14 @@
+DROP TABLE webhook_refusals;
+DROP INDEX profiles_department;
+DROP INDEX profiles_of_organization;
+DROP INDEX profiles_seen;
+DROP INDEX deliveries_channel;
+DROP INDEX deliveries_organization;
+DROP INDEX deliveries_created;
+DROP INDEX outbox_failures;
+DROP INDEX outbox_error;
+DROP INDEX outbox_ignored;
+DROP INDEX outbox_outcome;
+DROP INDEX outbox_directory;
+DROP INDEX outbox_organization;
+DROP INDEX outbox_type;

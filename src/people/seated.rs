@@ -1,0 +1,80 @@
+//! Who is in a community and who was, a page at a time and found by indexes, however many there are.
+
+use diesel::prelude::*;
+
+use crate::clock::Timestamp;
+use crate::db::schema::{memberships, profiles};
+use crate::db::{Conn, on_backend};
+
+use super::communities::MemberRow;
+
+/// A membership that has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+#[allow(missing_docs, reason = "the columns are described in the migrations")]
+pub struct FormerRow {
+    pub profile_id: String,
+    pub display_name: String,
+    pub role: String,
+    pub ended_at: Timestamp,
+    pub ended_reason: Option<String>,
+}
+
+/// The ids of those in a community, as a part of another query.
+#[diesel::dsl::auto_type(no_type_alias)]
+pub(super) fn ids_in<'a>(community: &'a str) -> _ {
+    memberships::table
+        .filter(memberships::community_id.eq(community))
+        .filter(memberships::ended_at.is_null())
+        .select(memberships::profile_id)
+}
+
+/// Open memberships of one role, who came last first, from a cursor on.
+pub fn open(
+    conn: &mut Conn,
+    community: &str,
+    role: &str,
+    before: Option<(Timestamp, String)>,
+    limit: i64,
+) -> QueryResult<Vec<MemberRow>> {
+    on_backend!(conn, c => {
+        let mut query = memberships::table
+            .inner_join(profiles::table.on(profiles::id.eq(memberships::profile_id)))
+            .filter(memberships::community_id.eq(community))
+            .filter(memberships::role.eq(role))
+            .filter(memberships::ended_at.is_null())
+            .order((memberships::granted_at.desc(), memberships::profile_id.desc()))
+            .select((
+                profiles::id,
+                profiles::display_name,
+                profiles::email,
+                memberships::role,
+                memberships::source,
+                memberships::granted_at,
+            ))
+            .limit(limit)
+            .into_boxed();
+        if let Some((at, id)) = before {
+            query = query.filter(memberships::granted_at.lt(at)
+                .or(memberships::granted_at.eq(at).and(memberships::profile_id.lt(id))));
+        }
+        query.load(c)
+    })
+}
+
+/// Ended memberships, the last first.
+pub fn former(conn: &mut Conn, community: &str, limit: i64) -> QueryResult<Vec<FormerRow>> {
+    on_backend!(conn, c => memberships::table
+        .inner_join(profiles::table.on(profiles::id.eq(memberships::profile_id)))
+        .filter(memberships::community_id.eq(community))
+        .filter(memberships::ended_at.is_not_null())
+        .order((memberships::ended_at.desc(), memberships::profile_id.desc()))
+        .select((
+            profiles::id,
+            profiles::display_name,
+            memberships::role,
+            memberships::ended_at.assume_not_null(),
+            memberships::ended_reason,
+        ))
+        .limit(limit)
+        .load(c))
+}
