@@ -220,6 +220,7 @@ async fn pages(app: &TestApp) -> Vec<String> {
         format!("/events/{event}"),
         format!("/events/{parked}"),
         "/failures".to_owned(),
+        "/jobs".to_owned(),
         "/communities".to_owned(),
         "/communities/seats".to_owned(),
         format!("/communities/{chess}?find=example"),
