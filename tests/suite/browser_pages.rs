@@ -268,7 +268,7 @@ async fn every_page_works_without_scripts(app: TestApp) {
     }
     // A change by a form alone.
     window.go("/console/destinations?state=stopped").await;
-    let button = window.find("td.row-acts button").await;
+    let button = window.find("td button").await;
     assert_eq!(button.text().await.unwrap(), "Let it go on");
     let stopped = app.get("/v1/destinations?state=stopped").await;
     let shown = stopped["data"][0]["shown"].as_str().unwrap();
