@@ -184,7 +184,7 @@ fn home_of(act: &str, target: &str) -> Option<String> {
         "delivery" => "deliveries",
         "hold" => "holds",
         "organization" => "directory-sync/organizations",
-        "job" => "directory-sync/jobs",
+        "job" => "jobs",
         _ => return None,
     };
     Some(format!("/console/{list}/{}", encoded(target)))

@@ -1,7 +1,6 @@
 //! Long work in steps: what there is, how far one came, and an end to it by hand. While one runs its
-//! page comes anew by itself, by a header, so that it does without a script.
+//! page keeps itself up to date; without scripts it comes anew every two seconds.
 
-use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
@@ -39,6 +38,7 @@ struct JobPage {
     frame: Frame,
     row: Shown,
     results: Vec<(String, String)>,
+    goes_on: bool,
     nobody_works: bool,
     operates: bool,
     csrf: String,
@@ -121,22 +121,15 @@ async fn show(
         .await?;
     let goes_on = !one.has_ended();
     let row = Shown::of(one, &visitor);
-    let mut answer = page(&JobPage {
+    page(&JobPage {
         frame: visitor.frame(row.title(), Section::Events),
         results: results(&row.one.result),
         nobody_works: goes_on && !works,
         operates: visitor.operates() && goes_on,
         csrf: visitor.csrf.clone(),
+        goes_on,
         row,
-    })?;
-    if goes_on {
-        let soon = (
-            HeaderName::from_static("refresh"),
-            HeaderValue::from_static("2"),
-        );
-        answer.headers_mut().insert(soon.0, soon.1);
-    }
-    Ok(answer)
+    })
 }
 
 /// What came of it so far, in words and figures.

@@ -20,7 +20,7 @@ use super::super::frame::{Frame, Section, go, page, page_with};
 use super::super::link::encoded;
 use super::super::refusal::Refusal;
 use super::super::visitor::{Act, Visitor};
-use super::{HOME, home_of, name_of};
+use super::{home_of, name_of};
 
 /// Where the problem is when somebody else has changed the mapping.
 const CHANGED: &str = "mapping";
@@ -289,7 +289,7 @@ async fn save(
         return tried(&visitor, id, form, &state, problems).await;
     };
     Ok(go(&match done.job {
-        Some(job) => format!("{HOME}/jobs/{}?done=mapped", encoded(&job.id)),
+        Some(job) => format!("/console/jobs/{}?done=mapped", encoded(&job.id)),
         None => format!("{}?done=mapped", home_of(&id)),
     }))
 }

@@ -7,7 +7,6 @@ mod asking;
 mod enable;
 mod gaps;
 mod guards;
-mod jobs;
 mod mapping;
 mod organization;
 mod reconcile;
@@ -46,7 +45,6 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .configure(gaps::routes)
         .configure(reconciles::routes)
         .configure(reconcile::routes)
-        .configure(jobs::routes)
         .configure(resync::routes);
 }
 
