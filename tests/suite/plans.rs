@@ -168,7 +168,7 @@ fn walks_on_sqlite(sql: &str, plan: &[String]) -> Vec<String> {
         let name = rest.split(' ').next().unwrap_or_default();
         let table = table_of(sql, name);
         let small = SMALL.iter().any(|index| rest.ends_with(index));
-        LARGE.contains(&table.as_str()) && !small && !(reads_the_top(sql) && !sorts)
+        LARGE.contains(&table.as_str()) && !small && (sorts || !reads_the_top(sql))
     });
     walks.cloned().collect()
 }
