@@ -2,7 +2,6 @@
 //! a line about the machine, and percentiles.
 #![allow(dead_code, reason = "each bench uses a part")]
 
-pub mod crowd;
 pub mod events;
 
 use std::io::{BufRead, BufReader};

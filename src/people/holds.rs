@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Bool, Text};
 
 use crate::clock::Timestamp;
 use crate::db::schema::{changes, hold_items, holds, links, outbox, profiles};

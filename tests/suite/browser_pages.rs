@@ -220,6 +220,7 @@ async fn pages(app: &TestApp) -> Vec<String> {
         format!("/events/{event}"),
         format!("/events/{parked}"),
         "/failures".to_owned(),
+        "/jobs".to_owned(),
         "/communities".to_owned(),
         "/communities/seats".to_owned(),
         format!("/communities/{chess}?find=example"),
@@ -267,7 +268,7 @@ async fn every_page_works_without_scripts(app: TestApp) {
     }
     // A change by a form alone.
     window.go("/console/destinations?state=stopped").await;
-    let button = window.find("td.row-acts button").await;
+    let button = window.find("td button").await;
     assert_eq!(button.text().await.unwrap(), "Let it go on");
     let stopped = app.get("/v1/destinations?state=stopped").await;
     let shown = stopped["data"][0]["shown"].as_str().unwrap();
