@@ -93,7 +93,7 @@ async fn a_mapping_is_tried_on_real_people_and_saved(app: TestApp) {
     assert_eq!(app.profile(&ada()).title.as_deref(), Some("Analyst"));
     window.press("Save and apply to everybody").await;
     window.shows("The mapping is saved").await;
-    window.shows("Applying the attribute mapping").await;
+    window.shows("A changed mapping applied to everybody").await;
     app.drain();
     window.shows("1 of 1").await;
     window.shows("done").await;
@@ -280,10 +280,7 @@ async fn pages(desk: &Desk) -> Vec<(&'static str, String)> {
             "running",
             format!("{home}/reconciles/{}?follow=no", text(&running)),
         ),
-        (
-            "job",
-            format!("{home}/jobs/{}?follow=no", text(&jobs["data"][0])),
-        ),
+        ("job", format!("/console/jobs/{}", text(&jobs["data"][0]))),
         ("resync", format!("/console/people/{person}/resync")),
     ]
 }
