@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::profiles::{self, LinkRow, ProfileFilter, ProfileRow};
-use crate::people::{communities, holds, legal_holds, organizations, unreadable};
+use crate::people::{holds, legal_holds, organizations, seated, unreadable};
 use crate::roll::Status;
 
 use super::events::one_of;
@@ -188,7 +188,7 @@ pub(super) fn views(
     let veil = Veil::over(conn, actor, &homes)?;
     let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
     let mut links = profiles::links_of(conn, &ids)?;
-    let mut seats = communities::of_profiles(conn, &ids)?;
+    let mut seats = seated::of_profiles(conn, &ids)?;
     let held = legal_holds::among(conn, &ids)?;
     let suspended = holds::suspended(conn, &ids, now)?;
     let owners = Owners::of(conn, &homes)?;

@@ -1,9 +1,12 @@
-//! Who is in a community and who was, a page at a time and found by indexes, however many there are.
+//! Who is in a community and who was, a page at a time and found by indexes, however many there are;
+//! and which communities somebody is in.
+
+use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
-use crate::db::schema::{memberships, profiles};
+use crate::db::schema::{communities, memberships, profiles};
 use crate::db::{Conn, on_backend};
 
 use super::communities::MemberRow;
@@ -77,4 +80,30 @@ pub fn former(conn: &mut Conn, community: &str, limit: i64) -> QueryResult<Vec<F
         ))
         .limit(limit)
         .load(c))
+}
+
+/// A community somebody is in: id, name, role.
+pub type InCommunity = (String, String, String);
+
+/// The communities each profile is in now: (id, name, role).
+pub fn of_profiles(
+    conn: &mut Conn,
+    ids: &[String],
+) -> QueryResult<BTreeMap<String, Vec<InCommunity>>> {
+    let rows: Vec<(String, String, String, String)> = on_backend!(conn, c => memberships::table
+        .inner_join(communities::table.on(communities::id.eq(memberships::community_id)))
+        .filter(memberships::profile_id.eq_any(ids))
+        .filter(memberships::ended_at.is_null())
+        .order((communities::name, memberships::role))
+        .select((memberships::profile_id, communities::id, communities::name, memberships::role))
+        .load(c))?;
+    let mut by_profile: BTreeMap<String, Vec<InCommunity>> = BTreeMap::new();
+    for (profile, id, name, role) in rows {
+        let theirs = by_profile.entry(profile).or_default();
+        // Ordered by role, "admin" comes first: a manual and a rule row show as the stronger one.
+        if theirs.iter().all(|(known, _, _)| *known != id) {
+            theirs.push((id, name, role));
+        }
+    }
+    Ok(by_profile)
 }

@@ -11,7 +11,7 @@ use crate::db::Conn;
 use crate::roll::{Edge, Group};
 
 use super::profiles::LinkRow;
-use super::{communities, groups, profiles};
+use super::{groups, profiles, seated};
 
 /// Groups, communities and directories of people, by profile id.
 #[derive(Debug, Default)]
@@ -66,7 +66,7 @@ impl Surroundings {
                 .map(|link| link.directory_id.clone());
             all.directories.insert(profile.clone(), active.collect());
         }
-        for (profile, theirs) in communities::of_profiles(conn, ids)? {
+        for (profile, theirs) in seated::of_profiles(conn, ids)? {
             all.communities.insert(
                 profile,
                 theirs.into_iter().map(|(id, name, _)| (id, name)).collect(),

@@ -5,7 +5,7 @@ use diesel::QueryResult;
 use serde_json::{Value, json};
 
 use crate::db::Conn;
-use crate::people::{communities, profiles};
+use crate::people::{communities, profiles, seated};
 
 /// The profile's fields by name, as templates and webhook bodies have them.
 pub(crate) fn variables(row: &profiles::ProfileRow) -> Value {
@@ -26,7 +26,7 @@ pub(crate) fn variables_of(
     community: Option<&str>,
 ) -> QueryResult<Value> {
     let mut vars = variables(row);
-    let mut theirs = communities::of_profiles(conn, std::slice::from_ref(&row.id))?;
+    let mut theirs = seated::of_profiles(conn, std::slice::from_ref(&row.id))?;
     let names: Vec<String> = theirs
         .remove(&row.id)
         .unwrap_or_default()

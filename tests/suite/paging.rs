@@ -94,7 +94,7 @@ async fn more(app: &TestApp, community: &str, round: u64) {
     let seat = format!("/v1/communities/{community}/members/{id}");
     app.call("PUT", &seat, json!({"role": "member"})).await.ok();
     let fields = format!("/v1/organizations/{ORGANIZATION}/fields");
-    app.call("PUT", &fields, json!({"rest": round % 2 == 0}))
+    app.call("PUT", &fields, json!({"rest": round.is_multiple_of(2)}))
         .await
         .ok();
     app.drain();

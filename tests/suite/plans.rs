@@ -35,7 +35,7 @@ const LARGE: [&str; 12] = [
 ];
 
 /// Walks that are as they should be: words of the statement, and why.
-const MEANT: [(&str, &str); 10] = [
+const MEANT: [(&str, &str); 11] = [
     ("(1=0)", "an empty list: nothing is read"),
     (
         "WHERE (`outbox`.`state` = ?) ORDER BY `outbox`.`id` DESC LIMIT",
@@ -68,6 +68,10 @@ const MEANT: [(&str, &str); 10] = [
     (
         "NOT (EXISTS (SELECT",
         "the first event that came by webhook, which is one of the oldest",
+    ),
+    (
+        "SELECT DISTINCT k.directory_user_id AS id FROM links d JOIN link_keys o",
+        "a directory turned: everybody in it is asked about, which may be everybody there is",
     ),
     (
         "(SELECT \"legal_holds\".\"profile_id\" FROM \"legal_holds\")",

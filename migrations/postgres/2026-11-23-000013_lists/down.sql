@@ -3,6 +3,8 @@ DROP INDEX profiles_department;
 DROP INDEX profiles_of_organization;
 DROP INDEX profiles_seen;
 DROP INDEX deliveries_channel;
+DROP INDEX deliveries_of_profile;
+CREATE INDEX deliveries_profile ON deliveries (profile_id);
 DROP INDEX deliveries_organization;
 DROP INDEX deliveries_created;
 DROP INDEX outbox_failures;

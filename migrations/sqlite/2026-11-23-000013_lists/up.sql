@@ -11,6 +11,8 @@ CREATE INDEX outbox_failures ON outbox (event_type, state, error, received_at) W
 
 CREATE INDEX deliveries_created ON deliveries (created_at, id);
 CREATE INDEX deliveries_organization ON deliveries (organization_id, created_at, id);
+DROP INDEX deliveries_profile;
+CREATE INDEX deliveries_of_profile ON deliveries (profile_id, created_at, id);
 CREATE INDEX deliveries_channel ON deliveries (channel, created_at, id);
 
 CREATE INDEX profiles_seen ON profiles (first_seen_at, id);

@@ -162,6 +162,24 @@ fn r25_an_address_of_somebody_else_is_kept_aside_until_it_is_free() {
 }
 
 #[test]
+fn c1_a_chain_of_addresses_is_freed_to_its_end() {
+    // Each wants what the next one has, and spoke before it: a round frees one address only.
+    let desk = after([
+        user("u3").idp("i3").email("c@x").active().at(1),
+        user("u2").idp("i2").email("c@x").active().at(2),
+        user("u4").idp("i4").email("b@x").active().at(3),
+        user("u3").idp("i3").email("b@x").active().at(4),
+        user("u9").idp("i9").email("a@x").active().at(5),
+        user("u4").idp("i4").email("a@x").active().at(6),
+        user("u9").deleted().at(7),
+    ]);
+    assert_eq!(desk.shows("u4", "email").as_deref(), Some("a@x"));
+    assert_eq!(desk.shows("u3", "email").as_deref(), Some("b@x"));
+    assert_eq!(desk.waits_over("u2"), None);
+    assert_eq!(desk.status("u2"), Status::Active);
+}
+
+#[test]
 fn c1_an_older_event_that_comes_late_decides_the_conflict_anew() {
     let desk = after([
         user("u2").idp("i2").email("a@x").active().at(5),

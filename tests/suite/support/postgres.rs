@@ -74,7 +74,8 @@ impl TestDatabase {
             admin,
             &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"),
         );
-        let all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname =";
+        // Waits for their end: one that is still there would take a word or two more.
+        let all = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname =";
         run(admin, &format!("{all} '{name}'"));
     }
 
