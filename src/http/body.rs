@@ -13,6 +13,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::BytesMut;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
+use schemars::{JsonSchema, Schema, schema_for};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -56,13 +57,13 @@ impl<T> Deref for Raw<T> {
 
 type Reading<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
 
-impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
+impl<T: DeserializeOwned + JsonSchema + 'static> FromRequest for Body<T> {
     type Error = Problem;
     type Future = Reading<Self>;
 
     fn from_request(_: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let payload = payload.take();
-        Box::pin(async move { read(&whole(payload).await?).map(Body) })
+        Box::pin(async move { read_object(&whole(payload).await?).map(Body) })
     }
 }
 
@@ -80,7 +81,7 @@ impl<T: 'static> FromRequest for Raw<T> {
 #[derive(Debug)]
 pub(crate) struct Perhaps<T>(pub(crate) Option<T>);
 
-impl<T: DeserializeOwned + 'static> FromRequest for Perhaps<T> {
+impl<T: DeserializeOwned + JsonSchema + 'static> FromRequest for Perhaps<T> {
     type Error = Problem;
     type Future = Reading<Self>;
 
@@ -91,7 +92,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Perhaps<T> {
             if bytes.iter().all(u8::is_ascii_whitespace) {
                 return Ok(Self(None));
             }
-            read(&bytes).map(|body| Self(Some(body)))
+            read_object(&bytes).map(|body| Self(Some(body)))
         })
     }
 }
@@ -122,6 +123,24 @@ fn bad(what: impl std::fmt::Display) -> Problem {
         "bad-body",
         format!("the body cannot be read as this call's JSON: {what}"),
     )
+}
+
+/// serde would take a list for an object, field by field: only what its schema calls a list may be one.
+fn read_object<T: DeserializeOwned + JsonSchema>(bytes: &[u8]) -> Result<T, Problem> {
+    let is_list = bytes.trim_ascii_start().first() == Some(&b'[');
+    if is_list && !may_be_a_list(&schema_for!(T)) {
+        return Err(bad("it is a list; an object is wanted"));
+    }
+    read(bytes)
+}
+
+fn may_be_a_list(schema: &Schema) -> bool {
+    let is_list = |one: &Value| one.get("type").is_some_and(|kind| kind == "array");
+    let choices = ["anyOf", "oneOf"]
+        .into_iter()
+        .filter_map(|of| schema.get(of));
+    schema.get("type").is_some_and(|kind| kind == "array")
+        || choices.filter_map(Value::as_array).flatten().any(is_list)
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

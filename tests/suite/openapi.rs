@@ -148,6 +148,13 @@ async fn a_body_that_is_none_is_a_problem(app: TestApp) {
         assert_eq!(answer.status, 400, "{}", answer.text);
         assert_eq!(answer.body["type"], "urn:rollcall:problem:bad-body");
     }
+    // serde would read a list as an object's fields in their order.
+    let chess = app.community("chess", &[]);
+    let path_of_one = format!("/v1/communities/{chess}");
+    let list = app.call("PATCH", &path_of_one, json!([null, null])).await;
+    assert_eq!(list.status, 400, "{}", list.text);
+    let rules = format!("{path_of_one}/rules");
+    app.call("PUT", &rules, json!([])).await.ok();
     let long = json!({"organization_id": ORGANIZATION, "name": "x".repeat(1024 * 1024)});
     let answer = app.call("POST", path, long).await;
     assert_eq!(answer.status, 413, "{}", answer.text);
