@@ -135,25 +135,30 @@ fn tolerance(tolerance: Duration) -> Check {
     }
 }
 
+const DISK: &str = "disk space";
+
+fn of_free_space(bytes: u64) -> Check {
+    let advice = "make room, or move the database: when the disk is full, WorkOS is told to come again and nothing is applied";
+    let finding = format!(
+        "{} MiB free where the SQLite file lies",
+        bytes / (1024 * 1024)
+    );
+    match bytes {
+        ..NO_SPACE => Check::fail(DISK, finding, advice),
+        NO_SPACE..LITTLE_SPACE => Check::warn(DISK, finding, advice),
+        LITTLE_SPACE.. => Check::ok(DISK, finding),
+    }
+}
+
 fn disk(file: &Path) -> Check {
-    let name = "disk space";
     let folder = file
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    let advice = "make room, or move the database: when the disk is full, WorkOS is told to come again and nothing is applied";
     match health::disk_space(folder) {
-        Ok(room) => {
-            let megabytes = room.free / (1024 * 1024);
-            let finding = format!("{megabytes} MiB free where the SQLite file lies");
-            match room.free {
-                free if free < NO_SPACE => Check::fail(name, finding, advice),
-                free if free < LITTLE_SPACE => Check::warn(name, finding, advice),
-                _ => Check::ok(name, finding),
-            }
-        }
+        Ok(room) => of_free_space(room.free),
         Err(why) => Check::fail(
-            name,
+            DISK,
             format!("the folder {} cannot be looked at: {why}", folder.display()),
             "create it, writable for the user that runs Rollcall",
         ),
@@ -347,5 +352,31 @@ mod tests {
                 .advice
                 .is_some_and(|advice| advice.contains("dashboard"))
         );
+    }
+
+    #[test]
+    fn a_disk_that_is_nearly_full_is_told_before_it_is() {
+        let mib = 1024 * 1024;
+        for (free, result) in [
+            (0, Verdict::Fail),
+            (99 * mib, Verdict::Fail),
+            (100 * mib, Verdict::Warn),
+            (1_023 * mib, Verdict::Warn),
+            (1_024 * mib, Verdict::Ok),
+        ] {
+            let check = of_free_space(free);
+            assert_eq!(check.result, result, "{check:?}");
+            let advised = check
+                .advice
+                .is_some_and(|advice| advice.contains("make room"));
+            assert_eq!(advised, result != Verdict::Ok);
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_told_by_its_name() {
+        let check = disk(Path::new("/nowhere/at/all/roll.db"));
+        assert_eq!(check.result, Verdict::Fail);
+        assert!(check.finding.contains("/nowhere/at/all"), "{check:?}");
     }
 }

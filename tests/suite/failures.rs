@@ -1,5 +1,7 @@
 //! What went wrong, by cause, and put right from there; events as a stream for other tools.
 
+use std::io::{BufRead, BufReader};
+
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
@@ -72,25 +74,29 @@ async fn tail_tells_an_event_that_comes_with_its_outcome(app: TestApp) {
     let folder = tempfile::tempdir().unwrap();
     let mut command = rollcall(&app.place.url(), folder.path());
     command.args(["events", "tail", "--for", "4", "--json"]);
-    let tail = tokio::task::spawn_blocking(move || command.output().unwrap());
-    // Whenever tail begins to look, some of these come after it.
-    let mut pending = tail;
-    let mut count = 0;
-    let done = loop {
-        tokio::select! {
-            done = &mut pending => break done.unwrap(),
-            () = tokio::time::sleep(std::time::Duration::from_millis(200)) => {
-                count += 1;
-                app.apply(&ada().updated(minute(count)).set("data.first_name", format!("Ada{count}"))).await;
-            }
-        }
-    };
-    assert!(done.status.success(), "{done:?}");
-    let text = String::from_utf8(done.stdout).unwrap();
-    let told: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
+    let mut tail = command.spawn().unwrap();
+    let lines = BufReader::new(tail.stdout.take().unwrap()).lines();
+    let (tell, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        lines
+            .map_while(Result::ok)
+            .all(|line| tell.send(line).is_ok())
+    });
+    // Whenever tail begins to look, some of these come after it: until it has told one.
+    let (mut count, mut first) = (0, None);
+    while first.is_none() && tail.try_wait().unwrap().is_none() {
+        count += 1;
+        let update = ada().updated(minute(count));
+        app.apply(&update.set("data.first_name", format!("Ada{count}")))
+            .await;
+        first = heard.try_recv().ok();
+    }
+    let told: Vec<Value> = first
+        .into_iter()
+        .chain(heard)
+        .map(|line| serde_json::from_str(&line).unwrap())
         .collect();
+    assert!(tail.wait().unwrap().success());
     assert!(!told.is_empty());
     for event in &told {
         assert_eq!(event["type"], "dsync.user.updated");

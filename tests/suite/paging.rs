@@ -13,7 +13,7 @@ on_both!(
 );
 
 /// A list, and what names a row of it.
-const LISTS: [(&str, &[&str]); 12] = [
+const LISTS: [(&str, &[&str]); 14] = [
     ("/v1/events", &["/id"]),
     ("/v1/profiles", &["/id"]),
     ("/v1/deliveries", &["/id"]),
@@ -29,6 +29,8 @@ const LISTS: [(&str, &[&str]); 12] = [
     ("/v1/triggers", &["/id"]),
     ("/v1/opt-outs", &["/email"]),
     ("/v1/jobs", &["/id"]),
+    ("/v1/audit", &["/id"]),
+    ("/v1/seats", &["/community_id", "/profile_id"]),
 ];
 
 fn path(list: &str, community: &str) -> String {
@@ -54,7 +56,8 @@ fn names(page: &Value, name: &[&str]) -> Vec<String> {
 
 /// One more row in every list, some of them before the place where a walk stands, some behind it.
 async fn more(app: &TestApp, community: &str, round: u64) {
-    let at = |second: u64| minute(60 * round + second);
+    // A round takes 1,510 minutes of the clock, and what it tells happens in that time.
+    let at = |later: u64| minute(1_510 * (round - 1) + 60 + later);
     // Names that fall between, before and behind those of other rounds.
     let name = format!("{}{round}", ["m", "c", "x", "a"][(round % 4) as usize]);
     let organization = format!("org_{name}");
@@ -92,7 +95,11 @@ async fn more(app: &TestApp, community: &str, round: u64) {
     .ok();
     let id = app.profile(&person).id;
     let seat = format!("/v1/communities/{community}/members/{id}");
-    app.call("PUT", &seat, json!({"role": "member"})).await.ok();
+    app.call("PUT", &seat, json!({"role": "admin"})).await.ok();
+    // Who ran a community, left and came back: their seat waits for somebody to decide.
+    app.apply(&person.deactivated(at(5))).await;
+    app.advance(std::time::Duration::from_secs(600));
+    app.apply(&person.updated(at(6))).await;
     let fields = format!("/v1/organizations/{ORGANIZATION}/fields");
     app.call("PUT", &fields, json!({"rest": round.is_multiple_of(2)}))
         .await
@@ -108,6 +115,11 @@ async fn a_list_shows_everything_once_while_rows_are_added(app: TestApp) {
     let body = json!({"organization_id": ORGANIZATION, "name": "Chess"});
     let chess = app.call("POST", "/v1/communities", body).await.ok();
     let chess = chess["id"].as_str().unwrap();
+    let first = employee("first");
+    app.apply(&first.created(minute(0))).await;
+    let id = app.profile(&first).id;
+    let seat = format!("/v1/communities/{chess}/members/{id}");
+    app.call("PUT", &seat, json!({"role": "admin"})).await.ok();
     for round in 1..=4 {
         more(&app, chess, round).await;
     }

@@ -11,6 +11,7 @@ use crate::support::binary::rollcall;
 use crate::support::events::{Event, ORGANIZATION, ada, directory, employee, minute};
 use crate::support::http_sink::HttpSink;
 use crate::support::macros::on_both;
+use crate::support::wait::eventually;
 
 on_both!(
     r72_payloads_attempts_and_texts_go_after_their_days_and_nothing_happens_twice,
@@ -198,20 +199,16 @@ fn finished(command: &mut std::process::Command) -> (bool, String, String) {
 }
 
 async fn r72_the_service_runs_the_retention_and_tells_when(app: TestApp) {
-    // The janitor goes round when the service starts.
-    let ran = async || {
-        let metrics = app.http.call("GET", "/metrics").await.text;
-        let name = "rollcall_retention_last_run_timestamp_seconds ";
-        let line = metrics.lines().find(|line| line.starts_with(name));
-        line.map(|line| line[name.len()..].to_owned())
-    };
-    for _ in 0..100 {
-        if ran().await.is_some_and(|at| at != "0") {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let seconds: f64 = ran().await.unwrap().parse().unwrap();
+    let seconds = eventually(
+        "the janitor has gone round, as it does at a start",
+        async || {
+            let metrics = app.http.call("GET", "/metrics").await.text;
+            let name = "rollcall_retention_last_run_timestamp_seconds ";
+            let at = metrics.lines().find_map(|line| line.strip_prefix(name))?;
+            at.parse::<f64>().ok().filter(|at| *at > 0.0)
+        },
+    )
+    .await;
     #[allow(clippy::cast_precision_loss, reason = "seconds fit")]
     let now = app.clock.now().seconds() as f64;
     assert!((seconds - now).abs() < 1.0, "{seconds} {now}");

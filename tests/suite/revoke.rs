@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::support::app::TestApp;
 use crate::support::events::{Event, ORGANIZATION, ada, employee, minute};
 use crate::support::macros::on_both;
+use crate::support::wait::eventually;
 
 on_both!(
     r67_behind_a_backlog_access_is_refused_within_seconds_and_the_metrics_tell,
@@ -37,23 +38,18 @@ async fn r67_behind_a_backlog_access_is_refused_within_seconds_and_the_metrics_t
         ada().email()
     );
     let begun = Instant::now();
-    while app.get(&path).await["allowed"] != json!(true) {
-        assert!(
-            begun.elapsed() < Duration::from_secs(20),
-            "she never came in"
-        );
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    eventually("she comes in", async || {
+        (app.get(&path).await["allowed"] == json!(true)).then_some(())
+    })
+    .await;
+    assert!(begun.elapsed() < Duration::from_secs(20), "late");
     app.enqueue(&backlog);
     let sent = Instant::now();
     assert_eq!(app.deliver(&ada().deleted(minute(9))).await.status, 200);
-    while app.get(&path).await["allowed"] != json!(false) {
-        assert!(
-            sent.elapsed() < Duration::from_secs(20),
-            "she still comes in"
-        );
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    eventually("she comes in no more", async || {
+        (app.get(&path).await["allowed"] == json!(false)).then_some(())
+    })
+    .await;
     let took = sent.elapsed();
     let left = app.count("outbox WHERE state = 'ready'");
     println!("time to revoke behind {left} waiting updates: {took:?}");

@@ -132,6 +132,7 @@ impl Page {
             if begun.elapsed() > PATIENCE {
                 return Err(missing);
             }
+            // WebDriver answers what is there now and has no event for what comes: between two askings.
             tokio::time::sleep(PAUSE).await;
         }
     }

@@ -20,6 +20,7 @@ pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) 
             began.elapsed() < PATIENCE,
             "{what}: not so after {PATIENCE:?}"
         );
+        // Between two askings, so that those who ask leave the machine to those who work.
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
