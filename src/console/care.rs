@@ -1,9 +1,10 @@
-//! What is done about one person by hand: erased for good after a question, or put on the list of those
-//! who want no messages.
+//! What is done about one person by hand: erased for good after a question, kept under a legal hold, or
+//! put on the list of those who want no messages.
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
+use crate::desk::erasure::LegalHoldBody;
 use crate::desk::opt_outs::{self, NewOptOut, WhichOptOut};
 use crate::desk::{DeskError, Role, erasure, profiles};
 use crate::http::HttpState;
@@ -12,7 +13,7 @@ use super::confirm::Confirm;
 use super::frame::{Section, go, page};
 use super::link::encoded;
 use super::refusal::Refusal;
-use super::visitor::{Act, Visitor};
+use super::visitor::{Act, Button, Visitor};
 
 /// What must be typed before somebody is erased.
 const WORD: &str = "erase";
@@ -21,6 +22,8 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
         .route("/people/{id}/erase", web::get().to(ask))
         .route("/people/{id}/erase", web::post().to(erase))
+        .route("/people/{id}/legal-hold", web::post().to(keep))
+        .route("/people/{id}/legal-hold/release", web::post().to(release))
         .route("/people/{id}/messages", web::post().to(messages));
 }
 
@@ -82,6 +85,41 @@ async fn erase(
         .await?;
     state.empty_log().await;
     Ok(go(&format!("{to}?done=erased")))
+}
+
+/// Why their data must be kept.
+#[derive(Debug, Deserialize)]
+struct Why {
+    reason: String,
+}
+
+async fn keep(
+    act: Act<Why>,
+    id: web::Path<String>,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Refusal> {
+    let (actor, now) = (act.visitor.actor, act.visitor.now);
+    let to = home_of(&id);
+    let body = LegalHoldBody {
+        reason: act.form.reason,
+    };
+    state
+        .write(move |conn| erasure::place_legal_hold(conn, &actor, &id, &body, now))
+        .await?;
+    Ok(go(&format!("{to}?done=kept")))
+}
+
+async fn release(
+    act: Act<Button>,
+    id: web::Path<String>,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Refusal> {
+    let (actor, now) = (act.visitor.actor, act.visitor.now);
+    let to = home_of(&id);
+    state
+        .write(move |conn| erasure::release_legal_hold(conn, &actor, &id, now))
+        .await?;
+    Ok(go(&format!("{to}?done=released")))
 }
 
 /// Whether they want messages: `true` or `false`.

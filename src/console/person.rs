@@ -6,6 +6,7 @@ use askama::Template;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::desk::erasure::{self, LegalHoldView};
 use crate::desk::names;
 use crate::desk::opt_outs;
 use crate::desk::profiles::{self, ProfileView};
@@ -35,6 +36,8 @@ struct PersonPage {
     oldest_first: bool,
     /// Whether their address wants no messages; nothing where they have none.
     opted_out: Option<bool>,
+    /// Why their data is kept, for those who may know.
+    hold: Option<LegalHoldView>,
     operates: bool,
     administers: bool,
     csrf: String,
@@ -60,7 +63,8 @@ async fn show(
 ) -> Result<HttpResponse, Refusal> {
     let actor = visitor.actor.clone();
     let now = visitor.now;
-    let (history, organizations, opted_out) = state
+    let operates = visitor.operates();
+    let (history, organizations, opted_out, hold) = state
         .read(move |conn| {
             let history = profiles::history(conn, &actor, &id, now)?;
             let person = &history.profile;
@@ -71,8 +75,13 @@ async fn show(
                 }
                 None => None,
             };
+            let hold = if person.legal_hold && operates {
+                Some(erasure::show_legal_hold(conn, &actor, &person.id)?)
+            } else {
+                None
+            };
             let organizations = names::of_organizations(conn, &actor)?;
-            Ok((history, organizations, opted_out))
+            Ok((history, organizations, opted_out, hold))
         })
         .await?;
     let oldest_first = order.order.as_deref() == Some("oldest");
@@ -102,7 +111,8 @@ async fn show(
         oldest_first,
         organization,
         opted_out,
-        operates: visitor.operates(),
+        hold,
+        operates,
         administers: visitor.administers(),
         csrf: visitor.csrf.clone(),
         person,

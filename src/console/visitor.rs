@@ -182,6 +182,10 @@ pub(super) struct Act<T> {
     pub form: T,
 }
 
+/// What a form says that is a button and nothing else.
+#[derive(Debug, Deserialize)]
+pub(super) struct Button {}
+
 #[derive(Deserialize)]
 struct Signed<T> {
     /// Left out, it is nobody's.

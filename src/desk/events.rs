@@ -275,7 +275,7 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<EventDetail, Des
     let veil = Veil::over_event(conn, actor, &row)?;
     let payload = outbox::body_of(conn, id)?.and_then(|body| veil.payload(body));
     let attempt_log = outbox::attempts_of(conn, id)?;
-    let deliveries = deliveries::of_event(conn, id)?;
+    let deliveries = deliveries::of_events(conn, std::slice::from_ref(&row.event_id))?;
     Ok(EventDetail {
         payload,
         attempt_log: attempt_log
@@ -287,7 +287,7 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<EventDetail, Des
                 actor,
             })
             .collect(),
-        changes: changes_of(conn, &veil, id)?,
+        changes: changes_of(conn, &veil, &row)?,
         deliveries: deliveries
             .into_iter()
             .map(|row| DeliveryRef {
@@ -301,8 +301,12 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<EventDetail, Des
     })
 }
 
-fn changes_of(conn: &mut Conn, veil: &Veil, id: &str) -> Result<Vec<ChangeView>, DeskError> {
-    let mut rows = changes::of_event(conn, id)?;
+fn changes_of(
+    conn: &mut Conn,
+    veil: &Veil,
+    event: &EventRow,
+) -> Result<Vec<ChangeView>, DeskError> {
+    let mut rows = changes::of_events(conn, std::slice::from_ref(&event.event_id))?;
     rows.iter_mut().for_each(|row| veil.change(row));
     Ok(rows.into_iter().map(ChangeView::from).collect())
 }

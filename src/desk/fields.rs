@@ -37,17 +37,22 @@ pub struct FieldsView {
 pub struct PreviewQuery {
     /// People listed, of those of whom something would change: 10 when not said, 200 at most.
     pub sample: Option<usize>,
+    /// No more directory users than this are looked at: everybody when not said.
+    pub limit: Option<u32>,
     /// Only this person is listed, whether or not something would change.
     pub profile_id: Option<String>,
 }
 
-/// What a mapping would change: counted over everybody, listed for some.
+/// What a mapping would change: counted over everybody who was looked at, listed for some.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 #[schemars(rename = "FieldsPreviewView")]
 pub struct PreviewView {
     pub organization_id: String,
+    /// People looked at.
     pub people: usize,
+    /// Whether that is everybody.
+    pub complete: bool,
     pub changed: usize,
     pub fields: BTreeMap<String, FieldCount>,
     /// Sentences that would stand at people where they do not now, and at how many.
@@ -138,7 +143,7 @@ pub fn put(
     show(conn, actor, id)
 }
 
-/// What a mapping would change, of everybody, without keeping it.
+/// What a mapping would change, of everybody or of some, without keeping it.
 pub fn preview(
     conn: &mut Conn,
     actor: &Actor,
@@ -178,7 +183,8 @@ pub fn preview(
         organization_id: organization.id,
         ..PreviewView::default()
     };
-    reapply::rehearse(conn, id, &mapping, &mut |one| {
+    let limit = query.limit.map_or(i64::MAX - 1, i64::from);
+    view.complete = reapply::rehearse(conn, id, &mapping, limit, &mut |one| {
         view.count(&one);
         let wanted = match &query.profile_id {
             Some(only) => one.after.id == *only,

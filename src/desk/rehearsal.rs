@@ -1,7 +1,7 @@
 //! The dry run of a replay: truly done in a transaction, told, and taken back. Of a selection too large
 //! for that a sample is tried, spread evenly over it, and the answer says how large it was.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::Timestamp;
 use crate::db::{Conn, Db, Urgency};
@@ -65,29 +65,33 @@ fn try_out(
 ) -> Result<ReplayView, DeskError> {
     let last_change = changes::newest(conn)?;
     let rows = outbox::at_places(conn, places)?;
-    let mut before = Vec::new();
-    for row in &rows {
-        before.push(deliveries::of_event(conn, &row.event_id)?);
-    }
+    let ids: Vec<String> = rows.into_iter().map(|row| row.event_id).collect();
+    let known = deliveries::of_events(conn, &ids)?.into_iter();
+    let known: BTreeSet<String> = known.map(|row| row.id).collect();
     let ready = outbox::replay_places(conn, places, &actor.name, None, now, now)?.ready;
     let settings = BatchSettings {
         max_attempts: u32::MAX,
         arm_new: false,
     };
     worker::work_off(conn, settings, &ready, now)?;
-    let mut view = ReplayView::of(rows.len());
+    let mut made = changes::of_events(conn, &ids)?;
+    made.retain(|change| change.id > last_change);
+    let mut made = by_event(made, |change| change.event_id.clone());
+    let mut sent = by_event(deliveries::of_events(conn, &ids)?, |row| {
+        row.event_id.clone()
+    });
+    let mut view = ReplayView::of(ids.len());
     let mut sums = Sums::default();
-    for (row, known) in outbox::at_places(conn, places)?.into_iter().zip(&before) {
-        let mut made = changes::of_event(conn, &row.event_id)?;
-        made.retain(|change| change.id > last_change);
-        let messages = messages(known, &deliveries::of_event(conn, &row.event_id)?);
+    for row in outbox::at_places(conn, places)? {
+        let made = made.remove(&row.event_id).unwrap_or_default();
+        let messages = messages(&known, sent.remove(&row.event_id).unwrap_or_default());
         sums.count(&row, &made, &messages);
         if view.events.len() < LISTED {
             view.events.push(shown(conn, actor, row, made, messages)?);
         }
     }
     let people: Vec<String> = sums.people.into_iter().collect();
-    view.tried = Some(rows.len());
+    view.tried = Some(ids.len());
     view.would_change = Some(sums.would_change);
     view.memberships = Some(sums.memberships);
     view.messages_due = Some(sums.due);
@@ -110,13 +114,23 @@ impl Sums {
     }
 }
 
+/// What each event has of them, in their order.
+fn by_event<T>(all: Vec<T>, event: impl Fn(&T) -> Option<String>) -> BTreeMap<String, Vec<T>> {
+    let mut sorted: BTreeMap<String, Vec<T>> = BTreeMap::new();
+    for one in all {
+        if let Some(event) = event(&one) {
+            sorted.entry(event).or_default().push(one);
+        }
+    }
+    sorted
+}
+
 /// Those that would come into being, and those that exist already.
-fn messages(known: &[DeliveryRow], all: &[DeliveryRow]) -> Vec<MessageRef> {
-    let known: BTreeSet<&str> = known.iter().map(|row| row.id.as_str()).collect();
-    let told = all.iter().map(|row| MessageRef {
-        id: known.contains(row.id.as_str()).then(|| row.id.clone()),
-        channel: row.channel.clone(),
-        state: row.state.clone(),
+fn messages(known: &BTreeSet<String>, all: Vec<DeliveryRow>) -> Vec<MessageRef> {
+    let told = all.into_iter().map(|row| MessageRef {
+        id: known.contains(&row.id).then_some(row.id),
+        channel: row.channel,
+        state: row.state,
     });
     told.collect()
 }

@@ -145,13 +145,18 @@ pub fn of_profile(conn: &mut Conn, profile: &str) -> QueryResult<Vec<ChangeRow>>
         .load(c))
 }
 
-/// The changes that one event made.
-pub fn of_event(conn: &mut Conn, event: &str) -> QueryResult<Vec<ChangeRow>> {
-    on_backend!(conn, c => changes::table
-        .filter(changes::event_id.eq(event))
-        .order(changes::id)
-        .select(ChangeRow::as_select())
-        .load(c))
+/// The changes that events made, oldest first.
+pub fn of_events(conn: &mut Conn, events: &[String]) -> QueryResult<Vec<ChangeRow>> {
+    let mut all: Vec<ChangeRow> = Vec::new();
+    for chunk in events.chunks(ROWS_PER_STATEMENT) {
+        let some: Vec<ChangeRow> = on_backend!(conn, c => changes::table
+            .filter(changes::event_id.eq_any(chunk))
+            .select(ChangeRow::as_select())
+            .load(c))?;
+        all.extend(some);
+    }
+    all.sort_by_key(|change| change.id);
+    Ok(all)
 }
 
 /// Moves the changes of a profile that turned out to be another's.

@@ -163,21 +163,28 @@ pub struct Rehearsed {
 }
 
 /// Tells of everybody of an organization what a mapping would change, and writes nothing. Whom an
-/// employee number from another source would bring together is only found when it is applied.
+/// employee number from another source would bring together is only found when it is applied. Not
+/// more than `most` directory users are looked at; false where some were not.
 pub fn rehearse(
     conn: &mut Conn,
     organization: &str,
     mapping: &Mapping,
+    most: i64,
     tell: &mut dyn FnMut(Rehearsed),
-) -> Result<(), DbError> {
-    let mut after = String::new();
+) -> Result<bool, DbError> {
+    let (mut after, mut left) = (String::new(), most);
     let mut told = BTreeSet::new();
     loop {
-        let users = kin::of_organization(conn, organization, &after, AT_ONCE)?;
-        let Some(last) = users.last() else {
-            return Ok(());
-        };
-        after.clone_from(last);
+        // One more than is looked at tells whether there are more.
+        let mut users = kin::of_organization(conn, organization, &after, AT_ONCE.min(left + 1))?;
+        if left == 0 || users.is_empty() {
+            return Ok(users.is_empty());
+        }
+        users.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        left -= i64::try_from(users.len()).unwrap_or(left);
+        if let Some(last) = users.last() {
+            after.clone_from(last);
+        }
         let mut world = world_of(
             conn,
             organization,

@@ -10,7 +10,7 @@ use crate::catch_up::Desk;
 use crate::console::{Browser, make_token};
 use crate::support::app::TestApp;
 use crate::support::binary::rollcall;
-use crate::support::events::{DIRECTORY, ORGANIZATION, ada, directory, minute};
+use crate::support::events::{DIRECTORY, ORGANIZATION, ada, directory, employee, minute};
 use crate::support::http::TOKEN;
 use crate::support::macros::on_both;
 
@@ -22,6 +22,7 @@ on_both!(
     only_a_mapping_that_was_previewed_as_it_stands_is_saved,
     a_mapping_that_somebody_else_changed_is_not_overwritten_unseen,
     a_preview_shows_no_sensitive_value_to_who_may_not_see_it,
+    a_preview_tries_some_first_and_everybody_when_asked,
     guards_are_changed_and_what_was_typed_is_kept_beside_what_is_wrong,
     r71_secrets_are_told_by_label_with_their_last_use_and_never_by_value,
     r71_what_two_processes_have_verified_adds_up,
@@ -363,6 +364,36 @@ async fn a_preview_shows_no_sensitive_value_to_who_may_not_see_it(app: TestApp) 
         .send(&path, &[("csrf", &csrf), ("mapping", nothing)])
         .await;
     assert!(page.text.contains("90210"), "{}", page.text);
+}
+
+async fn a_preview_tries_some_first_and_everybody_when_asked(app: TestApp) {
+    let all: Vec<_> = (0..102)
+        .map(|n| employee(&format!("p{n:03}")).created(minute(1)))
+        .collect();
+    app.enqueue(&all);
+    app.drain();
+    let fields = format!("/v1/organizations/{ORGANIZATION}/fields/preview");
+    let counts = async |query: &str| {
+        let asked = format!("{fields}{query}");
+        let told = app.call("POST", &asked, json!({"rules": []}));
+        let told = told.await.ok();
+        (told["people"].clone(), told["complete"].clone())
+    };
+    assert_eq!(counts("").await, (json!(102), json!(true)));
+    assert_eq!(counts("?limit=102").await, (json!(102), json!(true)));
+    assert_eq!(counts("?limit=101").await, (json!(101), json!(false)));
+    assert_eq!(counts("?limit=0").await, (json!(0), json!(false)));
+    let browser = Browser::signed_in(&app, TOKEN).await;
+    let csrf = browser.csrf().await;
+    let path = format!("{}/mapping/preview", one());
+    let typed = ("mapping", "{\"rules\":[],\"rest\":false}");
+    let form = [("csrf", csrf.as_str()), typed];
+    let some = browser.send(&path, &form).await.text;
+    assert!(some.contains("of 100 people would change"), "{some}");
+    let form = [form[0], form[1], ("everybody", "true")];
+    let every = browser.send(&path, &form).await.text;
+    assert!(every.contains("of 102 people would change"), "{every}");
+    assert!(some.contains("Try it on everybody") && !every.contains("Try it on everybody"));
 }
 
 async fn guards_are_changed_and_what_was_typed_is_kept_beside_what_is_wrong(app: TestApp) {

@@ -20,6 +20,7 @@ on_both!(
     a_session_that_ended_reloads_the_page_that_asks,
     the_audit_tells_who_did_what_in_pages_that_stay,
     r65_somebody_is_erased_by_an_admin_who_typed_the_word,
+    r65_somebody_under_a_legal_hold_is_kept_until_an_admin_releases_it,
     r64_somebody_opts_out_and_in_again_on_their_page,
     r32_a_conflict_is_decided_on_its_page,
     c5_an_open_seat_is_given_back_on_its_page,
@@ -109,6 +110,7 @@ async fn a_viewer_sees_every_page_and_changes_nothing(app: TestApp) {
         ("rules", "[]"),
         ("word", "erase"),
         ("wanted", "false"),
+        ("reason", "case 7"),
     ];
     for path in [
         "/triggers".to_owned(),
@@ -120,6 +122,8 @@ async fn a_viewer_sees_every_page_and_changes_nothing(app: TestApp) {
         format!("/communities/{community}/seat"),
         format!("/people/{profile}/erase"),
         format!("/people/{profile}/messages"),
+        format!("/people/{profile}/legal-hold"),
+        format!("/people/{profile}/legal-hold/release"),
         format!("/conflicts/{asked}/decide"),
         "/destinations/email/resume".to_owned(),
     ] {
@@ -294,6 +298,40 @@ async fn r65_somebody_is_erased_by_an_admin_who_typed_the_word(app: TestApp) {
     assert_eq!(done.status, 303, "{}", done.text);
     let page = admin.open(&done.to).await;
     assert!(page.text.contains("Erased for good.") && !page.text.contains("ada Tester"));
+}
+
+async fn r65_somebody_under_a_legal_hold_is_kept_until_an_admin_releases_it(app: TestApp) {
+    let one = things(&app).await;
+    let home = format!("/console/people/{}", one.profile);
+    let place = format!("{home}/legal-hold");
+    let operator = Browser::signed_in(&app, &make_token(&app, "olga", Role::Operator)).await;
+    let own = operator.csrf().await;
+    let send = async |reason: &str| {
+        let fields = [("csrf", own.as_str()), ("reason", reason)];
+        operator.send(&place, &fields).await
+    };
+    assert_eq!(send(" ").await.status, 400);
+    let placed = send("case <7>").await;
+    assert_eq!(placed.status, 303, "{}", placed.text);
+    let page = operator.open(&placed.to).await.text;
+    assert!(page.contains("olga: <bdi>case &#60;7&#62;</bdi>"), "{page}");
+    assert!(!page.contains("Release the legal hold"), "{page}");
+    assert_eq!(send("case 8").await.status, 409, "one at a time");
+
+    let admin = Browser::signed_in(&app, TOKEN).await;
+    let csrf = admin.csrf().await;
+    let word = [("csrf", csrf.as_str()), ("word", "erase")];
+    let erase = format!("{home}/erase");
+    let kept = admin.send(&erase, &word).await;
+    assert_eq!(kept.status, 409);
+    assert!(kept.text.contains("case"), "{}", kept.text);
+    let release = format!("{place}/release");
+    let refused = operator.send(&release, &[("csrf", &own)]).await;
+    assert_eq!(refused.status, 403);
+    let released = admin.send(&release, &[("csrf", &csrf)]).await;
+    let page = admin.open(&released.to).await.text;
+    assert!(page.contains("The legal hold is released."), "{page}");
+    assert_eq!(admin.send(&erase, &word).await.status, 303);
 }
 
 async fn r64_somebody_opts_out_and_in_again_on_their_page(app: TestApp) {

@@ -22,6 +22,8 @@ use super::super::refusal::Refusal;
 use super::super::visitor::{Act, Visitor};
 use super::{home_of, name_of};
 
+/// Directory users that a preview looks at, unless everybody is asked for: as many as are quick.
+const SOME: u32 = 100;
 /// Where the problem is when somebody else has changed the mapping.
 const CHANGED: &str = "mapping";
 
@@ -140,6 +142,8 @@ pub(super) struct Edited {
     from: String,
     #[serde(default)]
     previewed: String,
+    /// The button that asks for a preview of everybody.
+    everybody: Option<String>,
 }
 
 struct Kept {
@@ -222,10 +226,14 @@ async fn tried(
     let (actor, asked) = (visitor.actor.clone(), id.clone());
     let read = mapping_of(&form.mapping);
     let body = read.as_ref().ok().map(|(body, _)| body.clone());
+    let everybody = form.everybody.is_some();
     let (kept, told) = state
         .read(move |conn| {
             let kept = kept(conn, &actor, &asked)?;
-            let query = PreviewQuery::default();
+            let query = PreviewQuery {
+                limit: (!everybody).then_some(SOME),
+                ..PreviewQuery::default()
+            };
             let told = body.map(|body| fields::preview(conn, &actor, &asked, &body, &query));
             Ok((kept, told.transpose()?))
         })

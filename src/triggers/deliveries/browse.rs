@@ -143,13 +143,18 @@ pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<DeliveryRow>> {
     on_backend!(conn, c => deliveries::table.find(id).select(DeliveryRow::as_select()).first(c).optional())
 }
 
-/// The deliveries that an event made due.
-pub fn of_event(conn: &mut Conn, event: &str) -> QueryResult<Vec<DeliveryRow>> {
-    on_backend!(conn, c => deliveries::table
-        .filter(deliveries::event_id.eq(event))
-        .order(deliveries::id)
-        .select(DeliveryRow::as_select())
-        .load(c))
+/// The deliveries that events made due, by id.
+pub fn of_events(conn: &mut Conn, events: &[String]) -> QueryResult<Vec<DeliveryRow>> {
+    let mut all: Vec<DeliveryRow> = Vec::new();
+    for chunk in events.chunks(ROWS_PER_STATEMENT) {
+        let some: Vec<DeliveryRow> = on_backend!(conn, c => deliveries::table
+            .filter(deliveries::event_id.eq_any(chunk))
+            .select(DeliveryRow::as_select())
+            .load(c))?;
+        all.extend(some);
+    }
+    all.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(all)
 }
 
 /// The deliveries about a person, oldest first.

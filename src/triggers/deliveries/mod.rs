@@ -26,7 +26,7 @@ use super::definition::Event;
 pub use add::{after_hands, plan_and_add};
 pub use browse::{
     AttemptRow, DeliveryFilter, DeliveryRow, DeliveryStats, PARKED, attempts_of, cancelled_at,
-    count_of, delivery_stats, delivery_stats_up_to, find, list, of_event, of_profile, show_parked,
+    count_of, delivery_stats, delivery_stats_up_to, find, list, of_events, of_profile, show_parked,
 };
 pub use burst::{cancel_held, release_held};
 pub use claim::claim;
