@@ -112,11 +112,11 @@ async fn an_organization_is_enabled_and_followed_until_it_is_ready_to_arm(backen
     field.send_keys(ORGANIZATION).await.unwrap();
     window.press("Connect…").await;
     let page = format!("/console/directory-sync/enable/{ORGANIZATION}");
-    // Standing still, so that the button is not taken away under the click.
-    window.go(&format!("{page}?follow=no")).await;
     window.press("Connect a directory").await;
     // From here on the page is never loaded anew: it follows by itself.
     window.go(&page).await;
+    let mark = "window.untouched = true";
+    window.page.execute(mark).await.unwrap();
     window
         .shows("Set-up link opened just now by bootstrap")
         .await;
@@ -137,6 +137,8 @@ async fn an_organization_is_enabled_and_followed_until_it_is_ready_to_arm(backen
         .shows("people are here; look at them, then arm")
         .await;
     window.shows("2 people are here, WorkOS counts 2").await;
+    let untouched = "return window.untouched";
+    assert_eq!(window.page.execute(untouched).await.unwrap(), true);
     window.follow("Arm…").await;
     window
         .shows("2 people are there already, and 0 messages would fall due")
@@ -271,15 +273,12 @@ async fn pages(desk: &Desk) -> Vec<(&'static str, String)> {
         ("mapping", format!("{one}/mapping")),
         ("guards", format!("{one}/guards")),
         ("arm", format!("{one}/arm")),
-        ("enable", format!("{home}/enable/{ORGANIZATION}?follow=no")),
-        ("enable-new", format!("{home}/enable/org_new?follow=no")),
+        ("enable", format!("{home}/enable/{ORGANIZATION}")),
+        ("enable-new", format!("{home}/enable/org_new")),
         ("gaps", format!("{home}/gaps")),
         ("reconciles", format!("{home}/reconciles")),
         ("reconcile", format!("{home}/reconciles/{}", text(&done))),
-        (
-            "running",
-            format!("{home}/reconciles/{}?follow=no", text(&running)),
-        ),
+        ("running", format!("{home}/reconciles/{}", text(&running))),
         ("job", format!("/console/jobs/{}", text(&jobs["data"][0]))),
         ("resync", format!("/console/people/{person}/resync")),
     ]

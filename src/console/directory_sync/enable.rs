@@ -1,6 +1,7 @@
 //! Directory Sync in minutes: an admin is taken to WorkOS's set-up link, and this page follows what
-//! comes of it by itself: link opened, directory linked, people arriving, ready to arm. The link is in
-//! one answer and nowhere else: whoever has it may configure the organization for five minutes.
+//! comes of it: link opened, directory linked, people arriving, ready to arm. WorkOS's own counts are
+//! asked for whenever something has come. The link is in one answer and nowhere else: whoever has it
+//! may configure the organization for five minutes.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, REFRESH};
@@ -20,11 +21,9 @@ use super::super::link::{encoded, said};
 use super::super::refusal::Refusal;
 use super::super::visitor::{Act, Visitor};
 use super::super::when::When;
-use super::asking::{Following, PATIENCE, again_in, client};
+use super::asking::{PATIENCE, client};
 use super::{HOME, manages, name_of};
 
-/// Seconds between two looks.
-const LOOK: u8 = 4;
 /// What an organization goes through, and what each step is called.
 const STEPS: [(&str, &str); 5] = [
     ("link_opened", "Set-up link opened"),
@@ -63,8 +62,8 @@ struct EnablePage {
     /// WorkOS could not be asked for its own counts.
     unasked: bool,
     asks_workos: bool,
-    /// Whether the page looks again by itself.
-    follows: bool,
+    /// Whether there is more to come.
+    goes_on: bool,
     manages: bool,
     operates: bool,
     csrf: String,
@@ -117,7 +116,6 @@ async fn choose(_: Visitor, named: web::Query<Named>) -> HttpResponse {
 async fn show(
     visitor: Visitor,
     id: web::Path<String>,
-    following: web::Query<Following>,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Refusal> {
     let id = id.into_inner();
@@ -127,10 +125,8 @@ async fn show(
         view,
         unasked,
     } = far(&state, &visitor.actor, &id).await?;
-    let moves = !["ready", "armed"].contains(&view.step) && state.workos.is_some();
-    let follows = moves && following.wanted();
     let when = |at| When::new(at, visitor.now);
-    let one = EnablePage {
+    page(&EnablePage {
         frame: visitor.frame(
             format!("Connect a directory: {name}"),
             Section::DirectorySync,
@@ -145,18 +141,17 @@ async fn show(
                 one: one.clone(),
             })
             .collect(),
+        goes_on: !["ready", "armed"].contains(&view.step) && state.workos.is_some(),
         id,
         name,
         view,
         known,
         unasked,
         asks_workos: state.workos.is_some(),
-        follows,
         manages: manages(&visitor),
         operates: visitor.operates(),
         csrf: visitor.csrf.clone(),
-    };
-    Ok(again_in(LOOK, follows, page(&one)?))
+    })
 }
 
 /// How far an organization has come.

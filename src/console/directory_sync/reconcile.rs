@@ -17,10 +17,8 @@ use super::super::refusal::Refusal;
 use super::super::visitor::{Act, Visitor};
 use super::super::when::When;
 use super::HOME;
-use super::asking::{Following, again_in, client};
+use super::asking::client;
 
-/// Seconds between two looks.
-const LOOK: u8 = 2;
 /// The four parts of the report: what begins so, the heading, and what it means.
 const PARTS: [(&str, &str, &str); 4] = [
     (
@@ -70,7 +68,6 @@ struct ReconcilePage {
     differs: i64,
     listed: i64,
     bar: Option<(i64, i64)>,
-    follows: bool,
     operates: bool,
     csrf: String,
 }
@@ -148,7 +145,6 @@ pub(super) fn open_in(one: &ReconcileView) -> i64 {
 async fn show(
     visitor: Visitor,
     id: web::Path<String>,
-    following: web::Query<Following>,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Refusal> {
     let actor = visitor.actor.clone();
@@ -163,7 +159,7 @@ async fn show(
         .await?;
     let one = found.reconcile;
     let listed = i64::try_from(found.items.len()).unwrap_or(i64::MAX);
-    let page_of_it = ReconcilePage {
+    page(&ReconcilePage {
         frame: visitor.frame("Comparison", Section::DirectorySync),
         parts: parts(found.items, &mut called),
         begun: When::new(one.started_at, visitor.now),
@@ -172,12 +168,10 @@ async fn show(
         differs: one.drift.values().flat_map(|states| states.values()).sum(),
         listed,
         bar: bar_of(&one),
-        follows: following.wanted() && one.state == "running",
         operates: visitor.operates(),
         csrf: visitor.csrf.clone(),
         one,
-    };
-    Ok(again_in(LOOK, page_of_it.follows, page(&page_of_it)?))
+    })
 }
 
 /// How much is listed of how much, as far as WorkOS has said how much there is.
