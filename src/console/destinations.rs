@@ -12,7 +12,7 @@ use super::count::Count;
 use super::frame::{Frame, Section, go, page};
 use super::link::{Pager, Tab, link, said};
 use super::refusal::Refusal;
-use super::visitor::{Act, Visitor};
+use super::visitor::{Act, Button, Visitor};
 use super::when::When;
 
 const PATH: &str = "/console/destinations";
@@ -106,10 +106,6 @@ fn tabs(shown: Option<&str>) -> Vec<Tab> {
     })
     .collect()
 }
-
-/// The button has no fields of its own.
-#[derive(Debug, Deserialize)]
-pub(super) struct Button {}
 
 async fn resume(
     act: Act<Button>,

@@ -18,7 +18,7 @@ use super::frame::{Frame, go_with_cookie, page, page_with};
 use super::origin;
 use super::refusal::Refusal;
 use super::session::{COOKIE, LIFETIME, Session};
-use super::visitor::Act;
+use super::visitor::{Act, Button};
 
 #[derive(Template)]
 #[template(path = "sign_in.html", config = "src/console/askama.toml")]
@@ -105,11 +105,7 @@ pub(super) async fn begin(
     Ok(go_with_cookie(own_page(next.as_deref()), &cookie))
 }
 
-/// The button that signs out has no fields of its own.
-#[derive(Debug, Deserialize)]
-pub(super) struct Nothing {}
-
-pub(super) async fn end(request: HttpRequest, _act: Act<Nothing>) -> HttpResponse {
+pub(super) async fn end(request: HttpRequest, _act: Act<Button>) -> HttpResponse {
     go_with_cookie("/console/sign-in", &cookie("", 0, &request))
 }
 

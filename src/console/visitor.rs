@@ -182,6 +182,10 @@ pub(super) struct Act<T> {
     pub form: T,
 }
 
+/// The form around a button: that it was pressed is all it says.
+#[derive(Debug, Deserialize)]
+pub(super) struct Button {}
+
 #[derive(Deserialize)]
 struct Signed<T> {
     /// Left out, it is nobody's.

@@ -3,14 +3,13 @@
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
-use serde::Deserialize;
 
 use crate::desk::organizations::{self, ArmView};
 use crate::http::HttpState;
 
 use super::super::frame::{Frame, Section, go, page};
 use super::super::refusal::Refusal;
-use super::super::visitor::{Act, Visitor};
+use super::super::visitor::{Act, Button, Visitor};
 use super::{home_of, name_of};
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
@@ -51,10 +50,6 @@ async fn show(
         csrf: visitor.csrf.clone(),
     })
 }
-
-/// The buttons have no fields of their own.
-#[derive(Debug, Deserialize)]
-pub(super) struct Button {}
 
 async fn arm(
     act: Act<Button>,

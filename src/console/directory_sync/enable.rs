@@ -19,10 +19,10 @@ use crate::workos::client::Client;
 use super::super::frame::{Frame, Section, go, page};
 use super::super::link::{encoded, said};
 use super::super::refusal::Refusal;
-use super::super::visitor::{Act, Visitor};
+use super::super::visitor::{Act, Button, Visitor};
 use super::super::when::When;
 use super::asking::{PATIENCE, client};
-use super::{HOME, manages, name_of};
+use super::{HOME, name_of};
 
 /// What an organization goes through, and what each step is called.
 const STEPS: [(&str, &str); 5] = [
@@ -148,7 +148,7 @@ async fn show(
         known,
         unasked,
         asks_workos: state.workos.is_some(),
-        manages: manages(&visitor),
+        manages: visitor.administers(),
         operates: visitor.operates(),
         csrf: visitor.csrf.clone(),
     })
@@ -214,10 +214,6 @@ struct OpeningPage<'a> {
     id: String,
     link: &'a str,
 }
-
-/// The buttons have no fields of their own.
-#[derive(Debug, Deserialize)]
-pub(super) struct Button {}
 
 /// The browser goes on by itself. Not by a redirect: browsers hold those of a form against the page's
 /// policy, and a policy that named WorkOS's hosts would let forms go there, too.

@@ -119,13 +119,8 @@ async fn show(visitor: Visitor, state: web::Data<HttpState>) -> Result<HttpRespo
         secrets,
         lost,
         asks_workos: state.workos.is_some(),
-        manages: manages(&visitor),
+        manages: visitor.administers(),
     })
-}
-
-/// Whether buttons that only an admin may press are shown; the desk judges again.
-fn manages(visitor: &Visitor) -> bool {
-    visitor.actor.role >= crate::desk::Role::Admin
 }
 
 fn rows(

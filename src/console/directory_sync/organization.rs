@@ -22,7 +22,7 @@ use super::super::refusal::Refusal;
 use super::super::visitor::{Act, Visitor};
 use super::super::when::When;
 use super::mapping::RuleRow;
-use super::{home_of, manages, name_of, people_of};
+use super::{home_of, name_of, people_of};
 
 /// Silence of a directory that is worth a look.
 const LONG: std::time::Duration = std::time::Duration::from_secs(7 * 86_400);
@@ -201,7 +201,7 @@ async fn show(
         settings,
         asks_workos: state.workos.is_some(),
         operates: visitor.operates(),
-        manages: manages(&visitor),
+        manages: visitor.administers(),
         csrf: visitor.csrf.clone(),
     })
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
-use serde::Deserialize;
 
 use crate::desk::names::{self, Called};
 use crate::desk::reconciles::{self, DriftView, ReconcileView};
@@ -14,7 +13,7 @@ use crate::http::HttpState;
 use super::super::frame::{Frame, Section, go, page};
 use super::super::link::encoded;
 use super::super::refusal::Refusal;
-use super::super::visitor::{Act, Visitor};
+use super::super::visitor::{Act, Button, Visitor};
 use super::super::when::When;
 use super::HOME;
 use super::asking::client;
@@ -236,10 +235,6 @@ fn kind_of(kind: &str) -> &'static str {
         _ => "person",
     }
 }
-
-/// The button has no fields of its own.
-#[derive(Debug, Deserialize)]
-pub(super) struct Button {}
 
 async fn apply(
     act: Act<Button>,

@@ -18,7 +18,7 @@ use super::super::frame::{Frame, Section, go, page};
 use super::super::link::said;
 use super::super::phrase;
 use super::super::refusal::Refusal;
-use super::super::visitor::{Act, Visitor};
+use super::super::visitor::{Act, Button, Visitor};
 use super::super::when::When;
 use super::home_of;
 
@@ -253,10 +253,6 @@ pub(super) async fn ask(
         csrf: visitor.csrf.clone(),
     })
 }
-
-/// The button has no fields of its own.
-#[derive(Debug, Deserialize)]
-pub(super) struct Button {}
 
 /// Deletes a trigger.
 pub(super) async fn delete(
