@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::desk::enable::{self, Arriving, EnableView};
-use crate::desk::{Actor, DeskError, organizations};
+use crate::desk::{Actor, DeskError, names, organizations};
 use crate::http::HttpState;
 use crate::workos::client::Client;
 
@@ -22,7 +22,7 @@ use super::super::refusal::Refusal;
 use super::super::visitor::{Act, Button, Visitor};
 use super::super::when::When;
 use super::asking::{PATIENCE, client};
-use super::{HOME, name_of};
+use super::HOME;
 
 /// What an organization goes through, and what each step is called.
 const STEPS: [(&str, &str); 5] = [
@@ -176,7 +176,7 @@ async fn far(state: &HttpState, actor: &Actor, id: &str) -> Result<Far, Refusal>
             };
             Ok(Far {
                 known: organizations::show(conn, &by, &asked).is_ok(),
-                name: name_of(conn, &by, &asked)?,
+                name: names::of_organization(conn, &by, &asked)?,
                 view,
                 unasked: false,
             })

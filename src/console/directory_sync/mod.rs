@@ -178,17 +178,6 @@ fn people_of(one: &organizations::OrganizationView) -> i64 {
     count("active") + count("on_leave")
 }
 
-/// What an organization is called on a page.
-fn name_of(
-    conn: &mut crate::db::Conn,
-    actor: &crate::desk::Actor,
-    id: &str,
-) -> Result<String, DeskError> {
-    let all = names::of_organizations(conn, actor)?;
-    let found = all.into_iter().find(|(one, _)| one == id);
-    Ok(found.map_or_else(|| id.to_owned(), |(_, name)| name))
-}
-
 /// The page of an organization.
 fn home_of(organization: &str) -> String {
     format!(

@@ -12,7 +12,7 @@ use crate::desk::fields::{self, FieldsView};
 use crate::desk::holds::{self, Decision, HoldQuery, HoldView};
 use crate::desk::organizations::{self, OrganizationView};
 use crate::desk::reconciles::{self, ReconcileQuery, ReconcileView};
-use crate::desk::{Actor, DeskError, MAX_LIMIT};
+use crate::desk::{Actor, DeskError, MAX_LIMIT, names};
 use crate::http::HttpState;
 use crate::roll::{OnDirectoryDeleted, Settings, is_of_logins};
 
@@ -22,7 +22,7 @@ use super::super::refusal::Refusal;
 use super::super::visitor::{Act, Visitor};
 use super::super::when::When;
 use super::mapping::RuleRow;
-use super::{home_of, name_of, people_of};
+use super::{home_of, people_of};
 
 /// Silence of a directory that is worth a look.
 const LONG: std::time::Duration = std::time::Duration::from_secs(7 * 86_400);
@@ -121,7 +121,7 @@ fn read(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Read, DeskError> {
     let own = || Some(id.to_owned());
     Ok(Read {
         organization: organizations::show(conn, actor, id)?,
-        name: name_of(conn, actor, id)?,
+        name: names::of_organization(conn, actor, id)?,
         directories: directories::list(
             conn,
             actor,
@@ -190,8 +190,10 @@ async fn show(
         comparisons: found
             .comparisons
             .into_iter()
-            .map(|one| (When::new(one.started_at, now), one))
-            .map(|(at, one)| (one, at))
+            .map(|one| {
+                let begun = When::new(one.started_at, now);
+                (one, begun)
+            })
             .collect(),
         id: found.organization.id,
         name: found.name,

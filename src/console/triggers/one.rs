@@ -119,12 +119,8 @@ pub(super) async fn show(
                     profiles::list(conn, &actor, &query, now)?.data
                 }
             };
-            let all = names::of_organizations(conn, &actor)?;
-            let organization = all
-                .into_iter()
-                .find_map(|(id, name)| (id == home).then_some(name));
             Ok(Found {
-                organization: organization.unwrap_or_else(|| home.clone()),
+                organization: names::of_organization(conn, &actor, &home)?,
                 armed_at: organizations::armed_since(conn, &actor, &home)?,
                 versions: triggers::versions(conn, &actor, &id)?.data,
                 messages: latest
