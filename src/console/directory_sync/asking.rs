@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 
-use crate::http::HttpState;
+use crate::http::{HttpState, Problem};
 use crate::upstream::ResyncError;
 use crate::workos::client::{Client, ClientError};
 
@@ -27,17 +27,8 @@ pub(super) fn client(state: &HttpState) -> Result<&Client, Refusal> {
 
 impl From<ClientError> for Refusal {
     fn from(error: ClientError) -> Self {
-        let status = match &error {
-            ClientError::NotFound { .. } => StatusCode::NOT_FOUND,
-            ClientError::Refused { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            ClientError::Unauthorized { .. }
-            | ClientError::NoClient
-            | ClientError::NotConfigured(_) => StatusCode::CONFLICT,
-            ClientError::RateLimited { .. }
-            | ClientError::Unreachable { .. }
-            | ClientError::Unreadable { .. } => StatusCode::SERVICE_UNAVAILABLE,
-        };
-        Self::Page(status, format!("WorkOS did not help: {error}."))
+        let Problem { status, detail, .. } = Problem::from(error);
+        Self::Page(status, format!("WorkOS did not help: {detail}."))
     }
 }
 

@@ -9,12 +9,10 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::desk::enable::{self, Arriving, EnableView};
 use crate::desk::{Actor, DeskError, names, organizations};
 use crate::http::HttpState;
-use crate::workos::client::Client;
 
 use super::super::frame::{Frame, Section, go, page};
 use super::super::link::{encoded, said};
@@ -186,22 +184,14 @@ async fn far(state: &HttpState, actor: &Actor, id: &str) -> Result<Far, Refusal>
     let Some(client) = state.workos.as_ref().filter(|_| linked) else {
         return Ok(far);
     };
-    let counting = tokio::time::timeout(PATIENCE, counted(client, &far.view));
-    let there = counting.await.unwrap_or_default();
+    let counting = client.counted(far.view.directory_ids());
+    let there = tokio::time::timeout(PATIENCE, counting).await.unwrap_or_default();
     far.unasked = there.len() < far.view.directories.len();
     let (by, asked) = (actor.clone(), id.to_owned());
     far.view = state
         .read(move |conn| enable::state(conn, &by, &asked, Some(&there)))
         .await?;
     Ok(far)
-}
-
-async fn counted(client: &Client, view: &EnableView) -> Vec<Value> {
-    let mut all = Vec::new();
-    for one in &view.directories {
-        all.extend(client.directory(&one.id).await.ok());
-    }
-    all
 }
 
 #[derive(Template)]
