@@ -141,10 +141,6 @@ pub(super) async fn show(
 fn page_of(visitor: &Visitor, found: Found, find: Option<String>) -> TriggerPage {
     let when = |at| When::new(at, visitor.now);
     let definition = found.one.definition;
-    let whom = definition
-        .when
-        .as_ref()
-        .and_then(|when| serde_json::to_value(when).ok());
     TriggerPage {
         frame: visitor.frame(definition.name.clone(), Section::Triggers),
         status: definition.status.name(),
@@ -152,7 +148,7 @@ fn page_of(visitor: &Visitor, found: Found, find: Option<String>) -> TriggerPage
         updated: when(found.one.updated_at),
         armed: found.armed_at.map(when),
         occasion: phrase::occasion(&definition),
-        whom: whom.map(|value| phrase::condition(&value)),
+        whom: definition.when.as_ref().map(ToString::to_string),
         steps: definition
             .steps
             .iter()
