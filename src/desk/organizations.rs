@@ -82,12 +82,17 @@ pub fn list(
     Ok(Page { data, next_cursor })
 }
 
+/// A row this actor may see.
+pub(super) fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Organization, DeskError> {
+    organizations::find(conn, id)?
+        .filter(|one| actor.may_see(Some(&one.id)))
+        .ok_or_else(|| DeskError::not_found("organization", id))
+}
+
 /// One organization.
 pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<OrganizationView, DeskError> {
     actor.require(Role::Viewer)?;
-    actor.scope(Some(id))?;
-    let row =
-        organizations::find(conn, id)?.ok_or_else(|| DeskError::not_found("organization", id))?;
+    let row = seen(conn, actor, id)?;
     views(conn, vec![row])?
         .pop()
         .ok_or_else(|| DeskError::not_found("organization", id))

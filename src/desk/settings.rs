@@ -14,7 +14,7 @@ use crate::people::{holds, organizations, profiles, succession};
 use crate::roll::{Settings, UNASKED};
 use crate::worker;
 
-use super::organizations::{OrganizationView, show};
+use super::organizations::{OrganizationView, seen, show};
 use super::profiles::has_access;
 use super::{Actor, DeskError, Role, audit};
 
@@ -60,9 +60,7 @@ pub fn update(
     actor.require(Role::Operator)?;
     actor.scope(Some(id))?;
     lock_part(conn, part_of(id))?;
-    let organization =
-        organizations::find(conn, id)?.ok_or_else(|| DeskError::not_found("organization", id))?;
-    let known = organization.settings;
+    let known = seen(conn, actor, id)?.settings;
     let settings = merged(&known, &update.settings).map_err(DeskError::Problems)?;
     let mut problems = problems_of(&settings);
     problems.extend(fallback_problem(conn, id, &settings)?);
