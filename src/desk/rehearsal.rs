@@ -31,9 +31,10 @@ pub(super) fn rehearse(
     let places = db.read(|conn| selected.places(conn, most))?;
     let some = spread(&places, TRIED);
     db.rehearse(Urgency::Normal, |conn| {
-        let mut view = try_out(conn, actor, &some, now)?;
-        view.matched = places.len();
-        Ok(view)
+        Ok(ReplayView {
+            matched: places.len(),
+            ..try_out(conn, actor, &some, now)?
+        })
     })
 }
 
@@ -75,26 +76,29 @@ fn try_out(
         arm_new: false,
     };
     worker::work_off(conn, settings, &ready, now)?;
-    let mut view = ReplayView::of(rows.len());
+    let mut events = Vec::new();
     let mut sums = Sums::default();
     for (row, known) in outbox::at_places(conn, places)?.into_iter().zip(&before) {
         let mut made = changes::of_event(conn, &row.event_id)?;
         made.retain(|change| change.id > last_change);
         let messages = messages(known, &deliveries::of_event(conn, &row.event_id)?);
         sums.count(&row, &made, &messages);
-        if view.events.len() < LISTED {
-            view.events.push(shown(conn, actor, row, made, messages)?);
+        if events.len() < LISTED {
+            events.push(shown(conn, actor, row, made, messages)?);
         }
     }
     let people: Vec<String> = sums.people.into_iter().collect();
-    view.tried = Some(rows.len());
-    view.would_change = Some(sums.would_change);
-    view.memberships = Some(sums.memberships);
-    view.messages_due = Some(sums.due);
-    view.messages_done = Some(sums.done);
-    view.messages_cancelled = Some(deliveries::cancelled_at(conn, &people, now)?);
-    view.dry_run = true;
-    Ok(view)
+    Ok(ReplayView {
+        tried: Some(rows.len()),
+        would_change: Some(sums.would_change),
+        memberships: Some(sums.memberships),
+        messages_due: Some(sums.due),
+        messages_done: Some(sums.done),
+        messages_cancelled: Some(deliveries::cancelled_at(conn, &people, now)?),
+        dry_run: true,
+        events,
+        ..ReplayView::default()
+    })
 }
 
 impl Sums {
