@@ -93,18 +93,12 @@ async fn list(
 }
 
 fn tabs(shown: Option<&str>) -> Vec<Tab> {
-    [
+    let states = [
         ("All", None),
         ("Stopped", Some("stopped")),
         ("Open", Some("open")),
-    ]
-    .into_iter()
-    .map(|(label, state)| Tab {
-        label,
-        current: state == shown,
-        href: link(PATH, &[("state", state)]),
-    })
-    .collect()
+    ];
+    Tab::all(states, shown, |state| link(PATH, &[("state", state)]))
 }
 
 async fn resume(

@@ -89,10 +89,7 @@ impl ReconcilePage {
     }
 
     fn count(&self, name: &str) -> i64 {
-        let count = self.one.progress.get(name);
-        count
-            .and_then(serde_json::Value::as_i64)
-            .unwrap_or_default()
+        count_of(&self.one, name).unwrap_or_default()
     }
 
     fn counted(&self, name: &str, one: &str, many: &str) -> String {
@@ -133,6 +130,11 @@ struct Subject {
     called: Option<Called>,
 }
 
+/// How much differs in all.
+pub(super) fn differs_in(one: &ReconcileView) -> i64 {
+    one.drift.values().flat_map(|states| states.values()).sum()
+}
+
 /// How much of what differs is still to be applied.
 pub(super) fn open_in(one: &ReconcileView) -> i64 {
     one.drift
@@ -164,7 +166,7 @@ async fn show(
         begun: When::new(one.started_at, visitor.now),
         ended: one.finished_at.map(|at| When::new(at, visitor.now)),
         open: open_in(&one),
-        differs: one.drift.values().flat_map(|states| states.values()).sum(),
+        differs: differs_in(&one),
         listed,
         bar: bar_of(&one),
         operates: visitor.operates(),
@@ -173,9 +175,13 @@ async fn show(
     })
 }
 
+fn count_of(one: &ReconcileView, name: &str) -> Option<i64> {
+    one.progress.get(name)?.as_i64()
+}
+
 /// How much is listed of how much, as far as WorkOS has said how much there is.
 fn bar_of(one: &ReconcileView) -> Option<(i64, i64)> {
-    let count = |name: &str| one.progress.get(name).and_then(serde_json::Value::as_i64);
+    let count = |name: &str| count_of(one, name);
     let expected = count("expected_users")? + count("expected_groups").unwrap_or_default();
     let listed = count("users").unwrap_or_default() + count("groups").unwrap_or_default();
     (expected > 0).then_some((listed.min(expected), expected))
