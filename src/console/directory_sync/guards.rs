@@ -17,7 +17,6 @@ use crate::roll::{OnDirectoryDeleted, Settings};
 use super::super::frame::{Frame, Section, go, page, page_with};
 use super::super::refusal::Refusal;
 use super::super::visitor::{Act, Visitor};
-use super::organization::settings_of;
 use super::home_of;
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
@@ -157,8 +156,7 @@ fn said(typed: &str) -> Option<&str> {
 
 fn kept(conn: &mut Conn, actor: &Actor, id: &str) -> Result<(String, Settings), DeskError> {
     let one = organizations::show(conn, actor, id)?;
-    let name = names::of_organization(conn, actor, id)?;
-    Ok((name, settings_of(&one)))
+    Ok((names::of_organization(conn, actor, id)?, one.settings))
 }
 
 fn page_of(visitor: &Visitor, id: &str, name: String, form: Guards) -> GuardsPage {

@@ -165,7 +165,6 @@ async fn show(
 ) -> Result<HttpResponse, Refusal> {
     let (actor, now) = (visitor.actor.clone(), visitor.now);
     let found = state.read(move |conn| read(conn, &actor, &id)).await?;
-    let settings = settings_of(&found.organization);
     let rows = RuleRow::all(&found.fields.mapping);
     let (logins, real): (Vec<_>, Vec<_>) = found
         .directories
@@ -200,17 +199,12 @@ async fn show(
         job: found.fields.job.map(|job| job.id),
         rules: rows,
         holds,
-        settings,
+        settings: found.organization.settings,
         asks_workos: state.workos.is_some(),
         operates: visitor.operates(),
         manages: visitor.administers(),
         csrf: visitor.csrf.clone(),
     })
-}
-
-/// An organization's settings, which the desk shows as JSON.
-pub(super) fn settings_of(one: &OrganizationView) -> Settings {
-    serde_json::from_value(one.settings.clone()).unwrap_or_default()
 }
 
 fn known(one: DirectoryView, decisions: &[HoldView], now: Timestamp) -> Known {
