@@ -9,6 +9,7 @@
 mod facts;
 mod parse;
 mod shape;
+mod words;
 
 use std::collections::BTreeSet;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use facts::Facts;
+pub use words::{field_in_words, value_in_words};
 
 /// The profile fields a condition may name, besides `attributes.<name>`, `group`, `community` and
 /// `directory`.

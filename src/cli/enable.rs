@@ -13,7 +13,7 @@ use super::{Context, Exit, Failure};
 use crate::clock::Clock;
 use crate::db::Urgency;
 use crate::desk::enable::{self, EnableView};
-use crate::desk::{Actor, DeskError};
+use crate::desk::Actor;
 use crate::upstream::{ResyncError, resync as resync_person};
 use crate::workos::client::{Client, SUBSCRIBED, WebhookEndpoint};
 
@@ -123,19 +123,13 @@ pub async fn enable(args: EnableArgs, context: &Context) -> Result<Exit, Failure
 }
 
 async fn counted(client: &Client, organization: &str) -> Vec<Value> {
-    let mut all = Vec::new();
-    let listed = client.directories(organization, None).await;
-    let ids: Vec<String> = listed.map_or(Vec::new(), |page| {
-        let ids = page
-            .data
-            .iter()
-            .filter_map(|one| one.get("id")?.as_str().map(str::to_owned));
-        ids.collect()
-    });
-    for id in ids {
-        all.extend(client.directory(&id).await.ok());
-    }
-    all
+    let Ok(listed) = client.directories(organization, None).await else {
+        return Vec::new();
+    };
+    let ids = listed.data.iter();
+    client
+        .counted(ids.filter_map(|one| one.get("id")?.as_str()))
+        .await
 }
 
 fn tell(context: &Context, state: &EnableView) {
@@ -239,7 +233,7 @@ pub async fn resync(args: ResyncArgs, context: &Context) -> Result<Exit, Failure
     let db = database::open(&config)?;
     let done = resync_person(&db, &Clock::System, &client, Actor::cli(), &args.id).await;
     let view = done.map_err(|error| match error {
-        ResyncError::Desk(error) => DeskError::into(error),
+        ResyncError::Desk(error) => error.into(),
         ResyncError::Client(error) => error.into(),
         ResyncError::Compare(error) => Failure::new(Exit::Unavailable, error.to_string()),
     })?;

@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::desk::failures::{self, FailureView};
 
-use super::output::Cell;
+use super::output::{Cell, plain};
 use super::{Context, Exit, Failure, database, shown};
 
 /// See what went wrong, grouped by cause, and how to put it right
@@ -39,8 +39,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             context.output.line("");
             context
                 .output
-                .line(format!("{} × {}", one.count, one.cause));
-            context.output.line(format!("  {}", next_step(one)));
+                .line(format!("{} × {}", one.count, plain(&one.cause)));
+            context.output.line(format!("  {}", plain(&next_step(one))));
         }
     }
     Ok(Exit::Done)
@@ -68,7 +68,7 @@ fn next_step(one: &FailureView) -> String {
             ("--reason", Some(filter.reason.as_str())),
         ] {
             if let Some(value) = value.filter(|value| !value.is_empty()) {
-                command += &format!(" {flag} {value:?}");
+                command += &format!(" {flag} {}", quoted(value));
             }
         }
         return format!("{}: {command}", one.what_to_do);
@@ -79,9 +79,27 @@ fn next_step(one: &FailureView) -> String {
             filter.state, filter.event_type
         ),
         Some(filter) => format!(
-            "rollcall events replay --state {} --type {} --error {:?} --dry-run",
-            filter.state, filter.event_type, filter.error
+            "rollcall events replay --state {} --type {} --error {} --dry-run",
+            filter.state,
+            filter.event_type,
+            quoted(&filter.error)
         ),
         None => one.what_to_do.to_owned(),
+    }
+}
+
+/// As a shell takes it for one word, whatever is in it: these are words of servers that refused us.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn what_a_server_said_is_no_command() {
+        assert_eq!(quoted("550 $(reboot) `it`"), "'550 $(reboot) `it`'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
     }
 }

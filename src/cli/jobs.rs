@@ -162,7 +162,8 @@ pub(super) fn follow(
     Ok(one)
 }
 
-fn counted(number: i64) -> u64 {
+/// A number of rows as a bar takes it.
+pub(super) fn counted(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
 }
 

@@ -237,15 +237,12 @@ fn set(args: &Set, context: &Context) -> Result<(), Failure> {
     let done = write(&update, args.dry_run)?;
     shown::one(context, &done, |done| {
         let mut all = facts(&done.organization);
-        let kept = done.organization.settings.as_object();
-        let kept = kept.into_iter().flatten();
-        let known = update.settings.keys();
-        let known: Vec<&String> = known.collect();
         all.push(("people before", done.people_before.into()));
         all.push(("people now", done.people_after.into()));
-        let told: Vec<String> = kept
-            .filter(|(name, _)| known.contains(name))
-            .map(|(name, value)| format!("{name} = {value}"))
+        let kept = serde_json::to_value(&done.organization.settings).unwrap_or_default();
+        let names = update.settings.keys();
+        let told: Vec<String> = names
+            .map(|name| format!("{name} = {}", kept[name]))
             .collect();
         all.push(("set", told.join("\n").into()));
         all

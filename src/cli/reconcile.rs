@@ -3,13 +3,13 @@
 //! with.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::database;
+use super::jobs::counted;
 use super::output::Cell;
 use super::shown;
 use super::upstream::client;
@@ -91,16 +91,11 @@ async fn compare(
     id: &str,
 ) -> Result<(), Failure> {
     let bar = context.output.progress(0, "users listed");
-    let drawn = AtomicI64::new(0);
     let watch = |_: &str, progress: &Progress| {
-        if let Some(expected) = progress
-            .expected_users
-            .and_then(|count| u64::try_from(count).ok())
-        {
-            bar.of(expected);
+        if let Some(expected) = progress.expected_users {
+            bar.of(counted(expected));
         }
-        let before = drawn.swap(progress.users, Ordering::Relaxed);
-        (before..progress.users).for_each(|_| bar.step());
+        bar.at(counted(progress.users));
     };
     let done = worked_on(context, db, reconciler, id, &watch).await;
     bar.finish();

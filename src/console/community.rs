@@ -4,8 +4,9 @@
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
+use serde_json::Value;
 
-use crate::desk::communities::{self, CommunityView, FormerView, MemberView};
+use crate::desk::communities::{self, CommunityView, FormerView, MemberView, Rule};
 use crate::desk::profiles::{self, ProfileQuery, ProfileView};
 use crate::http::HttpState;
 use crate::roll::Role as Seat;
@@ -13,7 +14,6 @@ use crate::roll::Role as Seat;
 use super::count::Count;
 use super::frame::{Frame, Section, go, page};
 use super::link::{Pager, encoded, said};
-use super::phrase;
 use super::refusal::Refusal;
 use super::visitor::{Act, Visitor};
 use super::when::When;
@@ -160,13 +160,12 @@ pub(super) async fn show(
 }
 
 /// A rule in words.
-pub(super) fn rule(rule: &serde_json::Value) -> String {
-    let role = match rule.get("role").and_then(serde_json::Value::as_str) {
-        Some("admin") => "Admins",
-        _ => "Members",
-    };
-    let when = rule.get("when").unwrap_or(&serde_json::Value::Null);
-    format!("{role}: where {}", phrase::condition(when))
+pub(super) fn rule(rule: &Value) -> String {
+    match serde_json::from_value::<Rule>(rule.clone()) {
+        Ok(Rule { when, role }) if role == "admin" => format!("Admins: where {when}"),
+        Ok(Rule { when, .. }) => format!("Members: where {when}"),
+        Err(_) => rule.to_string(),
+    }
 }
 
 /// Somebody to put in, or another role for them.

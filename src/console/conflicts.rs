@@ -126,19 +126,13 @@ fn question(kind: Option<&str>) -> &'static str {
 }
 
 fn tabs(shown: Option<&str>) -> Vec<Tab> {
-    [
+    let kinds = [
         ("All", None),
         ("Who is this?", Some("conflict")),
         ("Addresses", Some("address")),
         ("Rehires?", Some("possible_rehire")),
-    ]
-    .into_iter()
-    .map(|(label, kind)| Tab {
-        label,
-        current: kind == shown,
-        href: link(PATH, &[("kind", kind)]),
-    })
-    .collect()
+    ];
+    Tab::all(kinds, shown, |kind| link(PATH, &[("kind", kind)]))
 }
 
 #[derive(Template)]

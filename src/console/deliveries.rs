@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use crate::desk::deliveries::{self, DeliveryQuery, DeliveryView};
+use crate::desk::deliveries::{self, CHANNELS, DeliveryQuery, DeliveryView};
 use crate::desk::names;
 use crate::desk::resend::{self, ResendBody};
 use crate::http::HttpState;
@@ -19,7 +19,6 @@ use super::visitor::{Act, Visitor};
 use super::when::When;
 
 const PATH: &str = "/console/deliveries";
-const CHANNELS: [&str; 3] = ["email", "slack", "webhook"];
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
@@ -184,8 +183,7 @@ fn row(one: DeliveryView, people: &BTreeMap<String, String>, visitor: &Visitor) 
 }
 
 fn tabs(filters: &Filters) -> Vec<Tab> {
-    let shown = filters.state.as_deref();
-    [
+    let states = [
         ("All", None),
         ("Due", Some("due")),
         ("Waiting", Some("parked")),
@@ -194,12 +192,8 @@ fn tabs(filters: &Filters) -> Vec<Tab> {
         ("Unknown", Some("unknown")),
         ("Failed", Some("failed")),
         ("Cancelled", Some("cancelled")),
-    ]
-    .into_iter()
-    .map(|(label, state)| Tab {
-        label,
-        current: state == shown,
-        href: link(PATH, &filters.with_state(state)),
+    ];
+    Tab::all(states, filters.state.as_deref(), |state| {
+        link(PATH, &filters.with_state(state))
     })
-    .collect()
 }

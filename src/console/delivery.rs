@@ -2,7 +2,6 @@
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
-use serde::Deserialize;
 
 use crate::desk::deliveries::{self, DeliveryDetail, DeliveryView};
 use crate::desk::names;
@@ -12,7 +11,7 @@ use super::frame::{Frame, Section, go, page};
 use super::indent::indent;
 use super::link::encoded;
 use super::refusal::Refusal;
-use super::visitor::{Act, Visitor};
+use super::visitor::{Act, Button, Visitor};
 use super::when::When;
 
 #[derive(Template)]
@@ -101,10 +100,6 @@ fn verdict(one: &DeliveryView) -> (String, &'static str) {
         other => (why(other), "quiet"),
     }
 }
-
-/// The buttons have no fields of their own.
-#[derive(Debug, Deserialize)]
-pub(super) struct Button {}
 
 pub(super) async fn retry(
     act: Act<Button>,

@@ -12,7 +12,7 @@ use super::count::Count;
 use super::frame::{Frame, Section, go, page};
 use super::link::{Pager, Tab, link, said};
 use super::refusal::Refusal;
-use super::visitor::{Act, Visitor};
+use super::visitor::{Act, Button, Visitor};
 use super::when::When;
 
 const PATH: &str = "/console/destinations";
@@ -93,23 +93,13 @@ async fn list(
 }
 
 fn tabs(shown: Option<&str>) -> Vec<Tab> {
-    [
+    let states = [
         ("All", None),
         ("Stopped", Some("stopped")),
         ("Open", Some("open")),
-    ]
-    .into_iter()
-    .map(|(label, state)| Tab {
-        label,
-        current: state == shown,
-        href: link(PATH, &[("state", state)]),
-    })
-    .collect()
+    ];
+    Tab::all(states, shown, |state| link(PATH, &[("state", state)]))
 }
-
-/// The button has no fields of its own.
-#[derive(Debug, Deserialize)]
-pub(super) struct Button {}
 
 async fn resume(
     act: Act<Button>,

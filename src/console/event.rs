@@ -14,7 +14,7 @@ use super::frame::{Frame, Section, go, page};
 use super::indent::indent;
 use super::link::encoded;
 use super::refusal::Refusal;
-use super::visitor::{Act, Visitor};
+use super::visitor::{Act, Button, Visitor};
 use super::when::When;
 
 #[derive(Template)]
@@ -148,12 +148,8 @@ fn verdict(event: &EventView) -> (String, &'static str) {
     }
 }
 
-/// The replay button has no fields of its own.
-#[derive(Debug, Deserialize)]
-pub(super) struct Replay {}
-
 pub(super) async fn replay(
-    act: Act<Replay>,
+    act: Act<Button>,
     id: web::Path<String>,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Refusal> {

@@ -7,7 +7,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use crate::clock::Timestamp;
-use crate::desk::events::{self, EventQuery, EventView};
+use crate::desk::events::{self, EventQuery, EventView, OUTCOMES};
 use crate::desk::names;
 use crate::http::HttpState;
 
@@ -20,8 +20,6 @@ use super::visitor::Visitor;
 use super::when::When;
 
 const PATH: &str = "/console/events";
-const STATES: [&str; 5] = ["ready", "done", "held", "parked", "ignored"];
-const OUTCOMES: [&str; 6] = ["applied", "unchanged", "stale", "ignored", "held", "failed"];
 const TYPES: [&str; 11] = [
     "dsync.activated",
     "dsync.deactivated",
@@ -238,17 +236,15 @@ pub(super) fn short(kind: &str) -> &str {
 }
 
 fn tabs(filters: &Filters) -> Vec<Tab> {
-    let shown = filters.state.as_deref();
-    let all = Tab {
-        label: "All",
-        current: shown.is_none(),
-        href: link(PATH, &filters.with_state(None)),
-    };
-    let labels = ["Waiting", "Done", "Held", "Given up", "Ignored"];
-    let rest = STATES.into_iter().zip(labels).map(|(state, label)| Tab {
-        label,
-        current: shown == Some(state),
-        href: link(PATH, &filters.with_state(Some(state))),
-    });
-    std::iter::once(all).chain(rest).collect()
+    let states = [
+        ("All", None),
+        ("Waiting", Some("ready")),
+        ("Done", Some("done")),
+        ("Held", Some("held")),
+        ("Given up", Some("parked")),
+        ("Ignored", Some("ignored")),
+    ];
+    Tab::all(states, filters.state.as_deref(), |state| {
+        link(PATH, &filters.with_state(state))
+    })
 }

@@ -2,7 +2,6 @@
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
-use serde::Deserialize;
 
 use crate::desk::holds::{self, HoldDetail};
 use crate::http::HttpState;
@@ -10,7 +9,7 @@ use crate::http::HttpState;
 use super::frame::{Frame, Section, go, page};
 use super::link::encoded;
 use super::refusal::Refusal;
-use super::visitor::{Act, Visitor};
+use super::visitor::{Act, Button, Visitor};
 use super::when::When;
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
@@ -81,10 +80,6 @@ async fn show(
         one,
     })
 }
-
-/// The buttons have no fields of their own.
-#[derive(Debug, Deserialize)]
-pub(super) struct Button {}
 
 async fn approve(
     act: Act<Button>,

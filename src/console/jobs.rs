@@ -12,7 +12,7 @@ use crate::http::HttpState;
 use super::frame::{Frame, Section, go, page};
 use super::link::{Pager, encoded, said};
 use super::refusal::Refusal;
-use super::visitor::{Act, Visitor};
+use super::visitor::{Act, Button, Visitor};
 use super::when::When;
 
 const PATH: &str = "/console/jobs";
@@ -139,12 +139,8 @@ fn results(result: &Value) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The button has no fields of its own.
-#[derive(Debug, Deserialize)]
-struct Nothing {}
-
 async fn cancel(
-    act: Act<Nothing>,
+    act: Act<Button>,
     id: web::Path<String>,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Refusal> {

@@ -41,6 +41,22 @@ pub(super) struct Tab {
     pub current: bool,
 }
 
+impl Tab {
+    /// Some choices, each with the word that the address has for it; the first mostly has none.
+    pub fn all<const N: usize>(
+        choices: [(&'static str, Option<&'static str>); N],
+        shown: Option<&str>,
+        href: impl Fn(Option<&'static str>) -> String,
+    ) -> Vec<Self> {
+        let tab = |(label, word)| Self {
+            label,
+            href: href(word),
+            current: word == shown,
+        };
+        choices.into_iter().map(tab).collect()
+    }
+}
+
 /// The way through a list: forward, and back to the beginning.
 #[derive(Debug, Default)]
 pub(super) struct Pager {

@@ -16,6 +16,8 @@ use crate::db::pulse::{Pulse, pulse};
 use crate::desk::DeskError;
 use crate::http::HttpState;
 
+use super::link::link;
+
 /// A pulse is good for so long.
 const FRESH: Duration = Duration::from_secs(1);
 /// Even where nothing is written, times ("5 min ago") are told anew so often.
@@ -72,14 +74,9 @@ pub(super) fn is_shown(request: &HttpRequest, tag: &str) -> bool {
 /// The address of a page without what was only said once.
 pub(super) fn address_of(request: &HttpRequest) -> String {
     let query = url::form_urlencoded::parse(request.query_string().as_bytes());
-    let mut kept = url::form_urlencoded::Serializer::new(String::new());
-    for (name, value) in query.filter(|(name, _)| name != "done") {
-        kept.append_pair(&name, &value);
-    }
-    match kept.finish() {
-        query if query.is_empty() => request.path().to_owned(),
-        query => format!("{}?{query}", request.path()),
-    }
+    let kept: Vec<_> = query.filter(|(name, _)| name != "done").collect();
+    let kept = kept.iter().map(|(name, value)| (&**name, Some(&**value)));
+    link(request.path(), &kept.collect::<Vec<_>>())
 }
 
 /// What makes an element a live part: its id, and what it asks for.

@@ -64,24 +64,21 @@ async fn show(
     let actor = visitor.actor.clone();
     let now = visitor.now;
     let operates = visitor.operates();
-    let (history, organizations, opted_out, hold) = state
+    let (history, organization, opted_out, hold) = state
         .read(move |conn| {
             let history = profiles::history(conn, &actor, &id, now)?;
-            let person = &history.profile;
-            let opted_out = match &person.email {
-                Some(email) => {
-                    let home = &person.organization_id;
-                    Some(opt_outs::has(conn, &actor, home, email)?)
-                }
+            let home = &history.profile.organization_id;
+            let opted_out = match &history.profile.email {
+                Some(email) => Some(opt_outs::has(conn, &actor, home, email)?),
                 None => None,
             };
-            let hold = if person.legal_hold && operates {
-                Some(erasure::show_legal_hold(conn, &actor, &person.id)?)
+            let hold = if history.profile.legal_hold && operates {
+                Some(erasure::show_legal_hold(conn, &actor, &id)?)
             } else {
                 None
             };
-            let organizations = names::of_organizations(conn, &actor)?;
-            Ok((history, organizations, opted_out, hold))
+            let organization = names::of_organization(conn, &actor, home)?;
+            Ok((history, organization, opted_out, hold))
         })
         .await?;
     let oldest_first = order.order.as_deref() == Some("oldest");
@@ -90,10 +87,6 @@ async fn show(
         told.reverse();
     }
     let mut person = history.profile;
-    let organization = organizations
-        .into_iter()
-        .find_map(|(id, name)| (id == person.organization_id).then_some(name))
-        .unwrap_or_else(|| person.organization_id.clone());
     page(&PersonPage {
         frame: visitor.frame(person.display_name.clone(), Section::People),
         access: access_of(&person.status),

@@ -1,55 +1,7 @@
-//! Conditions and steps in words, for somebody who does not read JSON.
+//! Triggers and their steps in words, for somebody who does not read JSON.
 
-use serde_json::Value;
-
+use crate::conditions::{field_in_words, value_in_words};
 use crate::triggers::{Channel, NewTrigger, Recipient, Step};
-
-/// A condition as a sentence's part: `department is Research and title starts with Head`.
-pub(super) fn condition(value: &Value) -> String {
-    let list = |key: &str| value.get(key).and_then(Value::as_array);
-    if let Some(all) = list("all") {
-        return joined(all, " and ");
-    }
-    if let Some(any) = list("any") {
-        return joined(any, " or ");
-    }
-    if let Some(not) = value.get("not") {
-        return format!("not ({})", condition(not));
-    }
-    let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
-    let field = text("field");
-    let field = field.strip_prefix("attributes.").unwrap_or(field);
-    let field = field.replace('_', " ");
-    let wanted = value.get("value").unwrap_or(&Value::Null);
-    match text("op") {
-        "exists" if *wanted == Value::Bool(false) => format!("{field} is missing"),
-        "exists" => format!("{field} is known"),
-        "eq" => format!("{field} is {}", plain(wanted)),
-        "ne" => format!("{field} is not {}", plain(wanted)),
-        "in" => format!("{field} is one of {}", plain(wanted)),
-        "starts_with" => format!("{field} starts with {}", plain(wanted)),
-        op => format!("{field} {op} {}", plain(wanted)),
-    }
-}
-
-fn joined(all: &[Value], word: &str) -> String {
-    let all: Vec<String> = all
-        .iter()
-        .map(|one| match one.get("any").or_else(|| one.get("all")) {
-            Some(_) => format!("({})", condition(one)),
-            None => condition(one),
-        })
-        .collect();
-    all.join(word)
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => format!("“{text}”"),
-        Value::Array(all) => all.iter().map(plain).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
-    }
-}
 
 /// What a trigger waits for.
 pub(super) fn occasion(trigger: &NewTrigger) -> String {
@@ -64,11 +16,9 @@ pub(super) fn occasion(trigger: &NewTrigger) -> String {
         "membership.began" => community("joins"),
         "membership.ended" => community("leaves"),
         "field.changed" => {
-            let field = trigger.field.as_deref().unwrap_or("a field");
-            let field = field.strip_prefix("attributes.").unwrap_or(field);
-            let field = field.replace('_', " ");
+            let field = field_in_words(trigger.field.as_deref().unwrap_or("a field"));
             match &trigger.changed_to {
-                Some(value) => format!("Somebody's {field} becomes {}", plain(value)),
+                Some(value) => format!("Somebody's {field} becomes {}", value_in_words(value)),
                 None => format!("Somebody's {field} changes"),
             }
         }
@@ -116,21 +66,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn a_condition_reads_as_a_sentence() {
-        let said = condition(&json!({"all": [
-            {"field": "department", "op": "eq", "value": "Research"},
-            {"any": [{"field": "attributes.cost_center", "op": "in", "value": ["A", 7]},
-                {"field": "title", "op": "exists", "value": false}]},
-            {"not": {"field": "group", "op": "contains", "value": "ext"}},
-        ]}));
-        assert_eq!(
-            said,
-            "department is “Research” and (cost center is one of “A”, 7 or title is missing) \
-             and not (group contains “ext”)"
-        );
-    }
 
     #[test]
     fn no_step_tells_the_path_of_a_web_address() {

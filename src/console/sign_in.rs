@@ -5,12 +5,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HOST, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
-use secrecy::ExposeSecret;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
-use crate::desk::{Actor, DeskError, tokens};
 use crate::http::{HttpState, source_of};
 
 use super::Console;
@@ -18,7 +14,7 @@ use super::frame::{Frame, go_with_cookie, page, page_with};
 use super::origin;
 use super::refusal::Refusal;
 use super::session::{COOKIE, LIFETIME, Session};
-use super::visitor::Act;
+use super::visitor::{Act, Button};
 
 #[derive(Template)]
 #[template(path = "sign_in.html", config = "src/console/askama.toml")]
@@ -96,7 +92,7 @@ pub(super) async fn begin(
         return Ok(answer);
     }
     let session = Session::begin(token.trim(), now).ok_or(Refusal::Internal)?;
-    if actor_of(&state, session.digest).await?.is_none() {
+    if state.actor_of(session.digest).await?.is_none() {
         let problem = Some("This token is not known, or it was revoked.");
         let page = form(&request, next, problem);
         return page_with(StatusCode::UNAUTHORIZED, &page);
@@ -105,11 +101,7 @@ pub(super) async fn begin(
     Ok(go_with_cookie(own_page(next.as_deref()), &cookie))
 }
 
-/// The button that signs out has no fields of its own.
-#[derive(Debug, Deserialize)]
-pub(super) struct Nothing {}
-
-pub(super) async fn end(request: HttpRequest, _act: Act<Nothing>) -> HttpResponse {
+pub(super) async fn end(request: HttpRequest, _act: Act<Button>) -> HttpResponse {
     go_with_cookie("/console/sign-in", &cookie("", 0, &request))
 }
 
@@ -120,22 +112,6 @@ fn cookie(value: &str, seconds: u64, request: &HttpRequest) -> String {
         "; Secure"
     };
     format!("{COOKIE}={value}; Path=/console; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
-}
-
-/// Who the token of that digest stands for; the bootstrap token is compared in constant time.
-pub(super) async fn actor_of(
-    state: &HttpState,
-    digest: [u8; 32],
-) -> Result<Option<Actor>, DeskError> {
-    if let Some(secret) = &state.admin_token {
-        let own = Sha256::digest(secret.expose_secret());
-        if bool::from(own.as_slice().ct_eq(&digest)) {
-            return Ok(Some(Actor::bootstrap()));
-        }
-    }
-    state
-        .read(move |conn| tokens::authenticate_digest(conn, &hex::encode(digest)))
-        .await
 }
 
 #[cfg(test)]

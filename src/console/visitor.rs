@@ -22,7 +22,6 @@ use super::live;
 use super::origin;
 use super::refusal::Refusal;
 use super::session::{COOKIE, Session};
-use super::sign_in::actor_of;
 
 /// Somebody signed in.
 #[derive(Debug, Clone)]
@@ -94,7 +93,8 @@ async fn visitor(request: &HttpRequest) -> Result<Visitor, Refusal> {
         .cookie(COOKIE)
         .and_then(|cookie| Session::open(cookie.value(), &console.key, now))
         .ok_or_else(|| to_sign_in(request))?;
-    let actor = actor_of(state, session.digest)
+    let actor = state
+        .actor_of(session.digest)
         .await?
         .ok_or_else(|| to_sign_in(request))?;
     let pulse = match request.method() {
@@ -182,7 +182,7 @@ pub(super) struct Act<T> {
     pub form: T,
 }
 
-/// What a form says that is a button and nothing else.
+/// The form around a button: that it was pressed is all it says.
 #[derive(Debug, Deserialize)]
 pub(super) struct Button {}
 

@@ -1,6 +1,7 @@
 //! Whether anything was written since somebody looked: the ends of a few indexes, read in one
 //! statement that costs the same with ten events as with a million. Two equal pulses say that no
-//! event came or was settled, nobody changed, no message was tried and nobody acted in between.
+//! event came or was settled, nobody changed, no message was tried, no job or comparison went on and
+//! nobody acted in between.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
@@ -28,11 +29,15 @@ pub struct Pulse {
     begun: Option<i64>,
     #[diesel(sql_type = Nullable<BigInt>)]
     stepped: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    compared: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    concluded: Option<i64>,
 }
 
 impl Pulse {
     /// As numbers, for a digest.
-    pub fn figures(&self) -> [Option<i64>; 9] {
+    pub fn figures(&self) -> [Option<i64>; 11] {
         [
             self.arrived,
             self.settled,
@@ -43,6 +48,8 @@ impl Pulse {
             self.due,
             self.begun,
             self.stepped,
+            self.compared,
+            self.concluded,
         ]
     }
 }
@@ -58,6 +65,8 @@ pub fn pulse(conn: &mut Conn) -> QueryResult<Pulse> {
          (SELECT max(id) FROM delivery_attempts) AS tried, \
          (SELECT min(due_at) FROM deliveries WHERE state = 'due') AS due, \
          (SELECT max(created_at) FROM jobs) AS begun, \
-         (SELECT max(updated_at) FROM jobs WHERE state IN ('ready', 'running')) AS stepped";
+         (SELECT max(updated_at) FROM jobs WHERE state IN ('ready', 'running')) AS stepped, \
+         (SELECT max(lease_until) FROM reconciles WHERE state = 'running') AS compared, \
+         (SELECT max(finished_at) FROM reconciles) AS concluded";
     super::on_backend!(conn, c => diesel::sql_query(sql).get_result(c))
 }

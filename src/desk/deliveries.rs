@@ -29,7 +29,8 @@ const STATES: [&str; 9] = [
     "unknown",
 ];
 
-const CHANNELS: [&str; 3] = ["email", "slack", "webhook"];
+/// The channels that messages go by.
+pub const CHANNELS: [&str; 3] = ["email", "slack", "webhook"];
 
 /// Which messages; the query of `GET /v1/deliveries` and the flags of `rollcall deliveries list`.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]

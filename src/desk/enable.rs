@@ -35,6 +35,13 @@ pub struct EnableView {
     pub directories: Vec<Arriving>,
 }
 
+impl EnableView {
+    /// The ids of its directories.
+    pub fn directory_ids(&self) -> impl Iterator<Item = &str> {
+        self.directories.iter().map(|one| one.id.as_str())
+    }
+}
+
 /// A directory that is linked, and how many of its people are here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]

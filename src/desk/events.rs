@@ -39,7 +39,7 @@ pub struct EventQuery {
 }
 
 /// What can come of an event.
-const OUTCOMES: [&str; 6] = ["applied", "unchanged", "stale", "ignored", "held", "failed"];
+pub const OUTCOMES: [&str; 6] = ["applied", "unchanged", "stale", "ignored", "held", "failed"];
 
 /// An event as shown in lists.
 #[derive(Debug, Clone, Serialize, JsonSchema)]

@@ -9,11 +9,12 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::people::organizations::{self, Organization};
+use crate::people::organizations;
 use crate::roll::{HIDDEN, Hidden, Mapping, MappingRule};
 use crate::worker::reapply::{self, Rehearsed};
 
 use super::jobs::JobView;
+use super::organizations::seen;
 use super::{Actor, DeskError, Role, audit};
 
 /// The most people whose differences a preview lists.
@@ -87,12 +88,6 @@ pub struct FieldPreview {
     pub field: String,
     pub before: Option<String>,
     pub after: Option<String>,
-}
-
-fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Organization, DeskError> {
-    organizations::find(conn, id)?
-        .filter(|one| actor.may_see(Some(&one.id)))
-        .ok_or_else(|| DeskError::not_found("organization", id))
 }
 
 /// The mapping of an organization.

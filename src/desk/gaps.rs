@@ -116,6 +116,13 @@ pub fn report(conn: &mut Conn, actor: &Actor, query: &GapQuery) -> Result<GapRep
     })
 }
 
+/// How many events no webhook has brought to this day.
+pub fn lost(conn: &mut Conn, actor: &Actor) -> Result<i64, DeskError> {
+    actor.require(Role::Viewer)?;
+    let (lost, _) = gaps::counts(conn, actor.organization_id.as_deref())?;
+    Ok(lost)
+}
+
 fn stretches(conn: &mut Conn, rows: &[Gap]) -> Result<Vec<Stretch>, DeskError> {
     let mut groups: Vec<Vec<&Gap>> = Vec::new();
     for row in rows.iter().filter(|row| row.webhook_at.is_none()) {
@@ -131,10 +138,27 @@ fn stretches(conn: &mut Conn, rows: &[Gap]) -> Result<Vec<Stretch>, DeskError> {
         }
     }
     let first = gaps::first_webhook(conn)?;
+    let missing = groups.iter().flatten().map(|row| row.event_type.as_str());
+    let unheard = unheard(conn, missing.collect())?;
     groups
         .iter()
-        .map(|group| stretch(conn, group, first))
+        .map(|group| stretch(conn, group, first, &unheard))
         .collect()
+}
+
+/// Those of the types of which no webhook has ever brought an event.
+fn unheard<'a>(
+    conn: &mut Conn,
+    types: BTreeSet<&'a str>,
+) -> Result<BTreeSet<&'a str>, DeskError> {
+    let (begin, end) = (Timestamp(i64::MIN), Timestamp(i64::MAX));
+    let mut unheard = BTreeSet::new();
+    for event_type in types {
+        if !gaps::came_by_webhook(conn, begin, end, Some(event_type))? {
+            unheard.insert(event_type);
+        }
+    }
+    Ok(unheard)
 }
 
 /// The rows are newest first.
@@ -142,6 +166,7 @@ fn stretch(
     conn: &mut Conn,
     group: &[&Gap],
     first: Option<Timestamp>,
+    unheard: &BTreeSet<&str>,
 ) -> Result<Stretch, DeskError> {
     let time_of = |gap: Option<&&Gap>| gap.map_or(Timestamp(0), |gap| gap.occurred_at);
     let (from, until) = (time_of(group.last()), time_of(group.first()));
@@ -149,21 +174,16 @@ fn stretch(
     for gap in group {
         *types.entry(gap.event_type.clone()).or_default() += 1;
     }
-    let mut unheard = BTreeSet::new();
-    for event_type in types.keys() {
-        let begin = Timestamp(i64::MIN);
-        if gaps::webhooks_within(conn, begin, Timestamp(i64::MAX), Some(event_type))? == 0 {
-            unheard.insert(event_type.as_str());
-        }
-    }
-    let around = gaps::webhooks_within(conn, from.minus(AROUND), until.plus(AROUND), None)?;
+    let heard = gaps::came_by_webhook(conn, from.minus(AROUND), until.plus(AROUND), None)?;
+    let names = types.keys().map(String::as_str);
+    let unheard: BTreeSet<&str> = names.filter(|name| unheard.contains(name)).collect();
     Ok(Stretch {
         from,
         until,
         events: group.len(),
         likely_cause: likely_cause(
             first.is_none_or(|first| until < first),
-            around,
+            heard,
             &unheard,
             types.len(),
         ),
@@ -174,14 +194,14 @@ fn stretch(
 /// Why they were lost, as far as it can be told from what else came.
 fn likely_cause(
     before_the_first: bool,
-    around: i64,
+    heard: bool,
     unheard: &BTreeSet<&str>,
     types: usize,
 ) -> String {
     if before_the_first {
         return "before the first webhook that is still known: Rollcall was not set up yet, or is not called at all".to_owned();
     }
-    if around == 0 {
+    if !heard {
         return "no webhook at all came in that time: the endpoint was down, disabled or blocked for longer than WorkOS retries".to_owned();
     }
     if unheard.len() == types {
@@ -228,9 +248,9 @@ mod tests {
     fn a_cause_is_told_from_what_else_came() {
         let none = BTreeSet::new();
         let one: BTreeSet<&str> = ["dsync.group.deleted"].into();
-        assert!(likely_cause(true, 0, &none, 1).contains("before the first webhook"));
-        assert!(likely_cause(false, 0, &none, 1).contains("endpoint was down"));
-        assert!(likely_cause(false, 9, &one, 1).contains("does not subscribe"));
-        assert!(likely_cause(false, 9, &one, 2).contains("single deliveries"));
+        assert!(likely_cause(true, false, &none, 1).contains("before the first webhook"));
+        assert!(likely_cause(false, false, &none, 1).contains("endpoint was down"));
+        assert!(likely_cause(false, true, &one, 1).contains("does not subscribe"));
+        assert!(likely_cause(false, true, &one, 2).contains("single deliveries"));
     }
 }

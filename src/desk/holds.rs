@@ -1,7 +1,7 @@
-//! Holds at the desk: removals and changed identities that wait; list, show, approve, reject; and the decision about a deleted directory. Of
-//! two operators at once, one decides and the other is told who did.
+//! Holds at the desk: removals and changed identities that wait; list, show, approve, reject; and the
+//! decision about a deleted directory. Of two operators at once, one decides and the other is told who did.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::outbox;
-use crate::people::holds::{self, Hold};
+use crate::people::holds::{self, Hold, HoldItem};
 use crate::people::{directories, organizations, profiles, renames, staged};
 use crate::triggers::deliveries;
 use crate::worker;
@@ -126,13 +126,15 @@ pub fn list(
     let data = page
         .data
         .into_iter()
-        .map(|row| view(conn, row))
+        .map(|row| {
+            let items = holds::items(conn, &row.id)?;
+            view(conn, row, &items)
+        })
         .collect::<Result<_, _>>()?;
     Ok(Page { data, next_cursor })
 }
 
-fn view(conn: &mut Conn, row: Hold) -> Result<HoldView, DeskError> {
-    let items = holds::items(conn, &row.id)?;
+fn view(conn: &mut Conn, row: Hold, items: &[HoldItem]) -> Result<HoldView, DeskError> {
     // People, not events: a deactivation and the deletion that follows it are one person's.
     let people = |applied: bool| {
         let some = items.iter().filter(|item| item.applied == applied);
@@ -187,7 +189,12 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<HoldDetail, Desk
     let items = holds::items(conn, id)?;
     let ids: Vec<String> = items.iter().map(|item| item.profile_id.clone()).collect();
     let people = profiles::load(conn, &ids)?;
-    let leaves = staged::of_hold(conn, id)?;
+    let mut leaves: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for one in staged::of_hold(conn, id)? {
+        let theirs = leaves.entry(one.profile_id).or_default();
+        theirs.push(one.community_id);
+    }
+    let hold = view(conn, row, &items)?;
     let people = items
         .into_iter()
         .map(|item| {
@@ -195,11 +202,7 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<HoldDetail, Desk
             HeldPerson {
                 display_name: person.map(|person| person.display_name.clone()),
                 status: person.map(|person| person.status.clone()),
-                communities: leaves
-                    .iter()
-                    .filter(|one| one.profile_id == item.profile_id)
-                    .map(|one| one.community_id.clone())
-                    .collect(),
+                communities: leaves.get(&item.profile_id).cloned().unwrap_or_default(),
                 profile_id: item.profile_id,
                 event_id: item.event_id,
                 applied: item.applied,
@@ -207,10 +210,7 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<HoldDetail, Desk
             }
         })
         .collect();
-    Ok(HoldDetail {
-        hold: view(conn, row)?,
-        people,
-    })
+    Ok(HoldDetail { hold, people })
 }
 
 /// Lets everything that waits be applied.

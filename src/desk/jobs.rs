@@ -116,8 +116,7 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<JobView, DeskErr
 
 /// Whether a worker of any process lives: without one no job goes on.
 pub fn somebody_works(conn: &mut Conn, now: Timestamp) -> Result<bool, DeskError> {
-    let beat = processes::last_worker_heartbeat(conn)?;
-    Ok(beat.is_some_and(|beat| now.since(beat) <= processes::SILENT_AFTER))
+    Ok(processes::somebody_works(conn, now)?)
 }
 
 /// Ends a job; its next step is not begun.

@@ -12,6 +12,7 @@ use crate::people::organizations;
 use crate::roll::MessageSettings;
 use crate::triggers::{LocalTime, zone};
 
+use super::organizations::seen;
 use super::{Actor, DeskError, Role, audit};
 
 /// The longest a message may be late, in hours: two weeks.
@@ -28,9 +29,7 @@ pub struct MessagesView {
 /// The settings for messages.
 pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<MessagesView, DeskError> {
     actor.require(Role::Viewer)?;
-    let organization = organizations::find(conn, id)?
-        .filter(|one| actor.may_see(Some(&one.id)))
-        .ok_or_else(|| DeskError::not_found("organization", id))?;
+    let organization = seen(conn, actor, id)?;
     Ok(MessagesView {
         organization_id: organization.id,
         messages: organization.settings.messages,
@@ -46,9 +45,7 @@ pub fn put(
     now: Timestamp,
 ) -> Result<MessagesView, DeskError> {
     actor.require(Role::Operator)?;
-    let mut organization = organizations::find(conn, id)?
-        .filter(|one| actor.may_see(Some(&one.id)))
-        .ok_or_else(|| DeskError::not_found("organization", id))?;
+    let mut organization = seen(conn, actor, id)?;
     let problems = problems_of(&messages);
     if !problems.is_empty() {
         return Err(DeskError::Problems(problems));

@@ -114,6 +114,13 @@ pub fn of_organizations(
         .collect())
 }
 
+/// What an organization is called; one that nobody has heard of goes by its id.
+pub fn of_organization(conn: &mut Conn, actor: &Actor, id: &str) -> Result<String, DeskError> {
+    let all = of_organizations(conn, actor)?;
+    let found = all.into_iter().find(|(one, _)| one == id);
+    Ok(found.map_or_else(|| id.to_owned(), |(_, name)| name))
+}
+
 /// WorkOS's ids are told apart by their ends: `org_01M3…E89K78`.
 fn shortened(id: &str) -> String {
     let letters: Vec<char> = id.chars().collect();

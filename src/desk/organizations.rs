@@ -11,6 +11,7 @@ use crate::db::Conn;
 use crate::outbox::{lock_part, part_of};
 use crate::people::organizations::{self, Organization};
 use crate::people::profiles;
+use crate::roll::Settings;
 use crate::triggers::definition::Status;
 use crate::triggers::recheck::settings_of;
 use crate::triggers::{deliveries, store, zone};
@@ -38,8 +39,7 @@ pub struct OrganizationView {
     pub armed_at: Option<Timestamp>,
     /// How many people have each status.
     pub profiles: BTreeMap<String, i64>,
-    #[schemars(with = "crate::roll::Settings")]
-    pub settings: serde_json::Value,
+    pub settings: Settings,
     pub first_seen_at: Timestamp,
 }
 
@@ -82,12 +82,17 @@ pub fn list(
     Ok(Page { data, next_cursor })
 }
 
+/// A row this actor may see.
+pub(super) fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Organization, DeskError> {
+    organizations::find(conn, id)?
+        .filter(|one| actor.may_see(Some(&one.id)))
+        .ok_or_else(|| DeskError::not_found("organization", id))
+}
+
 /// One organization.
 pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<OrganizationView, DeskError> {
     actor.require(Role::Viewer)?;
-    actor.scope(Some(id))?;
-    let row =
-        organizations::find(conn, id)?.ok_or_else(|| DeskError::not_found("organization", id))?;
+    let row = seen(conn, actor, id)?;
     views(conn, vec![row])?
         .pop()
         .ok_or_else(|| DeskError::not_found("organization", id))
@@ -107,20 +112,16 @@ pub fn armed_since(
 fn views(conn: &mut Conn, rows: Vec<Organization>) -> Result<Vec<OrganizationView>, DeskError> {
     let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
     let mut counts = profiles::counts_of_organizations(conn, &ids)?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(OrganizationView {
-                profiles: counts.remove(&row.id).unwrap_or_default(),
-                armed: row.armed_at.is_some(),
-                armed_at: row.armed_at,
-                settings: serde_json::to_value(&row.settings)
-                    .map_err(|error| diesel::result::Error::SerializationError(error.into()))?,
-                id: row.id,
-                name: row.name,
-                first_seen_at: row.first_seen_at,
-            })
-        })
-        .collect()
+    let views = rows.into_iter().map(|row| OrganizationView {
+        profiles: counts.remove(&row.id).unwrap_or_default(),
+        armed: row.armed_at.is_some(),
+        armed_at: row.armed_at,
+        settings: row.settings,
+        id: row.id,
+        name: row.name,
+        first_seen_at: row.first_seen_at,
+    });
+    Ok(views.collect())
 }
 
 /// Lets an organization's triggers fire from now on. Arming twice keeps the first time.

@@ -5,8 +5,7 @@
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::outbox::{self, EventFilter, EventState, gaps, queue_stats_up_to};
-use crate::people::processes::{self, SILENT_AFTER};
-use crate::people::{communities, decisions, organizations, profiles};
+use crate::people::{communities, decisions, organizations, processes, profiles};
 use crate::triggers::deliveries::{self, DeliveryFilter, delivery_stats_up_to};
 use crate::triggers::destinations;
 
@@ -63,10 +62,9 @@ pub struct Headcount {
 /// The figures for this actor.
 pub fn overview(conn: &mut Conn, actor: &Actor, now: Timestamp) -> Result<Overview, DeskError> {
     actor.require(Role::Viewer)?;
-    let beat = processes::last_worker_heartbeat(conn)?;
     let only = actor.organization_id.as_deref();
     let waiting = Overview {
-        silent: beat.is_none_or(|at| now.since(at) >= SILENT_AFTER),
+        silent: !processes::somebody_works(conn, now)?,
         conflicts: decisions::open_up_to(conn, only, CAP)?,
         seats: count(&communities::open_seats(conn, only, None, MAX_LIMIT)?),
         orphans: communities::orphans(conn, only, NAMED)?

@@ -100,31 +100,23 @@ impl<const N: usize> Place<N> {
 impl<T> Page<T> {
     /// A page from `limit + 1` rows of a list that is not in order of time.
     pub fn cut_at<const N: usize>(
-        mut rows: Vec<T>,
+        rows: Vec<T>,
         limit: i64,
         place: impl Fn(&T) -> [String; N],
     ) -> Self {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let last = rows.last().filter(|_| more);
-        let next_cursor = last.map(|row| Place(place(row)).encode());
-        Self {
-            data: rows,
-            next_cursor,
-        }
+        Self::cut_after(rows, limit, |row| Place(place(row)).encode())
     }
 
     /// A page from `limit + 1` rows: the surplus one says that there are more.
-    pub fn cut(mut rows: Vec<T>, limit: i64, cursor: impl Fn(&T) -> Cursor) -> Self {
+    pub fn cut(rows: Vec<T>, limit: i64, cursor: impl Fn(&T) -> Cursor) -> Self {
+        Self::cut_after(rows, limit, |row| cursor(row).encode())
+    }
+
+    fn cut_after(mut rows: Vec<T>, limit: i64, cursor: impl Fn(&T) -> String) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let next_cursor = if more {
-            rows.last().map(|row| cursor(row).encode())
-        } else {
-            None
-        };
+        let next_cursor = rows.last().filter(|_| more).map(cursor);
         Self {
             data: rows,
             next_cursor,

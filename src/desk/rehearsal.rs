@@ -31,9 +31,10 @@ pub(super) fn rehearse(
     let places = db.read(|conn| selected.places(conn, most))?;
     let some = spread(&places, TRIED);
     db.rehearse(Urgency::Normal, |conn| {
-        let mut view = try_out(conn, actor, &some, now)?;
-        view.matched = places.len();
-        Ok(view)
+        Ok(ReplayView {
+            matched: places.len(),
+            ..try_out(conn, actor, &some, now)?
+        })
     })
 }
 
@@ -80,25 +81,28 @@ fn try_out(
     let mut sent = by_event(deliveries::of_events(conn, &ids)?, |row| {
         row.event_id.clone()
     });
-    let mut view = ReplayView::of(ids.len());
+    let mut events = Vec::new();
     let mut sums = Sums::default();
     for row in outbox::at_places(conn, places)? {
         let made = made.remove(&row.event_id).unwrap_or_default();
         let messages = messages(&known, sent.remove(&row.event_id).unwrap_or_default());
         sums.count(&row, &made, &messages);
-        if view.events.len() < LISTED {
-            view.events.push(shown(conn, actor, row, made, messages)?);
+        if events.len() < LISTED {
+            events.push(shown(conn, actor, row, made, messages)?);
         }
     }
     let people: Vec<String> = sums.people.into_iter().collect();
-    view.tried = Some(ids.len());
-    view.would_change = Some(sums.would_change);
-    view.memberships = Some(sums.memberships);
-    view.messages_due = Some(sums.due);
-    view.messages_done = Some(sums.done);
-    view.messages_cancelled = Some(deliveries::cancelled_at(conn, &people, now)?);
-    view.dry_run = true;
-    Ok(view)
+    Ok(ReplayView {
+        tried: Some(ids.len()),
+        would_change: Some(sums.would_change),
+        memberships: Some(sums.memberships),
+        messages_due: Some(sums.due),
+        messages_done: Some(sums.done),
+        messages_cancelled: Some(deliveries::cancelled_at(conn, &people, now)?),
+        dry_run: true,
+        events,
+        ..ReplayView::default()
+    })
 }
 
 impl Sums {

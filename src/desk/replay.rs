@@ -56,7 +56,7 @@ pub struct ReplayBody {
 }
 
 /// What a replay did, would do, or has begun.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct ReplayView {
     pub matched: usize,
@@ -82,7 +82,7 @@ pub struct ReplayView {
 }
 
 /// One event of a replay.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct Replayed {
     pub id: String,
@@ -266,10 +266,15 @@ fn at_once(
     let detail = format!("{} events", done.ready.len());
     audited(conn, actor, body, "selection", &detail, now)?;
     let listed = outbox::at_places(conn, &done.ready)?;
+    let named = |id: String| Replayed {
+        id,
+        ..Replayed::default()
+    };
     Ok(ReplayView {
+        matched: places.len(),
         replayed: done.ready.len(),
         events: listed.into_iter().map(|row| named(row.event_id)).collect(),
-        ..ReplayView::of(places.len())
+        ..ReplayView::default()
     })
 }
 
@@ -301,8 +306,9 @@ fn begin_job(
     let detail = format!("{matched} events, as a job");
     audited(conn, actor, body, &asked.id, &detail, now)?;
     Ok(ReplayView {
+        matched,
         job_id: Some(asked.id),
-        ..ReplayView::of(matched)
+        ..ReplayView::default()
     })
 }
 
@@ -328,33 +334,4 @@ fn audited(
         now,
     )?;
     Ok(())
-}
-
-impl ReplayView {
-    /// Of so many, nothing done yet.
-    pub(super) fn of(matched: usize) -> Self {
-        Self {
-            matched,
-            replayed: 0,
-            job_id: None,
-            tried: None,
-            would_change: None,
-            memberships: None,
-            messages_due: None,
-            messages_done: None,
-            messages_cancelled: None,
-            dry_run: false,
-            events: Vec::new(),
-        }
-    }
-}
-
-fn named(id: String) -> Replayed {
-    Replayed {
-        id,
-        outcome: None,
-        reason: None,
-        differences: Vec::new(),
-        messages: Vec::new(),
-    }
 }

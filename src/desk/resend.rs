@@ -9,6 +9,7 @@ use crate::db::Conn;
 use crate::triggers::deliveries::{self, FailedFilter};
 use crate::worker::resend;
 
+use super::deliveries::CHANNELS;
 use super::events::one_of;
 use super::{Actor, DeskError, Role, audit};
 
@@ -47,7 +48,7 @@ pub fn resend(
 ) -> Result<ResendView, DeskError> {
     actor.require(Role::Operator)?;
     if let Some(channel) = &body.channel {
-        one_of("channel", channel, &["email", "slack", "webhook"])?;
+        one_of("channel", channel, &CHANNELS)?;
     }
     let filter = FailedFilter {
         organization_id: actor.scope(body.organization_id.as_deref())?,

@@ -14,7 +14,7 @@ use crate::people::{holds, organizations, profiles, succession};
 use crate::roll::{Settings, UNASKED};
 use crate::worker;
 
-use super::organizations::{OrganizationView, show};
+use super::organizations::{OrganizationView, seen, show};
 use super::profiles::has_access;
 use super::{Actor, DeskError, Role, audit};
 
@@ -60,9 +60,7 @@ pub fn update(
     actor.require(Role::Operator)?;
     actor.scope(Some(id))?;
     lock_part(conn, part_of(id))?;
-    let organization =
-        organizations::find(conn, id)?.ok_or_else(|| DeskError::not_found("organization", id))?;
-    let known = organization.settings;
+    let known = seen(conn, actor, id)?.settings;
     let settings = merged(&known, &update.settings).map_err(DeskError::Problems)?;
     let mut problems = problems_of(&settings);
     problems.extend(fallback_problem(conn, id, &settings)?);
@@ -186,11 +184,12 @@ fn problems_of(settings: &Settings) -> Vec<Problem> {
     if let Some(when) = &settings.on_leave.when {
         judge("settings.on_leave.when".to_owned(), when, &UNASKED);
     }
-    for (name, guard) in [
-        ("removal_guard", settings.removal_guard),
-        ("leave_guard", settings.leave_guard),
+    for (name, percent) in [
+        ("removal_guard", settings.removal_guard.percent),
+        ("leave_guard", settings.leave_guard.percent),
+        ("swap_guard", settings.swap_guard.percent),
     ] {
-        if guard.percent > 100 {
+        if percent > 100 {
             let path = format!("settings.{name}.percent");
             problems.push(Problem::new(path, "a share of the people: 0 to 100"));
         }
@@ -220,4 +219,25 @@ fn fallback_problem(
         .is_some_and(|row| row.organization_id == id && has_access(&row.status));
     let message = "the profile id of somebody of this organization who is active or on leave";
     Ok((!there).then(|| Problem::new("settings.succession.fallback_owner", message)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_share_is_no_more_than_everybody_in_any_guard() {
+        let guards = ["removal_guard", "leave_guard", "swap_guard"];
+        for name in guards {
+            let named = Map::from_iter([(name.to_owned(), json!({"percent": 101}))]);
+            let settings = merged(&Settings::default(), &named).unwrap();
+            let paths: Vec<String> = problems_of(&settings)
+                .into_iter()
+                .map(|one| one.path)
+                .collect();
+            assert_eq!(paths, [format!("settings.{name}.percent")]);
+        }
+    }
 }

@@ -145,14 +145,9 @@ pub fn revoke(
     audit(conn, actor, "token.revoked", id_or_name, None, None, now).map_err(DeskError::from)
 }
 
-/// Who a bearer token stands for; `None` when it is nobody's or revoked.
-pub fn authenticate(conn: &mut Conn, token: &str) -> Result<Option<Actor>, DeskError> {
-    authenticate_digest(conn, &digest(token))
-}
-
-/// As [`authenticate`], for who kept the digest and not the token (a session of the console).
-pub fn authenticate_digest(conn: &mut Conn, digest: &str) -> Result<Option<Actor>, DeskError> {
-    let Some(row) = tokens::by_digest(conn, digest)? else {
+/// Who the token of that SHA-256 stands for; `None` when it is nobody's or revoked.
+pub fn authenticate(conn: &mut Conn, digest: &[u8; 32]) -> Result<Option<Actor>, DeskError> {
+    let Some(row) = tokens::by_digest(conn, &hex::encode(digest))? else {
         return Ok(None);
     };
     Ok(Role::parse(&row.role).map(|role| Actor {

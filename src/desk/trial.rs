@@ -14,6 +14,7 @@ use crate::triggers::vars::variables_of;
 use crate::triggers::{Channel, Step};
 
 use super::triggers::{message_for, seen};
+use super::visibility::Veil;
 use super::{Actor, DeskError, Role, audit};
 
 /// What is tried: the body of `POST /v1/triggers/{id}/test`.
@@ -59,7 +60,7 @@ pub fn prepare(
 ) -> Result<Vec<Trial>, DeskError> {
     actor.require(Role::Operator)?;
     let row = seen(conn, actor, id)?;
-    let profile = super::profiles::seen(conn, actor, &order.profile_id)?;
+    let mut profile = super::profiles::seen(conn, actor, &order.profile_id)?;
     if profile.organization_id != row.organization_id {
         return Err(DeskError::Conflict(format!(
             "profile {} belongs to organization {}, the trigger to {}: choose somebody of its own organization",
@@ -67,6 +68,8 @@ pub fn prepare(
         )));
     }
     let definition = row.read()?;
+    // It may go to whoever tries it: it says no more than a preview shows them.
+    Veil::over_one(conn, actor, &row.organization_id)?.profile(&mut profile)?;
     let vars = variables_of(conn, &profile, None)?;
     if let Some(step) = order.step
         && step >= definition.steps.len()

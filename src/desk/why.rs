@@ -17,6 +17,7 @@ use crate::roll::{Membership, Source};
 use crate::triggers::plan::facts_of;
 
 use super::access::{self, AccessQuery};
+use super::visibility::Veil;
 use super::{Actor, DeskError, Role, failures, refusals, story};
 
 /// People looked at when somebody is named.
@@ -69,7 +70,9 @@ pub fn why(
         waiting: Vec::new(),
         next: Vec::new(),
     };
-    let history = changes::of_profile(conn, &row.id)?;
+    let mut history = changes::of_profile(conn, &row.id)?;
+    let veil = Veil::over_one(conn, actor, &row.organization_id)?;
+    history.iter_mut().for_each(|change| veil.change(change));
     of_communities(conn, &row, &history, community, &mut view)?;
     of_events(conn, &row, now, &mut view)?;
     view.next
@@ -181,11 +184,9 @@ fn of_communities(
                     .filter(|rule| rule.when.matches(&facts))
                     .collect();
                 for rule in &holding {
-                    let condition = serde_json::to_value(&rule.when).unwrap_or_default();
                     view.because.push(format!(
-                        "The rule “{}” makes them {} of it, and it is so now.",
-                        in_words(&condition),
-                        rule.role
+                        "A rule makes them {} of it, and it is so now: {}.",
+                        rule.role, rule.when
                     ));
                     for field in rule.when.profile_fields() {
                         view.because.extend(last_word(&field, history));
@@ -310,63 +311,5 @@ fn next_step(event: &EventRow) -> String {
         "held" => "rollcall holds list --state open".to_owned(),
         "parked" => format!("rollcall events replay {}", event.event_id),
         _ => "rollcall doctor".to_owned(),
-    }
-}
-
-/// A condition as somebody says it.
-fn in_words(condition: &Value) -> String {
-    let joined = |parts: &Value, word: &str| {
-        let parts: Vec<String> = parts
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(in_words)
-            .collect();
-        parts.join(word)
-    };
-    if !condition["all"].is_null() {
-        return joined(&condition["all"], " and ");
-    }
-    if !condition["any"].is_null() {
-        return joined(&condition["any"], " or ");
-    }
-    if !condition["not"].is_null() {
-        return format!("not ({})", in_words(&condition["not"]));
-    }
-    let word = |value: &Value| {
-        value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned)
-    };
-    let op = match condition["op"].as_str().unwrap_or_default() {
-        "eq" => "is",
-        "ne" => "is not",
-        "in" => "is one of",
-        "exists" => "is there:",
-        other => other,
-    };
-    let op = op.replace('_', " ");
-    format!(
-        "{} {op} {}",
-        word(&condition["field"]),
-        word(&condition["value"])
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_condition_is_said_in_words() {
-        let both = json!({"all": [
-            {"field": "department", "op": "eq", "value": "Sales"},
-            {"not": {"field": "title", "op": "starts_with", "value": "Intern"}},
-        ]});
-        assert_eq!(
-            in_words(&both),
-            "department is Sales and not (title starts with Intern)"
-        );
     }
 }

@@ -7,9 +7,8 @@ use serde_json::json;
 use crate::clock::Timestamp;
 use crate::db::{DbError, migration_state};
 use crate::outbox::{QueueStats, gaps, queue_stats};
-use crate::people::processes::{self, SILENT_AFTER};
 use crate::people::reconciles::{self, ReconcileStats};
-use crate::people::{chores, holds};
+use crate::people::{chores, holds, processes};
 use crate::telemetry;
 use crate::triggers::deliveries::{DeliveryStats, delivery_stats};
 use crate::triggers::destinations::stopped_count;
@@ -27,18 +26,18 @@ pub(super) async fn live() -> HttpResponse {
 struct Findings {
     pending: usize,
     queue: QueueStats,
-    heartbeat: Option<Timestamp>,
+    works: bool,
 }
 
 /// Whether deliveries are taken and worked off, and if not, why.
 pub(super) async fn ready(state: web::Data<HttpState>) -> HttpResponse {
-    let db = state.db.clone();
+    let (db, now) = (state.db.clone(), state.clock.now());
     let found = tokio::task::spawn_blocking(move || {
         db.read(|conn| {
             Ok::<_, DbError>(Findings {
                 pending: migration_state(conn)?.pending.len(),
                 queue: queue_stats(conn)?,
-                heartbeat: processes::last_worker_heartbeat(conn)?,
+                works: processes::somebody_works(conn, now)?,
             })
         })
     })
@@ -48,12 +47,10 @@ pub(super) async fn ready(state: web::Data<HttpState>) -> HttpResponse {
         return HttpResponse::ServiceUnavailable()
             .json(json!({ "status": "unavailable", "checks": checks }));
     };
-    let now = state.clock.now();
     let age = found.queue.oldest_ready.map(|at| now.since(at).as_secs());
-    let beat = found.heartbeat.map(|at| now.since(at));
     let migrated = found.pending == 0;
     let fresh = age.is_none_or(|age| age < TOO_OLD_SECONDS);
-    let worked = !state.wanted.worker || beat.is_some_and(|beat| beat < SILENT_AFTER);
+    let worked = !state.wanted.worker || found.works;
     let body = json!({
         "status": if migrated && fresh && worked { "ready" } else { "unavailable" },
         "checks": {

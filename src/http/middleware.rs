@@ -56,7 +56,8 @@ pub async fn observe(
     REQUEST_ID
         .scope(RefCell::new(id), async move {
             // Errors become answers here, while the request's id is known.
-            let mut answer = if request.uri().to_string().contains("%00") {
+            let asked = request.uri().path_and_query();
+            let mut answer = if asked.is_some_and(|asked| asked.as_str().contains("%00")) {
                 request.into_response(no_such_text().error_response())
             } else {
                 next.call(request).await?.map_into_boxed_body()

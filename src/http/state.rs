@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::db::{Conn, Db, DbError, Urgency};
-use crate::desk::DeskError;
 use crate::desk::refusals::Refusals;
 use crate::desk::webhook_secrets::SecretUses;
+use crate::desk::{Actor, DeskError, tokens};
 use crate::intake::Intake;
 use crate::triggers::{Channels, Policy};
 use crate::workos::Secrets;
@@ -69,6 +71,20 @@ pub struct Wanted {
 }
 
 impl HttpState {
+    /// Whoever holds the bootstrap token, where that SHA-256 is of it; compared in constant time.
+    pub fn bootstrap(&self, digest: &[u8; 32]) -> Option<Actor> {
+        let own = Sha256::digest(self.admin_token.as_ref()?.expose_secret());
+        bool::from(own.as_slice().ct_eq(digest.as_slice())).then(Actor::bootstrap)
+    }
+
+    /// Who the token of that SHA-256 stands for; `None` when it is nobody's or revoked.
+    pub async fn actor_of(&self, digest: [u8; 32]) -> Result<Option<Actor>, DeskError> {
+        match self.bootstrap(&digest) {
+            Some(actor) => Ok(Some(actor)),
+            None => self.read(move |conn| tokens::authenticate(conn, &digest)).await,
+        }
+    }
+
     /// Runs a read where blocking is allowed.
     pub async fn read<T: Send + 'static>(
         &self,

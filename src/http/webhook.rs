@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CONTENT_LENGTH};
+use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::StreamExt;
 use serde_json::json;
@@ -70,12 +70,7 @@ pub(super) async fn not_post() -> HttpResponse {
         "method-not-allowed",
         "deliveries are sent with POST; give this address to WorkOS as the webhook endpoint",
     );
-    let mut answer = problem.error_response();
-    answer.headers_mut().insert(
-        ALLOW,
-        actix_web::http::header::HeaderValue::from_static("POST"),
-    );
-    answer
+    problem.allow("POST").error_response()
 }
 
 type Refused = (&'static str, Problem);

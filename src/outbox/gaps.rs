@@ -128,15 +128,17 @@ pub fn first_webhook(conn: &mut Conn) -> QueryResult<Option<Timestamp>> {
         .optional())
 }
 
-/// How many events that happened within the time came by webhook; of one type where one is named.
-pub fn webhooks_within(
+/// Whether an event that happened within the time came by webhook; of one type where one is named.
+pub fn came_by_webhook(
     conn: &mut Conn,
     from: Timestamp,
     until: Timestamp,
     event_type: Option<&str>,
-) -> QueryResult<i64> {
-    on_backend!(conn, c => {
+) -> QueryResult<bool> {
+    let first: Vec<i64> = on_backend!(conn, c => {
         let mut query = outbox::table
+            .select(outbox::id)
+            .limit(1)
             .filter(outbox::occurred_at.between(from, until))
             .filter(diesel::dsl::not(diesel::dsl::exists(event_gaps::table
                 .filter(event_gaps::event_id.eq(outbox::event_id))
@@ -147,6 +149,7 @@ pub fn webhooks_within(
         if let Some(event_type) = event_type {
             query = query.filter(outbox::event_type.eq(event_type));
         }
-        query.count().get_result(c)
-    })
+        query.load(c)
+    })?;
+    Ok(!first.is_empty())
 }

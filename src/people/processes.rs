@@ -54,6 +54,12 @@ pub fn sweep(
     on_backend!(conn, c => diesel::delete(processes::table.filter(processes::id.eq_any(&gone))).execute(c))
 }
 
+/// Whether a worker of any process lives.
+pub fn somebody_works(conn: &mut Conn, now: Timestamp) -> QueryResult<bool> {
+    let beat = last_worker_heartbeat(conn)?;
+    Ok(beat.is_some_and(|beat| now.since(beat) < SILENT_AFTER))
+}
+
 /// When a worker of any process last showed that it lives.
 pub fn last_worker_heartbeat(conn: &mut Conn) -> QueryResult<Option<Timestamp>> {
     on_backend!(conn, c => processes::table

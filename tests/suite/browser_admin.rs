@@ -2,8 +2,6 @@
 //! followed until it is ready to arm, gaps and a comparison are read and applied. Pages move on by
 //! themselves; without scripts as well.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use rollcall::db::Backend;
 use serde_json::json;
 
@@ -26,29 +24,6 @@ on_both!(
 
 /// Selects everything in a field, so that what is typed next replaces it.
 const SELECT_ALL: &str = "\u{E009}a\u{E000}";
-
-/// Writes what the page looks like where `SHOTS` says.
-async fn shoot(window: &Window, name: &str) {
-    let Ok(folder) = std::env::var("SHOTS") else {
-        return;
-    };
-    let size = "return [window.innerWidth, document.documentElement.scrollHeight]";
-    let size = window.page.execute(size).await.unwrap();
-    let (width, height) = (size[0].as_u64().unwrap(), size[1].as_u64().unwrap());
-    let (width, height) = (
-        u32::try_from(width).unwrap(),
-        u32::try_from(height).unwrap(),
-    );
-    window
-        .page
-        .measures(width, height.clamp(600, 6_000))
-        .await
-        .unwrap();
-    let taken = window.page.screenshot().await.unwrap();
-    let bytes = STANDARD.decode(taken).unwrap();
-    std::fs::write(format!("{folder}/{name}.png"), bytes).unwrap();
-    window.page.measures(width, 1_000).await.unwrap();
-}
 
 fn by_site() -> String {
     json!({"rules": [
@@ -89,7 +64,7 @@ async fn a_mapping_is_tried_on_real_people_and_saved(app: TestApp) {
     window.press("Preview").await;
     window.shows("1 of 1 person would change").await;
     window.shows("ANALYST").await;
-    shoot(&window, "preview-1280").await;
+    window.shoot("preview-1280").await;
     assert_eq!(app.profile(&ada()).title.as_deref(), Some("Analyst"));
     window.press("Save and apply to everybody").await;
     window.shows("The mapping is saved").await;
@@ -112,11 +87,12 @@ async fn an_organization_is_enabled_and_followed_until_it_is_ready_to_arm(backen
     field.send_keys(ORGANIZATION).await.unwrap();
     window.press("Connect…").await;
     let page = format!("/console/directory-sync/enable/{ORGANIZATION}");
-    // Standing still, so that the button is not taken away under the click.
-    window.go(&format!("{page}?follow=no")).await;
     window.press("Connect a directory").await;
-    // From here on the page is never loaded anew: it follows by itself.
+    // The set-up is in a tab of its own. From here on the page is never loaded anew: it follows by itself.
+    window.page.come_to_front().await.unwrap();
     window.go(&page).await;
+    let mark = "window.untouched = true";
+    window.page.execute(mark).await.unwrap();
     window
         .shows("Set-up link opened just now by bootstrap")
         .await;
@@ -131,12 +107,14 @@ async fn an_organization_is_enabled_and_followed_until_it_is_ready_to_arm(backen
     }
     app.apply(&ada().created(minute(1))).await;
     window.shows("1 person is here, WorkOS counts 2").await;
-    shoot(&window, "arriving-1280").await;
+    window.shoot("arriving-1280").await;
     app.apply(&employee("bob").created(minute(1))).await;
     window
         .shows("people are here; look at them, then arm")
         .await;
     window.shows("2 people are here, WorkOS counts 2").await;
+    let untouched = "return window.untouched";
+    assert_eq!(window.page.execute(untouched).await.unwrap(), true);
     window.follow("Arm…").await;
     window
         .shows("2 people are there already, and 0 messages would fall due")
@@ -189,7 +167,7 @@ async fn a_gap_is_read_and_a_comparison_is_followed_and_applied(backend: Backend
     window.shows("Missing there").await;
     window.shows("cleo Tester").await;
     window.shows("Different fields").await;
-    shoot(&window, "drift-1280").await;
+    window.shoot("drift-1280").await;
     assert_eq!(app.people().len(), 4);
     window.press("Apply 4 differences").await;
     window.shows("applying what differs").await;
@@ -214,7 +192,7 @@ async fn r36_a_deleted_directory_is_decided_where_it_is_seen(app: TestApp) {
         ))
         .await;
     window.shows("1 person hangs on").await;
-    shoot(&window, "decide-360").await;
+    window.shoot("decide-360").await;
     window
         .press("Sync is off: keep everybody, log-ins update them")
         .await;
@@ -241,7 +219,7 @@ async fn one_person_is_resynced_from_their_page(backend: Backend) {
     ] {
         window.shows(step).await;
     }
-    shoot(&window, "resync-1280").await;
+    window.shoot("resync-1280").await;
     assert_eq!(
         app.profile(&employee("bob")).title.as_deref(),
         Some("Chief")
@@ -271,15 +249,12 @@ async fn pages(desk: &Desk) -> Vec<(&'static str, String)> {
         ("mapping", format!("{one}/mapping")),
         ("guards", format!("{one}/guards")),
         ("arm", format!("{one}/arm")),
-        ("enable", format!("{home}/enable/{ORGANIZATION}?follow=no")),
-        ("enable-new", format!("{home}/enable/org_new?follow=no")),
+        ("enable", format!("{home}/enable/{ORGANIZATION}")),
+        ("enable-new", format!("{home}/enable/org_new")),
         ("gaps", format!("{home}/gaps")),
         ("reconciles", format!("{home}/reconciles")),
         ("reconcile", format!("{home}/reconciles/{}", text(&done))),
-        (
-            "running",
-            format!("{home}/reconciles/{}?follow=no", text(&running)),
-        ),
+        ("running", format!("{home}/reconciles/{}", text(&running))),
         ("job", format!("/console/jobs/{}", text(&jobs["data"][0]))),
         ("resync", format!("/console/people/{person}/resync")),
     ]
@@ -305,13 +280,11 @@ async fn the_directory_sync_pages_work_without_scripts_and_stumble_nobody(backen
             window.go(path).await;
             window.find("h1").await;
             found.extend(violations(&window, &axe, path).await);
-            let wide = "return document.documentElement.scrollWidth - window.innerWidth";
-            let over = window.page.execute(wide).await.unwrap();
-            let over = over.as_i64().unwrap();
+            let over = window.too_wide().await;
             if over > 0 {
                 found.push(format!("{path} at {width}: {over} px too wide"));
             }
-            shoot(&window, &format!("{name}-{width}")).await;
+            window.shoot(&format!("{name}-{width}")).await;
         }
         window.close().await;
     }

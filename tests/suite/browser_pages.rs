@@ -2,8 +2,6 @@
 //! working without scripts, and none that a reader with a screen reader would stumble over. The list of
 //! pages here is of all there are, but for Directory Sync's own.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use rollcall::db::Backend;
 use rollcall::roll::Role;
 use serde_json::{Value, json};
@@ -279,21 +277,6 @@ async fn every_page_works_without_scripts(app: TestApp) {
     window.close().await;
 }
 
-/// Writes what the page looks like where `SHOTS` says.
-async fn shoot(window: &Window, width: u32, name: &str) {
-    let Ok(folder) = std::env::var("SHOTS") else {
-        return;
-    };
-    let whole = "return Math.ceil(document.documentElement.scrollHeight)";
-    let height = says(window, whole).await.as_u64().unwrap();
-    let height = u32::try_from(height.clamp(600, 3_000)).unwrap();
-    window.page.measures(width, height).await.unwrap();
-    let taken = window.page.screenshot().await.unwrap();
-    let bytes = STANDARD.decode(taken).unwrap();
-    let name = name.trim_start_matches('/').replace(['/', '?', '='], "_");
-    std::fs::write(format!("{folder}/{name}.png"), bytes).unwrap();
-}
-
 /// What is wrong with any page, judged at that width, by day or by night.
 async fn stumbles(app: &TestApp, width: u32, dark: bool) -> Vec<String> {
     let pages = pages(app).await;
@@ -308,13 +291,12 @@ async fn stumbles(app: &TestApp, width: u32, dark: bool) -> Vec<String> {
     for path in &pages {
         window.go(path).await;
         found.extend(violations(&window, &axe, path).await);
-        let wide = "return document.documentElement.scrollWidth - window.innerWidth";
-        let over = says(&window, wide).await.as_i64().unwrap();
+        let over = window.too_wide().await;
         if over > 0 {
             found.push(format!("{path} at {width}: {over} px too wide"));
         }
         let light = if dark { "dark" } else { "light" };
-        shoot(&window, width, &format!("{width}-{light}{path}")).await;
+        window.shoot(&format!("{width}-{light}{path}")).await;
     }
     window.close().await;
     found

@@ -6,6 +6,7 @@ use rollcall::db::Backend;
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
 
+use crate::console::Browser;
 use crate::support::app::TestApp;
 use crate::support::binary::{Service, rollcall};
 use crate::support::events::{ORGANIZATION, ada, employee, minute};
@@ -128,79 +129,42 @@ async fn a_bulk_replay_from_the_console_is_a_job_that_can_be_stopped(app: TestAp
         .collect();
     app.enqueue(&all);
     app.drain();
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .pool_max_idle_per_host(0)
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .unwrap();
-    let form = |path: &str, body: String| {
-        client
-            .post(app.http.url(path))
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(body)
-    };
-    let signed_in = form("/console/session", format!("token={TOKEN}"))
-        .send()
-        .await
-        .unwrap();
-    let cookie = signed_in.headers()["set-cookie"]
-        .to_str()
-        .unwrap()
-        .split(';')
-        .next()
-        .unwrap()
-        .to_owned();
+    let browser = Browser::signed_in(&app, TOKEN).await;
     let page = async |path: &str| {
-        let answer = client
-            .get(app.http.url(path))
-            .header("cookie", &cookie)
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(answer.status().as_u16(), 200, "{path}");
-        let text = answer.text().await.unwrap();
+        let page = browser.open(path).await;
+        assert_eq!(page.status, 200, "{path}");
+        let text = page.text;
         let again = text.contains("data-pulse") && text.contains("http-equiv=\"refresh\"");
         (text, again)
     };
     let (events, _) =
         page("/console/events?outcome=applied&since=2026-11-22&directory=directory_01TEST").await;
     assert!(events.contains("Replay all that match"), "{events}");
-    let csrf = events
-        .split_once("name=\"csrf\" value=\"")
-        .unwrap()
-        .1
-        .split_once('"')
-        .unwrap()
-        .0;
-    let fields = format!("csrf={csrf}&outcome=applied&since=2026-11-22&directory=directory_01TEST");
-    let dry = form("/console/events/replay/preview", fields.clone())
-        .header("cookie", &cookie)
-        .send()
-        .await
-        .unwrap();
-    let dry = dry.text().await.unwrap();
+    let csrf = browser.csrf().await;
+    let mut fields = vec![
+        ("csrf", csrf.as_str()),
+        ("outcome", "applied"),
+        ("since", "2026-11-22"),
+        ("directory", "directory_01TEST"),
+    ];
+    let dry = browser.send("/console/events/replay/preview", &fields).await;
     assert!(
-        dry.contains("230 events, of which 0 would change something"),
-        "{dry}"
+        dry.text
+            .contains("230 events, of which 0 would change something"),
+        "{}",
+        dry.text
     );
-    let begun = form("/console/events/replay", fields + "&rate=50")
-        .header("cookie", &cookie)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(begun.status().as_u16(), 303);
-    let job = begun.headers()["location"].to_str().unwrap().to_owned();
+    fields.push(("rate", "50"));
+    let begun = browser.send("/console/events/replay", &fields).await;
+    assert_eq!(begun.status, 303);
+    let job = begun.to;
     assert!(job.starts_with("/console/jobs/job_"), "{job}");
     app.drain();
     let (shown, refreshes) = page(&job).await;
     assert!(shown.contains("50 of 230 done") && refreshes, "{shown}");
-    let stopped = form(&format!("{job}/cancel"), format!("csrf={csrf}"))
-        .header("cookie", &cookie)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(stopped.status().as_u16(), 303);
+    let stop = format!("{job}/cancel");
+    let stopped = browser.send(&stop, &[("csrf", &csrf)]).await;
+    assert_eq!(stopped.status, 303);
     let (shown, refreshes) = page(&job).await;
     assert!(shown.contains("cancelled") && !refreshes, "{shown}");
     assert!(page("/console/jobs").await.0.contains("Replay of events"));

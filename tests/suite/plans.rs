@@ -7,6 +7,7 @@ use std::time::Duration;
 use rollcall::db::Backend;
 use serde_json::json;
 
+use crate::console::Browser;
 use crate::support::app::TestApp;
 use crate::support::events::{ORGANIZATION, ada, directory, employee, minute};
 use crate::support::http::TOKEN;
@@ -268,35 +269,14 @@ async fn work(app: &TestApp) {
 
 /// Every page of the console and every list of the API, filtered in every way.
 async fn look(app: &TestApp) {
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .pool_max_idle_per_host(0)
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .unwrap();
-    let answer = client
-        .post(app.http.url("/console/session"))
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(format!("token={TOKEN}"))
-        .send()
-        .await
-        .unwrap();
-    let cookie = answer.headers()["set-cookie"]
-        .to_str()
-        .unwrap()
-        .split(';')
-        .next()
-        .unwrap()
-        .to_owned();
+    let browser = Browser::signed_in(app, TOKEN).await;
     for path in paths(app).await {
-        let request = client.get(app.http.url(&path));
-        let request = if path.starts_with("/console") {
-            request.header("cookie", &cookie)
-        } else {
-            request.bearer_auth(TOKEN)
+        let status = match path.split('/').nth(1) {
+            Some("console") => browser.open(&path).await.status,
+            Some("v1") => app.http.api("GET", &path, None).await.status,
+            _ => app.http.call("GET", &path).await.status,
         };
-        let answer = request.send().await.unwrap();
-        assert_eq!(answer.status().as_u16(), 200, "{path}");
+        assert_eq!(status, 200, "{path}");
     }
 }
 

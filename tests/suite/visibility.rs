@@ -9,11 +9,14 @@ use rollcall::people::tokens::{self, TokenRow};
 use crate::support::app::TestApp;
 use crate::support::binary::rollcall;
 use crate::support::events::{Event, ORGANIZATION, ada, minute};
+use crate::support::http::TOKEN;
 use crate::support::macros::on_both;
+use crate::support::post::Post;
 
 on_both!(
     a_token_without_the_right_sees_no_sensitive_value_anywhere,
     a_token_without_the_right_can_neither_unveil_nor_pass_on,
+    a_test_send_says_no_more_than_whoever_tries_it_may_see,
     nobody_finds_out_by_searching,
     the_right_is_given_with_the_token,
 );
@@ -169,7 +172,7 @@ async fn a_token_without_the_right_sees_no_sensitive_value_anywhere(app: TestApp
         (&Value::Null, &json!("Lead"))
     );
 
-    for token in ["payroll", crate::support::http::TOKEN] {
+    for token in ["payroll", TOKEN] {
         let shown = scene.everything(token).await;
         for (place, value) in [
             (0, SALARY),
@@ -239,6 +242,23 @@ async fn a_token_without_the_right_can_neither_unveil_nor_pass_on(app: TestApp) 
         }
     }
     scene.app.call("POST", "/v1/triggers", trigger).await.ok();
+}
+
+async fn a_test_send_says_no_more_than_whoever_tries_it_may_see(post: Post) {
+    let Post { app, mail, .. } = post;
+    let scene = scene(app).await;
+    let path = format!("/v1/triggers/{}/test", scene.trigger);
+    let order = json!({"profile_id": scene.profile, "step": 0, "to": "me@test.example"});
+    for (token, sees) in [("ops", false), (TOKEN, true)] {
+        let http = &scene.app.http;
+        let answer = http.api_as(Some(token), "POST", &path, Some(&order)).await;
+        let told = answer.ok();
+        assert_eq!(told["data"][0]["outcome"], "sent", "{token}: {told}");
+        let last = mail.mails().pop().unwrap();
+        let subject = last.header("subject").unwrap();
+        assert_eq!(subject.contains(SALARY), sees, "{token}: {subject}");
+        assert_eq!(last.body().contains(DEPARTMENT), sees, "{token}");
+    }
 }
 
 async fn nobody_finds_out_by_searching(app: TestApp) {

@@ -3,15 +3,15 @@
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
-use serde::Deserialize;
 
+use crate::desk::names;
 use crate::desk::organizations::{self, ArmView};
 use crate::http::HttpState;
 
 use super::super::frame::{Frame, Section, go, page};
 use super::super::refusal::Refusal;
-use super::super::visitor::{Act, Visitor};
-use super::{home_of, name_of};
+use super::super::visitor::{Act, Button, Visitor};
+use super::home_of;
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     let path = "/directory-sync/organizations/{id}";
@@ -40,7 +40,7 @@ async fn show(
     let (name, view) = state
         .rehearse(move |conn| {
             let view = organizations::arm(conn, &actor, &asked, now)?;
-            Ok((name_of(conn, &actor, &asked)?, view))
+            Ok((names::of_organization(conn, &actor, &asked)?, view))
         })
         .await?;
     page(&ArmPage {
@@ -51,10 +51,6 @@ async fn show(
         csrf: visitor.csrf.clone(),
     })
 }
-
-/// The buttons have no fields of their own.
-#[derive(Debug, Deserialize)]
-pub(super) struct Button {}
 
 async fn arm(
     act: Act<Button>,

@@ -1,14 +1,10 @@
-//! Asking WorkOS on behalf of a page: the client or what to do without one, its errors as pages, and
-//! pages that look again by themselves. That is done by a header, which works without scripts.
+//! Asking WorkOS on behalf of a page: the client or what to do without one, and its errors as pages.
 
 use std::time::Duration;
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, REFRESH};
-use serde::Deserialize;
 
-use crate::http::HttpState;
+use crate::http::{HttpState, Problem};
 use crate::upstream::ResyncError;
 use crate::workos::client::{Client, ClientError};
 
@@ -31,17 +27,8 @@ pub(super) fn client(state: &HttpState) -> Result<&Client, Refusal> {
 
 impl From<ClientError> for Refusal {
     fn from(error: ClientError) -> Self {
-        let status = match &error {
-            ClientError::NotFound { .. } => StatusCode::NOT_FOUND,
-            ClientError::Refused { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            ClientError::Unauthorized { .. }
-            | ClientError::NoClient
-            | ClientError::NotConfigured(_) => StatusCode::CONFLICT,
-            ClientError::RateLimited { .. }
-            | ClientError::Unreachable { .. }
-            | ClientError::Unreadable { .. } => StatusCode::SERVICE_UNAVAILABLE,
-        };
-        Self::Page(status, format!("WorkOS did not help: {error}."))
+        let Problem { status, detail, .. } = Problem::from(error);
+        Self::Page(status, format!("WorkOS did not help: {detail}."))
     }
 }
 
@@ -55,28 +42,4 @@ impl From<ResyncError> for Refusal {
             }
         }
     }
-}
-
-/// Whether a page looks again by itself: a reader may want it to stand still.
-#[derive(Debug, Deserialize)]
-pub(super) struct Following {
-    follow: Option<String>,
-}
-
-impl Following {
-    /// Not where the reader said no.
-    pub fn wanted(&self) -> bool {
-        self.follow.as_deref() != Some("no")
-    }
-}
-
-/// The page is asked for again after so many seconds, if it is to follow.
-pub(super) fn again_in(seconds: u8, follows: bool, mut answer: HttpResponse) -> HttpResponse {
-    if let Some(value) = HeaderValue::from_str(&seconds.to_string())
-        .ok()
-        .filter(|_| follows)
-    {
-        answer.headers_mut().insert(REFRESH, value);
-    }
-    answer
 }

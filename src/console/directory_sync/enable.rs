@@ -1,6 +1,7 @@
 //! Directory Sync in minutes: an admin is taken to WorkOS's set-up link, and this page follows what
-//! comes of it by itself: link opened, directory linked, people arriving, ready to arm. The link is in
-//! one answer and nowhere else: whoever has it may configure the organization for five minutes.
+//! comes of it: link opened, directory linked, people arriving, ready to arm. WorkOS's own counts are
+//! asked for whenever something has come. The link is in one answer and nowhere else: whoever has it
+//! may configure the organization for five minutes.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, REFRESH};
@@ -8,23 +9,19 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::desk::enable::{self, Arriving, EnableView};
-use crate::desk::{Actor, DeskError, organizations};
+use crate::desk::{Actor, DeskError, names, organizations};
 use crate::http::HttpState;
-use crate::workos::client::Client;
 
 use super::super::frame::{Frame, Section, go, page};
 use super::super::link::{encoded, said};
 use super::super::refusal::Refusal;
-use super::super::visitor::{Act, Visitor};
+use super::super::visitor::{Act, Button, Visitor};
 use super::super::when::When;
-use super::asking::{Following, PATIENCE, again_in, client};
-use super::{HOME, manages, name_of};
+use super::asking::{PATIENCE, client};
+use super::HOME;
 
-/// Seconds between two looks.
-const LOOK: u8 = 4;
 /// What an organization goes through, and what each step is called.
 const STEPS: [(&str, &str); 5] = [
     ("link_opened", "Set-up link opened"),
@@ -63,8 +60,8 @@ struct EnablePage {
     /// WorkOS could not be asked for its own counts.
     unasked: bool,
     asks_workos: bool,
-    /// Whether the page looks again by itself.
-    follows: bool,
+    /// Whether there is more to come.
+    goes_on: bool,
     manages: bool,
     operates: bool,
     csrf: String,
@@ -117,7 +114,6 @@ async fn choose(_: Visitor, named: web::Query<Named>) -> HttpResponse {
 async fn show(
     visitor: Visitor,
     id: web::Path<String>,
-    following: web::Query<Following>,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Refusal> {
     let id = id.into_inner();
@@ -127,10 +123,8 @@ async fn show(
         view,
         unasked,
     } = far(&state, &visitor.actor, &id).await?;
-    let moves = !["ready", "armed"].contains(&view.step) && state.workos.is_some();
-    let follows = moves && following.wanted();
     let when = |at| When::new(at, visitor.now);
-    let one = EnablePage {
+    page(&EnablePage {
         frame: visitor.frame(
             format!("Connect a directory: {name}"),
             Section::DirectorySync,
@@ -145,18 +139,17 @@ async fn show(
                 one: one.clone(),
             })
             .collect(),
+        goes_on: !["ready", "armed"].contains(&view.step) && state.workos.is_some(),
         id,
         name,
         view,
         known,
         unasked,
         asks_workos: state.workos.is_some(),
-        follows,
-        manages: manages(&visitor),
+        manages: visitor.administers(),
         operates: visitor.operates(),
         csrf: visitor.csrf.clone(),
-    };
-    Ok(again_in(LOOK, follows, page(&one)?))
+    })
 }
 
 /// How far an organization has come.
@@ -181,7 +174,7 @@ async fn far(state: &HttpState, actor: &Actor, id: &str) -> Result<Far, Refusal>
             };
             Ok(Far {
                 known: organizations::show(conn, &by, &asked).is_ok(),
-                name: name_of(conn, &by, &asked)?,
+                name: names::of_organization(conn, &by, &asked)?,
                 view,
                 unasked: false,
             })
@@ -191,22 +184,14 @@ async fn far(state: &HttpState, actor: &Actor, id: &str) -> Result<Far, Refusal>
     let Some(client) = state.workos.as_ref().filter(|_| linked) else {
         return Ok(far);
     };
-    let counting = tokio::time::timeout(PATIENCE, counted(client, &far.view));
-    let there = counting.await.unwrap_or_default();
+    let counting = client.counted(far.view.directory_ids());
+    let there = tokio::time::timeout(PATIENCE, counting).await.unwrap_or_default();
     far.unasked = there.len() < far.view.directories.len();
     let (by, asked) = (actor.clone(), id.to_owned());
     far.view = state
         .read(move |conn| enable::state(conn, &by, &asked, Some(&there)))
         .await?;
     Ok(far)
-}
-
-async fn counted(client: &Client, view: &EnableView) -> Vec<Value> {
-    let mut all = Vec::new();
-    for one in &view.directories {
-        all.extend(client.directory(&one.id).await.ok());
-    }
-    all
 }
 
 #[derive(Template)]
@@ -219,10 +204,6 @@ struct OpeningPage<'a> {
     id: String,
     link: &'a str,
 }
-
-/// The buttons have no fields of their own.
-#[derive(Debug, Deserialize)]
-pub(super) struct Button {}
 
 /// The browser goes on by itself. Not by a redirect: browsers hold those of a form against the page's
 /// policy, and a policy that named WorkOS's hosts would let forms go there, too.

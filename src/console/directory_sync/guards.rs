@@ -10,15 +10,14 @@ use serde_json::{Map, Value, json};
 use crate::conditions::Problem;
 use crate::db::Conn;
 use crate::desk::settings::{self, SettingsUpdate};
-use crate::desk::{Actor, DeskError, organizations};
+use crate::desk::{Actor, DeskError, names, organizations};
 use crate::http::HttpState;
 use crate::roll::{OnDirectoryDeleted, Settings};
 
 use super::super::frame::{Frame, Section, go, page, page_with};
 use super::super::refusal::Refusal;
 use super::super::visitor::{Act, Visitor};
-use super::organization::settings_of;
-use super::{home_of, name_of};
+use super::home_of;
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     let path = "/directory-sync/organizations/{id}/guards";
@@ -157,7 +156,7 @@ fn said(typed: &str) -> Option<&str> {
 
 fn kept(conn: &mut Conn, actor: &Actor, id: &str) -> Result<(String, Settings), DeskError> {
     let one = organizations::show(conn, actor, id)?;
-    Ok((name_of(conn, actor, id)?, settings_of(&one)))
+    Ok((names::of_organization(conn, actor, id)?, one.settings))
 }
 
 fn page_of(visitor: &Visitor, id: &str, name: String, form: Guards) -> GuardsPage {

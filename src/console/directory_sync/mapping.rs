@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::conditions::Problem;
 use crate::db::Conn;
 use crate::desk::fields::{self, PreviewQuery, PreviewView};
-use crate::desk::{Actor, DeskError};
+use crate::desk::{Actor, DeskError, names};
 use crate::http::HttpState;
 use crate::roll::{Mapping, Otherwise, Transform, ValueKind};
 
@@ -20,7 +20,7 @@ use super::super::frame::{Frame, Section, go, page, page_with};
 use super::super::link::encoded;
 use super::super::refusal::Refusal;
 use super::super::visitor::{Act, Visitor};
-use super::{home_of, name_of};
+use super::home_of;
 
 /// Directory users that a preview looks at, unless everybody is asked for: as many as are quick.
 const SOME: u32 = 100;
@@ -155,7 +155,7 @@ struct Kept {
 fn kept(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Kept, DeskError> {
     let one = fields::show(conn, actor, id)?;
     Ok(Kept {
-        name: name_of(conn, actor, id)?,
+        name: names::of_organization(conn, actor, id)?,
         job: one.job.map(|job| job.id),
         mapping: one.mapping,
     })

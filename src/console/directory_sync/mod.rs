@@ -18,16 +18,18 @@ use std::collections::BTreeMap;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
+use crate::clock::Timestamp;
+use crate::db::Conn;
 use crate::desk::directories::{self, DirectoryQuery};
-use crate::desk::gaps::{self as lost, GapQuery};
 use crate::desk::holds::{self, HoldQuery};
-use crate::desk::organizations::{self, OrganizationQuery};
-use crate::desk::webhook_secrets;
-use crate::desk::{DeskError, MAX_LIMIT, names};
+use crate::desk::organizations::{self, OrganizationQuery, OrganizationView};
+use crate::desk::webhook_secrets::{self, SecretView};
+use crate::desk::{Actor, DeskError, MAX_LIMIT, names};
 use crate::http::HttpState;
 use crate::roll::is_of_logins;
 
 use super::frame::{Frame, Section, page};
+use super::link::encoded;
 use super::refusal::Refusal;
 use super::visitor::Visitor;
 use super::when::When;
@@ -97,15 +99,11 @@ async fn show(visitor: Visitor, state: web::Data<HttpState>) -> Result<HttpRespo
                 true => None,
                 false => Some(webhook_secrets::list(conn, &actor, &labels, &uses)?),
             };
-            let query = GapQuery {
-                limit: Some(1),
-                ..GapQuery::default()
-            };
-            Ok((rows, secrets, lost::report(conn, &actor, &query)?.lost))
+            Ok((rows, secrets, crate::desk::gaps::lost(conn, &actor)?))
         })
         .await?;
     let secrets = secrets.map(|all| {
-        let row = |one: webhook_secrets::SecretView| SecretRow {
+        let row = |one: SecretView| SecretRow {
             last: one.last_matched_at.map(|at| When::new(at, visitor.now)),
             label: one.label,
             in_use: one.in_use,
@@ -119,22 +117,13 @@ async fn show(visitor: Visitor, state: web::Data<HttpState>) -> Result<HttpRespo
         secrets,
         lost,
         asks_workos: state.workos.is_some(),
-        manages: manages(&visitor),
+        manages: visitor.administers(),
     })
 }
 
-/// Whether buttons that only an admin may press are shown; the desk judges again.
-fn manages(visitor: &Visitor) -> bool {
-    visitor.actor.role >= crate::desk::Role::Admin
-}
-
-fn rows(
-    conn: &mut crate::db::Conn,
-    actor: &crate::desk::Actor,
-    now: crate::clock::Timestamp,
-) -> Result<Vec<Row>, DeskError> {
+fn rows(conn: &mut Conn, actor: &Actor, now: Timestamp) -> Result<Vec<Row>, DeskError> {
     let query = OrganizationQuery {
-        limit: Some(crate::desk::MAX_LIMIT),
+        limit: Some(MAX_LIMIT),
         cursor: None,
     };
     let all = organizations::list(conn, actor, &query)?.data;
@@ -159,14 +148,14 @@ fn rows(
     }
     let open = HoldQuery {
         state: Some("open".to_owned()),
-        limit: Some(crate::desk::MAX_LIMIT),
+        limit: Some(MAX_LIMIT),
         ..HoldQuery::default()
     };
     let mut waiting: BTreeMap<String, usize> = BTreeMap::new();
     for one in holds::list(conn, actor, &open)?.data {
         *waiting.entry(one.organization_id).or_default() += 1;
     }
-    let row = |one: organizations::OrganizationView| Row {
+    let row = |one: OrganizationView| Row {
         name: called.remove(&one.id).unwrap_or_else(|| one.id.clone()),
         people: people_of(&one),
         directories: linked.remove(&one.id).unwrap_or_default(),
@@ -178,26 +167,12 @@ fn rows(
 }
 
 /// Everybody who is there: active or on leave.
-fn people_of(one: &organizations::OrganizationView) -> i64 {
+fn people_of(one: &OrganizationView) -> i64 {
     let count = |status: &str| one.profiles.get(status).copied().unwrap_or_default();
     count("active") + count("on_leave")
 }
 
-/// What an organization is called on a page.
-fn name_of(
-    conn: &mut crate::db::Conn,
-    actor: &crate::desk::Actor,
-    id: &str,
-) -> Result<String, DeskError> {
-    let all = names::of_organizations(conn, actor)?;
-    let found = all.into_iter().find(|(one, _)| one == id);
-    Ok(found.map_or_else(|| id.to_owned(), |(_, name)| name))
-}
-
 /// The page of an organization.
 fn home_of(organization: &str) -> String {
-    format!(
-        "{HOME}/organizations/{}",
-        super::link::encoded(organization)
-    )
+    format!("{HOME}/organizations/{}", encoded(organization))
 }

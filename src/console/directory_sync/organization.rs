@@ -12,7 +12,7 @@ use crate::desk::fields::{self, FieldsView};
 use crate::desk::holds::{self, Decision, HoldQuery, HoldView};
 use crate::desk::organizations::{self, OrganizationView};
 use crate::desk::reconciles::{self, ReconcileQuery, ReconcileView};
-use crate::desk::{Actor, DeskError, MAX_LIMIT};
+use crate::desk::{Actor, DeskError, MAX_LIMIT, names};
 use crate::http::HttpState;
 use crate::roll::{OnDirectoryDeleted, Settings, is_of_logins};
 
@@ -22,7 +22,7 @@ use super::super::refusal::Refusal;
 use super::super::visitor::{Act, Visitor};
 use super::super::when::When;
 use super::mapping::RuleRow;
-use super::{home_of, manages, name_of, people_of};
+use super::{home_of, people_of};
 
 /// Silence of a directory that is worth a look.
 const LONG: std::time::Duration = std::time::Duration::from_secs(7 * 86_400);
@@ -121,7 +121,7 @@ fn read(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Read, DeskError> {
     let own = || Some(id.to_owned());
     Ok(Read {
         organization: organizations::show(conn, actor, id)?,
-        name: name_of(conn, actor, id)?,
+        name: names::of_organization(conn, actor, id)?,
         directories: directories::list(
             conn,
             actor,
@@ -165,7 +165,6 @@ async fn show(
 ) -> Result<HttpResponse, Refusal> {
     let (actor, now) = (visitor.actor.clone(), visitor.now);
     let found = state.read(move |conn| read(conn, &actor, &id)).await?;
-    let settings = settings_of(&found.organization);
     let rows = RuleRow::all(&found.fields.mapping);
     let (logins, real): (Vec<_>, Vec<_>) = found
         .directories
@@ -190,25 +189,22 @@ async fn show(
         comparisons: found
             .comparisons
             .into_iter()
-            .map(|one| (When::new(one.started_at, now), one))
-            .map(|(at, one)| (one, at))
+            .map(|one| {
+                let begun = When::new(one.started_at, now);
+                (one, begun)
+            })
             .collect(),
         id: found.organization.id,
         name: found.name,
         job: found.fields.job.map(|job| job.id),
         rules: rows,
         holds,
-        settings,
+        settings: found.organization.settings,
         asks_workos: state.workos.is_some(),
         operates: visitor.operates(),
-        manages: manages(&visitor),
+        manages: visitor.administers(),
         csrf: visitor.csrf.clone(),
     })
-}
-
-/// An organization's settings, which the desk shows as JSON.
-pub(super) fn settings_of(one: &OrganizationView) -> Settings {
-    serde_json::from_value(one.settings.clone()).unwrap_or_default()
 }
 
 fn known(one: DirectoryView, decisions: &[HoldView], now: Timestamp) -> Known {

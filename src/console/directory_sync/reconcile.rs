@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
-use serde::Deserialize;
 
 use crate::desk::names::{self, Called};
 use crate::desk::reconciles::{self, DriftView, ReconcileView};
@@ -14,13 +13,11 @@ use crate::http::HttpState;
 use super::super::frame::{Frame, Section, go, page};
 use super::super::link::encoded;
 use super::super::refusal::Refusal;
-use super::super::visitor::{Act, Visitor};
+use super::super::visitor::{Act, Button, Visitor};
 use super::super::when::When;
 use super::HOME;
-use super::asking::{Following, again_in, client};
+use super::asking::client;
 
-/// Seconds between two looks.
-const LOOK: u8 = 2;
 /// The four parts of the report: what begins so, the heading, and what it means.
 const PARTS: [(&str, &str, &str); 4] = [
     (
@@ -70,7 +67,6 @@ struct ReconcilePage {
     differs: i64,
     listed: i64,
     bar: Option<(i64, i64)>,
-    follows: bool,
     operates: bool,
     csrf: String,
 }
@@ -93,10 +89,7 @@ impl ReconcilePage {
     }
 
     fn count(&self, name: &str) -> i64 {
-        let count = self.one.progress.get(name);
-        count
-            .and_then(serde_json::Value::as_i64)
-            .unwrap_or_default()
+        count_of(&self.one, name).unwrap_or_default()
     }
 
     fn counted(&self, name: &str, one: &str, many: &str) -> String {
@@ -137,6 +130,11 @@ struct Subject {
     called: Option<Called>,
 }
 
+/// How much differs in all.
+pub(super) fn differs_in(one: &ReconcileView) -> i64 {
+    one.drift.values().flat_map(|states| states.values()).sum()
+}
+
 /// How much of what differs is still to be applied.
 pub(super) fn open_in(one: &ReconcileView) -> i64 {
     one.drift
@@ -148,7 +146,6 @@ pub(super) fn open_in(one: &ReconcileView) -> i64 {
 async fn show(
     visitor: Visitor,
     id: web::Path<String>,
-    following: web::Query<Following>,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Refusal> {
     let actor = visitor.actor.clone();
@@ -163,26 +160,28 @@ async fn show(
         .await?;
     let one = found.reconcile;
     let listed = i64::try_from(found.items.len()).unwrap_or(i64::MAX);
-    let page_of_it = ReconcilePage {
+    page(&ReconcilePage {
         frame: visitor.frame("Comparison", Section::DirectorySync),
         parts: parts(found.items, &mut called),
         begun: When::new(one.started_at, visitor.now),
         ended: one.finished_at.map(|at| When::new(at, visitor.now)),
         open: open_in(&one),
-        differs: one.drift.values().flat_map(|states| states.values()).sum(),
+        differs: differs_in(&one),
         listed,
         bar: bar_of(&one),
-        follows: following.wanted() && one.state == "running",
         operates: visitor.operates(),
         csrf: visitor.csrf.clone(),
         one,
-    };
-    Ok(again_in(LOOK, page_of_it.follows, page(&page_of_it)?))
+    })
+}
+
+fn count_of(one: &ReconcileView, name: &str) -> Option<i64> {
+    one.progress.get(name)?.as_i64()
 }
 
 /// How much is listed of how much, as far as WorkOS has said how much there is.
 fn bar_of(one: &ReconcileView) -> Option<(i64, i64)> {
-    let count = |name: &str| one.progress.get(name).and_then(serde_json::Value::as_i64);
+    let count = |name: &str| count_of(one, name);
     let expected = count("expected_users")? + count("expected_groups").unwrap_or_default();
     let listed = count("users").unwrap_or_default() + count("groups").unwrap_or_default();
     (expected > 0).then_some((listed.min(expected), expected))
@@ -242,10 +241,6 @@ fn kind_of(kind: &str) -> &'static str {
         _ => "person",
     }
 }
-
-/// The button has no fields of its own.
-#[derive(Debug, Deserialize)]
-pub(super) struct Button {}
 
 async fn apply(
     act: Act<Button>,

@@ -17,7 +17,7 @@ use super::super::visitor::{Act, Visitor};
 use super::super::when::When;
 use super::HOME;
 use super::asking::client;
-use super::reconcile::open_in;
+use super::reconcile::{differs_in, open_in};
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
@@ -97,7 +97,7 @@ async fn list(
     let rows = rows.into_iter().map(|one| Row {
         directory: name(&one.directory_id),
         begun: When::new(one.started_at, visitor.now),
-        differs: one.drift.values().flat_map(|states| states.values()).sum(),
+        differs: differs_in(&one),
         open: open_in(&one),
         one,
     });

@@ -3,7 +3,6 @@
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
-use serde::Deserialize;
 
 use crate::desk::profiles::{self, ProfileView};
 use crate::http::HttpState;
@@ -11,7 +10,7 @@ use crate::upstream::{ResyncView, resync};
 
 use super::super::frame::{Frame, Section, page};
 use super::super::refusal::Refusal;
-use super::super::visitor::{Act, Visitor};
+use super::super::visitor::{Act, Button, Visitor};
 use super::asking::client;
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
@@ -39,10 +38,6 @@ async fn show(
 ) -> Result<HttpResponse, Refusal> {
     told(&visitor, &id, None, &state).await
 }
-
-/// The button has no fields of its own.
-#[derive(Debug, Deserialize)]
-pub(super) struct Button {}
 
 async fn begin(
     act: Act<Button>,

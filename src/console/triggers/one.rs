@@ -18,7 +18,7 @@ use super::super::frame::{Frame, Section, go, page};
 use super::super::link::said;
 use super::super::phrase;
 use super::super::refusal::Refusal;
-use super::super::visitor::{Act, Visitor};
+use super::super::visitor::{Act, Button, Visitor};
 use super::super::when::When;
 use super::home_of;
 
@@ -119,12 +119,8 @@ pub(super) async fn show(
                     profiles::list(conn, &actor, &query, now)?.data
                 }
             };
-            let all = names::of_organizations(conn, &actor)?;
-            let organization = all
-                .into_iter()
-                .find_map(|(id, name)| (id == home).then_some(name));
             Ok(Found {
-                organization: organization.unwrap_or_else(|| home.clone()),
+                organization: names::of_organization(conn, &actor, &home)?,
                 armed_at: organizations::armed_since(conn, &actor, &home)?,
                 versions: triggers::versions(conn, &actor, &id)?.data,
                 messages: latest
@@ -145,10 +141,6 @@ pub(super) async fn show(
 fn page_of(visitor: &Visitor, found: Found, find: Option<String>) -> TriggerPage {
     let when = |at| When::new(at, visitor.now);
     let definition = found.one.definition;
-    let whom = definition
-        .when
-        .as_ref()
-        .and_then(|when| serde_json::to_value(when).ok());
     TriggerPage {
         frame: visitor.frame(definition.name.clone(), Section::Triggers),
         status: definition.status.name(),
@@ -156,7 +148,7 @@ fn page_of(visitor: &Visitor, found: Found, find: Option<String>) -> TriggerPage
         updated: when(found.one.updated_at),
         armed: found.armed_at.map(when),
         occasion: phrase::occasion(&definition),
-        whom: whom.map(|value| phrase::condition(&value)),
+        whom: definition.when.as_ref().map(ToString::to_string),
         steps: definition
             .steps
             .iter()
@@ -253,10 +245,6 @@ pub(super) async fn ask(
         csrf: visitor.csrf.clone(),
     })
 }
-
-/// The button has no fields of its own.
-#[derive(Debug, Deserialize)]
-pub(super) struct Button {}
 
 /// Deletes a trigger.
 pub(super) async fn delete(

@@ -44,108 +44,50 @@ impl Entry {
     }
 }
 
+macro_rules! methods {
+    ($($(#[$about:meta])+ $method:ident;)+) => {$(
+        $(#[$about])+
+        pub(crate) fn $method<F, Args>(
+            &mut self,
+            path: &'static str,
+            handler: F,
+            says: &'static str,
+        ) -> &mut Entry
+        where
+            F: Handler<Args>,
+            Args: FromRequest + Takes + 'static,
+            F::Output: Responder + Gives + 'static,
+        {
+            self.entries.push(Entry {
+                method: stringify!($method),
+                path,
+                says,
+                needs: Role::Viewer,
+                may: &[],
+                tell: |shapes, operation| {
+                    Args::tell(shapes, operation);
+                    F::Output::tell(shapes, operation);
+                },
+                route: web::$method().to(handler),
+            });
+            let last = self.entries.len() - 1;
+            &mut self.entries[last]
+        }
+    )+};
+}
+
 impl Table {
-    /// A route that reads.
-    pub(crate) fn get<F, Args>(
-        &mut self,
-        path: &'static str,
-        handler: F,
-        says: &'static str,
-    ) -> &mut Entry
-    where
-        F: Handler<Args>,
-        Args: FromRequest + Takes + 'static,
-        F::Output: Responder + Gives + 'static,
-    {
-        self.add(("get", web::get()), path, handler, says)
-    }
-
-    /// A route that does something, or makes something new.
-    pub(crate) fn post<F, Args>(
-        &mut self,
-        path: &'static str,
-        handler: F,
-        says: &'static str,
-    ) -> &mut Entry
-    where
-        F: Handler<Args>,
-        Args: FromRequest + Takes + 'static,
-        F::Output: Responder + Gives + 'static,
-    {
-        self.add(("post", web::post()), path, handler, says)
-    }
-
-    /// A route that puts something in the place of what is there.
-    pub(crate) fn put<F, Args>(
-        &mut self,
-        path: &'static str,
-        handler: F,
-        says: &'static str,
-    ) -> &mut Entry
-    where
-        F: Handler<Args>,
-        Args: FromRequest + Takes + 'static,
-        F::Output: Responder + Gives + 'static,
-    {
-        self.add(("put", web::put()), path, handler, says)
-    }
-
-    /// A route that changes what it names.
-    pub(crate) fn patch<F, Args>(
-        &mut self,
-        path: &'static str,
-        handler: F,
-        says: &'static str,
-    ) -> &mut Entry
-    where
-        F: Handler<Args>,
-        Args: FromRequest + Takes + 'static,
-        F::Output: Responder + Gives + 'static,
-    {
-        self.add(("patch", web::patch()), path, handler, says)
-    }
-
-    /// A route that takes something away.
-    pub(crate) fn delete<F, Args>(
-        &mut self,
-        path: &'static str,
-        handler: F,
-        says: &'static str,
-    ) -> &mut Entry
-    where
-        F: Handler<Args>,
-        Args: FromRequest + Takes + 'static,
-        F::Output: Responder + Gives + 'static,
-    {
-        self.add(("delete", web::delete()), path, handler, says)
-    }
-
-    fn add<F, Args>(
-        &mut self,
-        (method, route): (&'static str, Route),
-        path: &'static str,
-        handler: F,
-        says: &'static str,
-    ) -> &mut Entry
-    where
-        F: Handler<Args>,
-        Args: FromRequest + Takes + 'static,
-        F::Output: Responder + Gives + 'static,
-    {
-        self.entries.push(Entry {
-            method,
-            path,
-            says,
-            needs: Role::Viewer,
-            may: &[],
-            tell: |shapes, operation| {
-                Args::tell(shapes, operation);
-                F::Output::tell(shapes, operation);
-            },
-            route: route.to(handler),
-        });
-        let last = self.entries.len() - 1;
-        &mut self.entries[last]
+    methods! {
+        /// A route that reads.
+        get;
+        /// A route that does something, or makes something new.
+        post;
+        /// A route that puts something in the place of what is there.
+        put;
+        /// A route that changes what it names.
+        patch;
+        /// A route that takes something away.
+        delete;
     }
 
     /// Makes the server's routes.

@@ -58,24 +58,13 @@ async fn state_of(
         .read(move |conn| enable::state(conn, &actor, &organization, None))
         .await?;
     let there = match &state.workos {
-        Some(client) if !alone.directories.is_empty() => counted(client, &alone).await,
+        Some(client) if !alone.directories.is_empty() => client.counted(alone.directory_ids()).await,
         _ => return Ok(web::Json(alone)),
     };
     let view = state
         .read(move |conn| enable::state(conn, &caller.0, &id, Some(&there)))
         .await?;
     Ok(web::Json(view))
-}
-
-async fn counted(
-    client: &crate::workos::client::Client,
-    view: &enable::EnableView,
-) -> Vec<serde_json::Value> {
-    let mut all = Vec::new();
-    for one in &view.directories {
-        all.extend(client.directory(&one.id).await.ok());
-    }
-    all
 }
 
 /// WorkOS's set-up page for the organization's own administrators, and when its link ends.

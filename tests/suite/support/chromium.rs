@@ -7,6 +7,8 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -143,6 +145,13 @@ impl Page {
         let body = json!({"cmd": "Emulation.setEmulatedMedia", "params": {"features": dark}});
         let dimmed = self.call(Method::POST, "/goog/cdp/execute", &body).await;
         dimmed.map(drop)
+    }
+
+    /// Shows this tab again, where another one was opened before it.
+    pub async fn come_to_front(&self) -> Result<(), String> {
+        let body = json!({"cmd": "Page.bringToFront", "params": {}});
+        let came = self.call(Method::POST, "/goog/cdp/execute", &body).await;
+        came.map(drop)
     }
 
     /// What it looks like, as a PNG in base64.
@@ -318,6 +327,31 @@ impl Window {
                 self.text().await
             );
         }
+    }
+
+    /// By how many pixels the page is wider than the window.
+    pub async fn too_wide(&self) -> i64 {
+        let wide = "return document.documentElement.scrollWidth - window.innerWidth";
+        let over = self.page.execute(wide).await.unwrap();
+        over.as_i64().unwrap()
+    }
+
+    /// Writes what the whole page looks like where `SHOTS` says.
+    pub async fn shoot(&self, name: &str) {
+        let Ok(folder) = std::env::var("SHOTS") else {
+            return;
+        };
+        let size = "return [window.innerWidth, Math.ceil(document.documentElement.scrollHeight)]";
+        let size = self.page.execute(size).await.unwrap();
+        let pixels = |side: &Value| u32::try_from(side.as_u64().unwrap()).unwrap();
+        let (width, height) = (pixels(&size[0]), pixels(&size[1]));
+        let whole = self.page.measures(width, height.clamp(600, 6_000));
+        whole.await.unwrap();
+        let taken = self.page.screenshot().await.unwrap();
+        let name = name.trim_start_matches('/').replace(['/', '?', '='], "_");
+        let bytes = STANDARD.decode(taken).unwrap();
+        std::fs::write(format!("{folder}/{name}.png"), bytes).unwrap();
+        self.page.measures(width, 1_000).await.unwrap();
     }
 
     /// Closes it.

@@ -1,0 +1,2 @@
+DROP INDEX reconciles_finished;
+DROP INDEX reconciles_running;
