@@ -16,6 +16,8 @@ use crate::workos::OrderKey;
 
 use super::statements;
 
+pub use super::opened_holds::{open, open_or_known};
+
 /// A hold's row.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Insertable, Selectable)]
 #[diesel(table_name = holds, treat_none_as_default_value = false)]
@@ -181,12 +183,6 @@ pub fn wait_for_operator(conn: &mut Conn, id: &str, reason: &str) -> QueryResult
     on_backend!(conn, c => diesel::update(holds::table.find(id))
         .set((holds::due_at.eq(None::<Timestamp>), holds::reason.eq(reason)))
         .execute(c))?;
-    Ok(())
-}
-
-/// Opens a hold.
-pub fn open(conn: &mut Conn, hold: &Hold) -> QueryResult<()> {
-    on_backend!(conn, c => diesel::insert_into(holds::table).values(hold).execute(c))?;
     Ok(())
 }
 

@@ -18,13 +18,15 @@ use crate::people::{groups, organizations, profiles, renames};
 use crate::roll::guard::WINDOW;
 use crate::triggers::deliveries;
 
-use super::guard::{item, new_hold};
 use super::members::{Seats, follow_seats, membership_change};
 use super::world::World;
 use super::write::Cause;
 
 /// The fewest members of a deleted group that are worth waiting for.
 const FEWEST: usize = 3;
+
+/// Why a hold of leaves opens.
+const BURST: &str = "rules would end more memberships within an hour than the guard lets pass; the further ones wait";
 
 /// Who settles what nobody decided.
 const OURSELVES: &str = "rollcall";
@@ -65,7 +67,7 @@ pub(super) fn stage(
     let held = by_rule.split_off(passes);
     rest.extend(by_rule);
     if !held.is_empty() {
-        let hold = hold_of_leaves(conn, organization, world.now)?;
+        let hold = holds::open_or_known(conn, organization, holds::LEAVES, BURST, world.now)?;
         tracing::warn!(
             hold_id = hold,
             held = held.len(),
@@ -112,18 +114,8 @@ fn hold_of_group(
     let hold = Hold {
         group_id: Some(group.to_owned()),
         due_at: Some(world.now.plus(cycle.duration())),
-        ..new_hold(organization, holds::GROUP_DELETED, None, reason, world.now)
+        ..Hold::new(organization, holds::GROUP_DELETED, reason, world.now)
     };
-    holds::open(conn, &hold)?;
-    Ok(hold.id)
-}
-
-fn hold_of_leaves(conn: &mut Conn, organization: &str, now: Timestamp) -> QueryResult<String> {
-    if let Some(known) = holds::open_of(conn, organization, holds::LEAVES, None)? {
-        return Ok(known.id);
-    }
-    let reason = "rules would end more memberships within an hour than the guard lets pass; the further ones wait";
-    let hold = new_hold(organization, holds::LEAVES, None, reason, now);
     holds::open(conn, &hold)?;
     Ok(hold.id)
 }
@@ -140,7 +132,7 @@ fn put(
         .get(profile)
         .map(|(key, _)| key.event_id.clone())
         .unwrap_or_default();
-    let row: HoldItem = item(hold, &event, profile, false, now);
+    let row = HoldItem::new(hold, &event, profile, false, now);
     holds::add_items(conn, &[row])?;
     let staged = Staged {
         community_id: one.after.community_id.clone(),

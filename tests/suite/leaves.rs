@@ -99,6 +99,7 @@ async fn r52_a_deleted_group_that_goes_by_name_waits_and_then_its_leaves_apply(a
     assert_eq!(app.members(&chess).len(), 4);
     let shown = hold(&app).await;
     assert_eq!(shown["kind"], "group_deleted");
+    assert_counted(&app, "group_deleted").await;
     assert_eq!(shown["waiting"], 4);
     assert_eq!(shown["probable_rename"], Value::Null);
     assert_eq!(shown["people"][0]["communities"], json!([chess]));
@@ -124,6 +125,13 @@ async fn r52_a_deleted_group_that_goes_by_name_waits_and_then_its_leaves_apply(a
         (&decided["state"], &decided["decided_by"]),
         (&json!("approved"), &json!("rollcall"))
     );
+}
+
+/// Whoever watches is told that a hold of that kind opened (R40).
+async fn assert_counted(app: &TestApp, kind: &str) {
+    let metrics = app.http.call("GET", "/metrics").await.text;
+    let line = format!("rollcall_holds_opened_total{{kind=\"{kind}\"}}");
+    assert!(metrics.contains(&line), "{metrics}");
 }
 
 async fn renamed(app: &TestApp) {
@@ -199,6 +207,7 @@ async fn r53_leaves_beyond_the_guard_wait_and_a_rejection_keeps_them(app: TestAp
         (&shown["kind"], &shown["waiting"]),
         (&json!("leaves"), &json!(4))
     );
+    assert_counted(&app, "leaves").await;
     decide(&app, &shown, "reject").await;
     app.apply(
         &employee("p05")
