@@ -54,6 +54,18 @@ pub(crate) fn contains(text: &str) -> String {
 /// Rows in one statement: SQLite takes 32,766 bound values, PostgreSQL 65,535.
 pub const ROWS_PER_STATEMENT: usize = 1_000;
 
+/// Asks about any number of values, as many in one statement as it takes.
+pub(crate) fn in_parts<V, R>(
+    values: &[V],
+    mut ask: impl FnMut(&[V]) -> diesel::QueryResult<Vec<R>>,
+) -> diesel::QueryResult<Vec<R>> {
+    let mut all = Vec::new();
+    for part in values.chunks(ROWS_PER_STATEMENT) {
+        all.extend(ask(part)?);
+    }
+    Ok(all)
+}
+
 /// What went wrong between us and the database.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {

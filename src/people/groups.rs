@@ -7,7 +7,7 @@ use diesel::upsert::excluded;
 
 use crate::clock::Timestamp;
 use crate::db::schema::{group_edges, groups, links};
-use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
+use crate::db::{Conn, ROWS_PER_STATEMENT, in_parts, on_backend};
 use crate::roll::{Edge, Group};
 use crate::workos::OrderKey;
 
@@ -27,10 +27,12 @@ struct GroupRow<'a> {
 
 /// Those of the given groups that are known.
 pub fn load(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String, Group>> {
-    let rows: Vec<(String, String)> = on_backend!(conn, c => groups::table
-        .filter(groups::id.eq_any(ids))
-        .select((groups::id, groups::remembered))
-        .load(c))?;
+    let rows: Vec<(String, String)> = in_parts(ids, |some| {
+        on_backend!(conn, c => groups::table
+            .filter(groups::id.eq_any(some))
+            .select((groups::id, groups::remembered))
+            .load(c))
+    })?;
     rows.into_iter()
         .map(|(id, remembered)| {
             let group = serde_json::from_str(&remembered)
@@ -100,9 +102,11 @@ impl From<EdgeRow> for Edge {
 
 /// The edges of the given directory users.
 pub fn edges_of_links(conn: &mut Conn, directory_users: &[String]) -> QueryResult<Vec<Edge>> {
-    let rows: Vec<EdgeRow> = on_backend!(conn, c => group_edges::table
-        .filter(group_edges::directory_user_id.eq_any(directory_users))
-        .load(c))?;
+    let rows: Vec<EdgeRow> = in_parts(directory_users, |some| {
+        on_backend!(conn, c => group_edges::table
+            .filter(group_edges::directory_user_id.eq_any(some))
+            .load(c))
+    })?;
     Ok(rows.into_iter().map(Edge::from).collect())
 }
 

@@ -37,11 +37,12 @@ impl Surroundings {
                 .or_default()
                 .push(edge);
         }
-        let named: Vec<String> = edges
+        let named: BTreeSet<String> = edges
             .values()
             .flatten()
             .map(|edge| edge.group_id.clone())
             .collect();
+        let named: Vec<String> = named.into_iter().collect();
         let known = groups::load(conn, &named)?;
         let former: Vec<String> = known
             .values()

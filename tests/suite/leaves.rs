@@ -11,6 +11,7 @@ use crate::support::macros::on_both;
 
 on_both!(
     r52_rules_for_an_old_name_go_on_and_a_new_group_of_that_name_takes_it,
+    r52_a_group_of_forty_thousand_is_renamed_as_any_other,
     r52_a_deleted_group_that_goes_by_name_waits_and_then_its_leaves_apply,
     r52_a_probable_rename_is_shown_and_rejecting_hands_the_rules_over,
     r52_approving_says_that_it_was_no_rename,
@@ -91,6 +92,20 @@ async fn r52_rules_for_an_old_name_go_on_and_a_new_group_of_that_name_takes_it(a
         ["ada Tester"],
         "the name means the group that has it"
     );
+}
+
+async fn r52_a_group_of_forty_thousand_is_renamed_as_any_other(app: TestApp) {
+    let chess = crew(&app, 2).await;
+    // More than one statement of SQLite takes values.
+    app.sql(&format!(
+        "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 40000) \
+         INSERT INTO group_edges (group_id, directory_user_id, organization_id, present, at, removal, event_id, recorded_at) \
+         SELECT 'directory_group_crew', 'directory_user_' || n, '{ORGANIZATION}', 1 = 1, 0, 1 = 0, 'event_' || n, 0 FROM numbers"
+    ));
+    let renamed = group("dsync.group.updated", "crew", minute(5)).set("data.name", "team");
+    let told = app.apply(&renamed).await;
+    assert_eq!(told["outcome"], "applied", "{told}");
+    assert_eq!(app.members(&chess).len(), 2);
 }
 
 async fn r52_a_deleted_group_that_goes_by_name_waits_and_then_its_leaves_apply(app: TestApp) {
