@@ -44,11 +44,16 @@ pub(crate) use on_backend;
 
 /// A `LIKE` pattern for text found anywhere, its own wildcards made harmless.
 pub(crate) fn contains(text: &str) -> String {
+    format!("{}%", ends_with(text))
+}
+
+/// The same for text found at the end.
+pub(crate) fn ends_with(text: &str) -> String {
     let escaped = text
         .replace('\\', "\\\\")
         .replace('%', "\\%")
         .replace('_', "\\_");
-    format!("%{escaped}%")
+    format!("%{escaped}")
 }
 
 /// Rows in one statement: SQLite takes 32,766 bound values, PostgreSQL 65,535.

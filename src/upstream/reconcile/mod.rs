@@ -318,7 +318,14 @@ impl Reconciler {
         state: &'static str,
         reason: Option<String>,
     ) -> Result<(), ReconcileError> {
-        let (now, mut progress) = (self.clock.now(), progress.clone());
+        // It goes on nowhere, and where it was may be somebody.
+        let mut progress = Progress {
+            cursor: None,
+            listed: false,
+            at: String::new(),
+            ..progress.clone()
+        };
+        let now = self.clock.now();
         self.write(move |conn| {
             progress.drift = reconciles::drift_counts(conn, &one.id)?;
             one.progress = text_of(&progress);
