@@ -1,6 +1,6 @@
 //! Groups and their edges as rows. An edge may stand before its user or its group is known (R16).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
 use diesel::upsert::excluded;
@@ -204,20 +204,26 @@ pub fn of_directory(conn: &mut Conn, directory: &str) -> QueryResult<Vec<Group>>
         .collect()
 }
 
-/// Those of the given names that living groups have.
-pub fn names_in_use(conn: &mut Conn, names: &[String]) -> QueryResult<Vec<(String, String)>> {
+/// Those of the given names that living groups of these directories have: directory and name.
+pub fn names_in_use(
+    conn: &mut Conn,
+    directories: &BTreeSet<String>,
+    names: &BTreeSet<String>,
+) -> QueryResult<BTreeSet<(String, String)>> {
     if names.is_empty() {
-        return Ok(Vec::new());
+        return Ok(BTreeSet::new());
     }
-    on_backend!(conn, c => groups::table
+    let rows: Vec<(String, String)> = on_backend!(conn, c => groups::table
+        .filter(groups::directory_id.eq_any(directories))
         .filter(groups::name.eq_any(names))
         .filter(groups::state.eq("active"))
         .select((groups::directory_id, groups::name))
-        .load(c))
+        .load(c))?;
+    Ok(rows.into_iter().collect())
 }
 
 /// The directory users whose last word about a group was that they joined it, whatever became of it.
-pub fn joined(conn: &mut Conn, group: &str) -> QueryResult<std::collections::BTreeSet<String>> {
+pub fn joined(conn: &mut Conn, group: &str) -> QueryResult<BTreeSet<String>> {
     let rows: Vec<String> = on_backend!(conn, c => group_edges::table
         .filter(group_edges::group_id.eq(group))
         .filter(group_edges::present.eq(true))

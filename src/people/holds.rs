@@ -327,7 +327,8 @@ pub fn coming(
 ) -> QueryResult<Vec<(String, Timestamp)>> {
     let rows: Vec<(Option<String>, Timestamp)> = on_backend!(conn, c => outbox::table
         .inner_join(links::table.on(outbox::subject.eq(links::directory_user_id.nullable())))
-        .filter(outbox::state.eq("ready"))
+        // In the index's own words, as above.
+        .filter(sql::<Bool>("outbox.state = 'ready'"))
         .filter(outbox::lane.eq(0))
         .filter(outbox::event_type.like("dsync.user.%"))
         .filter(outbox::received_at.gt(since))

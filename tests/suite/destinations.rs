@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use rollcall::db::Backend;
 use rollcall::desk::doctor::{self, Setup, Verdict};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -10,7 +11,8 @@ use tokio::sync::watch;
 use crate::support::binary::rollcall;
 use crate::support::events::{ada, employee, minute};
 use crate::support::http_sink::HttpAct;
-use crate::support::macros::on_both;
+use crate::support::macros::{Given, on_both};
+use crate::support::plans;
 use crate::support::post::Post;
 use crate::support::wait::eventually;
 
@@ -21,6 +23,7 @@ on_both!(
     retry_after_holds_for_the_whole_destination_and_no_other,
     slack_gets_one_message_a_second_in_each_channel,
     webhooks_about_one_person_come_in_order_and_others_do_not_wait,
+    what_comes_first_is_looked_for_among_the_persons_own_messages,
     a_host_application_is_told_of_every_change_of_a_person,
     an_unarmed_organization_tells_a_host_application_who_left_and_nothing_else,
     a_webhook_is_retried_for_days,
@@ -231,6 +234,22 @@ async fn webhooks_about_one_person_come_in_order_and_others_do_not_wait(post: Po
         ]
     );
     assert!(post.all().iter().all(|row| row.state == "sent"));
+}
+
+async fn what_comes_first_is_looked_for_among_the_persons_own_messages(backend: Backend) {
+    plans::record();
+    let post = Post::given(backend).await;
+    post.arm();
+    post.trigger(json!([post.webhook_step()]));
+    post.app.apply(&ada().created(minute(0))).await;
+    post.app.send_due().await;
+    let plan = plans::plan_of(&post.app.place, &["e.profile_id = w.profile_id"]);
+    if backend == Backend::Sqlite {
+        assert!(
+            plan.contains("SEARCH e USING INDEX deliveries_of_profile"),
+            "{plan}"
+        );
+    }
 }
 
 async fn a_host_application_is_told_of_every_change_of_a_person(post: Post) {

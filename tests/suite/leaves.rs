@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use rollcall::db::Backend;
 use serde_json::{Value, json};
 
 use crate::lifecycle::set;
 use crate::support::app::TestApp;
 use crate::support::events::{Event, ORGANIZATION, ada, directory, employee, group, minute};
 use crate::support::macros::on_both;
+use crate::support::plans;
 
 on_both!(
     r52_rules_for_an_old_name_go_on_and_a_new_group_of_that_name_takes_it,
@@ -16,6 +18,7 @@ on_both!(
     r52_a_probable_rename_is_shown_and_rejecting_hands_the_rules_over,
     r52_approving_says_that_it_was_no_rename,
     r53_leaves_beyond_the_guard_wait_and_a_rejection_keeps_them,
+    r53_the_guard_counts_no_others_than_the_organizations_newest_leaves,
     r16_places_that_wait_for_over_a_day_are_reported,
     memberships_that_groups_rules_and_operators_turn_fire_triggers,
 );
@@ -242,6 +245,26 @@ async fn r53_leaves_beyond_the_guard_wait_and_a_rejection_keeps_them(app: TestAp
     assert_eq!(app.count("staged_leaves"), 0);
     app.apply(&everybody(5, "Sales").remove(0)).await;
     assert_eq!(app.members(&chess).len(), 5);
+}
+
+async fn r53_the_guard_counts_no_others_than_the_organizations_newest_leaves(backend: Backend) {
+    plans::record();
+    let app = TestApp::start(backend).await;
+    let chess = crew(&app, 2).await;
+    app.apply(&employee("p00").left("crew", minute(3))).await;
+    assert_eq!(app.members(&chess).len(), 1);
+    let counted = plans::plan_of(
+        &app.place,
+        &["SELECT COUNT(*)", "memberships", "ended_reason"],
+    );
+    let staged = plans::plan_of(&app.place, &["SELECT", "staged_leaves", "profile_id"]);
+    if backend == Backend::Sqlite {
+        assert!(
+            counted.contains("SEARCH memberships USING INDEX memberships_left"),
+            "{counted}"
+        );
+        assert!(staged.contains("SEARCH staged_leaves"), "{staged}");
+    }
 }
 
 async fn r16_places_that_wait_for_over_a_day_are_reported(app: TestApp) {
