@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rollcall::db::Backend;
 use rollcall::desk::doctor::{self, Setup, Verdict};
+use rollcall::triggers::deliveries;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -13,13 +14,14 @@ use crate::support::events::{ada, employee, minute};
 use crate::support::http_sink::HttpAct;
 use crate::support::macros::{Given, on_both};
 use crate::support::plans;
-use crate::support::post::Post;
+use crate::support::post::{LEASE, Post};
 use crate::support::wait::eventually;
 
 on_both!(
     a_destination_that_refuses_is_stopped_alone_until_somebody_resumes_it,
     a_removal_cancels_what_is_parked,
     a_destination_that_stalls_holds_up_no_other,
+    a_destination_without_room_takes_no_others_place,
     retry_after_holds_for_the_whole_destination_and_no_other,
     slack_gets_one_message_a_second_in_each_channel,
     webhooks_about_one_person_come_in_order_and_others_do_not_wait,
@@ -139,6 +141,29 @@ async fn a_destination_that_stalls_holds_up_no_other(post: Post) {
     );
     let _ = stop.send(true);
     sending.await.unwrap();
+}
+
+async fn a_destination_without_room_takes_no_others_place(post: Post) {
+    post.arm();
+    post.trigger(json!([post.webhook_step()]));
+    for name in ["ada", "bob", "cleo"] {
+        post.app.apply(&employee(name).created(minute(0))).await;
+    }
+    post.app.advance(Duration::from_secs(60));
+    let other = json!({"channel": "webhook", "to": post.web.url("/other")});
+    post.trigger(json!([other]));
+    post.app.apply(&employee("dan").created(minute(1))).await;
+    let now = post.app.clock.now();
+    let take = |limit: i64| {
+        post.app
+            .write(|conn| deliveries::claim(conn, "sender", limit, now, LEASE))
+    };
+    let first = take(2);
+    assert_eq!(first.len(), 2);
+    // The first one has something older, and two messages in the air already.
+    let next = take(1);
+    assert_eq!(next.len(), 1);
+    assert_ne!(next[0].destination, first[0].destination);
 }
 
 async fn retry_after_holds_for_the_whole_destination_and_no_other(post: Post) {
