@@ -8,7 +8,7 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 
 use crate::clock::Timestamp;
 use crate::db::schema::{deliveries, destinations};
-use crate::db::{Conn, on_backend};
+use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
 
 use super::Destination;
 
@@ -61,16 +61,19 @@ pub fn ensure(conn: &mut Conn, all: &[Destination], now: Timestamp) -> QueryResu
     let mut all: Vec<&Destination> = all.iter().collect();
     all.sort_by(|one, other| one.id.cmp(&other.id));
     all.dedup_by(|one, other| one.id == other.id);
-    for one in all {
-        on_backend!(conn, c => diesel::insert_into(destinations::table)
-            .values((
+    let rows: Vec<_> = all
+        .iter()
+        .map(|one| {
+            (
                 destinations::id.eq(&one.id),
                 destinations::channel.eq(one.channel.name()),
                 destinations::shown.eq(&one.shown),
                 destinations::created_at.eq(now),
-            ))
-            .on_conflict_do_nothing()
-            .execute(c))?;
+            )
+        })
+        .collect();
+    for chunk in rows.chunks(ROWS_PER_STATEMENT) {
+        on_backend!(conn, c => diesel::insert_into(destinations::table).values(chunk).on_conflict_do_nothing().execute(c))?;
     }
     Ok(())
 }
