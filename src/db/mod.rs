@@ -44,15 +44,32 @@ pub(crate) use on_backend;
 
 /// A `LIKE` pattern for text found anywhere, its own wildcards made harmless.
 pub(crate) fn contains(text: &str) -> String {
+    format!("{}%", ends_with(text))
+}
+
+/// The same for text found at the end.
+pub(crate) fn ends_with(text: &str) -> String {
     let escaped = text
         .replace('\\', "\\\\")
         .replace('%', "\\%")
         .replace('_', "\\_");
-    format!("%{escaped}%")
+    format!("%{escaped}")
 }
 
 /// Rows in one statement: SQLite takes 32,766 bound values, PostgreSQL 65,535.
 pub const ROWS_PER_STATEMENT: usize = 1_000;
+
+/// Asks about any number of values, as many in one statement as it takes.
+pub(crate) fn in_parts<V, R>(
+    values: &[V],
+    mut ask: impl FnMut(&[V]) -> diesel::QueryResult<Vec<R>>,
+) -> diesel::QueryResult<Vec<R>> {
+    let mut all = Vec::new();
+    for part in values.chunks(ROWS_PER_STATEMENT) {
+        all.extend(ask(part)?);
+    }
+    Ok(all)
+}
 
 /// What went wrong between us and the database.
 #[derive(Debug, thiserror::Error)]

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::outbox::{self, EventFilter, EventRow};
+use crate::people::acts::ActFilter;
 use crate::people::holds::{Hold, HoldItem};
 use crate::people::{acts, changes, communities, erasures, groups, holds};
 use crate::triggers::deliveries::{self, DeliveryRow};
@@ -111,7 +112,11 @@ pub fn history(
     for message in &mut messages {
         veil.delivery(message);
     }
-    let acts = acts::list(conn, None, Some(id), None, MOST_ACTS)?;
+    let on_them = ActFilter {
+        target: Some(id.to_owned()),
+        ..ActFilter::default()
+    };
+    let acts = acts::browse(conn, &on_them, MOST_ACTS)?;
     let named: Vec<String> = changes
         .iter()
         .filter(|change| change.what == "membership")

@@ -40,6 +40,12 @@ pub fn forget_subject(
         .select(outbox::event_id)
         .load(c))?;
     forget_all(conn, &all, replaced_by)?;
+    // Which groups they were in is told by the sentence.
+    on_backend!(conn, c => diesel::update(outbox::table
+        .filter(outbox::subject.eq(replaced_by))
+        .filter(outbox::event_type.like("dsync.group.user%")))
+        .set(outbox::reason.eq(reason))
+        .execute(c))?;
     Ok(all.len())
 }
 

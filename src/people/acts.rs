@@ -97,26 +97,3 @@ pub fn browse(conn: &mut Conn, filter: &ActFilter, limit: i64) -> QueryResult<Ve
         query.load(c)
     })
 }
-
-/// Acts, newest first; of one organization or target where given, older than the cursor.
-pub fn list(
-    conn: &mut Conn,
-    organization: Option<&str>,
-    target: Option<&str>,
-    before: Option<i64>,
-    limit: i64,
-) -> QueryResult<Vec<ActRow>> {
-    on_backend!(conn, c => {
-        let mut query = operator_acts::table.select(ActRow::as_select()).order(operator_acts::id.desc()).limit(limit).into_boxed();
-        if let Some(organization) = organization {
-            query = query.filter(operator_acts::organization_id.eq(organization));
-        }
-        if let Some(target) = target {
-            query = query.filter(operator_acts::target.eq(target));
-        }
-        if let Some(before) = before {
-            query = query.filter(operator_acts::id.lt(before));
-        }
-        query.load(c)
-    })
-}

@@ -253,10 +253,14 @@ pub fn save_memberships(conn: &mut Conn, all: &[(String, Membership)]) -> QueryR
     Ok(())
 }
 
-/// All memberships, open and ended, of a community.
-pub fn rows_of(conn: &mut Conn, community: &str) -> QueryResult<Vec<Membership>> {
+/// The memberships, open and ended, of a community's admins: of those who are, those who were before
+/// they left once, and those who keep a seat for somebody.
+pub fn seats_of(conn: &mut Conn, community: &str) -> QueryResult<Vec<Membership>> {
     let rows: Vec<Row> = on_backend!(conn, c => memberships::table
         .filter(memberships::community_id.eq(community))
+        .filter(memberships::role.eq("admin")
+            .or(memberships::former_role.is_not_null())
+            .or(memberships::stands_in_for.is_not_null()))
         .order((memberships::profile_id, memberships::source))
         .load(c))?;
     Ok(rows.into_iter().map(Membership::from).collect())

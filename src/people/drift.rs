@@ -8,7 +8,7 @@ use diesel::upsert::excluded;
 
 use crate::clock::Timestamp;
 use crate::db::schema::{drift_items, reconcile_seen, reconciles};
-use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
+use crate::db::{Conn, ROWS_PER_STATEMENT, ends_with, on_backend};
 
 /// Something that differs, and the event that would mend it.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
@@ -162,7 +162,7 @@ pub fn settle_drift(
 pub fn forget_users(conn: &mut Conn, users: &[String]) -> QueryResult<()> {
     for user in users {
         // An edge is named by its group and its user.
-        let edges = format!("% {}", user.replace('%', "\\%").replace('_', "\\_"));
+        let edges = ends_with(&format!(" {user}"));
         on_backend!(conn, c => diesel::delete(drift_items::table
             .filter(drift_items::subject.eq(user).or(drift_items::subject.like(&edges).escape('\\'))))
             .execute(c))?;

@@ -1,13 +1,13 @@
 //! Groups and their edges as rows. An edge may stand before its user or its group is known (R16).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 
 use crate::clock::Timestamp;
 use crate::db::schema::{group_edges, groups, links};
-use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
+use crate::db::{Conn, ROWS_PER_STATEMENT, in_parts, on_backend};
 use crate::roll::{Edge, Group};
 use crate::workos::OrderKey;
 
@@ -27,10 +27,12 @@ struct GroupRow<'a> {
 
 /// Those of the given groups that are known.
 pub fn load(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String, Group>> {
-    let rows: Vec<(String, String)> = on_backend!(conn, c => groups::table
-        .filter(groups::id.eq_any(ids))
-        .select((groups::id, groups::remembered))
-        .load(c))?;
+    let rows: Vec<(String, String)> = in_parts(ids, |some| {
+        on_backend!(conn, c => groups::table
+            .filter(groups::id.eq_any(some))
+            .select((groups::id, groups::remembered))
+            .load(c))
+    })?;
     rows.into_iter()
         .map(|(id, remembered)| {
             let group = serde_json::from_str(&remembered)
@@ -100,9 +102,11 @@ impl From<EdgeRow> for Edge {
 
 /// The edges of the given directory users.
 pub fn edges_of_links(conn: &mut Conn, directory_users: &[String]) -> QueryResult<Vec<Edge>> {
-    let rows: Vec<EdgeRow> = on_backend!(conn, c => group_edges::table
-        .filter(group_edges::directory_user_id.eq_any(directory_users))
-        .load(c))?;
+    let rows: Vec<EdgeRow> = in_parts(directory_users, |some| {
+        on_backend!(conn, c => group_edges::table
+            .filter(group_edges::directory_user_id.eq_any(some))
+            .load(c))
+    })?;
     Ok(rows.into_iter().map(Edge::from).collect())
 }
 
@@ -200,20 +204,26 @@ pub fn of_directory(conn: &mut Conn, directory: &str) -> QueryResult<Vec<Group>>
         .collect()
 }
 
-/// Those of the given names that living groups have.
-pub fn names_in_use(conn: &mut Conn, names: &[String]) -> QueryResult<Vec<(String, String)>> {
+/// Those of the given names that living groups of these directories have: directory and name.
+pub fn names_in_use(
+    conn: &mut Conn,
+    directories: &BTreeSet<String>,
+    names: &BTreeSet<String>,
+) -> QueryResult<BTreeSet<(String, String)>> {
     if names.is_empty() {
-        return Ok(Vec::new());
+        return Ok(BTreeSet::new());
     }
-    on_backend!(conn, c => groups::table
+    let rows: Vec<(String, String)> = on_backend!(conn, c => groups::table
+        .filter(groups::directory_id.eq_any(directories))
         .filter(groups::name.eq_any(names))
         .filter(groups::state.eq("active"))
         .select((groups::directory_id, groups::name))
-        .load(c))
+        .load(c))?;
+    Ok(rows.into_iter().collect())
 }
 
 /// The directory users whose last word about a group was that they joined it, whatever became of it.
-pub fn joined(conn: &mut Conn, group: &str) -> QueryResult<std::collections::BTreeSet<String>> {
+pub fn joined(conn: &mut Conn, group: &str) -> QueryResult<BTreeSet<String>> {
     let rows: Vec<String> = on_backend!(conn, c => group_edges::table
         .filter(group_edges::group_id.eq(group))
         .filter(group_edges::present.eq(true))

@@ -9,12 +9,14 @@ use diesel::sql_types::{BigInt, Bool, Text};
 
 use crate::clock::Timestamp;
 use crate::db::schema::{changes, hold_items, holds, links, outbox, profiles};
-use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
+use crate::db::{Conn, ROWS_PER_STATEMENT, in_parts, on_backend};
 use crate::roll::Life;
 use crate::roll::guard::SUSPEND_AFTER;
 use crate::workos::OrderKey;
 
 use super::statements;
+
+pub use super::opened_holds::{open, open_or_known};
 
 /// A hold's row.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Insertable, Selectable)]
@@ -184,12 +186,6 @@ pub fn wait_for_operator(conn: &mut Conn, id: &str, reason: &str) -> QueryResult
     Ok(())
 }
 
-/// Opens a hold.
-pub fn open(conn: &mut Conn, hold: &Hold) -> QueryResult<()> {
-    on_backend!(conn, c => diesel::insert_into(holds::table).values(hold).execute(c))?;
-    Ok(())
-}
-
 /// Adds people to a hold; those that are in it stay as they are.
 pub fn add_items(conn: &mut Conn, items: &[HoldItem]) -> QueryResult<()> {
     for chunk in items.chunks(ROWS_PER_STATEMENT) {
@@ -271,35 +267,31 @@ pub fn decide(
 
 /// Events that an operator has approved: the guard lets them pass.
 pub fn approved(conn: &mut Conn, events: &[String]) -> QueryResult<BTreeSet<String>> {
-    let mut all = BTreeSet::new();
-    for chunk in events.chunks(ROWS_PER_STATEMENT) {
-        let some: Vec<String> = on_backend!(conn, c => hold_items::table
+    let all: Vec<String> = in_parts(events, |some| {
+        on_backend!(conn, c => hold_items::table
             .inner_join(holds::table.on(holds::id.eq(hold_items::hold_id)))
-            .filter(hold_items::event_id.eq_any(chunk))
+            .filter(hold_items::event_id.eq_any(some))
             .filter(holds::kind.ne(WELCOMES))
-            .filter(holds::state.eq("approved"))
+            .filter(holds::state.eq(APPROVED))
             .select(hold_items::event_id)
-            .load(c))?;
-        all.extend(some);
-    }
-    Ok(all)
+            .load(c))
+    })?;
+    Ok(all.into_iter().collect())
 }
 
 /// Events that an operator took back, by rejecting a batch or undoing one: whatever replays them,
 /// they are not applied again (R18, R41).
 pub fn taken_back(conn: &mut Conn, events: &[String]) -> QueryResult<BTreeSet<String>> {
-    let mut all = BTreeSet::new();
-    for chunk in events.chunks(ROWS_PER_STATEMENT) {
-        let some: Vec<String> = on_backend!(conn, c => hold_items::table
+    let all: Vec<String> = in_parts(events, |some| {
+        on_backend!(conn, c => hold_items::table
             .inner_join(holds::table.on(holds::id.eq(hold_items::hold_id)))
-            .filter(hold_items::event_id.eq_any(chunk))
+            .filter(hold_items::event_id.eq_any(some))
             .filter(holds::kind.eq_any([REMOVALS, IDENTITY_SWAP]))
             .filter(holds::state.eq_any([REJECTED, UNDONE]))
             .select(hold_items::event_id)
-            .load(c))?;
-        all.extend(some);
-    }
-    Ok(all)
+            .load(c))
+    })?;
+    Ok(all.into_iter().collect())
 }
 
 /// Takes back an approval; false when there is none to take back (any more).
@@ -335,7 +327,8 @@ pub fn coming(
 ) -> QueryResult<Vec<(String, Timestamp)>> {
     let rows: Vec<(Option<String>, Timestamp)> = on_backend!(conn, c => outbox::table
         .inner_join(links::table.on(outbox::subject.eq(links::directory_user_id.nullable())))
-        .filter(outbox::state.eq("ready"))
+        // In the index's own words, as above.
+        .filter(sql::<Bool>("outbox.state = 'ready'"))
         .filter(outbox::lane.eq(0))
         .filter(outbox::event_type.like("dsync.user.%"))
         .filter(outbox::received_at.gt(since))

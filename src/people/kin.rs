@@ -295,38 +295,28 @@ pub fn concerned_by_turn(conn: &mut Conn, directory: &str) -> QueryResult<BTreeS
     Ok(all.into_iter().map(|row| row.id).collect())
 }
 
-/// The directory users of a directory that are active, by id, after a given one.
-pub fn active_in(
+/// The directory users of a directory, the active ones or those who are not any more, by id, after a
+/// given one.
+pub fn in_directory(
     conn: &mut Conn,
     directory: &str,
+    active: bool,
     after: &str,
     limit: i64,
 ) -> QueryResult<Vec<String>> {
-    on_backend!(conn, c => links::table
-        .filter(links::directory_id.eq(directory))
-        .filter(links::state.eq("active"))
-        .filter(links::directory_user_id.gt(after))
-        .order(links::directory_user_id)
-        .limit(limit)
-        .select(links::directory_user_id)
-        .load(c))
-}
-
-/// The directory users of a directory that are not active any more, by id, after a given one.
-pub fn ended_in(
-    conn: &mut Conn,
-    directory: &str,
-    after: &str,
-    limit: i64,
-) -> QueryResult<Vec<String>> {
-    on_backend!(conn, c => links::table
-        .filter(links::directory_id.eq(directory))
-        .filter(links::state.ne("active"))
-        .filter(links::directory_user_id.gt(after))
-        .order(links::directory_user_id)
-        .limit(limit)
-        .select(links::directory_user_id)
-        .load(c))
+    on_backend!(conn, c => {
+        let query = links::table
+            .filter(links::directory_id.eq(directory))
+            .filter(links::directory_user_id.gt(after))
+            .order(links::directory_user_id)
+            .limit(limit)
+            .select(links::directory_user_id)
+            .into_boxed();
+        match active {
+            true => query.filter(links::state.eq("active")).load(c),
+            false => query.filter(links::state.ne("active")).load(c),
+        }
+    })
 }
 
 /// The directory users of an organization, by id, after a given one.

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::schema::{legal_holds, links};
-use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
+use crate::db::{Conn, in_parts, on_backend};
 
 /// Why somebody's data must be kept.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Insertable, Selectable)]
@@ -41,15 +41,13 @@ pub fn find(conn: &mut Conn, profile: &str) -> QueryResult<Option<LegalHold>> {
 
 /// Those of the given people who are held.
 pub fn among(conn: &mut Conn, profiles: &[String]) -> QueryResult<BTreeSet<String>> {
-    let mut all = BTreeSet::new();
-    for chunk in profiles.chunks(ROWS_PER_STATEMENT) {
-        let some: Vec<String> = on_backend!(conn, c => legal_holds::table
-            .filter(legal_holds::profile_id.eq_any(chunk))
+    let all: Vec<String> = in_parts(profiles, |some| {
+        on_backend!(conn, c => legal_holds::table
+            .filter(legal_holds::profile_id.eq_any(some))
             .select(legal_holds::profile_id)
-            .load(c))?;
-        all.extend(some);
-    }
-    Ok(all)
+            .load(c))
+    })?;
+    Ok(all.into_iter().collect())
 }
 
 /// Everybody who is held.

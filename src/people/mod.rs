@@ -15,6 +15,8 @@ pub mod holds;
 pub mod jobs;
 pub mod kin;
 pub mod legal_holds;
+pub mod mentions;
+mod opened_holds;
 pub mod opt_outs;
 pub mod organizations;
 pub mod processes;

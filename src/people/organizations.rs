@@ -7,7 +7,7 @@ use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::schema::organizations;
-use crate::db::{Conn, on_backend};
+use crate::db::{Conn, in_parts, on_backend};
 use crate::roll::Settings;
 
 use super::unreadable;
@@ -43,8 +43,10 @@ fn read((id, name, armed_at, settings, first_seen_at): Row) -> QueryResult<Organ
 
 /// Those of the given ids that exist.
 pub fn load(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String, Organization>> {
-    let rows: Vec<Row> =
-        on_backend!(conn, c => organizations::table.filter(organizations::id.eq_any(ids)).load(c))?;
+    let rows: Vec<Row> = in_parts(
+        ids,
+        |some| on_backend!(conn, c => organizations::table.filter(organizations::id.eq_any(some)).load(c)),
+    )?;
     rows.into_iter()
         .map(|row| read(row).map(|one| (one.id.clone(), one)))
         .collect()

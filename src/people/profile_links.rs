@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
 use crate::db::schema::{links, profiles};
-use crate::db::{Conn, on_backend};
+use crate::db::{Conn, in_parts, on_backend};
 
 use super::profiles::ProfileRow;
 
@@ -25,11 +25,13 @@ pub struct LinkRow {
 
 /// The links of the given profiles, by profile.
 pub fn links_of(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String, Vec<LinkRow>>> {
-    let rows: Vec<LinkRow> = on_backend!(conn, c => links::table
-        .filter(links::profile_id.eq_any(ids))
-        .order(links::directory_user_id)
-        .select(LinkRow::as_select())
-        .load(c))?;
+    let rows: Vec<LinkRow> = in_parts(ids, |some| {
+        on_backend!(conn, c => links::table
+            .filter(links::profile_id.eq_any(some))
+            .order(links::directory_user_id)
+            .select(LinkRow::as_select())
+            .load(c))
+    })?;
     let mut by_profile: BTreeMap<String, Vec<LinkRow>> = BTreeMap::new();
     for row in rows {
         if let Some(profile) = row.profile_id.clone() {
@@ -60,10 +62,12 @@ pub fn profile_of_links(
     conn: &mut Conn,
     directory_users: &[String],
 ) -> QueryResult<BTreeMap<String, String>> {
-    let rows: Vec<(String, Option<String>)> = on_backend!(conn, c => links::table
-        .filter(links::directory_user_id.eq_any(directory_users))
-        .select((links::directory_user_id, links::profile_id))
-        .load(c))?;
+    let rows: Vec<(String, Option<String>)> = in_parts(directory_users, |some| {
+        on_backend!(conn, c => links::table
+            .filter(links::directory_user_id.eq_any(some))
+            .select((links::directory_user_id, links::profile_id))
+            .load(c))
+    })?;
     Ok(rows
         .into_iter()
         .filter_map(|(link, profile)| Some((link, profile?)))

@@ -7,7 +7,7 @@ use diesel::upsert::excluded;
 
 use crate::clock::Timestamp;
 use crate::db::schema::{links, profiles};
-use crate::db::{Conn, ROWS_PER_STATEMENT, contains, on_backend};
+use crate::db::{Conn, ROWS_PER_STATEMENT, contains, in_parts, on_backend};
 use crate::roll::{Person, Profile, Status};
 
 use super::{to_json, unreadable};
@@ -342,10 +342,12 @@ pub fn list(conn: &mut Conn, filter: &ProfileFilter, limit: i64) -> QueryResult<
 
 /// Those of the given ids that exist.
 pub fn load(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String, ProfileRow>> {
-    let rows: Vec<ProfileRow> = on_backend!(conn, c => profiles::table
-        .filter(profiles::id.eq_any(ids))
-        .select(ProfileRow::as_select())
-        .load(c))?;
+    let rows: Vec<ProfileRow> = in_parts(ids, |some| {
+        on_backend!(conn, c => profiles::table
+            .filter(profiles::id.eq_any(some))
+            .select(ProfileRow::as_select())
+            .load(c))
+    })?;
     Ok(rows.into_iter().map(|row| (row.id.clone(), row)).collect())
 }
 

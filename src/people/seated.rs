@@ -7,7 +7,7 @@ use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::schema::{communities, memberships, profiles};
-use crate::db::{Conn, on_backend};
+use crate::db::{Conn, in_parts, on_backend};
 
 use super::communities::MemberRow;
 
@@ -90,13 +90,15 @@ pub fn of_profiles(
     conn: &mut Conn,
     ids: &[String],
 ) -> QueryResult<BTreeMap<String, Vec<InCommunity>>> {
-    let rows: Vec<(String, String, String, String)> = on_backend!(conn, c => memberships::table
-        .inner_join(communities::table.on(communities::id.eq(memberships::community_id)))
-        .filter(memberships::profile_id.eq_any(ids))
-        .filter(memberships::ended_at.is_null())
-        .order((communities::name, memberships::role))
-        .select((memberships::profile_id, communities::id, communities::name, memberships::role))
-        .load(c))?;
+    let rows: Vec<(String, String, String, String)> = in_parts(ids, |some| {
+        on_backend!(conn, c => memberships::table
+            .inner_join(communities::table.on(communities::id.eq(memberships::community_id)))
+            .filter(memberships::profile_id.eq_any(some))
+            .filter(memberships::ended_at.is_null())
+            .order((communities::name, memberships::role))
+            .select((memberships::profile_id, communities::id, communities::name, memberships::role))
+            .load(c))
+    })?;
     let mut by_profile: BTreeMap<String, Vec<InCommunity>> = BTreeMap::new();
     for (profile, id, name, role) in rows {
         let theirs = by_profile.entry(profile).or_default();

@@ -8,7 +8,7 @@ use crate::db::schema::webhook_secret_uses as uses;
 use crate::db::{Conn, on_backend};
 
 /// What a secret has verified so far.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = uses)]
 #[allow(missing_docs, reason = "the columns are described in the migrations")]
 pub struct SecretUse {
@@ -19,21 +19,12 @@ pub struct SecretUse {
 
 /// Adds what one process has seen since it said so last.
 pub fn add(conn: &mut Conn, one: &SecretUse) -> QueryResult<()> {
-    let changed = on_backend!(conn, c => diesel::update(uses::table.find(&one.label))
+    on_backend!(conn, c => diesel::insert_into(uses::table)
+        .values(one)
+        .on_conflict(uses::label)
+        .do_update()
         .set(uses::matched.eq(uses::matched + one.matched))
         .execute(c))?;
-    if changed == 0 {
-        on_backend!(conn, c => diesel::insert_into(uses::table)
-            .values((
-                uses::label.eq(&one.label),
-                uses::matched.eq(one.matched),
-                uses::last_matched_at.eq(one.last_matched_at),
-            ))
-            .on_conflict(uses::label)
-            .do_update()
-            .set(uses::matched.eq(uses::matched + one.matched))
-            .execute(c))?;
-    }
     // Another process may have seen a newer one.
     let older = uses::table
         .find(&one.label)

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::schema::{memberships, staged_leaves};
-use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
+use crate::db::{Conn, ROWS_PER_STATEMENT, in_parts, on_backend};
 
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Insertable)]
@@ -22,15 +22,13 @@ pub struct Staged {
 
 /// Those of the given people: community and profile.
 pub fn of(conn: &mut Conn, profiles: &[String]) -> QueryResult<BTreeSet<(String, String)>> {
-    let mut all = BTreeSet::new();
-    for chunk in profiles.chunks(ROWS_PER_STATEMENT) {
-        let some: Vec<(String, String)> = on_backend!(conn, c => staged_leaves::table
-            .filter(staged_leaves::profile_id.eq_any(chunk))
+    let all: Vec<(String, String)> = in_parts(profiles, |some| {
+        on_backend!(conn, c => staged_leaves::table
+            .filter(staged_leaves::profile_id.eq_any(some))
             .select((staged_leaves::community_id, staged_leaves::profile_id))
-            .load(c))?;
-        all.extend(some);
-    }
-    Ok(all)
+            .load(c))
+    })?;
+    Ok(all.into_iter().collect())
 }
 
 /// Those of a hold.

@@ -71,7 +71,7 @@ pub fn look_again(
     Ok(())
 }
 
-/// A community and everybody who ever was in it.
+/// A community and everybody who runs or ran it.
 struct Place<'a> {
     id: String,
     organization: &'a str,
@@ -88,13 +88,8 @@ impl<'a> Place<'a> {
         policy: &'a Succession,
         id: &str,
     ) -> QueryResult<Self> {
-        let rows = communities::rows_of(conn, id)?;
-        // Plain members matter only where they may get a seat back.
-        let ids: Vec<String> = rows
-            .iter()
-            .filter(|row| is_admin(row) || row.former_role.is_some() || row.stand_in.is_some())
-            .map(|row| row.profile_id.clone())
-            .collect();
+        let rows = communities::seats_of(conn, id)?;
+        let ids: Vec<String> = rows.iter().map(|row| row.profile_id.clone()).collect();
         let people = profiles::load(conn, &ids)?;
         let bots = bots_among(conn, policy, &people)?;
         Ok(Self {
@@ -173,11 +168,11 @@ impl<'a> Place<'a> {
             role.as_str()
         );
         self.note(conn, "community.owner_left", &detail, now)?;
-        let known = self
-            .rows
-            .iter()
-            .position(|row| row.profile_id == next && row.source == Source::Manual);
-        let before = known.and_then(|place| self.rows.get(place)).cloned();
+        let theirs = communities::memberships_of(conn, std::slice::from_ref(&next))?;
+        let before = theirs
+            .into_values()
+            .flatten()
+            .find(|row| row.community_id == self.id && row.source == Source::Manual);
         let open = before.as_ref().filter(|row| row.ended_at.is_none());
         let kept_for = self.kept_for(leaver);
         let after = Membership {
@@ -195,10 +190,9 @@ impl<'a> Place<'a> {
             ended_at: None,
             ended_reason: None,
         };
-        match known.and_then(|place| self.rows.get_mut(place)) {
-            Some(row) => *row = after.clone(),
-            None => self.rows.push(after.clone()),
-        }
+        self.rows
+            .retain(|row| row.profile_id != next || row.source != Source::Manual);
+        self.rows.push(after.clone());
         if let Some(row) = profiles::find(conn, &next)? {
             self.people.insert(next, row);
         }

@@ -37,18 +37,22 @@ impl Surroundings {
                 .or_default()
                 .push(edge);
         }
-        let named: Vec<String> = edges
+        let named: BTreeSet<String> = edges
             .values()
             .flatten()
             .map(|edge| edge.group_id.clone())
             .collect();
+        let named: Vec<String> = named.into_iter().collect();
         let known = groups::load(conn, &named)?;
-        let former: Vec<String> = known
+        let former: BTreeSet<String> = known
             .values()
             .flat_map(|group| group.former_names().cloned())
             .collect();
-        let in_use: BTreeSet<(String, String)> =
-            groups::names_in_use(conn, &former)?.into_iter().collect();
+        let of: BTreeSet<String> = known
+            .values()
+            .map(|group| group.directory_id.clone())
+            .collect();
+        let in_use = groups::names_in_use(conn, &of, &former)?;
         let mut all = Self::default();
         for (profile, links) in &links {
             let held = newest_edges(links, &edges)

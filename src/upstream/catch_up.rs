@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use serde_json::value::RawValue;
 use tokio::sync::{Notify, watch};
 
-use super::{new_event, read, write};
+use super::{LEASE, new_event, read, renewing, write};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Db, DbError, new_id};
 use crate::intake::{Admission, Door, Intake, Shed};
@@ -22,9 +22,6 @@ use crate::workos::client::{Client, ClientError, EventsFrom, Page};
 
 /// WorkOS keeps events for thirty days at least, and gives no more in one request (contract 7).
 const RETAINED: Duration = Duration::from_secs(30 * 86_400);
-/// The lease is renewed while a page is waited for: a process that dies leaves it for so long.
-const LEASE: Duration = Duration::from_secs(60);
-const RENEW: Duration = Duration::from_secs(20);
 /// How long after a webhook its neighbours are waited for.
 const GATHER: Duration = Duration::from_secs(3);
 /// How often a full intake is asked again, half a second apart.
@@ -198,23 +195,18 @@ impl CatchUp {
         }
     }
 
-    /// A page may take minutes where WorkOS asks for patience; the lease is ours meanwhile.
     async fn next_page(
         &self,
         held: &CatchUpRow,
         from: &EventsFrom,
     ) -> Result<Result<Page<Box<RawValue>>, ClientError>, DbError> {
-        let page = self.client.events(from);
-        tokio::pin!(page);
-        loop {
-            tokio::select! {
-                done = &mut page => return Ok(done),
-                () = tokio::time::sleep(RENEW) => {
-                    let (row, until) = (held.clone(), self.clock.now().plus(LEASE));
-                    write(&self.db, move |conn| Ok::<_, DbError>(catch_ups::renew(conn, &row, until)?)).await?;
-                }
-            }
-        }
+        renewing(self.client.events(from), || {
+            let (row, until) = (held.clone(), self.clock.now().plus(LEASE));
+            write(&self.db, move |conn| {
+                Ok::<_, DbError>(catch_ups::renew(conn, &row, until)?)
+            })
+        })
+        .await
     }
 
     /// A reading that broke off among old events goes on there; any other begins an overlap before the

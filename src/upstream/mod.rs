@@ -11,11 +11,31 @@ pub use catch_up::{CatchUp, CatchUpSettings, PullError, Pulled, Pulling};
 pub use reconcile::{Progress, ReconcileError, Reconciler, Scheduled};
 pub use resync::{ResyncError, ResyncStep, ResyncView, resync};
 
+use std::time::Duration;
+
 use crate::clock::Timestamp;
 use crate::db::{Conn, Db, DbError, Urgency};
 use crate::outbox::NewEvent;
 pub use crate::roll::Comparing;
 use crate::workos::{EnvelopeError, read_envelope};
+
+/// A conversation's lease is renewed while WorkOS is waited for: a process that dies leaves it for so long.
+const LEASE: Duration = Duration::from_secs(60);
+const RENEW: Duration = Duration::from_secs(20);
+
+/// Waits for what may take minutes, where WorkOS asks for patience; the lease is ours meanwhile.
+async fn renewing<T, E, R: Future<Output = Result<(), E>>>(
+    work: impl Future<Output = T>,
+    renew: impl Fn() -> R,
+) -> Result<T, E> {
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return Ok(done),
+            () = tokio::time::sleep(RENEW) => renew().await?,
+        }
+    }
+}
 
 /// An event as the outbox takes it, whichever way the body came.
 pub(crate) fn new_event(body: &str, now: Timestamp) -> Result<NewEvent, EnvelopeError> {

@@ -82,18 +82,18 @@ pub(super) fn run(
         settled.push(Settlement {
             id: item.claimed.id,
             event_id: item.claimed.event_id.clone(),
-            verdict: match effect.outcome {
-                _ if effect.waits_until.is_some() => Verdict::Wait {
-                    at: effect.waits_until.unwrap_or(now),
+            verdict: match (effect.outcome, effect.waits_until) {
+                (_, Some(at)) => Verdict::Wait {
+                    at,
                     reason: effect.reason,
                 },
-                Outcome::Ignored => Verdict::Ignored {
+                (Outcome::Ignored, None) => Verdict::Ignored {
                     reason: effect.reason,
                 },
-                Outcome::Held => Verdict::Held {
+                (Outcome::Held, None) => Verdict::Held {
                     reason: effect.reason,
                 },
-                outcome => Verdict::Done {
+                (outcome, None) => Verdict::Done {
                     outcome: outcome.as_str(),
                     reason: effect.reason,
                 },

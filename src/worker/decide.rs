@@ -95,19 +95,10 @@ pub(super) fn end_people(
     let Some(directory) = directories::load(conn, std::slice::from_ref(&id))?.remove(&id) else {
         return Ok(0);
     };
-    let organization = directory.organization_id;
-    let mut ended = 0;
-    let mut after = String::new();
-    loop {
-        let users = kin::active_in(conn, directory_id, &after, AT_ONCE)?;
-        let Some(last) = users.last() else {
-            return Ok(ended);
-        };
-        after.clone_from(last);
-        ended += users.len();
-        let users = users.into_iter().collect();
-        fold_again(conn, &organization, &users, by, now)?;
-    }
+    let active =
+        |conn: &mut Conn, after: &str| kin::in_directory(conn, directory_id, true, after, AT_ONCE);
+    let folded = fold_all(conn, &directory.organization_id, by, now, active)?;
+    Ok(folded.users)
 }
 
 /// Takes back that a directory's people were removed: they are as they were before `since`, cancelled
@@ -127,20 +118,12 @@ pub fn restore_directory(
     outbox::lock_part(conn, outbox::part_of(&organization))?;
     directory.life.turns.retain(|turn| !turn.removes);
     directories::save(conn, &[&directory])?;
-    let mut folded = 0;
-    let mut after = String::new();
-    loop {
-        let users = kin::ended_in(conn, directory_id, &after, AT_ONCE)?;
-        let Some(last) = users.last() else {
-            return Ok(folded);
-        };
-        after.clone_from(last);
-        folded += users.len();
-        let users = users.into_iter().collect();
-        let by = By::Operator(actor.to_owned());
-        let restored = fold_again(conn, &organization, &users, &by, now)?;
-        deliveries::revive_for(conn, &restored, deliveries::PERSON_LEFT, since)?;
-    }
+    let by = By::Operator(actor.to_owned());
+    let ended =
+        |conn: &mut Conn, after: &str| kin::in_directory(conn, directory_id, false, after, AT_ONCE);
+    let folded = fold_all(conn, &organization, &by, now, ended)?;
+    deliveries::revive_for(conn, &folded.changed, deliveries::PERSON_LEFT, since)?;
+    Ok(folded.users)
 }
 
 /// Keeps what was decided about who a directory user is, in place of what was decided before, and
@@ -185,17 +168,10 @@ pub fn refold_organization(
 ) -> Result<usize, DbError> {
     outbox::lock_part(conn, outbox::part_of(organization))?;
     let by = By::Operator(actor.to_owned());
-    let mut folded = 0;
-    let mut after = String::new();
-    loop {
-        let users = kin::of_organization(conn, organization, &after, AT_ONCE)?;
-        let Some(last) = users.last() else {
-            return Ok(folded);
-        };
-        after.clone_from(last);
-        folded += users.len();
-        fold_again(conn, organization, &users.into_iter().collect(), &by, now)?;
-    }
+    let everybody =
+        |conn: &mut Conn, after: &str| kin::of_organization(conn, organization, after, AT_ONCE);
+    let folded = fold_all(conn, organization, &by, now, everybody)?;
+    Ok(folded.users)
 }
 
 /// Works off the given events in the caller's transaction, whatever else is due: for a rehearsal
@@ -211,6 +187,38 @@ pub fn work_off(
         batch::run(conn, settings, claimed, now)?;
     }
     Ok(())
+}
+
+/// What was folded again.
+#[derive(Debug, Default)]
+struct Folded {
+    /// How many directory users.
+    users: usize,
+    /// Whose profile changed.
+    changed: Vec<String>,
+}
+
+/// Folds directory users again, [`AT_ONCE`] at a time: those whom `next` names after a given one.
+fn fold_all(
+    conn: &mut Conn,
+    organization: &str,
+    by: &By,
+    now: Timestamp,
+    next: impl Fn(&mut Conn, &str) -> QueryResult<Vec<String>>,
+) -> Result<Folded, DbError> {
+    let mut folded = Folded::default();
+    let mut after = String::new();
+    loop {
+        let users = next(conn, &after)?;
+        let Some(last) = users.last() else {
+            return Ok(folded);
+        };
+        after.clone_from(last);
+        folded.users += users.len();
+        let users = users.into_iter().collect();
+        let changed = fold_again(conn, organization, &users, by, now)?;
+        folded.changed.extend(changed);
+    }
 }
 
 /// Folds the kin of the given directory users again from what is known now; answers whose profile

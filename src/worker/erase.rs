@@ -10,13 +10,14 @@ use crate::outbox;
 use crate::people::changes::{self, Caused};
 use crate::people::erasures::{self, ErasureKey, NewErasure};
 use crate::people::profiles::{self, LinkRow, ProfileRow};
-use crate::people::{communities, decisions, groups, kin, opt_outs, reconciles, statements};
+use crate::people::{
+    communities, decisions, groups, kin, mentions, opt_outs, reconciles, statements,
+};
 use crate::roll::{Change, Kin, Status};
 use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
 use super::decide::{By, fold_again, world_of};
-use super::world::World;
 use super::write::write_world;
 
 /// What an erasure took away.
@@ -45,10 +46,11 @@ pub fn erase(
         .iter()
         .map(|link| link.directory_user_id.clone())
         .collect();
-    bury(conn, row, &links, key, now)?;
+    bury(conn, row, &links, &users, key, now)?;
     let mut addresses = changes::values_of(conn, &row.id, "email")?;
     addresses.extend(row.email.clone());
-    let kin = end(conn, row, &users, actor, now)?;
+    let by = By::Operator(actor.to_owned());
+    let kin = end(conn, row, &users, actor, &by, now)?;
     statements::delete_of(conn, &users)?;
     kin::delete_links(conn, &users)?;
     decisions::forget(conn, &users)?;
@@ -65,16 +67,15 @@ pub fn erase(
     for user in &users {
         let hash = key.of_user(user);
         erased.events += outbox::forget_subject(conn, user, &hash, "the person was erased", now)?;
+        mentions::replace_in_jobs(conn, user, &hash)?;
+        mentions::replace_in_acts(conn, user, &hash)?;
+    }
+    for address in &addresses {
+        mentions::replace_in_jobs(conn, address, profiles::ERASED)?;
     }
     let others: BTreeSet<String> = kin.into_iter().filter(|id| !users.contains(id)).collect();
     if !others.is_empty() {
-        fold_again(
-            conn,
-            &row.organization_id,
-            &others,
-            &By::Operator(actor.to_owned()),
-            now,
-        )?;
+        fold_again(conn, &row.organization_id, &others, &by, now)?;
     }
     Ok(erased)
 }
@@ -85,14 +86,11 @@ fn bury(
     conn: &mut Conn,
     row: &ProfileRow,
     links: &[LinkRow],
+    users: &[String],
     key: &ErasureKey,
     now: Timestamp,
 ) -> Result<(), DbError> {
-    let users: Vec<String> = links
-        .iter()
-        .map(|link| link.directory_user_id.clone())
-        .collect();
-    let newest = kin::newest_of(conn, &users)?;
+    let newest = kin::newest_of(conn, users)?;
     let erased_at = newest.map_or(now, |newest| newest.max(now));
     let listed = links
         .iter()
@@ -127,14 +125,10 @@ fn end(
     row: &ProfileRow,
     users: &[String],
     actor: &str,
+    by: &By,
     now: Timestamp,
 ) -> Result<Vec<String>, DbError> {
-    let mut world = world_of(
-        conn,
-        &row.organization_id,
-        &By::Operator(actor.to_owned()),
-        now,
-    )?;
+    let mut world = world_of(conn, &row.organization_id, by, now)?;
     let places = world.load_more(conn, &users.iter().cloned().collect())?;
     let mut kin = Vec::new();
     for place in places {
@@ -152,12 +146,8 @@ fn end(
         new: Some(Status::Erased.as_str().to_owned()),
     };
     let caused = Caused::by_operator(&row.organization_id, change, actor, now);
-    write(conn, &mut world, caused)?;
+    write_world(conn, &mut world, vec![caused], &BTreeMap::new())?;
     Ok(kin)
-}
-
-fn write(conn: &mut Conn, world: &mut World, caused: Caused) -> Result<(), DbError> {
-    Ok(write_world(conn, world, vec![caused], &BTreeMap::new())?)
 }
 
 fn leave(kin: &mut Kin, profile: &str, now: Timestamp) {

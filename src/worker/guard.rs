@@ -7,13 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::QueryResult;
 
 use crate::clock::Timestamp;
-use crate::db::{Conn, new_id};
+use crate::db::Conn;
 use crate::people::holds::{self, Hold, HoldItem, Removal};
 use crate::roll::Kin;
 use crate::roll::guard::{RemovalGuard, WINDOW};
-use crate::telemetry;
 
 use super::item::Item;
+
+/// Why a hold of removals opens.
+const BURST: &str =
+    "more people were removed within an hour than the guard lets pass; the further removals wait";
 
 /// The guards of the organizations of a batch.
 #[derive(Debug, Default)]
@@ -156,15 +159,15 @@ impl Guards {
     /// Opens or extends the holds.
     pub(super) fn write(&self, conn: &mut Conn, now: Timestamp) -> QueryResult<()> {
         for (organization, guard) in self.of.iter().filter(|(_, guard)| !guard.held.is_empty()) {
-            let hold = open_or_known(conn, organization, now)?;
+            let hold = holds::open_or_known(conn, organization, holds::REMOVALS, BURST, now)?;
             let applied = guard
                 .applied
                 .iter()
-                .map(|one| item(&hold, &one.event_id, &one.profile_id, true, now));
+                .map(|one| HoldItem::new(&hold, &one.event_id, &one.profile_id, true, now));
             let held = guard
                 .held
                 .iter()
-                .map(|(event, profile, _)| item(&hold, event, profile, false, now));
+                .map(|(event, profile, _)| HoldItem::new(&hold, event, profile, false, now));
             let all: Vec<HoldItem> = applied.chain(held).collect();
             holds::add_items(conn, &all)?;
             tracing::warn!(
@@ -180,32 +183,6 @@ impl Guards {
     }
 }
 
-pub(super) fn item(
-    hold: &str,
-    event: &str,
-    profile: &str,
-    applied: bool,
-    now: Timestamp,
-) -> HoldItem {
-    HoldItem {
-        hold_id: hold.to_owned(),
-        event_id: event.to_owned(),
-        profile_id: profile.to_owned(),
-        applied,
-        held_at: now,
-    }
-}
-
-fn open_or_known(conn: &mut Conn, organization: &str, now: Timestamp) -> QueryResult<String> {
-    if let Some(known) = holds::open_of(conn, organization, holds::REMOVALS, None)? {
-        return Ok(known.id);
-    }
-    let reason = "more people were removed within an hour than the guard lets pass; the further removals wait";
-    let hold = new_hold(organization, holds::REMOVALS, None, reason, now);
-    open(conn, &hold)?;
-    Ok(hold.id)
-}
-
 fn open_for_directory(conn: &mut Conn, one: &Detached, now: Timestamp) -> QueryResult<()> {
     let directory = Some(one.directory_id.as_str());
     if holds::open_of(
@@ -219,14 +196,11 @@ fn open_for_directory(conn: &mut Conn, one: &Detached, now: Timestamp) -> QueryR
         return Ok(());
     }
     let reason = "the directory was deleted in WorkOS, often because the provider is changed; nobody was removed by that";
-    let hold = new_hold(
-        &one.organization_id,
-        holds::DIRECTORY_DELETED,
-        directory,
-        reason,
-        now,
-    );
-    open(conn, &hold)?;
+    let hold = Hold {
+        directory_id: directory.map(str::to_owned),
+        ..Hold::new(&one.organization_id, holds::DIRECTORY_DELETED, reason, now)
+    };
+    holds::open(conn, &hold)?;
     let people = holds::add_directory(conn, &hold.id, &one.event_id, &one.directory_id, now)?;
     tracing::warn!(
         hold_id = hold.id,
@@ -234,35 +208,6 @@ fn open_for_directory(conn: &mut Conn, one: &Detached, now: Timestamp) -> QueryR
         "a directory was deleted; an operator decides about its people"
     );
     Ok(())
-}
-
-/// Opens a hold and counts it.
-pub(super) fn open(conn: &mut Conn, hold: &Hold) -> QueryResult<()> {
-    metrics::counter!(telemetry::HOLDS_OPENED, "kind" => hold.kind.clone()).increment(1);
-    holds::open(conn, hold)
-}
-
-pub(super) fn new_hold(
-    organization: &str,
-    kind: &str,
-    directory: Option<&str>,
-    reason: &str,
-    now: Timestamp,
-) -> Hold {
-    Hold {
-        id: new_id("hold"),
-        organization_id: organization.to_owned(),
-        kind: kind.to_owned(),
-        directory_id: directory.map(str::to_owned),
-        state: holds::OPEN.to_owned(),
-        reason: reason.to_owned(),
-        opened_at: now,
-        last_at: now,
-        decided_at: None,
-        decided_by: None,
-        group_id: None,
-        due_at: None,
-    }
 }
 
 /// Who loses access between two states of a kin.

@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::outbox;
 use crate::people::acts::{self, NewAct};
-use crate::people::changes;
+use crate::people::changes::{self, Caused};
 use crate::people::holds::{self, Hold, HoldItem};
 use crate::people::rules::{self, Turned};
 use crate::people::staged::{self, Staged};
@@ -18,13 +18,15 @@ use crate::people::{groups, organizations, profiles, renames};
 use crate::roll::guard::WINDOW;
 use crate::triggers::deliveries;
 
-use super::guard::{item, new_hold};
 use super::members::{Seats, follow_seats, membership_change};
 use super::world::World;
 use super::write::Cause;
 
 /// The fewest members of a deleted group that are worth waiting for.
 const FEWEST: usize = 3;
+
+/// Why a hold of leaves opens.
+const BURST: &str = "rules would end more memberships within an hour than the guard lets pass; the further ones wait";
 
 /// Who settles what nobody decided.
 const OURSELVES: &str = "rollcall";
@@ -45,14 +47,17 @@ pub(super) fn stage(
     let (mut leaves, mut rest): (Vec<Turned>, Vec<Turned>) =
         turned.into_iter().partition(Turned::is_leave);
     leaves.sort_by(|one, other| one.after.profile_id.cmp(&other.after.profile_id));
-    let (by_group, by_rule): (Vec<Turned>, Vec<Turned>) = leaves
-        .into_iter()
-        .partition(|one| of_groups.contains_key(&one.after.profile_id));
-    for one in by_group {
-        if let Some(group) = of_groups.get(&one.after.profile_id) {
-            let hold = hold_of_group(conn, world, organization, group)?;
-            put(conn, &hold, &one, causes, world.now)?;
+    let mut by_group: BTreeMap<&str, Vec<Turned>> = BTreeMap::new();
+    let mut by_rule = Vec::new();
+    for one in leaves {
+        match of_groups.get(&one.after.profile_id) {
+            Some(group) => by_group.entry(group).or_default().push(one),
+            None => by_rule.push(one),
         }
+    }
+    for (group, held) in by_group {
+        let hold = hold_of_group(conn, world, organization, group)?;
+        put(conn, &hold, &held, causes, world.now)?;
     }
     if by_rule.is_empty() {
         return Ok(rest);
@@ -61,19 +66,16 @@ pub(super) fn stage(
     let limit = guard.limit(holds::headcount(conn, organization)?);
     let recent = staged::recent_leaves(conn, organization, world.now.minus(WINDOW))?;
     let passes = limit.saturating_sub(recent).min(by_rule.len());
-    let mut by_rule = by_rule;
     let held = by_rule.split_off(passes);
     rest.extend(by_rule);
     if !held.is_empty() {
-        let hold = hold_of_leaves(conn, organization, world.now)?;
+        let hold = holds::open_or_known(conn, organization, holds::LEAVES, BURST, world.now)?;
         tracing::warn!(
             hold_id = hold,
             held = held.len(),
             "rules would end more memberships than the guard lets pass; an operator decides"
         );
-        for one in &held {
-            put(conn, &hold, one, causes, world.now)?;
-        }
+        put(conn, &hold, &held, causes, world.now)?;
     }
     Ok(rest)
 }
@@ -112,18 +114,8 @@ fn hold_of_group(
     let hold = Hold {
         group_id: Some(group.to_owned()),
         due_at: Some(world.now.plus(cycle.duration())),
-        ..new_hold(organization, holds::GROUP_DELETED, None, reason, world.now)
+        ..Hold::new(organization, holds::GROUP_DELETED, reason, world.now)
     };
-    holds::open(conn, &hold)?;
-    Ok(hold.id)
-}
-
-fn hold_of_leaves(conn: &mut Conn, organization: &str, now: Timestamp) -> QueryResult<String> {
-    if let Some(known) = holds::open_of(conn, organization, holds::LEAVES, None)? {
-        return Ok(known.id);
-    }
-    let reason = "rules would end more memberships within an hour than the guard lets pass; the further ones wait";
-    let hold = new_hold(organization, holds::LEAVES, None, reason, now);
     holds::open(conn, &hold)?;
     Ok(hold.id)
 }
@@ -131,24 +123,29 @@ fn hold_of_leaves(conn: &mut Conn, organization: &str, now: Timestamp) -> QueryR
 fn put(
     conn: &mut Conn,
     hold: &str,
-    one: &Turned,
+    all: &[Turned],
     causes: &BTreeMap<String, Cause>,
     now: Timestamp,
 ) -> QueryResult<()> {
-    let profile = &one.after.profile_id;
-    let event = causes
-        .get(profile)
-        .map(|(key, _)| key.event_id.clone())
-        .unwrap_or_default();
-    let row: HoldItem = item(hold, &event, profile, false, now);
-    holds::add_items(conn, &[row])?;
-    let staged = Staged {
-        community_id: one.after.community_id.clone(),
-        profile_id: profile.clone(),
-        hold_id: hold.to_owned(),
-        held_at: now,
-    };
-    staged::add(conn, &[staged])
+    let items: Vec<HoldItem> = all
+        .iter()
+        .map(|one| {
+            let profile = &one.after.profile_id;
+            let event = causes.get(profile).map_or("", |(key, _)| &key.event_id);
+            HoldItem::new(hold, event, profile, false, now)
+        })
+        .collect();
+    holds::add_items(conn, &items)?;
+    let staged: Vec<Staged> = all
+        .iter()
+        .map(|one| Staged {
+            community_id: one.after.community_id.clone(),
+            profile_id: one.after.profile_id.clone(),
+            hold_id: hold.to_owned(),
+            held_at: now,
+        })
+        .collect();
+    staged::add(conn, &staged)
 }
 
 /// Ends what waits in a hold, unless a rule has given it again meanwhile.
@@ -224,21 +221,13 @@ fn judge_again(
     };
     let turned = rules::judge(conn, organization, &ids, now)?;
     rules::write(conn, &turned)?;
-    let causes = BTreeMap::new();
-    let mut caused = Vec::new();
-    for one in &turned {
-        let before = one.before.as_ref();
-        caused.extend(membership_change(
-            organization,
-            before,
-            &one.after,
-            &causes,
-            &world,
-        ));
-    }
+    let changed = turned.iter().filter_map(|one| {
+        membership_change(organization, one.before.as_ref(), &one.after, None, &world)
+    });
+    let mut caused: Vec<Caused> = changed.collect();
     let mut seats = Seats::default();
     seats.add_changes(&caused);
-    caused.extend(follow_seats(conn, &world, seats, &causes)?);
+    caused.extend(follow_seats(conn, &world, seats, &BTreeMap::new())?);
     changes::add(conn, &caused, now)?;
     deliveries::after_hands(conn, &caused, now)
 }
@@ -260,7 +249,7 @@ pub(super) fn settle_due(conn: &mut Conn, now: Timestamp) -> Result<(), DbError>
             holds::wait_for_operator(conn, &hold.id, reason)?;
             continue;
         }
-        if !holds::decide(conn, &hold.id, "approved", OURSELVES, now)? {
+        if !holds::decide(conn, &hold.id, holds::APPROVED, OURSELVES, now)? {
             continue;
         }
         end_leaves(conn, &hold, OURSELVES, now)?;

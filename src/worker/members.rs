@@ -60,7 +60,7 @@ pub(super) fn write_memberships(
                 &one.organization_id,
                 Some(old),
                 new,
-                causes,
+                causes.get(&new.profile_id),
                 world,
             ));
         }
@@ -129,18 +129,16 @@ pub(super) fn follow_seats(
     let gone: Vec<Gone> = seats.gone.into_iter().map(|(_, gone)| gone).collect();
     let mut caused = Vec::new();
     for (organization, concerned) in &seats.concerned {
-        let policy = world.settings(organization).succession.clone();
-        let turned = follow(conn, organization, &policy, concerned, &gone, world.now)?;
+        let policy = &world.settings(organization).succession;
+        let turned = follow(conn, organization, policy, concerned, &gone, world.now)?;
         for (turned, because_of) in turned {
-            let mut causes = causes.clone();
-            if let Some(cause) = causes.get(&because_of).cloned() {
-                causes.insert(turned.after.profile_id.clone(), cause);
-            }
+            let whose = [&because_of, &turned.after.profile_id];
+            let cause = whose.into_iter().find_map(|id| causes.get(id));
             caused.extend(membership_change(
                 organization,
                 turned.before.as_ref(),
                 &turned.after,
-                &causes,
+                cause,
                 world,
             ));
         }
@@ -209,7 +207,7 @@ pub(super) fn follow_rules(
                 &organization,
                 turned.before.as_ref(),
                 &turned.after,
-                &causes,
+                causes.get(&turned.after.profile_id),
                 world,
             ));
         }
@@ -228,7 +226,7 @@ pub(super) fn membership_change(
     organization: &str,
     old: Option<&Membership>,
     new: &Membership,
-    causes: &BTreeMap<String, Cause>,
+    cause: Option<&Cause>,
     world: &World,
 ) -> Option<Caused> {
     let role = |row: &Membership| row.ended_at.is_none().then(|| row.role.as_str().to_owned());
@@ -243,7 +241,7 @@ pub(super) fn membership_change(
         old: was,
         new: is,
     };
-    Some(match causes.get(&new.profile_id) {
+    Some(match cause {
         Some((key, directory)) => Caused::by_event(organization, change, key, directory),
         None => {
             let actor = world.operator.as_deref().unwrap_or("rollcall");

@@ -12,9 +12,12 @@ use crate::people::holds::{self, HoldItem};
 use crate::people::swaps::{self, Swap};
 use crate::roll::guard::WINDOW;
 
-use super::guard::{item, new_hold, open};
 use super::item::Item;
 use super::world::World;
+
+/// Why a hold of changed identities opens.
+const BURST: &str = "more people got another provider's id or an address in another domain within an hour \
+     than the guard lets pass; the further changes wait";
 
 /// The swap guards of the organizations of a batch.
 #[derive(Debug, Default)]
@@ -92,10 +95,10 @@ impl Swaps {
             if counted.held.is_empty() {
                 continue;
             }
-            let hold = open_or_known(conn, organization, now)?;
+            let hold = holds::open_or_known(conn, organization, holds::IDENTITY_SWAP, BURST, now)?;
             let listed = |all: &[Swap], applied: bool| -> Vec<HoldItem> {
                 all.iter()
-                    .map(|one| item(&hold, &one.event_id, &one.profile_id, applied, now))
+                    .map(|one| HoldItem::new(&hold, &one.event_id, &one.profile_id, applied, now))
                     .collect()
             };
             let mut all = listed(&counted.applied, true);
@@ -110,15 +113,4 @@ impl Swaps {
         }
         Ok(())
     }
-}
-
-fn open_or_known(conn: &mut Conn, organization: &str, now: Timestamp) -> QueryResult<String> {
-    if let Some(known) = holds::open_of(conn, organization, holds::IDENTITY_SWAP, None)? {
-        return Ok(known.id);
-    }
-    let reason = "more people got another provider's id or an address in another domain within an hour \
-        than the guard lets pass; the further changes wait";
-    let hold = new_hold(organization, holds::IDENTITY_SWAP, None, reason, now);
-    open(conn, &hold)?;
-    Ok(hold.id)
 }

@@ -9,9 +9,9 @@ use std::time::Duration;
 use rollcall::clock::{Clock, Timestamp};
 use rollcall::db::{Backend, Db, DbError, Urgency};
 use rollcall::outbox::{NewEvent, enqueue};
-use rollcall::workos::read_envelope;
 use serde_json::{Value, json};
 
+use crate::support::app::new_event;
 use crate::support::binary::rollcall;
 use crate::support::events::{Event, scenario};
 use crate::support::macros::on_both;
@@ -190,19 +190,10 @@ impl Company {
 /// What came by webhook, in the outbox as of its time.
 fn received(db: &Db, events: &[Event]) {
     let rows = events.iter().map(|event| {
-        let body = event.0.to_string();
-        let envelope = read_envelope(body.as_bytes()).unwrap();
-        let at = envelope.occurred_at.unwrap();
+        let row = new_event(event, Timestamp(0));
         NewEvent {
-            event_id: envelope.id,
-            event_type: envelope.event,
-            organization_id: envelope.organization_id,
-            directory_id: envelope.directory_id,
-            subject: envelope.subject,
-            removal: envelope.removal,
-            occurred_at: at,
-            received_at: at.plus(Duration::from_secs(1)),
-            body,
+            received_at: row.occurred_at.plus(Duration::from_secs(1)),
+            ..row
         }
     });
     let rows: Vec<NewEvent> = rows.collect();

@@ -3,24 +3,29 @@
 
 use std::time::{Duration, Instant};
 
+use rollcall::db::Backend;
 use rollcall::desk::doctor::{self, Setup, Verdict};
+use rollcall::triggers::deliveries;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::support::binary::rollcall;
 use crate::support::events::{ada, employee, minute};
 use crate::support::http_sink::HttpAct;
-use crate::support::macros::on_both;
-use crate::support::post::Post;
+use crate::support::macros::{Given, on_both};
+use crate::support::plans;
+use crate::support::post::{LEASE, Post};
 use crate::support::wait::eventually;
 
 on_both!(
     a_destination_that_refuses_is_stopped_alone_until_somebody_resumes_it,
     a_removal_cancels_what_is_parked,
     a_destination_that_stalls_holds_up_no_other,
+    a_destination_without_room_takes_no_others_place,
     retry_after_holds_for_the_whole_destination_and_no_other,
     slack_gets_one_message_a_second_in_each_channel,
     webhooks_about_one_person_come_in_order_and_others_do_not_wait,
+    what_comes_first_is_looked_for_among_the_persons_own_messages,
     a_host_application_is_told_of_every_change_of_a_person,
     an_unarmed_organization_tells_a_host_application_who_left_and_nothing_else,
     a_webhook_is_retried_for_days,
@@ -138,6 +143,29 @@ async fn a_destination_that_stalls_holds_up_no_other(post: Post) {
     sending.await.unwrap();
 }
 
+async fn a_destination_without_room_takes_no_others_place(post: Post) {
+    post.arm();
+    post.trigger(json!([post.webhook_step()]));
+    for name in ["ada", "bob", "cleo"] {
+        post.app.apply(&employee(name).created(minute(0))).await;
+    }
+    post.app.advance(Duration::from_secs(60));
+    let other = json!({"channel": "webhook", "to": post.web.url("/other")});
+    post.trigger(json!([other]));
+    post.app.apply(&employee("dan").created(minute(1))).await;
+    let now = post.app.clock.now();
+    let take = |limit: i64| {
+        post.app
+            .write(|conn| deliveries::claim(conn, "sender", limit, now, LEASE))
+    };
+    let first = take(2);
+    assert_eq!(first.len(), 2);
+    // The first one has something older, and two messages in the air already.
+    let next = take(1);
+    assert_eq!(next.len(), 1);
+    assert_ne!(next[0].destination, first[0].destination);
+}
+
 async fn retry_after_holds_for_the_whole_destination_and_no_other(post: Post) {
     post.arm();
     let wait = HttpAct::answer(429, "").header("Retry-After", "120");
@@ -231,6 +259,22 @@ async fn webhooks_about_one_person_come_in_order_and_others_do_not_wait(post: Po
         ]
     );
     assert!(post.all().iter().all(|row| row.state == "sent"));
+}
+
+async fn what_comes_first_is_looked_for_among_the_persons_own_messages(backend: Backend) {
+    plans::record();
+    let post = Post::given(backend).await;
+    post.arm();
+    post.trigger(json!([post.webhook_step()]));
+    post.app.apply(&ada().created(minute(0))).await;
+    post.app.send_due().await;
+    let plan = plans::plan_of(&post.app.place, &["e.profile_id = w.profile_id"]);
+    if backend == Backend::Sqlite {
+        assert!(
+            plan.contains("SEARCH e USING INDEX deliveries_of_profile"),
+            "{plan}"
+        );
+    }
 }
 
 async fn a_host_application_is_told_of_every_change_of_a_person(post: Post) {

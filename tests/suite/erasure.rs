@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 
 use rollcall::db::Backend;
 use rollcall::roll::Role;
+use rollcall::triggers::deliveries::FailedFilter;
+use rollcall::worker::resend;
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
@@ -15,6 +17,7 @@ use crate::support::macros::on_both;
 
 on_both!(
     r65_an_erasure_leaves_nothing_that_names_the_person,
+    r65_whoever_was_named_in_passing_is_not_named_any_more,
     r65_late_and_replayed_events_bring_nobody_back_and_greet_nobody,
     r65_while_the_directory_lists_an_erased_person_its_updates_are_dropped,
     r65_who_is_hired_again_after_an_erasure_is_somebody_new,
@@ -159,6 +162,49 @@ async fn r65_an_erasure_leaves_nothing_that_names_the_person(app: TestApp) {
             let bytes = String::from_utf8_lossy(&bytes).into_owned();
             assert!(!bytes.contains("Engine-42"), "{file} still holds it");
         }
+    }
+}
+
+async fn r65_whoever_was_named_in_passing_is_not_named_any_more(app: TestApp) {
+    armed(&app).await;
+    app.apply(&group("dsync.group.created", "engines", minute(1)))
+        .await;
+    app.apply(&created(2)).await;
+    app.apply(&lovelace().joined("engines", minute(3))).await;
+    let id = app.profile(&lovelace()).id;
+    // A job is told by its filter whom it is about.
+    let replay = json!({"profile_id": id, "job": true});
+    app.call("POST", "/v1/events/replay", replay).await.ok();
+    app.drain();
+    let failed = FailedFilter {
+        recipient: Some(lovelace().email()),
+        ..FailedFilter::default()
+    };
+    app.write(|conn| resend::ask(conn, &failed, 1, "ops", minute(4)));
+    // An operator's decision says which directory user it was.
+    for user in ["directory_user_lovelace", "directory_user_lovelaces"] {
+        app.sql(&format!(
+            "INSERT INTO operator_acts (at, actor, act, target, detail) VALUES (0, 'ops', 'conflict.same_as', '{user}', \
+             'directory user {user} is this person')"
+        ));
+    }
+    // A webhook, what changed.
+    app.sql("UPDATE deliveries SET detail = '{\"communities\":[\"community_engines\"]}'");
+    let named = |words: &str| everything(&app).matches(words).count();
+    let before = named("in the group “engines”");
+    assert!(before > 0 && named("lovelace@test.example") > 0);
+
+    erase(&app, &id).await;
+    assert_eq!(named("in the group “engines”"), 0);
+    assert_eq!(named("community_engines"), 0);
+    assert_eq!(named("directory_user_lovelaces"), 2, "somebody else");
+    app.sql("DELETE FROM operator_acts WHERE target = 'directory_user_lovelaces'");
+    assert_nameless(&everything(&app));
+    // What was asked for goes on, and finds nobody.
+    app.drain();
+    let jobs = app.get("/v1/jobs").await;
+    for job in jobs["data"].as_array().unwrap() {
+        assert_eq!(job["state"], "done", "{job}");
     }
 }
 

@@ -2,19 +2,23 @@
 
 use std::time::Duration;
 
+use rollcall::db::Backend;
 use serde_json::{Value, json};
 
 use crate::lifecycle::set;
 use crate::support::app::TestApp;
 use crate::support::events::{Event, ORGANIZATION, ada, directory, employee, group, minute};
 use crate::support::macros::on_both;
+use crate::support::plans;
 
 on_both!(
     r52_rules_for_an_old_name_go_on_and_a_new_group_of_that_name_takes_it,
+    r52_a_group_of_forty_thousand_is_renamed_as_any_other,
     r52_a_deleted_group_that_goes_by_name_waits_and_then_its_leaves_apply,
     r52_a_probable_rename_is_shown_and_rejecting_hands_the_rules_over,
     r52_approving_says_that_it_was_no_rename,
     r53_leaves_beyond_the_guard_wait_and_a_rejection_keeps_them,
+    r53_the_guard_counts_no_others_than_the_organizations_newest_leaves,
     r16_places_that_wait_for_over_a_day_are_reported,
     memberships_that_groups_rules_and_operators_turn_fire_triggers,
 );
@@ -93,12 +97,27 @@ async fn r52_rules_for_an_old_name_go_on_and_a_new_group_of_that_name_takes_it(a
     );
 }
 
+async fn r52_a_group_of_forty_thousand_is_renamed_as_any_other(app: TestApp) {
+    let chess = crew(&app, 2).await;
+    // More than one statement of SQLite takes values.
+    app.sql(&format!(
+        "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 40000) \
+         INSERT INTO group_edges (group_id, directory_user_id, organization_id, present, at, removal, event_id, recorded_at) \
+         SELECT 'directory_group_crew', 'directory_user_' || n, '{ORGANIZATION}', 1 = 1, 0, 1 = 0, 'event_' || n, 0 FROM numbers"
+    ));
+    let renamed = group("dsync.group.updated", "crew", minute(5)).set("data.name", "team");
+    let told = app.apply(&renamed).await;
+    assert_eq!(told["outcome"], "applied", "{told}");
+    assert_eq!(app.members(&chess).len(), 2);
+}
+
 async fn r52_a_deleted_group_that_goes_by_name_waits_and_then_its_leaves_apply(app: TestApp) {
     let chess = crew(&app, 4).await;
     app.apply(&okta("dsync.group.deleted", "crew", 5)).await;
     assert_eq!(app.members(&chess).len(), 4);
     let shown = hold(&app).await;
     assert_eq!(shown["kind"], "group_deleted");
+    assert_counted(&app, "group_deleted").await;
     assert_eq!(shown["waiting"], 4);
     assert_eq!(shown["probable_rename"], Value::Null);
     assert_eq!(shown["people"][0]["communities"], json!([chess]));
@@ -124,6 +143,13 @@ async fn r52_a_deleted_group_that_goes_by_name_waits_and_then_its_leaves_apply(a
         (&decided["state"], &decided["decided_by"]),
         (&json!("approved"), &json!("rollcall"))
     );
+}
+
+/// Whoever watches is told that a hold of that kind opened (R40).
+async fn assert_counted(app: &TestApp, kind: &str) {
+    let metrics = app.http.call("GET", "/metrics").await.text;
+    let line = format!("rollcall_holds_opened_total{{kind=\"{kind}\"}}");
+    assert!(metrics.contains(&line), "{metrics}");
 }
 
 async fn renamed(app: &TestApp) {
@@ -199,6 +225,7 @@ async fn r53_leaves_beyond_the_guard_wait_and_a_rejection_keeps_them(app: TestAp
         (&shown["kind"], &shown["waiting"]),
         (&json!("leaves"), &json!(4))
     );
+    assert_counted(&app, "leaves").await;
     decide(&app, &shown, "reject").await;
     app.apply(
         &employee("p05")
@@ -218,6 +245,26 @@ async fn r53_leaves_beyond_the_guard_wait_and_a_rejection_keeps_them(app: TestAp
     assert_eq!(app.count("staged_leaves"), 0);
     app.apply(&everybody(5, "Sales").remove(0)).await;
     assert_eq!(app.members(&chess).len(), 5);
+}
+
+async fn r53_the_guard_counts_no_others_than_the_organizations_newest_leaves(backend: Backend) {
+    plans::record();
+    let app = TestApp::start(backend).await;
+    let chess = crew(&app, 2).await;
+    app.apply(&employee("p00").left("crew", minute(3))).await;
+    assert_eq!(app.members(&chess).len(), 1);
+    let counted = plans::plan_of(
+        &app.place,
+        &["SELECT COUNT(*)", "memberships", "ended_reason"],
+    );
+    let staged = plans::plan_of(&app.place, &["SELECT", "staged_leaves", "profile_id"]);
+    if backend == Backend::Sqlite {
+        assert!(
+            counted.contains("SEARCH memberships USING INDEX memberships_left"),
+            "{counted}"
+        );
+        assert!(staged.contains("SEARCH staged_leaves"), "{staged}");
+    }
 }
 
 async fn r16_places_that_wait_for_over_a_day_are_reported(app: TestApp) {

@@ -151,6 +151,11 @@ async fn r44_a_damaged_company_is_told_and_mended_to_what_the_report_said(backen
         .ok();
     assert_eq!(reconciler(app, fake).work_off().await.unwrap(), 1);
     assert_eq!(app.drain(), 6);
+    let left = app.lines("SELECT progress AS line FROM reconciles");
+    assert!(
+        !left[0].contains("directory_user"),
+        "it ended, and names nobody any more: {left:?}"
+    );
     assert_eq!(
         app.people(),
         [

@@ -7,11 +7,10 @@ use rollcall::clock::Clock;
 use rollcall::db::{Backend, Db, DbError, Urgency};
 use rollcall::outbox::{NewEvent, enqueue};
 use rollcall::people::jobs;
-use rollcall::workos::read_envelope;
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
 
-use crate::support::app::TestApp;
+use crate::support::app::{TestApp, new_event};
 use crate::support::binary::{Service, rollcall};
 use crate::support::events::{Event, ORGANIZATION, ada, employee, minute};
 use crate::support::http::Caller;
@@ -351,22 +350,7 @@ fn filled(place: &Place, count: u64) -> Db {
     db.maintain(rollcall::db::migrate).unwrap();
     let now = Clock::System.now();
     let rows: Vec<NewEvent> = (0..count)
-        .map(|number| {
-            let event = employee(&format!("p{number}")).created(minute(0));
-            let body = event.0.to_string();
-            let envelope = read_envelope(body.as_bytes()).unwrap();
-            NewEvent {
-                event_id: envelope.id,
-                event_type: envelope.event,
-                organization_id: envelope.organization_id,
-                directory_id: envelope.directory_id,
-                subject: envelope.subject,
-                removal: envelope.removal,
-                occurred_at: now,
-                received_at: now,
-                body,
-            }
-        })
+        .map(|number| new_event(&employee(&format!("p{number}")).created(minute(0)), now))
         .collect();
     db.write(Urgency::Normal, |conn| {
         Ok::<_, DbError>(enqueue(conn, &rows)?)

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use rollcall::clock::Clock;
+use rollcall::db::Backend;
 use serde_json::{Value, json};
 
 use crate::holds::{burst, company, decide, holds, only_hold, seats, somebody};
@@ -11,6 +12,7 @@ use crate::support::app::TestApp;
 use crate::support::binary::rollcall;
 use crate::support::events::{DIRECTORY, Event, ORGANIZATION, directory, minute};
 use crate::support::macros::on_both;
+use crate::support::plans;
 
 on_both!(
     r41_an_approved_batch_is_taken_back_in_one_act,
@@ -147,7 +149,9 @@ async fn r41_a_settle_delay_sees_a_burst_whole_and_applies_none_of_it(app: TestA
     assert_eq!(app.people().len(), 16, "an approved batch settles no more");
 }
 
-async fn r41_a_settle_delay_lets_single_removals_pass_in_their_time(app: TestApp) {
+async fn r41_a_settle_delay_lets_single_removals_pass_in_their_time(backend: Backend) {
+    plans::record();
+    let app = TestApp::start(backend).await;
     company(&app).await;
     settle(&app);
     let event: Event = somebody(0).deleted(minute(10));
@@ -168,6 +172,10 @@ async fn r41_a_settle_delay_lets_single_removals_pass_in_their_time(app: TestApp
     app.drain();
     assert_eq!(app.event(&event.id()).await["outcome"], "applied");
     assert_eq!(app.people().len(), 39);
+    let coming = plans::plan_of(&app.place, &["links", "outbox.state = 'ready'"]);
+    if backend == Backend::Sqlite {
+        assert!(coming.contains("outbox_ready"), "of all events: {coming}");
+    }
 }
 
 async fn r40_a_hold_is_told_to_whoever_watches(app: TestApp) {

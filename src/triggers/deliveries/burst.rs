@@ -9,8 +9,8 @@ use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::schema::deliveries;
-use crate::db::{Conn, ROWS_PER_STATEMENT, new_id, on_backend};
-use crate::people::holds::{self, Hold, HoldItem};
+use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
+use crate::people::holds::{self, HoldItem};
 use crate::people::organizations::Organization;
 use crate::triggers::definition::{Channel, Event};
 use crate::triggers::plan::{Due, Happening, Welcome, too_many};
@@ -20,6 +20,9 @@ use super::DeliveryState;
 /// As far as an hour's window can reach to either side of what is new.
 const WINDOW: Duration = Duration::from_secs(3_600);
 const GREETING: [Event; 2] = [Event::ProfileActivated, Event::MembershipBegan];
+/// Why a hold of welcomes opens.
+const BURST: &str =
+    "more people were to be welcomed within an hour than the guard lets pass; their messages wait";
 
 /// Holds what is too much, in the organizations that got new welcomes.
 pub(super) fn hold(
@@ -99,15 +102,12 @@ fn stop(
     if found.is_empty() {
         return Ok(());
     }
-    let hold = open_or_known(conn, organization, now)?;
+    let hold = holds::open_or_known(conn, organization, holds::WELCOMES, BURST, now)?;
     let items: Vec<HoldItem> = found
         .iter()
-        .map(|(profile, event)| HoldItem {
-            hold_id: hold.clone(),
-            event_id: event.clone().unwrap_or_default(),
-            profile_id: profile.clone(),
-            applied: false,
-            held_at: now,
+        .map(|(profile, event)| {
+            let event = event.as_deref().unwrap_or_default();
+            HoldItem::new(&hold, event, profile, false, now)
         })
         .collect();
     holds::add_items(conn, &items)?;
@@ -132,28 +132,6 @@ fn stop(
         "more welcomes are due in an hour than the guard lets pass; an operator decides"
     );
     Ok(())
-}
-
-fn open_or_known(conn: &mut Conn, organization: &str, now: Timestamp) -> QueryResult<String> {
-    if let Some(known) = holds::open_of(conn, organization, holds::WELCOMES, None)? {
-        return Ok(known.id);
-    }
-    let hold = Hold {
-        id: new_id("hold"),
-        organization_id: organization.to_owned(),
-        kind: holds::WELCOMES.to_owned(),
-        directory_id: None,
-        group_id: None,
-        due_at: None,
-        state: holds::OPEN.to_owned(),
-        reason: "more people were to be welcomed within an hour than the guard lets pass; their messages wait".to_owned(),
-        opened_at: now,
-        last_at: now,
-        decided_at: None,
-        decided_by: None,
-    };
-    holds::open(conn, &hold)?;
-    Ok(hold.id)
 }
 
 /// An approved hold lets its messages go: welcomes whose time has passed are due now, later steps

@@ -60,7 +60,8 @@ pub fn claim(
 }
 
 /// The next ones at one destination. A webhook waits for earlier ones about the same person, as long
-/// as those are being tried; one that is not due yet and was never tried holds up nothing.
+/// as those are being tried; one that is not due yet and was never tried holds up nothing. The earlier
+/// ones are looked for among the person's, who has few, and not among all that ever went there.
 fn next(conn: &mut Conn, open: &Open, now: Timestamp, room: i64) -> QueryResult<Vec<String>> {
     let lock = match conn {
         Conn::Sqlite(_) => "",
@@ -69,7 +70,7 @@ fn next(conn: &mut Conn, open: &Open, now: Timestamp, room: i64) -> QueryResult<
     let in_order = match open.channel.as_str() {
         "webhook" => {
             " AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.profile_id = w.profile_id \
-               AND e.destination = w.destination AND e.state IN ('due', 'claimed', 'attempting') \
+               AND e.destination || '' = w.destination AND e.state IN ('due', 'claimed', 'attempting') \
                AND (e.planned_at < w.planned_at OR (e.planned_at = w.planned_at AND e.id < w.id)) \
                AND (e.due_at <= $1 OR e.attempts > 0))"
         }

@@ -47,14 +47,11 @@ pub fn forget(
             deliveries::key.eq(deliveries::id),
             deliveries::period.eq("erased"),
             deliveries::reason.eq(ERASED),
+            deliveries::detail.eq(None::<String>),
         ))
         .execute(c))?;
     take_texts(conn, &all)?;
-    for chunk in all.chunks(ROWS_PER_STATEMENT) {
-        on_backend!(conn, c => diesel::update(delivery_attempts::table.filter(delivery_attempts::delivery_id.eq_any(chunk)))
-            .set(delivery_attempts::detail.eq(None::<String>))
-            .execute(c))?;
-    }
+    take_answers(conn, &all)?;
     forget_digests(conn, profile)?;
     Ok(all.len())
 }
@@ -77,6 +74,12 @@ fn forget_digests(conn: &mut Conn, profile: &str) -> QueryResult<()> {
                 deliveries::html.eq(None::<String>),
             ))
             .execute(c))?;
+    }
+    take_answers(conn, &told_in)
+}
+
+fn take_answers(conn: &mut Conn, deliveries: &[String]) -> QueryResult<()> {
+    for chunk in deliveries.chunks(ROWS_PER_STATEMENT) {
         on_backend!(conn, c => diesel::update(delivery_attempts::table.filter(delivery_attempts::delivery_id.eq_any(chunk)))
             .set(delivery_attempts::detail.eq(None::<String>))
             .execute(c))?;

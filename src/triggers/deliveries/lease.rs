@@ -214,6 +214,9 @@ pub fn recover(conn: &mut Conn, now: Timestamp) -> QueryResult<(usize, usize)> {
         .filter(deliveries::lease_until.lt(now))
         .select(deliveries::id)
         .load(c))?;
+    if cut.is_empty() {
+        return Ok((unbegun, 0));
+    }
     let why = "the process stopped while it was being sent: it may have been taken; look there before sending it again";
     let unknown = on_backend!(conn, c => diesel::update(deliveries::table
         .filter(deliveries::id.eq_any(&cut))
@@ -225,9 +228,7 @@ pub fn recover(conn: &mut Conn, now: Timestamp) -> QueryResult<(usize, usize)> {
             deliveries::settled_at.eq(now),
         ))
         .execute(c))?;
-    for id in &cut {
-        note_attempt(conn, id, DeliveryState::Unknown.as_str(), why, now)?;
-    }
+    note_attempts(conn, &cut, DeliveryState::Unknown.as_str(), why, now)?;
     Ok((unbegun, unknown))
 }
 
@@ -238,13 +239,28 @@ pub(super) fn note_attempt(
     detail: &str,
     now: Timestamp,
 ) -> QueryResult<()> {
-    on_backend!(conn, c => diesel::insert_into(delivery_attempts::table)
-        .values((
-            delivery_attempts::delivery_id.eq(id),
-            delivery_attempts::at.eq(now),
-            delivery_attempts::outcome.eq(outcome),
-            delivery_attempts::detail.eq(detail),
-        ))
-        .execute(c))?;
+    note_attempts(conn, &[id.to_owned()], outcome, detail, now)
+}
+
+/// The same of several deliveries, at most as many as one statement takes.
+pub(super) fn note_attempts(
+    conn: &mut Conn,
+    ids: &[String],
+    outcome: &str,
+    detail: &str,
+    now: Timestamp,
+) -> QueryResult<()> {
+    let lines: Vec<_> = ids
+        .iter()
+        .map(|id| {
+            (
+                delivery_attempts::delivery_id.eq(id),
+                delivery_attempts::at.eq(now),
+                delivery_attempts::outcome.eq(outcome),
+                delivery_attempts::detail.eq(detail),
+            )
+        })
+        .collect();
+    on_backend!(conn, c => diesel::insert_into(delivery_attempts::table).values(&lines).execute(c))?;
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::triggers::definition::Channel;
 
 use super::DeliveryState;
 use super::browse::find;
-use super::lease::note_attempt;
+use super::lease::{note_attempt, note_attempts};
 
 /// Why an act was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +75,7 @@ pub fn replay(conn: &mut Conn, span: &Span, actor: &str, now: Timestamp) -> Quer
         Some(own) => told!(span).filter(deliveries::organization_id.eq(own)).select(deliveries::id).load(c),
         None => told!(span).select(deliveries::id).load(c),
     })?;
+    let by = format!("by {actor}");
     for chunk in ids.chunks(ROWS_PER_STATEMENT) {
         on_backend!(conn, c => diesel::update(deliveries::table.filter(deliveries::id.eq_any(chunk)))
             .set((
@@ -83,9 +84,7 @@ pub fn replay(conn: &mut Conn, span: &Span, actor: &str, now: Timestamp) -> Quer
                 deliveries::settled_at.eq(None::<Timestamp>),
             ))
             .execute(c))?;
-    }
-    for id in &ids {
-        note_attempt(conn, id, "replayed", &format!("by {actor}"), now)?;
+        note_attempts(conn, chunk, "replayed", &by, now)?;
     }
     Ok(ids.len())
 }

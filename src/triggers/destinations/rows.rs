@@ -8,7 +8,7 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 
 use crate::clock::Timestamp;
 use crate::db::schema::{deliveries, destinations};
-use crate::db::{Conn, on_backend};
+use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
 
 use super::Destination;
 
@@ -61,33 +61,38 @@ pub fn ensure(conn: &mut Conn, all: &[Destination], now: Timestamp) -> QueryResu
     let mut all: Vec<&Destination> = all.iter().collect();
     all.sort_by(|one, other| one.id.cmp(&other.id));
     all.dedup_by(|one, other| one.id == other.id);
-    for one in all {
-        on_backend!(conn, c => diesel::insert_into(destinations::table)
-            .values((
+    let rows: Vec<_> = all
+        .iter()
+        .map(|one| {
+            (
                 destinations::id.eq(&one.id),
                 destinations::channel.eq(one.channel.name()),
                 destinations::shown.eq(&one.shown),
                 destinations::created_at.eq(now),
-            ))
-            .on_conflict_do_nothing()
-            .execute(c))?;
+            )
+        })
+        .collect();
+    for chunk in rows.chunks(ROWS_PER_STATEMENT) {
+        on_backend!(conn, c => diesel::insert_into(destinations::table).values(chunk).on_conflict_do_nothing().execute(c))?;
     }
     Ok(())
 }
 
-/// The destinations that have something due, are not stopped and not to be waited for, by the age of
-/// what they have; on PostgreSQL locked, so that two senders never count on the same room.
+/// The destinations that have something due and room for it, are not stopped and not to be waited for,
+/// by the age of what they have; on PostgreSQL locked, so that two senders never count on the same room.
 pub fn open(conn: &mut Conn, now: Timestamp, limit: i64) -> QueryResult<Vec<Open>> {
     let lock = match conn {
         Conn::Sqlite(_) => "",
         Conn::Postgres(_) => " FOR UPDATE OF d SKIP LOCKED",
     };
+    let [email, slack, webhook] = ["email", "slack", "webhook"].map(super::width);
     // Each subquery is one seek in a partial index, however much waits.
+    let in_the_air = "(SELECT count(*) FROM deliveries f WHERE f.destination = d.id AND f.state IN ('claimed', 'attempting'))";
     let sql = format!(
-        "SELECT d.id, d.channel, \
-           (SELECT count(*) FROM deliveries f WHERE f.destination = d.id AND f.state IN ('claimed', 'attempting')) AS in_the_air \
+        "SELECT d.id, d.channel, {in_the_air} AS in_the_air \
          FROM destinations d \
          WHERE d.stopped_at IS NULL AND d.not_before <= $1 \
+           AND {in_the_air} < CASE d.channel WHEN 'email' THEN {email} WHEN 'slack' THEN {slack} ELSE {webhook} END \
            AND EXISTS (SELECT 1 FROM deliveries w WHERE w.destination = d.id AND w.state = 'due' AND w.due_at <= $1) \
          ORDER BY (SELECT min(o.due_at) FROM deliveries o WHERE o.destination = d.id AND o.state = 'due') \
          LIMIT $2{lock}"

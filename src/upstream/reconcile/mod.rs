@@ -20,15 +20,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
 
-use super::{read, write};
+use super::{LEASE, read, renewing, write};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Db, DbError, new_id};
 use crate::people::reconciles::{self, DONE, INCOMPLETE, Reconcile};
 use crate::workos::client::{Client, ClientError};
 
-/// The lease is renewed while a step goes on: a process that dies leaves it for so long.
-const LEASE: Duration = Duration::from_secs(60);
-const RENEW: Duration = Duration::from_secs(20);
 /// How often waiting comparisons are looked for.
 const LOOK: Duration = Duration::from_secs(5);
 /// How often those that are due are looked for.
@@ -243,24 +240,17 @@ impl Reconciler {
         }
     }
 
-    /// A step may take minutes where WorkOS asks for patience; the lease is ours meanwhile.
     async fn step_renewing(
         &self,
         one: &mut Reconcile,
         progress: &mut Progress,
     ) -> Result<bool, ReconcileError> {
         let (id, token) = (one.id.clone(), one.lease_token);
-        let step = self.step(one, progress);
-        tokio::pin!(step);
-        loop {
-            tokio::select! {
-                done = &mut step => return done,
-                () = tokio::time::sleep(RENEW) => {
-                    let (id, until) = (id.clone(), self.clock.now().plus(LEASE));
-                    self.write(move |conn| Ok(reconciles::renew(conn, &id, token, until)?)).await?;
-                }
-            }
-        }
+        renewing(self.step(one, progress), || {
+            let (id, until) = (id.clone(), self.clock.now().plus(LEASE));
+            self.write(move |conn| Ok(reconciles::renew(conn, &id, token, until)?))
+        })
+        .await?
     }
 
     /// One page, or one handful of checks. False when it is over.
@@ -318,7 +308,14 @@ impl Reconciler {
         state: &'static str,
         reason: Option<String>,
     ) -> Result<(), ReconcileError> {
-        let (now, mut progress) = (self.clock.now(), progress.clone());
+        // It goes on nowhere, and where it was may be somebody.
+        let mut progress = Progress {
+            cursor: None,
+            listed: false,
+            at: String::new(),
+            ..progress.clone()
+        };
+        let now = self.clock.now();
         self.write(move |conn| {
             progress.drift = reconciles::drift_counts(conn, &one.id)?;
             one.progress = text_of(&progress);

@@ -2,6 +2,7 @@
 //! directories do not meet. A comparison that falls due is begun at the desk like any other, by one
 //! process, and goes the same road; whether what differs is applied is the organization's policy.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -12,8 +13,8 @@ use crate::db::{Conn, DbError};
 use crate::desk::{Actor, DeskError, reconciles as desk};
 use crate::outbox;
 use crate::people::directories::{self, Directory};
-use crate::people::organizations;
-use crate::people::reconciles::{self, INCOMPLETE, RUNNING, Reconcile};
+use crate::people::organizations::{self, Organization};
+use crate::people::reconciles::{self, DONE, INCOMPLETE, RUNNING, Reconcile};
 use crate::roll::{Comparing, ReconcileSettings, is_of_logins};
 use crate::upstream::{read, write};
 
@@ -62,13 +63,23 @@ impl Reconciler {
 }
 
 fn due(conn: &mut Conn, scheduled: Scheduled, now: Timestamp) -> Result<Vec<Directory>, DbError> {
-    let mut due = Vec::new();
-    for one in directories::list(conn, None, None, i64::MAX)? {
-        if policy(conn, &one, scheduled, now)?.is_some() {
-            due.push(one);
-        }
-    }
-    Ok(due)
+    let mut directories = directories::list(conn, None, None, i64::MAX)?;
+    let named: BTreeSet<String> = directories
+        .iter()
+        .map(|one| one.organization_id.clone())
+        .collect();
+    let organizations = organizations::load(conn, &named.into_iter().collect::<Vec<_>>())?;
+    let newest = reconciles::newest(conn, &[RUNNING, DONE, INCOMPLETE])?;
+    let newest: BTreeMap<&str, &Reconcile> = newest
+        .iter()
+        .map(|one| (one.directory_id.as_str(), one))
+        .collect();
+    directories.retain(|one| {
+        let organization = organizations.get(&one.organization_id);
+        let last = newest.get(one.id.as_str()).copied();
+        policy(one, organization, last, scheduled, now).is_some()
+    });
+    Ok(directories)
 }
 
 /// Begins one, if it is still due once nobody else can begin it.
@@ -79,7 +90,16 @@ fn begin(
     now: Timestamp,
 ) -> Result<bool, DeskError> {
     outbox::lock_part(conn, outbox::part_of(&directory.organization_id))?;
-    let Some(mode) = policy(conn, directory, scheduled, now)? else {
+    let organization = organizations::find(conn, &directory.organization_id)?;
+    let last = reconciles::newest_of(conn, &directory.id)?;
+    let policy = policy(
+        directory,
+        organization.as_ref(),
+        last.as_ref(),
+        scheduled,
+        now,
+    );
+    let Some(mode) = policy else {
         return Ok(false);
     };
     let apply = mode == Comparing::Apply;
@@ -89,24 +109,23 @@ fn begin(
 
 /// What is to be done with a directory now; `None` where nothing is.
 fn policy(
-    conn: &mut Conn,
     directory: &Directory,
+    organization: Option<&Organization>,
+    last: Option<&Reconcile>,
     scheduled: Scheduled,
     now: Timestamp,
-) -> Result<Option<Comparing>, DbError> {
+) -> Option<Comparing> {
     // Of a directory that is not linked nothing could be inferred (R38).
     if is_of_logins(&directory.id) || !directory.life.live() {
-        return Ok(None);
+        return None;
     }
-    let organization = organizations::find(conn, &directory.organization_id)?;
     let own = organization.map(|one| one.settings.reconcile);
     let scheduled = scheduled.with(own.unwrap_or_default());
     if scheduled.mode == Comparing::Off {
-        return Ok(None);
+        return None;
     }
-    let last = reconciles::newest_of(conn, &directory.id)?;
-    let due = due_at(directory, last.as_ref(), scheduled.every);
-    Ok(due.filter(|due| *due <= now).map(|_| scheduled.mode))
+    let due = due_at(directory, last, scheduled.every)?;
+    (due <= now).then_some(scheduled.mode)
 }
 
 /// When a directory is compared next; `None` while it is being compared.

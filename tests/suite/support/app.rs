@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rollcall::app::{App, Options, bind};
-use rollcall::clock::Clock;
+use rollcall::clock::{Clock, Timestamp};
 use rollcall::config::Config;
 use rollcall::db::{Backend, Conn, Db, DbError, Urgency};
 use rollcall::outbox::{NewEvent, enqueue, queue_stats};
@@ -119,24 +119,7 @@ impl TestApp {
     /// Puts many events into the outbox at once, past the door.
     pub fn enqueue(&self, events: &[Event]) {
         let now = self.clock.now();
-        let rows: Vec<NewEvent> = events
-            .iter()
-            .map(|event| {
-                let body = event.0.to_string();
-                let envelope = read_envelope(body.as_bytes()).unwrap();
-                NewEvent {
-                    event_id: envelope.id,
-                    event_type: envelope.event,
-                    organization_id: envelope.organization_id,
-                    directory_id: envelope.directory_id,
-                    subject: envelope.subject,
-                    removal: envelope.removal,
-                    occurred_at: envelope.occurred_at.unwrap_or(now),
-                    received_at: now,
-                    body,
-                }
-            })
-            .collect();
+        let rows: Vec<NewEvent> = events.iter().map(|event| new_event(event, now)).collect();
         self.write(|conn| enqueue(conn, &rows));
     }
 
@@ -212,5 +195,22 @@ impl Drop for TestApp {
         if let Some(left) = left {
             assert_eq!(left, 0, "events still wait at the end of the test");
         }
+    }
+}
+
+/// An event as the outbox takes it.
+pub fn new_event(event: &Event, now: Timestamp) -> NewEvent {
+    let body = event.0.to_string();
+    let envelope = read_envelope(body.as_bytes()).unwrap();
+    NewEvent {
+        event_id: envelope.id,
+        event_type: envelope.event,
+        organization_id: envelope.organization_id,
+        directory_id: envelope.directory_id,
+        subject: envelope.subject,
+        removal: envelope.removal,
+        occurred_at: envelope.occurred_at.unwrap_or(now),
+        received_at: now,
+        body,
     }
 }

@@ -10,7 +10,7 @@ use diesel::connection::{
 use diesel::sql_types::Text;
 use diesel::{QueryableByName, RunQueryDsl, sql_query};
 
-use super::place::Stranger;
+use super::place::{Place, Stranger};
 
 /// Statements by the address of the database they ran on.
 static RAN: Mutex<BTreeMap<String, BTreeSet<String>>> = Mutex::new(BTreeMap::new());
@@ -60,6 +60,16 @@ pub fn ran_on(url: &str) -> BTreeSet<String> {
         })
         .map(|sql| one_value(sql))
         .collect()
+}
+
+/// The plan of a statement that ran and has all of these words.
+pub fn plan_of(place: &Place, words: &[&str]) -> String {
+    let all = ran_on(&place.url());
+    let sql = all
+        .iter()
+        .find(|sql| words.iter().all(|word| sql.contains(word)))
+        .unwrap_or_else(|| panic!("nothing ran with {words:?}"));
+    place.stranger().plan(sql).join("\n")
 }
 
 /// `IN (?, ?, ?)` as `IN (?)`: SQLite's lists are as long as what is looked for.
