@@ -145,6 +145,7 @@ fn body_of(args: Args) -> ReplayBody {
         limit: args.limit,
         rate: args.rate,
         job: args.detach,
+        tries: None,
     }
 }
 

@@ -15,6 +15,9 @@ use super::link::{encoded, link, said};
 use super::refusal::Refusal;
 use super::visitor::Act;
 
+/// Events that a dry run tries at first: as many as are quick.
+const FIRST_TRIES: usize = 100;
+
 /// Which events: the filters of the list, or one event; and how fast.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct Which {
@@ -22,6 +25,8 @@ pub(super) struct Which {
     #[serde(flatten)]
     filters: Filters,
     rate: Option<String>,
+    /// The button that asks for as many tries as there may be.
+    thorough: Option<String>,
 }
 
 impl Which {
@@ -44,8 +49,13 @@ impl Which {
             q: query.q,
             rate: rate.transpose()?,
             dry_run,
+            tries: (!self.is_thorough()).then_some(FIRST_TRIES),
             ..ReplayBody::default()
         })
+    }
+
+    fn is_thorough(&self) -> bool {
+        self.thorough.is_some()
     }
 
     /// What the confirming form carries on, and what the address of the list says.

@@ -15,8 +15,8 @@ use super::replay::{MessageRef, ReplayView, Replayed, Selected};
 use super::visibility::Veil;
 use super::{Actor, DeskError};
 
-/// Events tried. On SQLite the webhooks wait for as long as that takes.
-const TRIED: usize = 500;
+/// Events tried, at most. On SQLite the webhooks wait for as long as that takes.
+pub(super) const TRIED: usize = 500;
 /// The most events one answer lists.
 const LISTED: usize = 200;
 
@@ -25,11 +25,12 @@ pub(super) fn rehearse(
     db: &Db,
     actor: &Actor,
     selected: &Selected,
+    tries: usize,
     now: Timestamp,
 ) -> Result<ReplayView, DeskError> {
     let most = i64::try_from(selected.count()).unwrap_or(i64::MAX);
     let places = db.read(|conn| selected.places(conn, most))?;
-    let some = spread(&places, TRIED);
+    let some = spread(&places, tries);
     db.rehearse(Urgency::Normal, |conn| {
         Ok(ReplayView {
             matched: places.len(),
@@ -43,7 +44,8 @@ fn spread(places: &[i64], most: usize) -> Vec<i64> {
     if places.len() <= most {
         return places.to_vec();
     }
-    let picked = (0..most).filter_map(|nth| places.get(nth * (places.len() - 1) / (most - 1)));
+    let gaps = most.saturating_sub(1).max(1);
+    let picked = (0..most).filter_map(|nth| places.get(nth * (places.len() - 1) / gaps));
     picked.copied().collect()
 }
 
@@ -169,5 +171,6 @@ mod tests {
         let some = spread(&all, 500);
         assert_eq!((some.len(), some[0], some[499]), (500, 1, 10_000));
         assert_eq!(spread(&[1, 2], 500), [1, 2]);
+        assert_eq!(spread(&[1, 2], 1), [1]);
     }
 }

@@ -11,7 +11,8 @@ use crate::outbox::{self, EventFilter};
 use crate::worker::replay::{self as job, Selection};
 
 use super::events::{ChangeView, EventQuery, filter_of, seen};
-use super::{Actor, DeskError, Role, audit, rehearsal};
+use super::rehearsal::{self, TRIED};
+use super::{Actor, DeskError, Role, audit};
 
 /// More than these, or what takes longer than a second at the rate that was asked for, is a job.
 pub const AT_ONCE: i64 = 200;
@@ -53,6 +54,9 @@ pub struct ReplayBody {
     /// As a job, however few they are.
     #[serde(default)]
     pub job: bool,
+    /// Events that a dry run tries, where more match: 500 when not said.
+    #[schemars(range(min = 1, max = 500))]
+    pub tries: Option<usize>,
 }
 
 /// What a replay did, would do, or has begun.
@@ -149,6 +153,8 @@ impl ReplayBody {
             format!("limit is {limit}; it may be 1 and more")
         } else if self.rate == Some(0) {
             "rate is 0; it may be 1 and more, events a second".to_owned()
+        } else if let Some(tries) = self.tries.filter(|tries| !(1..=TRIED).contains(tries)) {
+            format!("tries is {tries}; it may be 1 to {TRIED}")
         } else if self.ids.len() > MOST_NAMED {
             format!(
                 "{} ids are given; up to {MOST_NAMED} may be named, or say a filter",
@@ -232,7 +238,8 @@ pub fn replay(
     body.check(actor)?;
     let selected = db.read(|conn| Selected::of(conn, actor, body))?;
     if body.dry_run {
-        return rehearsal::rehearse(db, actor, &selected, now);
+        let tries = body.tries.unwrap_or(TRIED);
+        return rehearsal::rehearse(db, actor, &selected, tries, now);
     }
     db.write(Urgency::Normal, |conn| {
         if selected.takes_long(body) {

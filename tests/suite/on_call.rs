@@ -147,7 +147,9 @@ async fn a_bulk_replay_from_the_console_is_a_job_that_can_be_stopped(app: TestAp
         ("since", "2026-11-22"),
         ("directory", "directory_01TEST"),
     ];
-    let dry = browser.send("/console/events/replay/preview", &fields).await;
+    let dry = browser
+        .send("/console/events/replay/preview", &fields)
+        .await;
     assert!(
         dry.text
             .contains("230 events, of which 0 would change something"),

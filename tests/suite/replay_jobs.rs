@@ -10,10 +10,11 @@ use rollcall::people::jobs;
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
 
+use crate::console::Browser;
 use crate::support::app::{TestApp, new_event};
 use crate::support::binary::{Service, rollcall};
 use crate::support::events::{Event, ORGANIZATION, ada, employee, minute};
-use crate::support::http::Caller;
+use crate::support::http::{Caller, TOKEN};
 use crate::support::macros::on_both;
 use crate::support::place::Place;
 use crate::support::wait::eventually;
@@ -423,6 +424,24 @@ async fn a_dry_run_of_very_many_tries_a_sample_and_says_so(app: TestApp) {
     );
     assert_eq!(told["would_change"], 0);
     assert_eq!(told["events"].as_array().unwrap().len(), 200);
+    let try_some = async |tries: u64| {
+        let body = json!({"all": true, "dry_run": true, "tries": tries});
+        app.call("POST", "/v1/events/replay", body).await
+    };
+    let some = try_some(7).await.ok();
+    assert_eq!((&some["matched"], &some["tried"]), (&json!(620), &json!(7)));
+    assert_eq!(try_some(0).await.status, 400);
+    assert_eq!(try_some(501).await.status, 400);
+    let browser = Browser::signed_in(&app, TOKEN).await;
+    let csrf = browser.csrf().await;
+    let form = [("csrf", csrf.as_str()), ("state", "done")];
+    let preview = "/console/events/replay/preview";
+    let some = browser.send(preview, &form).await.text;
+    assert!(some.contains("100 of the 620 events were tried"), "{some}");
+    let form = [form[0], form[1], ("thorough", "true")];
+    let more = browser.send(preview, &form).await.text;
+    assert!(more.contains("500 of the 620 events were tried"), "{more}");
+    assert!(some.contains("Try more of them") && !more.contains("Try more of them"));
     assert_eq!(app.dump(), before, "nothing was changed");
 }
 
