@@ -12,8 +12,8 @@ use super::webhook_secrets::{self, SecretsArgs};
 use super::{Context, Exit, Failure};
 use crate::clock::Clock;
 use crate::db::Urgency;
-use crate::desk::enable::{self, EnableView};
 use crate::desk::Actor;
+use crate::desk::enable::{self, EnableView};
 use crate::upstream::{ResyncError, resync as resync_person};
 use crate::workos::client::{Client, SUBSCRIBED, WebhookEndpoint};
 

@@ -147,10 +147,7 @@ fn stretches(conn: &mut Conn, rows: &[Gap]) -> Result<Vec<Stretch>, DeskError> {
 }
 
 /// Those of the types of which no webhook has ever brought an event.
-fn unheard<'a>(
-    conn: &mut Conn,
-    types: BTreeSet<&'a str>,
-) -> Result<BTreeSet<&'a str>, DeskError> {
+fn unheard<'a>(conn: &mut Conn, types: BTreeSet<&'a str>) -> Result<BTreeSet<&'a str>, DeskError> {
     let (begin, end) = (Timestamp(i64::MIN), Timestamp(i64::MAX));
     let mut unheard = BTreeSet::new();
     for event_type in types {

@@ -81,7 +81,10 @@ impl HttpState {
     pub async fn actor_of(&self, digest: [u8; 32]) -> Result<Option<Actor>, DeskError> {
         match self.bootstrap(&digest) {
             Some(actor) => Ok(Some(actor)),
-            None => self.read(move |conn| tokens::authenticate(conn, &digest)).await,
+            None => {
+                self.read(move |conn| tokens::authenticate(conn, &digest))
+                    .await
+            }
         }
     }
 

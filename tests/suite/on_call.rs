@@ -49,7 +49,7 @@ async fn why_tells_what_holds_somebody_in_a_community_and_the_next_step(app: Tes
     assert_eq!(exit, 0, "{told}");
     for said in [
         "member of Analysts by a rule",
-        "title is Analyst",
+        "title is “Analyst”",
         "title has been “Analyst” since",
         "given up, an operator decides: a defect",
         "rollcall events replay event_",
@@ -147,7 +147,9 @@ async fn a_bulk_replay_from_the_console_is_a_job_that_can_be_stopped(app: TestAp
         ("since", "2026-11-22"),
         ("directory", "directory_01TEST"),
     ];
-    let dry = browser.send("/console/events/replay/preview", &fields).await;
+    let dry = browser
+        .send("/console/events/replay/preview", &fields)
+        .await;
     assert!(
         dry.text
             .contains("230 events, of which 0 would change something"),

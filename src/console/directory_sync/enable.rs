@@ -19,8 +19,8 @@ use super::super::link::{encoded, said};
 use super::super::refusal::Refusal;
 use super::super::visitor::{Act, Button, Visitor};
 use super::super::when::When;
-use super::asking::{PATIENCE, client};
 use super::HOME;
+use super::asking::{PATIENCE, client};
 
 /// What an organization goes through, and what each step is called.
 const STEPS: [(&str, &str); 5] = [
@@ -185,7 +185,9 @@ async fn far(state: &HttpState, actor: &Actor, id: &str) -> Result<Far, Refusal>
         return Ok(far);
     };
     let counting = client.counted(far.view.directory_ids());
-    let there = tokio::time::timeout(PATIENCE, counting).await.unwrap_or_default();
+    let there = tokio::time::timeout(PATIENCE, counting)
+        .await
+        .unwrap_or_default();
     far.unasked = there.len() < far.view.directories.len();
     let (by, asked) = (actor.clone(), id.to_owned());
     far.view = state

@@ -58,7 +58,9 @@ async fn state_of(
         .read(move |conn| enable::state(conn, &actor, &organization, None))
         .await?;
     let there = match &state.workos {
-        Some(client) if !alone.directories.is_empty() => client.counted(alone.directory_ids()).await,
+        Some(client) if !alone.directories.is_empty() => {
+            client.counted(alone.directory_ids()).await
+        }
         _ => return Ok(web::Json(alone)),
     };
     let view = state

@@ -101,10 +101,7 @@ impl Client {
     }
 
     /// Of these directories those that can be read, with WorkOS's own counts.
-    pub async fn counted<'a>(
-        &self,
-        directories: impl IntoIterator<Item = &'a str>,
-    ) -> Vec<Value> {
+    pub async fn counted<'a>(&self, directories: impl IntoIterator<Item = &'a str>) -> Vec<Value> {
         let mut all = Vec::new();
         for id in directories {
             all.extend(self.directory(id).await.ok());
