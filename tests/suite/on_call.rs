@@ -49,7 +49,7 @@ async fn why_tells_what_holds_somebody_in_a_community_and_the_next_step(app: Tes
     assert_eq!(exit, 0, "{told}");
     for said in [
         "member of Analysts by a rule",
-        "title is Analyst",
+        "title is “Analyst”",
         "title has been “Analyst” since",
         "given up, an operator decides: a defect",
         "rollcall events replay event_",
