@@ -170,17 +170,18 @@ async fn r65_whoever_was_named_in_passing_is_not_named_any_more(app: TestApp) {
     app.apply(&group("dsync.group.created", "engines", minute(1)))
         .await;
     app.apply(&created(2)).await;
-    app.apply(&lovelace().joined("engines", minute(3))).await;
     let id = app.profile(&lovelace()).id;
     // A job is told by its filter whom it is about.
     let replay = json!({"profile_id": id, "job": true});
     app.call("POST", "/v1/events/replay", replay).await.ok();
     app.drain();
+    app.apply(&lovelace().joined("engines", minute(3))).await;
     let failed = FailedFilter {
         recipient: Some(lovelace().email()),
         ..FailedFilter::default()
     };
-    app.write(|conn| resend::ask(conn, &failed, 1, "ops", minute(4)));
+    let now = app.clock.now();
+    app.write(|conn| resend::ask(conn, &failed, 1, "ops", now));
     // An operator's decision says which directory user it was.
     for user in ["directory_user_lovelace", "directory_user_lovelaces"] {
         app.sql(&format!(
