@@ -84,6 +84,7 @@ impl Console {
 pub fn routes(config: &mut web::ServiceConfig) {
     let scope = web::scope("/console")
         .wrap(from_fn(guard))
+        .app_data(web::PayloadConfig::new(FORM_LIMIT))
         .app_data(
             web::FormConfig::default()
                 .limit(FORM_LIMIT)

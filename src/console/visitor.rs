@@ -8,6 +8,7 @@ use std::pin::Pin;
 use actix_web::dev::Payload;
 use actix_web::http::Method;
 use actix_web::{FromRequest, HttpRequest, web};
+use futures_util::stream;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -195,16 +196,30 @@ struct Signed<T> {
     form: T,
 }
 
+/// U+0000 as forms write it.
+const NOTHING: &[u8] = b"%00";
+
 impl<T: DeserializeOwned + 'static> FromRequest for Act<T> {
     type Error = Refusal;
     type Future = Extracting<Self>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let form = web::Form::<Signed<T>>::from_request(request, payload);
+        let body = web::Bytes::from_request(request, payload);
         let request = request.clone();
         Box::pin(async move {
             origin::own_site(request.headers())?;
             let visitor = visitor(&request).await?;
+            let body = body.await.map_err(Refusal::unreadable)?;
+            // As in addresses: no text here has it, and PostgreSQL refuses it.
+            if body.contains(&0) || body.windows(NOTHING.len()).any(|three| three == NOTHING) {
+                return Err(Refusal::unreadable(
+                    "the form has the character U+0000, which no text here may have",
+                ));
+            }
+            let mut payload: Payload = Payload::Stream {
+                payload: Box::pin(stream::iter([Ok(body)])),
+            };
+            let form = web::Form::<Signed<T>>::from_request(&request, &mut payload);
             let Signed { csrf, form } = form.await.map_err(Refusal::unreadable)?.into_inner();
             let console = request
                 .app_data::<web::Data<Console>>()

@@ -204,12 +204,12 @@ pub fn add_directory(
     now: Timestamp,
 ) -> QueryResult<usize> {
     let sql = "INSERT INTO hold_items (hold_id, event_id, profile_id, applied, held_at) \
-         SELECT DISTINCT $1, $2, l.profile_id, $3, $4 FROM links l JOIN profiles p ON p.id = l.profile_id \
-         WHERE l.directory_id = $5 AND l.state = 'active' AND p.status IN ('active', 'on_leave')";
+         SELECT DISTINCT $1, $2, l.profile_id, false, CAST($3 AS BIGINT) \
+         FROM links l JOIN profiles p ON p.id = l.profile_id \
+         WHERE l.directory_id = $4 AND l.state = 'active' AND p.status IN ('active', 'on_leave')";
     on_backend!(conn, c => diesel::sql_query(sql)
         .bind::<Text, _>(hold)
         .bind::<Text, _>(event)
-        .bind::<diesel::sql_types::Bool, _>(false)
         .bind::<BigInt, _>(now.micros())
         .bind::<Text, _>(directory)
         .execute(c))

@@ -311,6 +311,7 @@ async fn r65_somebody_under_a_legal_hold_is_kept_until_an_admin_releases_it(app:
         operator.send(&place, &fields).await
     };
     assert_eq!(send(" ").await.status, 400);
+    assert_eq!(send("case \u{0}").await.status, 400);
     let placed = send("case <7>").await;
     assert_eq!(placed.status, 303, "{}", placed.text);
     let page = operator.open(&placed.to).await.text;

@@ -1,0 +1,4 @@
+DROP INDEX links_states;
+DROP INDEX deliveries_of_trigger;
+DROP INDEX profiles_status;
+CREATE INDEX profiles_status ON profiles (status, first_seen_at, id);
