@@ -37,7 +37,7 @@ pub(super) fn of_event(row: &EventRow) -> String {
         (_, Some(reason), _) => reason.clone(),
         (state, None, _) => row.outcome.clone().unwrap_or_else(|| state.to_owned()),
     };
-    format!("{what}: {came_of_it}.")
+    format!("{what}: {}.", came_of_it.trim_end_matches('.'))
 }
 
 /// What changed.

@@ -355,7 +355,10 @@ async fn paths(app: &TestApp) -> Vec<String> {
         filters.push(format!("{directory_filter}=directory_01TEST"));
         all.extend(filters.iter().map(|filter| format!("{list}{filter}")));
     }
-    all.push(format!("/v1/events?organization_id={ORGANIZATION}"));
+    for more in ["", "&type=dsync.user.deleted", "&error=x", "&outcome=stale"] {
+        all.push(format!("/v1/events?organization_id={ORGANIZATION}{more}"));
+    }
+    all.push(format!("/v1/failures?organization_id={ORGANIZATION}"));
     let pages = [
         "",
         "/people",

@@ -9,3 +9,7 @@ CREATE INDEX deliveries_of_trigger ON deliveries (trigger_id, created_at, id);
 
 -- How many directory users of each state a directory has.
 CREATE INDEX links_states ON links (directory_id, state);
+
+-- One organization's events by type, and those with an error: neither is rare in the other.
+CREATE INDEX outbox_organization_type ON outbox (organization_id, event_type, id);
+CREATE INDEX outbox_organization_error ON outbox (organization_id, id) WHERE error IS NOT NULL;
