@@ -158,7 +158,7 @@ fn preview(args: Preview, context: &Context) -> Result<(), Failure> {
     let query = PreviewQuery {
         sample: args.sample,
         profile_id: args.profile,
-        limit: None,
+        tries: None,
     };
     let told = database::read(context, |conn, actor| {
         fields::preview(conn, actor, &args.id, &body, &query)

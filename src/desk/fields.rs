@@ -38,8 +38,9 @@ pub struct FieldsView {
 pub struct PreviewQuery {
     /// People listed, of those of whom something would change: 10 when not said, 200 at most.
     pub sample: Option<usize>,
-    /// No more directory users than this are looked at: everybody when not said.
-    pub limit: Option<u32>,
+    /// Directory users it is tried on: everybody when not said.
+    #[schemars(range(min = 1))]
+    pub tries: Option<u32>,
     /// Only this person is listed, whether or not something would change.
     pub profile_id: Option<String>,
 }
@@ -178,8 +179,13 @@ pub fn preview(
         organization_id: organization.id,
         ..PreviewView::default()
     };
-    let limit = query.limit.map_or(i64::MAX - 1, i64::from);
-    view.complete = reapply::rehearse(conn, id, &mapping, limit, &mut |one| {
+    if query.tries == Some(0) {
+        return Err(DeskError::Invalid(
+            "tries is 0; it may be 1 and more".to_owned(),
+        ));
+    }
+    let tries = query.tries.map_or(i64::MAX - 1, i64::from);
+    view.complete = reapply::rehearse(conn, id, &mapping, tries, &mut |one| {
         view.count(&one);
         let wanted = match &query.profile_id {
             Some(only) => one.after.id == *only,

@@ -385,9 +385,11 @@ async fn a_preview_tries_some_first_and_everybody_when_asked(app: TestApp) {
         (told["people"].clone(), told["complete"].clone())
     };
     assert_eq!(counts("").await, (json!(102), json!(true)));
-    assert_eq!(counts("?limit=102").await, (json!(102), json!(true)));
-    assert_eq!(counts("?limit=101").await, (json!(101), json!(false)));
-    assert_eq!(counts("?limit=0").await, (json!(0), json!(false)));
+    assert_eq!(counts("?tries=102").await, (json!(102), json!(true)));
+    assert_eq!(counts("?tries=101").await, (json!(101), json!(false)));
+    let none = format!("{fields}?tries=0");
+    let none = app.call("POST", &none, json!({"rules": []})).await;
+    assert_eq!(none.status, 400, "{}", none.text);
     let browser = Browser::signed_in(&app, TOKEN).await;
     let csrf = browser.csrf().await;
     let path = format!("{}/mapping/preview", one());

@@ -231,7 +231,7 @@ async fn tried(
         .read(move |conn| {
             let kept = kept(conn, &actor, &asked)?;
             let query = PreviewQuery {
-                limit: (!everybody).then_some(SOME),
+                tries: (!everybody).then_some(SOME),
                 ..PreviewQuery::default()
             };
             let told = body.map(|body| fields::preview(conn, &actor, &asked, &body, &query));
