@@ -29,15 +29,5 @@ pub fn update() -> String {
 pub fn event(body: String) -> Result<NewEvent> {
     let envelope = read_envelope(body.as_bytes())?;
     let at = envelope.occurred_at.unwrap_or(Timestamp(0));
-    Ok(NewEvent {
-        event_id: envelope.id,
-        event_type: envelope.event,
-        organization_id: envelope.organization_id,
-        directory_id: envelope.directory_id,
-        subject: envelope.subject,
-        removal: envelope.removal,
-        occurred_at: at,
-        received_at: at,
-        body,
-    })
+    Ok(NewEvent::new(envelope, body, at))
 }

@@ -230,15 +230,9 @@ fn event_of(
     let envelope =
         read_envelope(body.as_bytes()).map_err(|error| DeskError::Invalid(error.to_string()))?;
     Ok(NewEvent {
-        event_id: envelope.id,
-        event_type: envelope.event,
-        organization_id: envelope.organization_id,
-        directory_id: envelope.directory_id,
-        subject: envelope.subject,
         removal: false,
         occurred_at: now,
-        received_at: now,
-        body,
+        ..NewEvent::new(envelope, body, now)
     })
 }
 

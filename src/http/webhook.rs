@@ -117,17 +117,7 @@ async fn admit(
     let envelope = read_envelope(&body).map_err(|error| bad(error.code(), error.to_string()))?;
     let body =
         String::from_utf8(body).map_err(|_| bad("not_utf8", "the body is not UTF-8".to_owned()))?;
-    let event = NewEvent {
-        event_id: envelope.id,
-        event_type: envelope.event,
-        organization_id: envelope.organization_id,
-        directory_id: envelope.directory_id,
-        subject: envelope.subject,
-        removal: envelope.removal,
-        occurred_at: envelope.occurred_at.unwrap_or(now),
-        received_at: now,
-        body,
-    };
+    let event = NewEvent::new(envelope, body, now);
     let admission = state
         .intake
         .submit(event, Door::Webhook)

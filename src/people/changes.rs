@@ -5,7 +5,7 @@ use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::schema::{changes, membership_refetches};
-use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
+use crate::db::{Conn, ROWS_PER_STATEMENT, in_parts, on_backend};
 use crate::roll::Change;
 use crate::workos::OrderKey;
 
@@ -147,14 +147,12 @@ pub fn of_profile(conn: &mut Conn, profile: &str) -> QueryResult<Vec<ChangeRow>>
 
 /// The changes that events made, oldest first.
 pub fn of_events(conn: &mut Conn, events: &[String]) -> QueryResult<Vec<ChangeRow>> {
-    let mut all: Vec<ChangeRow> = Vec::new();
-    for chunk in events.chunks(ROWS_PER_STATEMENT) {
-        let some: Vec<ChangeRow> = on_backend!(conn, c => changes::table
-            .filter(changes::event_id.eq_any(chunk))
+    let mut all: Vec<ChangeRow> = in_parts(events, |some| {
+        on_backend!(conn, c => changes::table
+            .filter(changes::event_id.eq_any(some))
             .select(ChangeRow::as_select())
-            .load(c))?;
-        all.extend(some);
-    }
+            .load(c))
+    })?;
     all.sort_by_key(|change| change.id);
     Ok(all)
 }

@@ -40,17 +40,7 @@ async fn renewing<T, E, R: Future<Output = Result<(), E>>>(
 /// An event as the outbox takes it, whichever way the body came.
 pub(crate) fn new_event(body: &str, now: Timestamp) -> Result<NewEvent, EnvelopeError> {
     let envelope = read_envelope(body.as_bytes())?;
-    Ok(NewEvent {
-        event_id: envelope.id,
-        event_type: envelope.event,
-        organization_id: envelope.organization_id,
-        directory_id: envelope.directory_id,
-        subject: envelope.subject,
-        removal: envelope.removal,
-        occurred_at: envelope.occurred_at.unwrap_or(now),
-        received_at: now,
-        body: body.to_owned(),
-    })
+    Ok(NewEvent::new(envelope, body.to_owned(), now))
 }
 
 /// Reads the database where blocking is allowed.

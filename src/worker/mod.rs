@@ -20,6 +20,7 @@ mod leaves;
 mod locked;
 mod members;
 pub mod reapply;
+mod received;
 mod rekey;
 pub mod replay;
 pub mod resend;

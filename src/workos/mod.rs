@@ -4,6 +4,7 @@
 //! newer. Readers are lenient where the wire is loose (fields that come and go, two timestamp
 //! forms, foreign ids) and strict where a guess could remove or greet the wrong person.
 
+pub mod clean;
 pub mod client;
 pub mod envelope;
 pub mod event;

@@ -128,7 +128,7 @@ fn what_decides_is_pure() {
     bites(
         purity,
         "workos/event.rs",
-        "async fn f() { tokio::time::sleep(d).await }",
+        "async fn f() { tokio::time::timeout(d, g()).await }",
     );
     bites(purity, "worker/retry.rs", "use actix_web::HttpResponse;");
     spares(purity, "workos/client.rs", "use tokio::time;");

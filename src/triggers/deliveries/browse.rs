@@ -5,7 +5,7 @@ use diesel::sql_types::{BigInt, Nullable};
 
 use crate::clock::Timestamp;
 use crate::db::schema::{deliveries, delivery_attempts, destinations};
-use crate::db::{Conn, ROWS_PER_STATEMENT, contains, on_backend};
+use crate::db::{Conn, ROWS_PER_STATEMENT, contains, in_parts, on_backend};
 
 use super::DeliveryState;
 
@@ -145,14 +145,12 @@ pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<DeliveryRow>> {
 
 /// The deliveries that events made due, by id.
 pub fn of_events(conn: &mut Conn, events: &[String]) -> QueryResult<Vec<DeliveryRow>> {
-    let mut all: Vec<DeliveryRow> = Vec::new();
-    for chunk in events.chunks(ROWS_PER_STATEMENT) {
-        let some: Vec<DeliveryRow> = on_backend!(conn, c => deliveries::table
-            .filter(deliveries::event_id.eq_any(chunk))
+    let mut all: Vec<DeliveryRow> = in_parts(events, |some| {
+        on_backend!(conn, c => deliveries::table
+            .filter(deliveries::event_id.eq_any(some))
             .select(DeliveryRow::as_select())
-            .load(c))?;
-        all.extend(some);
-    }
+            .load(c))
+    })?;
     all.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(all)
 }

@@ -202,15 +202,5 @@ impl Drop for TestApp {
 pub fn new_event(event: &Event, now: Timestamp) -> NewEvent {
     let body = event.0.to_string();
     let envelope = read_envelope(body.as_bytes()).unwrap();
-    NewEvent {
-        event_id: envelope.id,
-        event_type: envelope.event,
-        organization_id: envelope.organization_id,
-        directory_id: envelope.directory_id,
-        subject: envelope.subject,
-        removal: envelope.removal,
-        occurred_at: envelope.occurred_at.unwrap_or(now),
-        received_at: now,
-        body,
-    }
+    NewEvent::new(envelope, body, now)
 }
