@@ -256,8 +256,7 @@ async fn r41_r91_a_removal_that_was_taken_back_refuses_nobody_however_often_it_i
 async fn r30_r91_a_log_in_and_the_profile_say_the_same(app: TestApp) {
     app.apply(&directory("dsync.activated", minute(0))).await;
     app.apply(&ada().created(minute(1))).await;
-    let body =
-        json!({"organization_id": ORGANIZATION, "idp_id": "idp_ada", "email": ada().email()});
+    let body = json!({"profile": {"organization_id": ORGANIZATION, "idp_id": "idp_ada", "email": ada().email()}});
     let before = app.call("POST", "/v1/logins", body.clone()).await.ok();
     assert_eq!(before["allowed"], true);
     app.deliver(&ada().deleted(minute(2))).await;
@@ -378,7 +377,7 @@ async fn r40_with_keep_those_who_wait_may_come_in_until_somebody_decides(told: T
         let body = json!({"settings": {"removal_guard": {"access": access}}});
         app.call("PATCH", &path, body).await
     };
-    assert_eq!(set("perhaps").await.status, 400);
+    assert_eq!(set("perhaps").await.status, 422);
     let kept = set("keep").await.ok();
     assert_eq!(kept["settings"]["removal_guard"]["access"], "keep");
     burst(app);
@@ -400,7 +399,7 @@ async fn r40_what_nobody_decided_yet_is_told_to_machines_only(app: TestApp) {
         "steps": [{"channel": "email", "to": "person", "subject": "x", "text": "y"}],
     });
     let answer = app.call("POST", "/v1/triggers", trigger).await;
-    assert_eq!(answer.status, 400, "{answer:?}");
+    assert_eq!(answer.status, 422, "{answer:?}");
     assert!(answer.text.contains("machines only"), "{answer:?}");
 }
 
@@ -483,8 +482,7 @@ async fn r84_the_deletion_is_heard_once_and_who_comes_late_waits_like_everybody(
     app.apply(&employee("bob").created(minute(2))).await;
     let shown = app.get(&format!("/v1/holds/{hold}")).await;
     assert_eq!(shown["waiting"], 2);
-    let body =
-        json!({"organization_id": ORGANIZATION, "idp_id": "idp_eve", "email": "eve@test.example"});
+    let body = json!({"profile": {"organization_id": ORGANIZATION, "idp_id": "idp_eve", "email": "eve@test.example"}});
     let said = app.call("POST", "/v1/logins", body).await.ok();
     assert_eq!(said["allowed"], false);
     app.replay(&deleted.id()).await;
