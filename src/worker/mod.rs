@@ -252,17 +252,14 @@ impl Worker {
             let attempt = u32::try_from(one.attempts).unwrap_or(0).saturating_add(1);
             let verdict =
                 batch::after_failure(one.id, attempt, self.settings, error.to_string(), now);
-            let settled = [Settlement {
+            let settlement = Settlement {
                 id: one.id,
                 event_id: one.event_id.clone(),
                 verdict,
-            }];
-            outbox::settle(conn, &settled, now)?;
-            suspensions::given_up(
-                conn,
-                &batch::removals_given_up([(one.removal, &settled[0])]),
-                now,
-            )?;
+            };
+            outbox::settle(conn, std::slice::from_ref(&settlement), now)?;
+            let failed = batch::removals_given_up([(one.removal, &settlement)]);
+            suspensions::given_up(conn, &failed, now)?;
             Ok(BatchReport {
                 events: vec![Worked {
                     event_id: one.event_id,
