@@ -23,6 +23,9 @@ const NEVER_ASCII: [char; 3] = ['\u{37e}', '\u{1fef}', '\u{212a}'];
 /// scripts and parts of some emoji.
 #[must_use]
 pub fn text(raw: &str) -> String {
+    if is_plain(raw) {
+        return raw.to_owned();
+    }
     let composed = compose(raw);
     let shown = composed
         .trim_start_matches(|c: char| c.is_whitespace() || is_invisible(c))
@@ -34,6 +37,9 @@ pub fn text(raw: &str) -> String {
 /// its letters' case.
 #[must_use]
 pub fn bare(raw: &str) -> String {
+    if is_plain(raw) {
+        return raw.to_owned();
+    }
     let visible: String = raw.chars().filter(|&c| !is_invisible(c)).collect();
     spaced(&compose(&visible))
 }
@@ -81,6 +87,13 @@ pub fn key(raw: &str) -> Option<String> {
 #[must_use]
 pub fn id_key(raw: &str) -> Option<String> {
     (!is_placeholder(raw)).then(|| bare(raw))
+}
+
+/// Whether there is nothing to clean, as in nearly every value: printable ASCII, no space but a
+/// single one between two words.
+fn is_plain(raw: &str) -> bool {
+    let printable = raw.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    printable && !raw.starts_with(' ') && !raw.ends_with(' ') && !raw.contains("  ")
 }
 
 /// Whether a character adds nothing to see: general category Cf (zero width, soft hyphen, direction
