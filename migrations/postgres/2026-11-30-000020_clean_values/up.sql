@@ -4,7 +4,7 @@ INSERT INTO jobs (id, kind, organization_id, state, payload, cursor, result, tot
     created_at, available_at, updated_at, lease_token)
 SELECT 'job_' || replace(gen_random_uuid()::text, '-', ''), 'fields.reapply', o.id, 'ready', '{}', '{}', '{}',
     (SELECT count(*) FROM links l WHERE l.organization_id = o.id), 0, 0, 'upgrade',
-    (extract(epoch FROM now()) * 1000000)::bigint, (extract(epoch FROM now()) * 1000000)::bigint,
+    (extract(epoch FROM now()) * 1000000)::bigint, 0,
     (extract(epoch FROM now()) * 1000000)::bigint, 0
 FROM organizations o
 WHERE EXISTS (SELECT 1 FROM links l WHERE l.organization_id = o.id)

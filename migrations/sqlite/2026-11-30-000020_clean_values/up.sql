@@ -4,7 +4,7 @@ INSERT INTO jobs (id, kind, organization_id, state, payload, cursor, result, tot
     created_at, available_at, updated_at, lease_token)
 SELECT 'job_' || lower(hex(randomblob(16))), 'fields.reapply', o.id, 'ready', '{}', '{}', '{}',
     (SELECT count(*) FROM links l WHERE l.organization_id = o.id), 0, 0, 'upgrade',
-    CAST(strftime('%s', 'now') AS INTEGER) * 1000000, CAST(strftime('%s', 'now') AS INTEGER) * 1000000,
+    CAST(strftime('%s', 'now') AS INTEGER) * 1000000, 0,
     CAST(strftime('%s', 'now') AS INTEGER) * 1000000, 0
 FROM organizations o
 WHERE EXISTS (SELECT 1 FROM links l WHERE l.organization_id = o.id)
