@@ -14,7 +14,7 @@ on_both!(
     r89_an_address_in_googles_shape_is_found,
     r86_a_placeholder_is_shown_with_a_warning_and_finds_nobody,
     r82_r88_an_opt_out_is_found_by_every_spelling,
-    r94_of_too_many_attributes_the_rest_is_a_warning,
+    r51_of_too_many_attributes_the_rest_is_a_warning,
     r87_a_database_from_before_is_cleaned_by_a_job,
 );
 
@@ -162,7 +162,7 @@ async fn r82_r88_an_opt_out_is_found_by_every_spelling(app: TestApp) {
     assert!(!has("zoe@x.example") && !has("zoË@x.example"));
 }
 
-async fn r94_of_too_many_attributes_the_rest_is_a_warning(app: TestApp) {
+async fn r51_of_too_many_attributes_the_rest_is_a_warning(app: TestApp) {
     let mut many = serde_json::Map::new();
     for place in 0..5_000 {
         many.insert(format!("a{place:04}"), json!(place));

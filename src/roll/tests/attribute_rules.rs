@@ -186,7 +186,7 @@ fn r51_c8_a_wrong_type_or_an_over_long_text_is_skipped_and_the_rest_applies() {
 
 #[test]
 fn r83_a_list_in_another_order_is_the_same_list_and_the_earlier_one_stays() {
-    let with = |skills: serde_json::Value, at: u8| {
+    let with = |skills: serde_json::Value, at: u32| {
         user("u1").custom(json!({"skills": skills})).active().at(at)
     };
     let desk = after([with(json!(["b", "a"]), 1), with(json!(["a", "b"]), 2)]);
