@@ -65,6 +65,8 @@ impl DirectoryUser {
         if self.idp_id.as_deref().is_some_and(clean::is_placeholder) {
             self.warn("`idp_id` is a placeholder, so nobody is matched by it.".to_owned());
         }
+        self.role = self.role.take().map(|slug| clean::bare(&slug));
+        self.role.take_if(|slug| slug.is_empty());
         let mut left = Left::new();
         let custom = self.custom.take().map(|all| left.take(all));
         self.custom = custom;
