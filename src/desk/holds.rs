@@ -226,7 +226,7 @@ pub fn approve(
             still_gone(conn, directory)?;
             worker::end_directory(conn, directory, &actor.name, now)?;
         }
-    } else if hold.kind == holds::WELCOMES {
+    } else if is_of_messages(&hold) {
         deliveries::release_held(conn, id, now)?;
     } else if is_of_leaves(&hold) {
         worker::end_leaves(conn, &hold, &actor.name, now)?;
@@ -257,7 +257,7 @@ pub fn reject(
     now: Timestamp,
 ) -> Result<HoldDetail, DeskError> {
     let hold = take(conn, actor, id, "rejected", now)?;
-    if hold.kind == holds::WELCOMES {
+    if is_of_messages(&hold) {
         deliveries::cancel_held(conn, id, &actor.name, now)?;
     } else if is_of_leaves(&hold) {
         // Without an heir the memberships stay until their rules give them again.
@@ -269,6 +269,10 @@ pub fn reject(
         take_back(conn, &hold, &applied, actor, now)?;
     }
     show(conn, actor, id)
+}
+
+fn is_of_messages(hold: &Hold) -> bool {
+    holds::OF_MESSAGES.contains(&hold.kind.as_str())
 }
 
 fn is_of_leaves(hold: &Hold) -> bool {

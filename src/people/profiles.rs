@@ -43,6 +43,9 @@ pub struct ProfileRow {
     pub updated_at: Timestamp,
     pub removed_at: Option<Timestamp>,
     pub removed_reason: Option<String>,
+    pub start_unreadable: Option<String>,
+    pub role: Option<String>,
+    pub roles: String,
 }
 
 impl ProfileRow {
@@ -58,6 +61,7 @@ impl ProfileRow {
             ("start_date", &self.start_date),
             ("manager_email", &self.manager_email),
             ("employee_number", &self.employee_number),
+            ("role", &self.role),
         ];
         let mut fields: BTreeMap<&'static str, String> = fields
             .into_iter()
@@ -68,6 +72,8 @@ impl ProfileRow {
             id: self.id.clone(),
             status: Status::parse(&self.status)?,
             fields,
+            roles: serde_json::from_str(&self.roles).ok()?,
+            start_unreadable: self.start_unreadable.clone(),
             attributes: serde_json::from_str(&self.attributes).ok()?,
             warnings: serde_json::from_str(&self.warnings).ok()?,
             period: self.period.clone(),
@@ -106,6 +112,9 @@ struct NewRow<'a> {
     updated_at: Timestamp,
     removed_at: Option<Timestamp>,
     removed_reason: Option<&'a str>,
+    start_unreadable: Option<&'a str>,
+    role: Option<&'a str>,
+    roles: String,
 }
 
 /// The profile that a row shows.
@@ -120,6 +129,7 @@ pub fn as_shown(row: &ProfileRow) -> QueryResult<Profile> {
         ("start_date", &row.start_date),
         ("manager_email", &row.manager_email),
         ("employee_number", &row.employee_number),
+        ("role", &row.role),
     ];
     let mut fields: BTreeMap<&'static str, String> = fields
         .into_iter()
@@ -130,6 +140,9 @@ pub fn as_shown(row: &ProfileRow) -> QueryResult<Profile> {
         id: row.id.clone(),
         status: Status::parse(&row.status).unwrap_or(Status::Pending),
         fields,
+        roles: serde_json::from_str(&row.roles)
+            .map_err(|error| unreadable("roles", &row.id, &error))?,
+        start_unreadable: row.start_unreadable.clone(),
         attributes: serde_json::from_str(&row.attributes)
             .map_err(|error| unreadable("attributes", &row.id, &error))?,
         warnings: serde_json::from_str(&row.warnings)
@@ -203,6 +216,9 @@ fn new_row<'a>(one: &ToSave<'a>) -> QueryResult<NewRow<'a>> {
         updated_at: profile.updated,
         removed_at: profile.removed_at,
         removed_reason: profile.removed_reason.as_deref(),
+        start_unreadable: profile.start_unreadable.as_deref(),
+        role: profile.field("role"),
+        roles: to_json(&profile.roles)?,
     })
 }
 
@@ -236,6 +252,9 @@ pub fn save(conn: &mut Conn, all: &[ToSave<'_>]) -> QueryResult<()> {
                 profiles::updated_at.eq(excluded(profiles::updated_at)),
                 profiles::removed_at.eq(excluded(profiles::removed_at)),
                 profiles::removed_reason.eq(excluded(profiles::removed_reason)),
+                profiles::start_unreadable.eq(excluded(profiles::start_unreadable)),
+                profiles::role.eq(excluded(profiles::role)),
+                profiles::roles.eq(excluded(profiles::roles)),
             ))
             .execute(c))?;
     }
@@ -258,6 +277,9 @@ pub fn blank(conn: &mut Conn, id: &str) -> QueryResult<()> {
             profiles::display_name.eq(ERASED),
             profiles::attributes.eq("{}"),
             profiles::warnings.eq("[]"),
+            profiles::start_unreadable.eq(None::<String>),
+            profiles::role.eq(None::<String>),
+            profiles::roles.eq("[]"),
             profiles::search.eq(""),
         ))
         .execute(c))?;
@@ -356,6 +378,20 @@ pub fn load(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String, Pro
             .load(c))
     })?;
     Ok(rows.into_iter().map(|row| (row.id.clone(), row)).collect())
+}
+
+/// The organizations that people are in.
+pub fn organizations_of(conn: &mut Conn, ids: &[String]) -> QueryResult<Vec<String>> {
+    let mut all: Vec<String> = in_parts(ids, |some| {
+        on_backend!(conn, c => profiles::table
+            .filter(profiles::id.eq_any(some))
+            .select(profiles::organization_id)
+            .distinct()
+            .load(c))
+    })?;
+    all.sort();
+    all.dedup();
+    Ok(all)
 }
 
 /// One profile.

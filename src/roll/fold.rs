@@ -129,6 +129,7 @@ fn listen(kin: &mut Kin, statement: &Statement, known: &Known<'_>) {
         let mut values = Values {
             values: &mut link.values,
             warnings: Vec::new(),
+            date_order: known.settings.date_order,
         };
         values.take(said, &known.settings.mapping);
         link.warnings = values.warnings;
