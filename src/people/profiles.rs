@@ -14,7 +14,7 @@ use super::{to_json, unreadable};
 
 pub use super::profile_links::{
     LinkRow, active_of_directory, counts_of_organizations, counts_up_to,
-    link_counts_of_directories, links_of, profile_of_links, state_of_link,
+    link_counts_of_directories, links_of, organizations_of, profile_of_links, state_of_link,
 };
 
 /// A profile row as shown.
@@ -51,37 +51,8 @@ pub struct ProfileRow {
 impl ProfileRow {
     /// The person as the roll knows them; `None` where the row is not of this version.
     pub fn profile(&self) -> Option<Profile> {
-        let fields = [
-            ("first_name", &self.first_name),
-            ("last_name", &self.last_name),
-            ("email", &self.email),
-            ("title", &self.title),
-            ("department", &self.department),
-            ("pronouns", &self.pronouns),
-            ("start_date", &self.start_date),
-            ("manager_email", &self.manager_email),
-            ("employee_number", &self.employee_number),
-            ("role", &self.role),
-        ];
-        let mut fields: BTreeMap<&'static str, String> = fields
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value.clone()?)))
-            .collect();
-        fields.insert("display_name", self.display_name.clone());
-        Some(Profile {
-            id: self.id.clone(),
-            status: Status::parse(&self.status)?,
-            fields,
-            roles: serde_json::from_str(&self.roles).ok()?,
-            start_unreadable: self.start_unreadable.clone(),
-            attributes: serde_json::from_str(&self.attributes).ok()?,
-            warnings: serde_json::from_str(&self.warnings).ok()?,
-            period: self.period.clone(),
-            first_seen: self.first_seen_at,
-            updated: self.updated_at,
-            removed_at: self.removed_at,
-            removed_reason: self.removed_reason.clone(),
-        })
+        Status::parse(&self.status)?;
+        as_shown(self).ok()
     }
 }
 
@@ -378,20 +349,6 @@ pub fn load(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String, Pro
             .load(c))
     })?;
     Ok(rows.into_iter().map(|row| (row.id.clone(), row)).collect())
-}
-
-/// The organizations that people are in.
-pub fn organizations_of(conn: &mut Conn, ids: &[String]) -> QueryResult<Vec<String>> {
-    let mut all: Vec<String> = in_parts(ids, |some| {
-        on_backend!(conn, c => profiles::table
-            .filter(profiles::id.eq_any(some))
-            .select(profiles::organization_id)
-            .distinct()
-            .load(c))
-    })?;
-    all.sort();
-    all.dedup();
-    Ok(all)
 }
 
 /// One profile.

@@ -44,7 +44,8 @@ use crate::telemetry;
 
 pub use batch::{BatchReport, BatchSettings, Worked};
 pub use decide::{
-    decide_identity, end_directory, refold_organization, reread_organization, restore_directory, take_back, work_off,
+    decide_identity, end_directory, refold_organization, reread_organization, restore_directory,
+    take_back, work_off,
 };
 pub use erase::{Erased, erase};
 pub use leaves::{end_leaves, hand_over};

@@ -46,11 +46,12 @@ impl First {
         gone.contains(&self.state.as_str()) || self.digest_id.is_some()
     }
 
-    /// Cancelled by that removal, and by no earlier one.
-    fn was_taken_off(&self, left: Timestamp) -> bool {
+    /// Cancelled by the removal they are back from: an older one's stays cancelled. By our own clock,
+    /// since the directory's may be ahead of it.
+    fn was_taken_off(&self, now: Timestamp) -> bool {
         self.state == DeliveryState::Cancelled.as_str()
             && self.reason.as_deref() == Some(PERSON_LEFT)
-            && self.settled_at.is_some_and(|at| at >= left)
+            && self.settled_at.is_some_and(|at| now.since(at) <= FLAP)
     }
 }
 
@@ -115,7 +116,7 @@ pub(super) fn greet_who_flapped(
             happening.before = None;
             continue;
         }
-        for row in theirs.into_iter().filter(|row| row.was_taken_off(*left)) {
+        for row in theirs.into_iter().filter(|row| row.was_taken_off(now)) {
             touched.push(revive(conn, row, now)?);
         }
     }
