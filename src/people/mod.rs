@@ -15,6 +15,7 @@ pub mod holds;
 pub mod jobs;
 pub mod kin;
 pub mod legal_holds;
+pub mod managers;
 pub mod mentions;
 mod opened_holds;
 pub mod opt_outs;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::clock::Timestamp;
 use crate::workos::clean_user::{MOST_ATTRIBUTES, MOST_BYTES};
 
-use super::attributes::{ALL_ATTRIBUTES, name_of_parts};
+use super::attributes::{ALL_ATTRIBUTES, ROLES, START_UNREADABLE, name_of_parts};
 use super::fold::Known;
 use super::kin::{Kin, Link, Person};
 use super::lifecycle::{EXCLUDED, Status};
@@ -24,6 +24,10 @@ pub struct Profile {
     pub status: Status,
     /// Profile fields by name: `first_name`, `last_name`, `display_name`, `email`, `title`, …
     pub fields: BTreeMap<&'static str, String>,
+    /// The slugs of the roles that the directory gives, in alphabetical order.
+    pub roles: Vec<String>,
+    /// What the last word about the start date looks like, where it cannot be read (R79).
+    pub start_unreadable: Option<String>,
     /// Custom fields.
     pub attributes: Map<String, Value>,
     /// Sentences about values that could not be taken.
@@ -41,7 +45,7 @@ pub struct Profile {
 }
 
 /// The profile fields that hold one text each, in the order they are shown.
-pub const FIELDS: [&str; 10] = [
+pub const FIELDS: [&str; 11] = [
     "first_name",
     "last_name",
     "display_name",
@@ -52,6 +56,7 @@ pub const FIELDS: [&str; 10] = [
     "start_date",
     "manager_email",
     "employee_number",
+    "role",
 ];
 
 impl Profile {
@@ -64,6 +69,8 @@ impl Profile {
     pub fn shows_the_same(&self, other: &Self) -> bool {
         self.status == other.status
             && self.fields == other.fields
+            && self.roles == other.roles
+            && self.start_unreadable == other.start_unreadable
             && self.attributes == other.attributes
             && self.removed_reason == other.removed_reason
     }
@@ -91,10 +98,24 @@ pub fn compose(kin: &Kin, person: &Person, known: &Known<'_>) -> Profile {
     let gone = person.status == Status::Removed;
     let mut missing = missing(&links, mapping);
     missing.extend(cut);
+    let start_unreadable = start_unreadable(&links);
+    missing.extend(start_unreadable.iter().map(|words| {
+        format!("start_date: cannot be read ({words}), so no welcome goes out by itself")
+    }));
+    let roles = match shown_value(&links, ROLES, mapping) {
+        Some(Value::Array(all)) => all
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
+        _ => Vec::new(),
+    };
     Profile {
         id: person.id.clone(),
         status: person.status,
         fields,
+        roles,
+        start_unreadable,
         attributes,
         warnings: warnings(person, &links, missing),
         period: person.period.clone(),
@@ -159,6 +180,25 @@ fn shown_value<'a>(links: &[&'a Link], target: &str, mapping: &Mapping) -> Optio
         return None;
     }
     said(ended.iter().find(|link| speaks(link))?)
+}
+
+/// What the start date looks like where it cannot be read: of the first link that says anything of
+/// it, so that a directory of less weight holds up nobody whose start is known.
+fn start_unreadable(links: &[&Link]) -> Option<String> {
+    let word = |link: &&&Link| {
+        let known = link
+            .values
+            .get("start_date")
+            .is_some_and(|day| !day.is_null());
+        known || link.values.contains_key(START_UNREADABLE)
+    };
+    let (counting, ended): (Vec<&Link>, Vec<&Link>) = links.iter().partition(|link| link.counts());
+    let link = counting
+        .iter()
+        .find(word)
+        .or_else(|| ended.iter().find(word))?;
+    let words = link.values.get(START_UNREADABLE).and_then(Value::as_str);
+    words.map(str::to_owned)
 }
 
 /// Who speaks first: links that count, by priority, then the one known longest; then the link that

@@ -41,6 +41,7 @@ mod lifecycle;
 mod live_reconcile;
 mod logins;
 mod mail_tls;
+mod messages_fail_safe;
 mod migrations;
 mod on_call;
 mod openapi;

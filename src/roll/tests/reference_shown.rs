@@ -237,7 +237,19 @@ pub(super) mod fields {
             },
         );
         put("start_date", of("employment_start_date"), &|value| {
-            Some(json!(&value.as_str()?[..10]))
+            let text = match value {
+                Value::Number(number) => {
+                    let digits = number.to_string();
+                    format!("{}-{}-{}", &digits[..4], &digits[4..6], &digits[6..])
+                }
+                text => text.as_str()?.to_owned(),
+            };
+            match text.as_bytes()[4] {
+                // R79: a year past 9000 is no date.
+                b'-' if text.starts_with('9') => Some(Value::Null),
+                b'-' => Some(json!(&text[..10])),
+                _ => None,
+            }
         });
         // R83: a list in another order is the same one, and the earlier stays.
         for name in ["badge", "emails", "display_name"] {

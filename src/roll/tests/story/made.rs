@@ -139,6 +139,10 @@ fn custom() -> impl Strategy<Value = Option<Map<String, Value>>> {
         json!("2026-03-01"),
         json!("2026-03-02T09:00:09.000Z"),
         json!("2026-04-01"),
+        json!("2026-04-01-08:00"),
+        json!(20_260_402),
+        json!("04/01/2026"),
+        json!("9999-12-31"),
     ]);
     let badge = proptest::sample::select(vec![
         json!(1),
