@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::db::schema::{links, profiles};
 use crate::db::{Conn, ROWS_PER_STATEMENT, contains, in_parts, on_backend};
 use crate::roll::{Person, Profile, Status};
+use crate::workos::clean;
 
 use super::{to_json, unreadable};
 
@@ -68,6 +69,7 @@ impl ProfileRow {
             id: self.id.clone(),
             status: Status::parse(&self.status)?,
             fields,
+            address_key: self.email.as_deref().and_then(clean::key),
             attributes: serde_json::from_str(&self.attributes).ok()?,
             warnings: serde_json::from_str(&self.warnings).ok()?,
             period: self.period.clone(),
@@ -130,6 +132,7 @@ pub fn as_shown(row: &ProfileRow) -> QueryResult<Profile> {
         id: row.id.clone(),
         status: Status::parse(&row.status).unwrap_or(Status::Pending),
         fields,
+        address_key: row.email.as_deref().and_then(clean::key),
         attributes: serde_json::from_str(&row.attributes)
             .map_err(|error| unreadable("attributes", &row.id, &error))?,
         warnings: serde_json::from_str(&row.warnings)
@@ -158,13 +161,17 @@ pub struct ToSave<'a> {
 /// Characters that are searched: PostgreSQL takes no more than 2,704 bytes into an index entry.
 const SEARCHED: usize = 600;
 
-/// How addresses are compared (R22).
+/// How addresses are compared (R22, R88).
 pub fn email_key(email: &str) -> String {
-    email.trim().to_lowercase()
+    clean::fold(email)
 }
 
 fn new_row<'a>(one: &ToSave<'a>) -> QueryResult<NewRow<'a>> {
     let profile = one.profile;
+    // What means nobody finds nobody (R86).
+    let address = profile
+        .field("email")
+        .filter(|_| profile.address_key.is_some());
     let searched = [
         "display_name",
         "first_name",
@@ -186,7 +193,7 @@ fn new_row<'a>(one: &ToSave<'a>) -> QueryResult<NewRow<'a>> {
         last_name: profile.field("last_name"),
         display_name: profile.field("display_name").unwrap_or_default(),
         email: profile.field("email"),
-        email_key: profile.field("email").map(email_key),
+        email_key: address.map(email_key),
         title: profile.field("title"),
         department: profile.field("department"),
         pronouns: profile.field("pronouns"),
@@ -375,6 +382,9 @@ pub fn ids_with_access(conn: &mut Conn, organization: &str) -> QueryResult<Vec<S
 
 /// Everybody of an organization under an address, whatever their status.
 pub fn by_email(conn: &mut Conn, organization: &str, email: &str) -> QueryResult<Vec<ProfileRow>> {
+    if clean::key(email).is_none() {
+        return Ok(Vec::new());
+    }
     on_backend!(conn, c => profiles::table
         .filter(profiles::organization_id.eq(organization))
         .filter(profiles::email_key.eq(email_key(email)))
@@ -388,6 +398,9 @@ pub fn by_idp_id(
     organization: &str,
     idp_id: &str,
 ) -> QueryResult<Vec<ProfileRow>> {
+    if clean::key(idp_id).is_none() {
+        return Ok(Vec::new());
+    }
     on_backend!(conn, c => profiles::table
         .filter(profiles::organization_id.eq(organization))
         .filter(profiles::id.eq_any(links::table
