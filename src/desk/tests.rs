@@ -56,6 +56,7 @@ impl House {
             updated: NOW,
         };
         let profile = Profile {
+            address_key: None,
             id: id.to_owned(),
             status,
             fields,

@@ -115,6 +115,7 @@ pub fn as_shown(row: &ProfileRow) -> QueryResult<Profile> {
         roles: serde_json::from_str(&row.roles)
             .map_err(|error| unreadable("roles", &row.id, &error))?,
         start_unreadable: row.start_unreadable.clone(),
+        address_key: row.email.as_deref().and_then(clean::key),
         attributes: serde_json::from_str(&row.attributes)
             .map_err(|error| unreadable("attributes", &row.id, &error))?,
         warnings: serde_json::from_str(&row.warnings)
@@ -150,6 +151,10 @@ pub fn email_key(email: &str) -> Option<String> {
 
 fn new_row<'a>(one: &ToSave<'a>) -> QueryResult<NewRow<'a>> {
     let profile = one.profile;
+    // What means nobody finds nobody (R86).
+    let address = profile
+        .field("email")
+        .filter(|_| profile.address_key.is_some());
     let searched = [
         "display_name",
         "first_name",
@@ -171,7 +176,7 @@ fn new_row<'a>(one: &ToSave<'a>) -> QueryResult<NewRow<'a>> {
         last_name: profile.field("last_name"),
         display_name: profile.field("display_name").unwrap_or_default(),
         email: profile.field("email"),
-        email_key: profile.field("email").and_then(email_key),
+        email_key: address.and_then(email_key),
         title: profile.field("title"),
         department: profile.field("department"),
         pronouns: profile.field("pronouns"),

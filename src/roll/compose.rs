@@ -10,7 +10,9 @@ use crate::clock::Timestamp;
 use crate::workos::clean_user::{MOST_ATTRIBUTES, MOST_BYTES};
 
 use super::attributes::{ALL_ATTRIBUTES, ROLES, START_UNREADABLE, name_of_parts};
+use super::claims::{Repeated, held_key_of, warnings_of};
 use super::fold::Known;
+use super::identity::email_key;
 use super::kin::{Kin, Link, Person};
 use super::lifecycle::{EXCLUDED, Status};
 use super::mapping::Mapping;
@@ -28,6 +30,8 @@ pub struct Profile {
     pub roles: Vec<String>,
     /// What the last word about the start date looks like, where it cannot be read (R79).
     pub start_unreadable: Option<String>,
+    /// What they are found by when an address is asked about; `None` where the address shown means nobody (R86).
+    pub address_key: Option<String>,
     /// Custom fields.
     pub attributes: Map<String, Value>,
     /// Sentences about values that could not be taken.
@@ -86,15 +90,22 @@ pub fn compose(kin: &Kin, person: &Person, known: &Known<'_>) -> Profile {
         value.and_then(Value::as_str).map(str::to_owned)
     };
 
+    let works = links.iter().any(|link| link.counts());
     let mut fields = BTreeMap::new();
     for name in FIELDS {
         if let Some(found) = text(name) {
             fields.insert(name, found);
         }
     }
-    fields.insert("display_name", display_name(&links, mapping, text("email")));
+    if works && given_away(kin, person, &links) {
+        fields.remove("email");
+    }
+    let email = fields.get("email").cloned();
+    fields.insert("display_name", display_name(&links, mapping, email));
 
     let (attributes, cut) = attributes(&links, mapping);
+    let repeated = Repeated::of(kin);
+    let address = fields.get("email").and_then(|email| email_key(email));
     let gone = person.status == Status::Removed;
     let mut missing = missing(&links, mapping);
     missing.extend(cut);
@@ -116,8 +127,9 @@ pub fn compose(kin: &Kin, person: &Person, known: &Known<'_>) -> Profile {
         fields,
         roles,
         start_unreadable,
+        address_key: address.filter(|key| !works || !repeated.contains(key)),
         attributes,
-        warnings: warnings(person, &links, missing),
+        warnings: warnings(person, &links, missing, &repeated),
         period: person.period.clone(),
         first_seen: person.first_seen,
         updated: person.updated,
@@ -257,9 +269,29 @@ fn missing(links: &[&Link], mapping: &Mapping) -> Vec<String> {
         .collect()
 }
 
-fn warnings(person: &Person, links: &[&Link], missing: Vec<String>) -> Vec<String> {
+/// Whether all that is known of somebody's address is what an ended link once had, and the directory
+/// has given it to somebody else since (R24).
+fn given_away(kin: &Kin, person: &Person, links: &[&Link]) -> bool {
+    let Some(link) = links.iter().find(|link| link.values.contains_key("email")) else {
+        return false;
+    };
+    let shown = link.email().filter(|_| !link.counts()).and_then(email_key);
+    shown.is_some_and(|shown| {
+        let mut others = kin.links.values().filter(|other| other.person != person.id);
+        others.any(|other| other.counts() && held_key_of(other).as_ref() == Some(&shown))
+    })
+}
+
+fn warnings(
+    person: &Person,
+    links: &[&Link],
+    missing: Vec<String>,
+    repeated: &Repeated,
+) -> Vec<String> {
     let mut all = missing;
     all.extend(links.iter().flat_map(|link| link.warnings.iter().cloned()));
+    let listed = links.iter().filter(|link| link.is_listed());
+    all.extend(listed.flat_map(|link| warnings_of(link, repeated)));
     if let Some(rule) = &person.excluded {
         all.push(format!("excluded by the organization's rule {rule}"));
     }

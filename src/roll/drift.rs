@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::workos::{DirectoryUser, UserState};
+use crate::workos::{DirectoryUser, UserState, clean};
 
 use super::attributes::{ALL_ATTRIBUTES, Values};
-use super::identity::fold_case;
 use super::kin::{Link, LinkState};
 use super::settings::Settings;
 
@@ -46,5 +45,5 @@ pub fn differences(link: &Link, listed: &DirectoryUser, settings: &Settings) -> 
 }
 
 fn spelt(value: &Option<Value>) -> Option<String> {
-    value.as_ref().and_then(Value::as_str).map(fold_case)
+    value.as_ref().and_then(Value::as_str).map(clean::fold)
 }

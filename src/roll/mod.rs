@@ -6,6 +6,7 @@
 
 pub mod access;
 mod attributes;
+mod claims;
 mod comparing;
 mod compose;
 mod contest;
@@ -25,7 +26,9 @@ mod mapping;
 mod mapping_read;
 mod memberships;
 mod messages;
+mod numbers;
 mod outcome;
+mod parting;
 mod question;
 mod refold;
 mod screen;
@@ -44,19 +47,21 @@ pub use drift::differences;
 pub use families::Families;
 pub use fold::{Known, apply, fold};
 pub use groups::{Edge, Group, probably_renamed};
-pub use identity::{fold_case, keys_of, keys_said};
-pub use kin::{Kin, Link, LinkState, Person};
+pub use identity::{fold_case, idp_key, keys_of, keys_said};
+pub use kin::{Joined, Kin, Link, LinkState, Person};
 pub use lifecycle::{EXCLUDED, Status, let_go};
 pub use managers::{ManagerCandidate, ManagerLink, ManagerWords, Meant, in_circle, meant};
 pub use mapping::{Mapping, MappingRule, STANDARD_TARGETS, ValueKind};
-pub use memberships::{LEFT, Membership, Role, Source, StandIn, follow_status};
+pub use memberships::{LEFT, Left, Membership, Role, Source, StandIn, follow_status};
 pub use messages::{BurstGuard, MessageSettings, QuietHours};
 pub(crate) use outcome::sentence;
 pub use outcome::{Change, Outcome, diff_profiles};
 pub use question::{Asks, Question, question};
-pub use refold::{comes_late, reconcile, refold, turn_concerns};
+pub use refold::{comes_late, founder_of, reconcile, refold, turn_concerns};
 pub use screen::UNASKED;
-pub use settings::{Exclusion, OnDirectoryDeleted, OnLeave, PollCycle, RestoreAdmin, Settings};
+pub use settings::{
+    EmployeeNumbers, Exclusion, OnDirectoryDeleted, OnLeave, PollCycle, RestoreAdmin, Settings,
+};
 pub use statement::{Life, Said, Statement, Step};
 pub use succession::{Candidates, Succession, Successor};
 pub use swap::{SwapGuard, swapped};

@@ -13,7 +13,7 @@ use crate::people::profiles::{self, ToSave};
 use crate::people::{
     communities, directories, groups, kin, legal_holds, opt_outs, statements, suspensions,
 };
-use crate::roll::{Known, Membership, Person, Profile, Status, compose, question};
+use crate::roll::{Known, Membership, Person, Profile, Status, compose, founder_of, question};
 use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
@@ -29,7 +29,8 @@ pub(super) struct Moved {
     pub before: Option<Profile>,
     pub after: Profile,
     pub person: Person,
-    pub left_changed: bool,
+    /// When they had left by what was known before the batch.
+    pub left_before: Option<OrderKey>,
     /// Who they were as well, until two people turned out to be one: with access, so not greeted again.
     pub joined: Option<Profile>,
 }
@@ -156,13 +157,12 @@ fn moved_people(world: &World) -> Vec<Moved> {
             let after = compose(&one.kin, person, &known);
             let differs = was != Some(person) || before.as_ref() != Some(&after);
             if differs || world.former.is_some() {
-                let left_changed = was.and_then(|was| was.left.clone()) != person.left;
                 all.push(Moved {
                     organization_id: one.organization_id.clone(),
                     before,
                     after,
                     person: person.clone(),
-                    left_changed,
+                    left_before: was.and_then(|was| was.left.clone()),
                     joined: joined(one, id, &known),
                 });
             }
@@ -237,12 +237,10 @@ fn merge_gone(conn: &mut Conn, world: &World) -> QueryResult<()> {
             .keys()
             .filter(|id| !one.kin.people.contains_key(*id))
         {
-            let heir = one
-                .original
-                .links_of(id)
-                .filter_map(|link| one.kin.links.get(&link.id))
-                .map(|link| link.person.clone())
-                .next();
+            // Whoever joined it later has no right to what the first one was given.
+            let heir = founder_of(&one.original, id)
+                .and_then(|link| one.kin.links.get(link))
+                .map(|link| link.person.clone());
             if let Some(heir) = heir {
                 move_to_heir(conn, &one.organization_id, id, &heir)?;
             }

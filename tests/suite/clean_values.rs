@@ -158,7 +158,7 @@ async fn r82_r88_an_opt_out_is_found_by_every_spelling(app: TestApp) {
     app.call("POST", "/v1/opt-outs", asked).await.ok();
     let has = |email: &str| {
         app.read(|conn| {
-            Ok::<_, rollcall::db::DbError>(
+            Ok::<_, diesel::result::Error>(
                 rollcall::people::opt_outs::find(conn, ORGANIZATION, email)?.is_some(),
             )
         })
@@ -224,7 +224,7 @@ async fn r87_a_database_from_before_is_cleaned_by_a_job(app: TestApp) {
     assert_eq!(app.count("link_keys WHERE key LIKE 'e:%'"), 1);
     let has = |email: &str| {
         app.read(|conn| {
-            Ok::<_, rollcall::db::DbError>(
+            Ok::<_, diesel::result::Error>(
                 rollcall::people::opt_outs::find(conn, ORGANIZATION, email)?.is_some(),
             )
         })
