@@ -14,6 +14,7 @@ use crate::people::{chores, groups, processes};
 mod directories;
 mod sending;
 mod webhooks;
+mod workos;
 
 use sending::{mail, messages, places, reached};
 pub use webhooks::SecretShape;
@@ -198,6 +199,9 @@ pub fn of_database(
     checks.extend(clock(conn, now)?);
     checks.push(webhooks::clocks(conn, setup, now)?);
     checks.extend(webhooks::matches(conn, setup, now)?);
+    checks.push(webhooks::paths(conn, now)?);
+    checks.push(workos::catch_up(conn, now)?);
+    checks.push(workos::comparisons(conn, now)?);
     checks.push(directories::silent(conn, now)?);
     checks.extend(queue(conn, now)?);
     checks.push(worker(conn, now)?);

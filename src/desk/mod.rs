@@ -56,6 +56,7 @@ pub mod triggers;
 pub mod undo;
 pub mod webhook_secrets;
 pub mod why;
+pub mod wrong_paths;
 
 pub use actor::{Actor, Role};
 pub use error::DeskError;

@@ -24,6 +24,31 @@ pub struct CatchUpRow {
     pub last_error: Option<String>,
     pub lease_token: i64,
     pub lease_until: Option<Timestamp>,
+    pub failures: i64,
+    pub failing_since: Option<Timestamp>,
+}
+
+/// A failure that has repeated so often and for so long is shown (R93).
+pub const REPEATED: i64 = 3;
+/// See [`REPEATED`].
+pub const REPEATED_FOR: Duration = Duration::from_secs(120);
+
+impl CatchUpRow {
+    /// Whether reading has failed again and again, up to now (R93).
+    pub fn is_failing(&self, now: Timestamp) -> bool {
+        self.failures >= REPEATED
+            && self
+                .failing_since
+                .is_some_and(|since| now.since(since) >= REPEATED_FOR)
+    }
+}
+
+/// The environments whose reading fails again and again.
+pub fn failing(conn: &mut Conn, now: Timestamp) -> QueryResult<Vec<CatchUpRow>> {
+    Ok(all(conn)?
+        .into_iter()
+        .filter(|row| row.is_failing(now))
+        .collect())
 }
 
 /// All environments that were ever pulled from.
@@ -111,11 +136,18 @@ pub fn finish(
     error: Option<&str>,
     now: Timestamp,
 ) -> QueryResult<()> {
+    // Only the holder of the lease comes here, so what it read at the claim still stands.
+    let (failures, since) = match error {
+        Some(_) => (held.failures + 1, held.failing_since.or(Some(now))),
+        None => (0, None),
+    };
     on_backend!(conn, c => diesel::update(catch_ups::table
         .filter(catch_ups::environment.eq(&held.environment))
         .filter(catch_ups::lease_token.eq(held.lease_token)))
         .set((
             catch_ups::last_error.eq(error),
+            catch_ups::failures.eq(failures),
+            catch_ups::failing_since.eq(since),
             catch_ups::lease_until.eq(None::<Timestamp>),
         ))
         .execute(c))?;

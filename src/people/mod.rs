@@ -10,6 +10,7 @@ pub mod decisions;
 pub mod directories;
 mod drift;
 pub mod erasures;
+pub mod failing_reconciles;
 pub mod groups;
 pub mod holds;
 pub mod jobs;
@@ -36,6 +37,7 @@ pub mod succession;
 pub mod surroundings;
 pub mod swaps;
 pub mod tokens;
+pub mod wrong_paths;
 
 /// A JSON column that we wrote ourselves and cannot read: the database was edited by hand, or is
 /// from another version.

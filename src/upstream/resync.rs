@@ -76,8 +76,13 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    async fn whole(client: &Client, id: &str, at: Timestamp) -> Result<Self, ClientError> {
-        let user = match client.user(id).await {
+    async fn whole(
+        client: &Client,
+        directory: &str,
+        id: &str,
+        at: Timestamp,
+    ) -> Result<Self, ClientError> {
+        let user = match client.user(directory, id).await {
             Err(error) if error.is_not_found() => None,
             done => Some(done?),
         };
@@ -241,7 +246,13 @@ pub async fn resync(
         ));
     }
     for link in links {
-        let asked = Asked::whole(client, &link.directory_user_id, clock.now()).await?;
+        let asked = Asked::whole(
+            client,
+            &link.directory_id,
+            &link.directory_user_id,
+            clock.now(),
+        )
+        .await?;
         let (now, by, whose) = (
             clock.now(),
             actor.clone(),

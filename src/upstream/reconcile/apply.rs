@@ -92,7 +92,7 @@ impl Reconciler {
         for id in candidates {
             progress.calls += 1;
             let asked = self.time_of(None, self.clock.now());
-            match self.client.user(&id).await {
+            match self.client.user(&one.directory_id, &id).await {
                 Err(error) if error.is_not_found() => gone.push((id.clone(), asked)),
                 // Who is there after all joined or returned while the listing went on.
                 done => drop(done?),
@@ -130,7 +130,7 @@ impl Reconciler {
         for id in candidates {
             progress.calls += 1;
             let asked = self.time_of(None, self.clock.now());
-            match self.client.group(&id).await {
+            match self.client.group(&one.directory_id, &id).await {
                 Err(error) if error.is_not_found() => gone.push((id.clone(), asked)),
                 done => drop(done?),
             }
