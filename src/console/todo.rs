@@ -79,7 +79,12 @@ pub(super) fn todo_of(
     if figures.catch_up_fails {
         let why = "What a lost webhook said is not known here until reading back works again. The reason is given there.";
         todo.push(
-            Todo::new("Events cannot be read back from WorkOS", why, "/console/failures").urgent(),
+            Todo::new(
+                "Events cannot be read back from WorkOS",
+                why,
+                "/console/failures",
+            )
+            .urgent(),
         );
     }
     todo.extend(counted(figures));
@@ -169,7 +174,10 @@ fn counted(figures: &Overview) -> impl Iterator<Item = Todo> {
     .into_iter()
     .filter(|(count, ..)| *count > 0)
     .map(|(count, noun, became, why, href)| {
-        let what = Count(count).of(noun).replace("persons", "people").replace("directorys", "directories");
+        let what = Count(count)
+            .of(noun)
+            .replace("persons", "people")
+            .replace("directorys", "directories");
         Todo::new(format!("{what} {became}"), why, href)
     })
 }

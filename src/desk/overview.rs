@@ -5,7 +5,9 @@
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::outbox::{self, EventFilter, EventState, catch_ups, gaps, queue_stats_up_to};
-use crate::people::{communities, decisions, failing_reconciles, organizations, processes, profiles};
+use crate::people::{
+    communities, decisions, failing_reconciles, organizations, processes, profiles,
+};
 use crate::triggers::deliveries::{self, DeliveryFilter, delivery_stats_up_to};
 use crate::triggers::destinations;
 

@@ -329,9 +329,18 @@ fn of_workos(
         .map(|link| link.directory_id)
         .collect();
     let failing = failing_reconciles::failing(conn, Some(&row.organization_id), now)?;
-    for directory in failing.iter().filter(|one| theirs.contains(&one.directory_id)) {
-        view.waiting.push(format!("Their directory {} could not be compared with WorkOS since {}.", directory.directory_id, directory.since));
-        view.next.push(format!("rollcall directories reconcile {}", directory.directory_id));
+    for directory in failing
+        .iter()
+        .filter(|one| theirs.contains(&one.directory_id))
+    {
+        view.waiting.push(format!(
+            "Their directory {} could not be compared with WorkOS since {}.",
+            directory.directory_id, directory.since
+        ));
+        view.next.push(format!(
+            "rollcall directories reconcile {}",
+            directory.directory_id
+        ));
     }
     Ok(())
 }

@@ -73,10 +73,17 @@ impl WrongPaths {
 /// Whether a delivery was meant: anything below the webhook's own folder, and what is posted to the
 /// addresses that people write from memory.
 fn is_near(method: &str, path: &str) -> bool {
-    let below = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+    let below = |folder: &str| {
+        path.strip_prefix(folder)
+            .is_some_and(|rest| rest.starts_with('/'))
+    };
     let posted = method == "POST";
     let written = ["/webhook", "/webhooks", "/workos"];
-    below("/webhooks") || (posted && written.iter().any(|folder| path == *folder || below(folder)))
+    below("/webhooks")
+        || (posted
+            && written
+                .iter()
+                .any(|folder| path == *folder || below(folder)))
 }
 
 /// A path as it may be shown: what it could be mistaken for is gone, and it is short.
@@ -121,15 +128,34 @@ mod tests {
 
     #[test]
     fn what_was_meant_as_a_delivery_is_known_by_its_path_or_its_signature() {
-        for path in ["/webhooks/workoss", "/Webhooks/WorkOS/x", "//webhooks/work-os", "/webhooks/"] {
-            assert!(near("POST", path, false) && near("GET", path, false), "{path}");
+        for path in [
+            "/webhooks/workoss",
+            "/Webhooks/WorkOS/x",
+            "//webhooks/work-os",
+            "/webhooks/",
+        ] {
+            assert!(
+                near("POST", path, false) && near("GET", path, false),
+                "{path}"
+            );
         }
-        for path in ["/webhook", "/webhooks", "/workos/webhooks", "/webhook/workos"] {
-            assert!(near("POST", path, false) && !near("GET", path, false), "{path}");
+        for path in [
+            "/webhook",
+            "/webhooks",
+            "/workos/webhooks",
+            "/webhook/workos",
+        ] {
+            assert!(
+                near("POST", path, false) && !near("GET", path, false),
+                "{path}"
+            );
             assert!(near("GET", path, true), "{path}");
         }
         for path in ["/", "/favicon.ico", "/webhooksx", "/api/people"] {
-            assert!(!near("POST", path, false) && near("POST", path, true), "{path}");
+            assert!(
+                !near("POST", path, false) && near("POST", path, true),
+                "{path}"
+            );
         }
     }
 
@@ -137,7 +163,12 @@ mod tests {
     fn made_up_paths_take_little_room_and_are_shown_as_plain_text() {
         let seen = WrongPaths::default();
         for number in 0..1_000 {
-            seen.count("POST", &format!("/webhooks/{number}"), false, Timestamp(number));
+            seen.count(
+                "POST",
+                &format!("/webhooks/{number}"),
+                false,
+                Timestamp(number),
+            );
         }
         let long = format!("/webhooks/<script>\u{202e}{}", "x".repeat(9_000));
         seen.count("POST", &long, false, Timestamp(1));
@@ -145,7 +176,10 @@ mod tests {
         assert!(rows.len() <= MOST_PATHS + 1, "{}", rows.len());
         assert_eq!(rows.iter().map(|row| row.count).sum::<i64>(), 1_001);
         let shown = cleaned(&long);
-        assert!(shown.starts_with("/webhooks/?script??") && shown.len() == LONGEST_PATH, "{shown}");
+        assert!(
+            shown.starts_with("/webhooks/?script??") && shown.len() == LONGEST_PATH,
+            "{shown}"
+        );
         assert!(seen.take().is_empty());
     }
 }

@@ -82,7 +82,11 @@ pub fn failing(
     failing.truncate(MOST);
     let ids: Vec<String> = failing.iter().map(|one| one.directory_id.clone()).collect();
     let known = directories::load(conn, &ids)?;
-    failing.retain(|one| known.get(&one.directory_id).is_none_or(|known| known.life.live()));
+    failing.retain(|one| {
+        known
+            .get(&one.directory_id)
+            .is_none_or(|known| known.life.live())
+    });
     Ok(failing)
 }
 

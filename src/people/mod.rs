@@ -15,6 +15,7 @@ pub mod groups;
 pub mod holds;
 pub mod jobs;
 pub mod kin;
+pub mod left_out;
 pub mod legal_holds;
 pub mod mentions;
 mod opened_holds;

@@ -124,7 +124,11 @@ impl CatchUp {
                 }
                 _ = stop.changed() => return,
             };
-            let pause = if failed { AGAIN.min(pulling.interval) } else { pulling.interval };
+            let pause = if failed {
+                AGAIN.min(pulling.interval)
+            } else {
+                pulling.interval
+            };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = poked(&poke), if pulling.poked => {}

@@ -120,7 +120,7 @@ impl Asked {
         conn: &mut Conn,
         organization: &str,
         link: &LinkRow,
-    ) -> Result<Vec<Drift>, ReconcileError> {
+    ) -> Result<Found, ReconcileError> {
         let one = passing(organization, &link.directory_id, self.at);
         let Some(user) = &self.user else {
             let ids = [self.id.clone()].into();
@@ -134,11 +134,16 @@ impl Asked {
                 &self.id,
                 self.at,
             );
-            return Ok(if newer { Vec::new() } else { vec![gone] });
+            return Ok(Found {
+                drift: if newer { Vec::new() } else { vec![gone] },
+                newer,
+            });
         };
-        let mut found = Differ::new(conn, &one)?.users(std::slice::from_ref(user), self.at)?;
-        found.extend(self.edges(conn, organization, &link.directory_id)?);
-        Ok(found)
+        let mut differ = Differ::new(conn, &one)?;
+        let mut drift = differ.users(std::slice::from_ref(user), self.at)?;
+        let newer = !differ.left.is_empty();
+        drift.extend(self.edges(conn, organization, &link.directory_id)?);
+        Ok(Found { drift, newer })
     }
 
     /// Groups and edges that differ.
@@ -199,6 +204,13 @@ impl Asked {
         outbox::enqueue(conn, &events_of(&found, now))?;
         Ok(())
     }
+}
+
+/// What differs of one person.
+struct Found {
+    drift: Vec<Drift>,
+    /// The person was not compared: something newer was heard of them while WorkOS was asked.
+    newer: bool,
 }
 
 fn events_of(found: &[Drift], now: Timestamp) -> Vec<NewEvent> {
@@ -308,8 +320,17 @@ fn settle(
         true,
         format!("by the directory user's id; the link is {}", link.state),
     );
-    let drift = asked.drift(conn, organization, link)?;
-    let mut steps = vec![found, matched, step("mapped", user, true, differs(&drift))];
+    let Found { drift, newer } = asked.drift(conn, organization, link)?;
+    let mapped = match newer {
+        true => step(
+            "mapped",
+            user,
+            false,
+            "not compared: a newer event was heard of them; ask again in a few seconds",
+        ),
+        false => step("mapped", user, true, differs(&drift)),
+    };
+    let mut steps = vec![found, matched, mapped];
     audit(
         conn,
         actor,

@@ -45,8 +45,16 @@ mod tests {
 
     #[test]
     fn other_data_another_type_and_another_time_have_another_digest() {
-        for (from, to) in [("active", "inactive"), ("created", "updated"), ("09:00:02", "09:00:03")] {
-            assert_ne!(content_digest(WEBHOOK), content_digest(&WEBHOOK.replacen(from, to, 1)), "{to}");
+        for (from, to) in [
+            ("active", "inactive"),
+            ("created", "updated"),
+            ("09:00:02", "09:00:03"),
+        ] {
+            assert_ne!(
+                content_digest(WEBHOOK),
+                content_digest(&WEBHOOK.replacen(from, to, 1)),
+                "{to}"
+            );
         }
         assert_ne!(content_digest("not JSON"), content_digest("not  JSON"));
     }

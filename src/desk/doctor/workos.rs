@@ -16,7 +16,9 @@ pub(super) fn catch_up(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskErr
     let name = "catching up";
     let failing = catch_ups::failing(conn, now)?;
     if let Some(row) = failing.first() {
-        let since = row.failing_since.map_or(String::new(), |at| format!(" since {at}"));
+        let since = row
+            .failing_since
+            .map_or(String::new(), |at| format!(" since {at}"));
         return Ok(Check::warn(
             name,
             format!(
@@ -27,7 +29,10 @@ pub(super) fn catch_up(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskErr
             "put the cause right; reading is tried again by itself, and `rollcall catch-up` does it now",
         ));
     }
-    let read = catch_ups::all(conn)?.into_iter().filter_map(|row| row.caught_up_at).max();
+    let read = catch_ups::all(conn)?
+        .into_iter()
+        .filter_map(|row| row.caught_up_at)
+        .max();
     Ok(match read {
         Some(at) => Check::ok(name, format!("events were last read back at {at}")),
         None => Check::ok(name, "events were never read back from WorkOS"),

@@ -73,7 +73,11 @@ impl Reading {
                 // Out of order, nothing is known of what lies before the newest event.
                 let known = self.newest.as_ref().map(|(_, at)| *at);
                 since(
-                    if self.ascending { known } else { held.cursor_at },
+                    if self.ascending {
+                        known
+                    } else {
+                        held.cursor_at
+                    },
                     self.overlap,
                     now,
                 )
@@ -98,7 +102,10 @@ impl Reading {
     pub(super) fn look_at(&mut self, events: &[NewEvent]) -> bool {
         for event in events {
             let at = event.occurred_at;
-            if self.reached.is_some_and(|reached| at.plus(JITTER) < reached) {
+            if self
+                .reached
+                .is_some_and(|reached| at.plus(JITTER) < reached)
+            {
                 self.ascending = false;
             }
             self.reached = self.reached.max(Some(at));
@@ -152,6 +159,9 @@ mod tests {
         assert_eq!(since(None, Duration::ZERO, now), EventsFrom::Time(expected));
         assert_eq!(expected.to_string(), "2026-10-31T13:00:00.000Z");
         let old = Timestamp::parse("2026-01-01T00:00:00.000Z").unwrap();
-        assert_eq!(since(Some(old), Duration::ZERO, now), EventsFrom::Time(expected));
+        assert_eq!(
+            since(Some(old), Duration::ZERO, now),
+            EventsFrom::Time(expected)
+        );
     }
 }

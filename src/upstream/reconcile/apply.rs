@@ -10,6 +10,7 @@ use super::{Progress, ReconcileError, Reconciler};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::outbox::{self, NewEvent};
+use crate::people::left_out;
 use crate::people::reconciles::{self, Drift, Reconcile};
 use crate::people::{groups, kin};
 use crate::upstream::new_event;
@@ -103,10 +104,14 @@ impl Reconciler {
         self.write(move |conn| {
             let users = gone.iter().map(|(id, _)| id.clone()).collect();
             let links = kin::links_by_id(conn, &users)?;
-            let untouched = gone
-                .iter()
-                .filter(|(id, asked)| links.get(id).is_none_or(|link| link.last.at <= *asked));
+            let touched = |(id, asked): &&(String, Timestamp)| {
+                links.get(id).is_some_and(|link| link.last.at > *asked)
+            };
+            let (newer, untouched): (Vec<_>, Vec<_>) = gone.iter().partition(touched);
+            let newer: Vec<String> = newer.into_iter().map(|(id, _)| id.clone()).collect();
+            left_out::leave_out(conn, &row.id, "left_user", &newer)?;
             let found: Vec<Drift> = untouched
+                .into_iter()
                 .map(|(id, asked)| {
                     removal(&row, "user_missing_there", "dsync.user.deleted", id, *asked)
                 })

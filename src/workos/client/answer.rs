@@ -265,14 +265,18 @@ impl Refusal {
 
     fn add(&mut self, said: &Value) {
         let text = |key: &str| said.get(key).and_then(Value::as_str).map(str::to_owned);
-        self.words.extend(["code", "field"].into_iter().filter_map(text));
+        self.words
+            .extend(["code", "field"].into_iter().filter_map(text));
         // `error` is a code, or an HTTP status in words.
-        let (sentences, words): (Vec<String>, Vec<String>) =
-            text("error").into_iter().partition(|text| text.contains(' '));
+        let (sentences, words): (Vec<String>, Vec<String>) = text("error")
+            .into_iter()
+            .partition(|text| text.contains(' '));
         self.words.extend(words);
         self.sentences.extend(sentences);
         let bare = said.as_str().map(str::to_owned);
-        let told = ["message", "error_description"].into_iter().filter_map(text);
+        let told = ["message", "error_description"]
+            .into_iter()
+            .filter_map(text);
         self.sentences.extend(told.chain(bare));
     }
 
@@ -303,7 +307,14 @@ impl Refusal {
 }
 
 /// What the cursor and the range are called, in codes, fields and sentences.
-const POSITION: [&str; 6] = ["cursor", "after", "before", "range", "pagination", "expired"];
+const POSITION: [&str; 6] = [
+    "cursor",
+    "after",
+    "before",
+    "range",
+    "pagination",
+    "expired",
+];
 
 fn retry_after(headers: &HeaderMap, body: &[u8]) -> Option<Duration> {
     let header = headers
@@ -361,28 +372,50 @@ mod tests {
     #[test]
     fn r19_a_refusal_of_the_cursor_is_known_in_every_documented_shape() {
         let shapes = [
-            (r#"{"message":"Invalid cursor","code":"invalid_cursor"}"#, Names::Position),
+            (
+                r#"{"message":"Invalid cursor","code":"invalid_cursor"}"#,
+                Names::Position,
+            ),
             (r#"{"message":"The cursor has expired"}"#, Names::Position),
-            (r#"{"errors":[{"code":"invalid_value","field":"after"}]}"#, Names::Position),
+            (
+                r#"{"errors":[{"code":"invalid_value","field":"after"}]}"#,
+                Names::Position,
+            ),
             (
                 r#"{"message":"Validation failed","code":"x","errors":[{"code":"range_start_out_of_window"}]}"#,
                 Names::Position,
             ),
-            (r#"{"error":"expired_cursor","error_description":"gone"}"#, Names::Position),
-            (r#"{"message":"No event event_01K8ZP1A","code":"entity_not_found"}"#, Names::Position),
+            (
+                r#"{"error":"expired_cursor","error_description":"gone"}"#,
+                Names::Position,
+            ),
+            (
+                r#"{"message":"No event event_01K8ZP1A","code":"entity_not_found"}"#,
+                Names::Position,
+            ),
             (r#""The after parameter is no event""#, Names::Position),
-            (r#"{"message":"Bad Request","error":"Bad Request"}"#, Names::Nothing),
+            (
+                r#"{"message":"Bad Request","error":"Bad Request"}"#,
+                Names::Nothing,
+            ),
             ("<html>", Names::Nothing),
             (
                 r#"{"code":"invalid_events_request","message":"Invalid name parameter, received: 'x'"}"#,
                 Names::Other,
             ),
-            (r#"{"errors":[{"code":"invalid_value","field":"limit"}]}"#, Names::Other),
+            (
+                r#"{"errors":[{"code":"invalid_value","field":"limit"}]}"#,
+                Names::Other,
+            ),
         ];
         for (body, names) in shapes {
             for status in [400, 422] {
                 let error = refusal(status, body);
-                assert_eq!(error.is_lost_cursor(), names != Names::Other, "{status} {body}");
+                assert_eq!(
+                    error.is_lost_cursor(),
+                    names != Names::Other,
+                    "{status} {body}"
+                );
                 assert_eq!(error.is_refused_range(), names == Names::Position, "{body}");
             }
             assert!(refusal(404, body).is_lost_cursor() && refusal(410, body).is_lost_cursor());

@@ -20,8 +20,14 @@ impl Client {
     ) -> Result<Page<Value>, ClientError> {
         let what = "listing users";
         let old = [("directory", directory)];
-        self.page_of(what, directory, ("users", &[]), ("/directory_users", &old), after)
-            .await
+        self.page_of(
+            what,
+            directory,
+            ("users", &[]),
+            ("/directory_users", &old),
+            after,
+        )
+        .await
     }
 
     /// A page of a group's users. The supported way to read edges: `user.groups` is empty now.
@@ -34,14 +40,25 @@ impl Client {
         let what = "listing a group's users";
         let new = [("group", group)];
         let old = [("directory", directory), ("group", group)];
-        self.page_of(what, directory, ("users", &new), ("/directory_users", &old), after)
-            .await
+        self.page_of(
+            what,
+            directory,
+            ("users", &new),
+            ("/directory_users", &old),
+            after,
+        )
+        .await
     }
 
     /// One directory user.
     pub async fn user(&self, directory: &str, id: &str) -> Result<Value, ClientError> {
-        self.thing_of("reading a directory user", directory, ("users", "/directory_users"), id)
-            .await
+        self.thing_of(
+            "reading a directory user",
+            directory,
+            ("users", "/directory_users"),
+            id,
+        )
+        .await
     }
 
     /// A page of a directory's groups.
@@ -52,14 +69,25 @@ impl Client {
     ) -> Result<Page<Value>, ClientError> {
         let what = "listing groups";
         let old = [("directory", directory)];
-        self.page_of(what, directory, ("groups", &[]), ("/directory_groups", &old), after)
-            .await
+        self.page_of(
+            what,
+            directory,
+            ("groups", &[]),
+            ("/directory_groups", &old),
+            after,
+        )
+        .await
     }
 
     /// One group.
     pub async fn group(&self, directory: &str, id: &str) -> Result<Value, ClientError> {
-        self.thing_of("reading a group", directory, ("groups", "/directory_groups"), id)
-            .await
+        self.thing_of(
+            "reading a group",
+            directory,
+            ("groups", "/directory_groups"),
+            id,
+        )
+        .await
     }
 
     /// All of a user's groups. There is no path below the directory that says so.
