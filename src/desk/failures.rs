@@ -9,13 +9,13 @@ use serde::Serialize;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::outbox::catch_ups::{self, CatchUpRow};
+use crate::outbox::catch_ups::CatchUpRow;
 use crate::outbox::{self, EventFailures, EventState};
 use crate::people::failing_reconciles::{self, FailingDirectory};
 use crate::people::wrong_paths::WrongPath;
 use crate::triggers::deliveries::{self, DeliveryFailures};
 
-use super::{Actor, DeskError, Page, Role, refusals, wrong_paths};
+use super::{Actor, DeskError, Page, Role, failing, refusals, wrong_paths};
 
 /// Failures that have one cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -207,9 +207,9 @@ fn asked_of_workos(
     let mut asked = Vec::new();
     // Events of all organizations are read in one go.
     if organization.is_none() {
-        asked.extend(catch_ups::failing(conn, now)?.into_iter().map(of_catch_up));
+        asked.extend(failing::catch_ups(conn, now)?.into_iter().map(of_catch_up));
     }
-    for directory in failing_reconciles::failing(conn, organization, now)? {
+    for directory in failing::comparisons(conn, organization, now)? {
         let reason = failing_reconciles::reason_of(conn, &directory.directory_id)?;
         asked.push(of_comparison(directory, reason));
     }

@@ -27,6 +27,7 @@ pub mod doctor;
 pub mod enable;
 pub mod erasure;
 pub mod events;
+pub mod failing;
 pub mod failures;
 pub mod fields;
 pub mod gaps;

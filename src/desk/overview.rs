@@ -4,14 +4,12 @@
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::outbox::{self, EventFilter, EventState, catch_ups, gaps, queue_stats_up_to};
-use crate::people::{
-    communities, decisions, failing_reconciles, organizations, processes, profiles,
-};
+use crate::outbox::{self, EventFilter, EventState, gaps, queue_stats_up_to};
+use crate::people::{communities, decisions, organizations, processes, profiles};
 use crate::triggers::deliveries::{self, DeliveryFilter, delivery_stats_up_to};
 use crate::triggers::destinations;
 
-use super::{Actor, DeskError, MAX_LIMIT, Role};
+use super::{Actor, DeskError, MAX_LIMIT, Role, failing};
 
 /// Where counts stop.
 pub const CAP: i64 = 10_000;
@@ -72,7 +70,7 @@ pub fn overview(conn: &mut Conn, actor: &Actor, now: Timestamp) -> Result<Overvi
     let waiting = Overview {
         silent: !processes::somebody_works(conn, now)?,
         conflicts: decisions::open_up_to(conn, only, CAP)?,
-        failing_comparisons: count(&failing_reconciles::failing(conn, only, now)?),
+        failing_comparisons: count(&failing::comparisons(conn, only, now)?),
         seats: count(&communities::open_seats(conn, only, None, MAX_LIMIT)?),
         orphans: communities::orphans(conn, only, NAMED)?
             .into_iter()
@@ -99,7 +97,7 @@ fn of_all(conn: &mut Conn, waiting: Overview, now: Timestamp) -> Result<Overview
         unknown: messages.unknown,
         failed: messages.failed,
         lost: gaps::lost_up_to(conn, CAP)?,
-        catch_up_fails: !catch_ups::failing(conn, now)?.is_empty(),
+        catch_up_fails: !failing::catch_ups(conn, now)?.is_empty(),
         stopped: stopped.into_iter().map(|one| (one.id, one.shown)).collect(),
         ..waiting
     })

@@ -6,19 +6,19 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::outbox::{self, EventFilter, EventRow, catch_ups};
+use crate::outbox::{self, EventFilter, EventRow};
 use crate::people::changes::{self, ChangeRow};
 use crate::people::communities::{self, Community};
 use crate::people::profiles::{self as rows, ProfileFilter, ProfileRow};
 use crate::people::rules::Rule;
 use crate::people::surroundings::Surroundings;
-use crate::people::{erasures, failing_reconciles, staged};
+use crate::people::{erasures, staged};
 use crate::roll::{Membership, Source};
 use crate::triggers::plan::facts_of;
 
 use super::access::{self, AccessQuery};
 use super::visibility::Veil;
-use super::{Actor, DeskError, Role, failures, refusals, story, wrong_paths};
+use super::{Actor, DeskError, Role, failing, failures, refusals, story, wrong_paths};
 
 /// People looked at when somebody is named.
 const MOST_NAMED: i64 = 20;
@@ -317,7 +317,7 @@ fn of_workos(
     now: Timestamp,
     view: &mut WhyView,
 ) -> Result<(), DeskError> {
-    if let Some(reading) = catch_ups::failing(conn, now)?.first() {
+    if let Some(reading) = failing::catch_ups(conn, now)?.first() {
         let since = reading.failing_since.unwrap_or(now);
         view.waiting.push(format!("Reading events back from WorkOS has failed since {since}: what a lost webhook said of them is not known here."));
         view.next.push("rollcall doctor".to_owned());
@@ -328,8 +328,8 @@ fn of_workos(
         .flatten()
         .map(|link| link.directory_id)
         .collect();
-    let failing = failing_reconciles::failing(conn, Some(&row.organization_id), now)?;
-    for directory in failing
+    let directories = failing::comparisons(conn, Some(&row.organization_id), now)?;
+    for directory in directories
         .iter()
         .filter(|one| theirs.contains(&one.directory_id))
     {

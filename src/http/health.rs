@@ -6,9 +6,10 @@ use serde_json::json;
 
 use crate::clock::Timestamp;
 use crate::db::{DbError, migration_state};
+use crate::desk::{DeskError, failing};
 use crate::outbox::{QueueStats, catch_ups, gaps, queue_stats};
 use crate::people::reconciles::{self, ReconcileStats};
-use crate::people::{chores, failing_reconciles, holds, processes};
+use crate::people::{chores, holds, processes};
 use crate::telemetry;
 use crate::triggers::deliveries::{DeliveryStats, delivery_stats};
 use crate::triggers::destinations::stopped_count;
@@ -96,7 +97,7 @@ pub(super) async fn metrics(state: web::Data<HttpState>) -> HttpResponse {
     let figures = tokio::task::spawn_blocking(move || {
         db.read(|conn| {
             let retention = chores::last(conn, chores::RETENTION)?;
-            Ok::<_, DbError>(Figures {
+            Ok::<_, DeskError>(Figures {
                 queue: queue_stats(conn)?,
                 deliveries: delivery_stats(conn, now)?,
                 gaps: gaps::counts(conn, None)?,
@@ -106,7 +107,7 @@ pub(super) async fn metrics(state: web::Data<HttpState>) -> HttpResponse {
                     .map(|row| row.failures)
                     .max()
                     .unwrap_or_default(),
-                failing_comparisons: failing_reconciles::failing(conn, None, now)?.len(),
+                failing_comparisons: failing::comparisons(conn, None, now)?.len(),
                 destinations: stopped_count(conn)?,
                 holds: holds::open_count(conn)?,
                 retention: retention.map(|(at, _)| at),

@@ -28,29 +28,6 @@ pub struct CatchUpRow {
     pub failing_since: Option<Timestamp>,
 }
 
-/// A failure that has repeated so often and for so long is shown (R93).
-pub const REPEATED: i64 = 3;
-/// See [`REPEATED`].
-pub const REPEATED_FOR: Duration = Duration::from_secs(120);
-
-impl CatchUpRow {
-    /// Whether reading has failed again and again, up to now (R93).
-    pub fn is_failing(&self, now: Timestamp) -> bool {
-        self.failures >= REPEATED
-            && self
-                .failing_since
-                .is_some_and(|since| now.since(since) >= REPEATED_FOR)
-    }
-}
-
-/// The environments whose reading fails again and again.
-pub fn failing(conn: &mut Conn, now: Timestamp) -> QueryResult<Vec<CatchUpRow>> {
-    Ok(all(conn)?
-        .into_iter()
-        .filter(|row| row.is_failing(now))
-        .collect())
-}
-
 /// All environments that were ever pulled from.
 pub fn all(conn: &mut Conn) -> QueryResult<Vec<CatchUpRow>> {
     on_backend!(conn, c => catch_ups::table

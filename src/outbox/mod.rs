@@ -5,6 +5,7 @@
 mod browse;
 pub mod catch_ups;
 mod claim;
+mod content;
 mod enqueue;
 mod failures;
 mod forget;

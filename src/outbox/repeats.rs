@@ -9,9 +9,9 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::schema::{event_bodies, event_repeats};
 use crate::db::{Conn, on_backend};
-use crate::workos::content_digest;
 
 use super::NewEvent;
+use super::content::content_digest;
 
 /// Bodies held in memory at once: each has a megabyte at most.
 const AT_ONCE: usize = 16;

@@ -14,12 +14,10 @@ pub mod signature;
 pub mod text;
 pub mod user;
 
-mod content;
 mod email;
 mod json;
 mod legacy;
 
-pub use content::content_digest;
 pub use envelope::{Envelope, EnvelopeError, read_envelope};
 pub use event::{Data, Directory, Event, Group, Membership, Unusable, read_event};
 pub use ids::{event_time, new_event_id};

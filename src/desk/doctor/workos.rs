@@ -3,7 +3,7 @@
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::desk::DeskError;
+use crate::desk::{DeskError, failing};
 use crate::outbox::catch_ups;
 use crate::people::failing_reconciles;
 
@@ -14,7 +14,7 @@ const NAMED: usize = 3;
 
 pub(super) fn catch_up(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError> {
     let name = "catching up";
-    let failing = catch_ups::failing(conn, now)?;
+    let failing = failing::catch_ups(conn, now)?;
     if let Some(row) = failing.first() {
         let since = row
             .failing_since
@@ -41,7 +41,7 @@ pub(super) fn catch_up(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskErr
 
 pub(super) fn comparisons(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError> {
     let name = "comparisons";
-    let failing = failing_reconciles::failing(conn, None, now)?;
+    let failing = failing::comparisons(conn, None, now)?;
     let Some(first) = failing.first() else {
         return Ok(Check::ok(name, "none fails again and again"));
     };

@@ -6,10 +6,12 @@
 mod answer;
 mod calls;
 mod pace;
+mod refusal;
 mod scoped;
 
-pub use answer::{ClientError, Names, Page};
+pub use answer::{ClientError, Page};
 pub use calls::{EventsFrom, SUBSCRIBED, WebhookEndpoint};
+pub use refusal::Names;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
