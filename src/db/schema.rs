@@ -53,6 +53,9 @@ diesel::table! {
         updated_at -> BigInt,
         removed_at -> Nullable<BigInt>,
         removed_reason -> Nullable<Text>,
+        start_unreadable -> Nullable<Text>,
+        role -> Nullable<Text>,
+        roles -> Text,
     }
 }
 
@@ -272,9 +275,11 @@ diesel::table! {
 }
 
 diesel::table! {
-    opt_outs (organization_id, address) {
+    opt_outs (id) {
+        id -> Text,
         organization_id -> Text,
         address -> Text,
+        profile_id -> Nullable<Text>,
         reason -> Nullable<Text>,
         created_at -> BigInt,
         created_by -> Text,

@@ -59,6 +59,8 @@ impl House {
             id: id.to_owned(),
             status,
             fields,
+            roles: Vec::new(),
+            start_unreadable: None,
             attributes: serde_json::Map::new(),
             warnings: Vec::new(),
             period: "first".to_owned(),

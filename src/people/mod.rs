@@ -17,6 +17,7 @@ pub mod jobs;
 pub mod kin;
 pub mod left_out;
 pub mod legal_holds;
+pub mod managers;
 pub mod mentions;
 mod opened_holds;
 pub mod opt_outs;

@@ -5,6 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::DateOrder;
 use crate::conditions::Condition;
 
 use super::comparing::ReconcileSettings;
@@ -20,6 +21,8 @@ use super::swap::SwapGuard;
 pub struct Settings {
     /// How payload values become profile fields (C13 by default).
     pub mapping: Mapping,
+    /// In which order its directories write day, month and year where `/`, `.` or `-` divides them (R79).
+    pub date_order: DateOrder,
     /// Directory ids, the one whose values win first (R35); others follow by when they were first seen.
     pub directory_priority: Vec<String>,
     /// Whether a former admin gets the seat back on a return (C5).

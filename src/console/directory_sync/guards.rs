@@ -57,6 +57,7 @@ pub(super) struct Guards {
     poll_cycle_minutes: String,
     reconcile_mode: String,
     reconcile_hours: String,
+    date_order: String,
 }
 
 impl Guards {
@@ -84,6 +85,10 @@ impl Guards {
             reconcile_mode: serde_json::to_value(settings.reconcile.mode)
                 .ok()
                 .and_then(|mode| mode.as_str().map(str::to_owned))
+                .unwrap_or_default(),
+            date_order: serde_json::to_value(settings.date_order)
+                .ok()
+                .and_then(|order| order.as_str().map(str::to_owned))
                 .unwrap_or_default(),
             reconcile_hours: settings
                 .reconcile
@@ -141,6 +146,8 @@ impl Guards {
                 json!(number("poll_cycle_minutes", &self.poll_cycle_minutes)),
             ),
             ("on_directory_deleted", json!(self.on_directory_deleted)),
+            // A form that does not name it leaves it as it is by default.
+            ("date_order", json!(said(&self.date_order))),
         ];
         match problems.is_empty() {
             true => Ok(all
