@@ -23,6 +23,7 @@ use crate::db::{Db, DbError, Urgency, migrate, migration_state, new_id};
 use crate::desk::refusals::Refusals;
 use crate::desk::retention;
 use crate::desk::webhook_secrets::SecretUses;
+use crate::desk::wrong_paths::WrongPaths;
 use crate::http::{self, HttpState, Wanted};
 use crate::intake::Intake;
 use crate::people::processes;
@@ -81,6 +82,7 @@ pub struct App {
     channels: Arc<Channels>,
     secret_uses: SecretUses,
     refusals: Refusals,
+    wrong_paths: WrongPaths,
     process_id: String,
 }
 
@@ -121,6 +123,7 @@ impl App {
             channels: Arc::new(channels),
             secret_uses: SecretUses::default(),
             refusals: Refusals::default(),
+            wrong_paths: WrongPaths::default(),
             process_id,
         })
     }
@@ -224,6 +227,7 @@ impl App {
             secrets,
             secret_uses: self.secret_uses.clone(),
             refusals: self.refusals.clone(),
+            wrong_paths: self.wrong_paths.clone(),
             tolerance: self.config.webhook.tolerance,
             body_limit: self.config.http.body_limit,
             allowed_sources: self.config.http.allowed_sources.clone(),

@@ -488,6 +488,8 @@ diesel::table! {
         lease_owner -> Nullable<Text>,
         lease_token -> BigInt,
         lease_until -> Nullable<BigInt>,
+        failures -> BigInt,
+        failing_since -> Nullable<BigInt>,
     }
 }
 
@@ -544,6 +546,7 @@ diesel::table! {
         organization_id -> Text,
         opened_at -> BigInt,
         opened_by -> Text,
+        revoked_at -> Nullable<BigInt>,
     }
 }
 
@@ -559,6 +562,26 @@ diesel::table! {
     webhook_refusals (reason, hour) {
         reason -> Text,
         hour -> BigInt,
+        count -> BigInt,
+        first_at -> BigInt,
+        last_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    event_repeats (event_id) {
+        event_id -> Text,
+        first_digest -> Text,
+        other_digest -> Text,
+        times -> BigInt,
+        first_at -> BigInt,
+        last_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    webhook_wrong_paths (path) {
+        path -> Text,
         count -> BigInt,
         first_at -> BigInt,
         last_at -> BigInt,
@@ -609,4 +632,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     setup_links,
     webhook_secret_uses,
     webhook_refusals,
+    event_repeats,
+    webhook_wrong_paths,
 );

@@ -23,7 +23,7 @@ use super::source;
 use super::{HttpState, Problem};
 
 /// The header WorkOS signs with (contract section 1).
-const SIGNATURE: &str = "workos-signature";
+pub(super) const SIGNATURE: &str = "workos-signature";
 /// A sender whose clock is off sends many.
 const STALE_KEPT_EVERY: Duration = Duration::from_secs(60);
 

@@ -60,6 +60,7 @@ mod rule_numbers;
 mod rules;
 mod scheduled;
 mod seats;
+mod second_source;
 mod sending_crashes;
 mod spine;
 mod story;

@@ -158,6 +158,7 @@ fn refusal(status: u16, problem: &Value) -> Value {
         409 => "Not possible as things stand; `detail` says why and what to do.",
         413 => "The body is over 1 MiB.",
         422 => "What was sent has problems; `detail` tells all of them.",
+        429 => "WorkOS does not allow it yet; try again after `Retry-After` seconds.",
         500 => "Our fault; the log has it under `request_id`.",
         503 => {
             "Something this needs cannot be reached just now; try again after `Retry-After` seconds."
@@ -171,7 +172,7 @@ fn refusal(status: u16, problem: &Value) -> Value {
         "description": words,
         "content": { "application/problem+json": { "schema": problem } },
     });
-    if status == 503 {
+    if matches!(status, 429 | 503) {
         answer["headers"]["Retry-After"] =
             json!({ "description": "Seconds.", "schema": { "type": "integer" } });
     }
