@@ -549,6 +549,15 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    console_sessions (id) {
+        id -> Text,
+        token_digest -> Text,
+        created_at -> BigInt,
+        ends_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     organizations,
     directories,
@@ -592,4 +601,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     setup_links,
     webhook_secret_uses,
     webhook_refusals,
+    console_sessions,
 );

@@ -29,6 +29,7 @@ pub mod rules;
 pub mod seated;
 pub mod secret_uses;
 pub mod secrets;
+pub mod sessions;
 pub mod setup_links;
 pub mod staged;
 pub mod statements;

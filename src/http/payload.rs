@@ -1,0 +1,188 @@
+//! The body of every request, on its way in: it has a time by which it must be whole, and what has come of
+//! all unfinished bodies together is bounded, so that neither a byte a second nor a thousand halves take
+//! the server's connections or memory. Around the handlers, so that none of them can forget it.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
+use actix_web::http::StatusCode;
+use actix_web::web::Bytes;
+use futures_util::Stream;
+use tokio::time::Sleep;
+
+use super::Problem;
+
+/// Bytes of unfinished bodies at once, over all connections.
+const UNFINISHED: usize = 64 * 1024 * 1024;
+
+/// What all unfinished bodies hold now.
+#[derive(Debug, Default)]
+pub(crate) struct Unfinished(AtomicUsize);
+
+impl Unfinished {
+    fn take(&self, bytes: usize) -> bool {
+        let taken = self.0.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if taken > UNFINISHED {
+            self.0.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        taken <= UNFINISHED
+    }
+}
+
+/// A body under way.
+struct Watched {
+    body: Payload,
+    ends: Pin<Box<Sleep>>,
+    taken: usize,
+    unfinished: Arc<Unfinished>,
+    whole: Arc<AtomicBool>,
+}
+
+/// Puts the watch around a body. The flag says whether it came whole; a connection whose body did not is
+/// of no further use.
+pub(super) fn watched(
+    body: Payload,
+    unfinished: Arc<Unfinished>,
+    time: Duration,
+) -> (Payload, Arc<AtomicBool>) {
+    let whole = Arc::new(AtomicBool::new(matches!(body, Payload::None)));
+    if matches!(body, Payload::None) {
+        return (body, whole);
+    }
+    let watched = Watched {
+        body,
+        ends: Box::pin(tokio::time::sleep(time)),
+        taken: 0,
+        unfinished,
+        whole: Arc::clone(&whole),
+    };
+    let watched: Pin<Box<dyn Stream<Item = Result<Bytes, PayloadError>>>> = Box::pin(watched);
+    (Payload::Stream { payload: watched }, whole)
+}
+
+impl Stream for Watched {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let own = self.get_mut();
+        match Pin::new(&mut own.body).poll_next(context) {
+            Poll::Ready(Some(Ok(piece))) => {
+                if !own.unfinished.take(piece.len()) {
+                    return Poll::Ready(Some(Err(failed(io::ErrorKind::ResourceBusy))));
+                }
+                own.taken += piece.len();
+                Poll::Ready(Some(Ok(piece)))
+            }
+            Poll::Ready(None) => {
+                own.whole.store(true, Ordering::Relaxed);
+                Poll::Ready(None)
+            }
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error))),
+            Poll::Pending => match own.ends.as_mut().poll(context) {
+                Poll::Ready(()) => Poll::Ready(Some(Err(failed(io::ErrorKind::TimedOut)))),
+                Poll::Pending => Poll::Pending,
+            },
+        }
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.unfinished.0.fetch_sub(self.taken, Ordering::Relaxed);
+    }
+}
+
+fn failed(kind: io::ErrorKind) -> PayloadError {
+    PayloadError::Io(kind.into())
+}
+
+/// What is answered where a body did not come whole, and a word for the counter.
+pub(super) fn not_whole(error: &PayloadError) -> (&'static str, Problem) {
+    let kind = match error {
+        PayloadError::Io(error) => error.kind(),
+        _ => io::ErrorKind::UnexpectedEof,
+    };
+    match kind {
+        io::ErrorKind::TimedOut => (
+            "slow_body",
+            Problem::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "slow-body",
+                "the body did not arrive in time (ROLLCALL_CLIENT_SECONDS); send it again",
+            ),
+        ),
+        io::ErrorKind::ResourceBusy => (
+            "full",
+            Problem::unavailable("too many bodies are on their way at once; send it again", 2),
+        ),
+        _ => (
+            "cut_off",
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                "cut-off",
+                "the body ended before it was whole; send it again",
+            ),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{StreamExt, stream};
+
+    use super::*;
+
+    fn body(pieces: Vec<Vec<u8>>, then_waits: bool) -> Payload {
+        let pieces = stream::iter(pieces.into_iter().map(|piece| Ok(Bytes::from(piece))));
+        let payload: Pin<Box<dyn Stream<Item = Result<Bytes, PayloadError>>>> = if then_waits {
+            Box::pin(pieces.chain(stream::pending()))
+        } else {
+            Box::pin(pieces)
+        };
+        Payload::Stream { payload }
+    }
+
+    async fn outcome(mut body: Payload) -> Option<&'static str> {
+        while let Some(piece) = body.next().await {
+            if let Err(error) = piece {
+                return Some(not_whole(&error).0);
+            }
+        }
+        None
+    }
+
+    #[tokio::test]
+    async fn a_body_that_never_ends_is_given_up_and_its_bytes_given_back() {
+        let unfinished = Arc::new(Unfinished::default());
+        let slow = body(vec![vec![0; 1_000]], true);
+        let time = Duration::from_millis(20);
+        let (slow, whole) = watched(slow, Arc::clone(&unfinished), time);
+        assert_eq!(outcome(slow).await, Some("slow_body"));
+        assert!(!whole.load(Ordering::Relaxed));
+        assert_eq!(unfinished.0.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn bodies_under_way_take_no_more_than_the_bound() {
+        let unfinished = Arc::new(Unfinished::default());
+        let time = Duration::from_secs(60);
+        let (mut most, _) = watched(
+            body(vec![vec![0; UNFINISHED]], true),
+            Arc::clone(&unfinished),
+            time,
+        );
+        assert!(most.next().await.is_some_and(|piece| piece.is_ok()));
+        let more = || watched(body(vec![vec![1]], false), Arc::clone(&unfinished), time);
+        assert_eq!(outcome(more().0).await, Some("full"));
+        drop(most);
+        let (after, whole) = more();
+        assert_eq!(outcome(after).await, None);
+        assert!(whole.load(Ordering::Relaxed));
+    }
+}
