@@ -3,8 +3,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -17,7 +16,7 @@ use actix_web::{Error, HttpMessage, ResponseError, web};
 use crate::telemetry;
 
 use super::connections::TurnedAway;
-use super::payload::watched;
+use super::payload::{Body, watched};
 use super::{HttpState, Problem};
 
 tokio::task_local! {
@@ -31,6 +30,9 @@ pub(crate) fn current_request_id() -> String {
         .unwrap_or_default()
 }
 
+/// How long a body may take where no server has said it.
+const DEFAULT_TIME: Duration = Duration::from_secs(30);
+
 /// The longest path and query, in bytes.
 const LONGEST_ADDRESS: usize = 16 * 1024;
 
@@ -43,18 +45,15 @@ fn no_such_text() -> Problem {
     )
 }
 
-fn watch_body(request: &mut ServiceRequest) -> Arc<AtomicBool> {
-    let Some(state) = request.app_data::<web::Data<HttpState>>().cloned() else {
-        return Arc::new(AtomicBool::new(true));
-    };
-    let bounds = &state.bounds;
-    let (body, whole) = watched(
-        request.take_payload(),
-        Arc::clone(&bounds.unfinished),
-        bounds.body_time,
+fn watch_body(request: &mut ServiceRequest) -> Body {
+    let state = request.app_data::<web::Data<HttpState>>();
+    let (unfinished, time) = state.map_or_else(
+        || (Arc::default(), DEFAULT_TIME),
+        |state| (Arc::clone(&state.bounds.unfinished), state.bounds.body_time),
     );
-    request.set_payload(body);
-    whole
+    let (payload, body) = watched(request.take_payload(), unfinished, time);
+    request.set_payload(payload);
+    body
 }
 
 /// What no handler needs to see.
@@ -125,15 +124,16 @@ pub async fn observe(
     REQUEST_ID
         .scope(RefCell::new(id), async move {
             // Errors become answers here, while the request's id is known.
-            let whole = watch_body(&mut request);
+            let body = watch_body(&mut request);
             let mut answer = match refused(&request) {
                 Some(problem) => request.into_response(problem.error_response()),
                 None => next.call(request).await?.map_into_boxed_body(),
             };
-            if !whole.load(Ordering::Relaxed) {
-                // What is left of the body is not waited for, and must not be read as another request.
+            if !body.is_whole() {
+                // What is left of it is not waited for, and must not be read as another request.
                 let head = answer.response_mut().head_mut();
                 head.set_connection_type(ConnectionType::Close);
+                answer = answer.map_body(|_, answer| body.last_until_answered(answer));
             }
             if let Ok(name) = name {
                 answer

@@ -2,13 +2,16 @@
 //! all unfinished bodies together is bounded, so that neither a byte a second nor a thousand halves take
 //! the server's connections or memory. Around the handlers, so that none of them can forget it.
 
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
@@ -35,35 +38,80 @@ impl Unfinished {
     }
 }
 
+/// What is kept of a request's body until it is answered.
+pub(super) struct Body {
+    payload: Rc<RefCell<Payload>>,
+    whole: Rc<Cell<bool>>,
+}
+
+impl Body {
+    /// Whether it has come to its end.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole.get()
+    }
+
+    /// Has it last as long as its answer. The server closes the connection behind a body that somebody still
+    /// holds; one that was dropped it would read to its end, in chunks however slow.
+    pub(super) fn last_until_answered(self, answer: BoxBody) -> BoxBody {
+        BoxBody::new(Answer {
+            body: Box::pin(answer),
+            _payload: self.payload,
+        })
+    }
+}
+
+struct Answer {
+    body: Pin<Box<BoxBody>>,
+    _payload: Rc<RefCell<Payload>>,
+}
+
+impl MessageBody for Answer {
+    type Error = Box<dyn std::error::Error>;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        self.get_mut().body.as_mut().poll_next(context)
+    }
+}
+
 /// A body under way.
 struct Watched {
-    body: Payload,
+    body: Rc<RefCell<Payload>>,
     ends: Pin<Box<Sleep>>,
     taken: usize,
     unfinished: Arc<Unfinished>,
-    whole: Arc<AtomicBool>,
+    whole: Rc<Cell<bool>>,
 }
 
-/// Puts the watch around a body. The flag says whether it came whole; a connection whose body did not is
-/// of no further use.
+/// Puts the watch around a body.
 pub(super) fn watched(
-    body: Payload,
+    payload: Payload,
     unfinished: Arc<Unfinished>,
     time: Duration,
-) -> (Payload, Arc<AtomicBool>) {
-    let whole = Arc::new(AtomicBool::new(matches!(body, Payload::None)));
-    if matches!(body, Payload::None) {
-        return (body, whole);
+) -> (Payload, Body) {
+    let whole = Rc::new(Cell::new(matches!(payload, Payload::None)));
+    let body = Body {
+        payload: Rc::new(RefCell::new(payload)),
+        whole: Rc::clone(&whole),
+    };
+    if whole.get() {
+        return (Payload::None, body);
     }
     let watched = Watched {
-        body,
+        body: Rc::clone(&body.payload),
         ends: Box::pin(tokio::time::sleep(time)),
         taken: 0,
         unfinished,
-        whole: Arc::clone(&whole),
+        whole,
     };
     let watched: Pin<Box<dyn Stream<Item = Result<Bytes, PayloadError>>>> = Box::pin(watched);
-    (Payload::Stream { payload: watched }, whole)
+    (Payload::Stream { payload: watched }, body)
 }
 
 impl Stream for Watched {
@@ -71,7 +119,8 @@ impl Stream for Watched {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let own = self.get_mut();
-        match Pin::new(&mut own.body).poll_next(context) {
+        let polled = Pin::new(&mut *own.body.borrow_mut()).poll_next(context);
+        match polled {
             Poll::Ready(Some(Ok(piece))) => {
                 if !own.unfinished.take(piece.len()) {
                     return Poll::Ready(Some(Err(failed(io::ErrorKind::ResourceBusy))));
@@ -80,7 +129,7 @@ impl Stream for Watched {
                 Poll::Ready(Some(Ok(piece)))
             }
             Poll::Ready(None) => {
-                own.whole.store(true, Ordering::Relaxed);
+                own.whole.set(true);
                 Poll::Ready(None)
             }
             Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error))),
@@ -164,7 +213,7 @@ mod tests {
         let time = Duration::from_millis(20);
         let (slow, whole) = watched(slow, Arc::clone(&unfinished), time);
         assert_eq!(outcome(slow).await, Some("slow_body"));
-        assert!(!whole.load(Ordering::Relaxed));
+        assert!(!whole.is_whole());
         assert_eq!(unfinished.0.load(Ordering::Relaxed), 0);
     }
 
@@ -183,6 +232,6 @@ mod tests {
         drop(most);
         let (after, whole) = more();
         assert_eq!(outcome(after).await, None);
-        assert!(whole.load(Ordering::Relaxed));
+        assert!(whole.is_whole());
     }
 }
