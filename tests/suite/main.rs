@@ -53,6 +53,7 @@ mod paging;
 mod plans;
 mod processes;
 mod reconcile;
+mod refused;
 mod replay_jobs;
 mod retention;
 mod revoke;
