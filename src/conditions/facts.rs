@@ -1,10 +1,12 @@
 //! The facts a condition is asked about, and how each operator reads them. Days are compared as
-//! days in every time zone (R61); text is compared as written, e-mail addresses without case (R22).
+//! days in every time zone (R61); text is compared clean and with its case (R87), e-mail addresses
+//! without (R22, R88).
 
 use serde_json::Value;
 
 use super::{Field, Op, Test};
 use crate::clock::Timestamp;
+use crate::workos::{clean, truth};
 
 /// What is known of one person at the moment of asking.
 #[derive(Debug, Clone, Copy)]
@@ -131,33 +133,47 @@ impl Text<'_> {
     }
 
     fn folded(&self, text: &str) -> String {
-        if self.fold {
-            text.to_lowercase()
-        } else {
-            text.to_owned()
+        match self.fold {
+            true => clean::fold(text),
+            false => clean::text(text),
         }
     }
 
+    /// The wanted value where it need not be the whole: the white space around it says something.
+    fn part(&self) -> Option<String> {
+        let written = scalar(self.value)?;
+        let space = |is_there: bool| if is_there { " " } else { "" };
+        let (before, behind) = (
+            space(written.starts_with(char::is_whitespace)),
+            space(written.ends_with(char::is_whitespace)),
+        );
+        Some(format!("{before}{}{behind}", self.folded(&written)))
+    }
+
     fn is(&self, fact: &str) -> bool {
-        self.wanted(self.value)
-            .is_some_and(|wanted| wanted == self.folded(fact))
+        self.equals(self.value, fact)
     }
 
     fn is_among(&self, fact: &str) -> bool {
-        let fact = self.folded(fact);
-        self.value.as_array().is_some_and(|all| {
-            all.iter()
-                .any(|one| self.wanted(one).as_ref() == Some(&fact))
-        })
+        let all = self.value.as_array();
+        all.is_some_and(|all| all.iter().any(|wanted| self.equals(wanted, fact)))
+    }
+
+    /// True and false are what they are in any form that a directory writes them.
+    fn equals(&self, wanted: &Value, fact: &str) -> bool {
+        match wanted {
+            Value::Bool(truth) => truth::of(&Value::from(fact)) == Some(*truth),
+            _ => self.wanted(wanted) == Some(self.folded(fact)),
+        }
     }
 
     fn is_in(&self, fact: &str) -> bool {
-        self.wanted(self.value)
+        self.part()
             .is_some_and(|wanted| self.folded(fact).contains(&wanted))
     }
 
     fn begins(&self, fact: &str) -> bool {
-        self.wanted(self.value)
+        self.part()
             .is_some_and(|wanted| self.folded(fact).starts_with(&wanted))
     }
 }

@@ -8,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::opt_outs::{self, OptOut};
 use crate::triggers::definition::address;
+use crate::workos::clean;
 
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
@@ -105,7 +106,7 @@ pub fn add(
 ) -> Result<OptOutView, DeskError> {
     actor.require(Role::Operator)?;
     actor.scope(Some(&new.organization_id))?;
-    if address(new.email.trim()).is_none() {
+    if address(&clean::bare(&new.email)).is_none() {
         return Err(DeskError::Invalid(
             "email is no plain e-mail address (one address, without a name, quotes or spaces)"
                 .to_owned(),

@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::schema::{opt_outs, profiles};
 use crate::db::{Conn, on_backend};
+use crate::workos::clean;
 
 /// One address that wants nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Insertable, Selectable)]
@@ -18,9 +19,9 @@ pub struct OptOut {
     pub created_by: String,
 }
 
-/// An address as it is matched.
+/// An address as it is matched (R88).
 pub fn key(address: &str) -> String {
-    address.trim().to_lowercase()
+    clean::fold(address)
 }
 
 /// Adds an address; false when it was there.
@@ -31,8 +32,30 @@ pub fn add(conn: &mut Conn, row: &OptOut) -> QueryResult<bool> {
 
 /// Takes an address off; false when it was not there.
 pub fn remove(conn: &mut Conn, organization: &str, address: &str) -> QueryResult<bool> {
-    let gone = on_backend!(conn, c => diesel::delete(opt_outs::table.find((organization, key(address)))).execute(c))?;
+    delete(conn, organization, &key(address))
+}
+
+/// Takes a row off by its address as it is kept; false when it was not there.
+pub fn delete(conn: &mut Conn, organization: &str, kept: &str) -> QueryResult<bool> {
+    let gone = on_backend!(conn, c => diesel::delete(opt_outs::table.find((organization, kept))).execute(c))?;
     Ok(gone > 0)
+}
+
+/// An organization's rows by address, after a given one.
+pub fn after(
+    conn: &mut Conn,
+    organization: &str,
+    address: &str,
+    limit: usize,
+) -> QueryResult<Vec<OptOut>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    on_backend!(conn, c => opt_outs::table
+        .filter(opt_outs::organization_id.eq(organization))
+        .filter(opt_outs::address.gt(address))
+        .order(opt_outs::address)
+        .limit(limit)
+        .select(OptOut::as_select())
+        .load(c))
 }
 
 /// Takes these addresses off, but none under which somebody else is still there (R65).

@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::db::schema::{links, profiles};
 use crate::db::{Conn, ROWS_PER_STATEMENT, contains, in_parts, on_backend};
 use crate::roll::{Person, Profile, Status};
+use crate::workos::clean;
 
 use super::{to_json, unreadable};
 
@@ -158,9 +159,9 @@ pub struct ToSave<'a> {
 /// Characters that are searched: PostgreSQL takes no more than 2,704 bytes into an index entry.
 const SEARCHED: usize = 600;
 
-/// How addresses are compared (R22).
-pub fn email_key(email: &str) -> String {
-    email.trim().to_lowercase()
+/// How addresses are compared (R22, R88); `None` for one that is nobody's (R86).
+pub fn email_key(email: &str) -> Option<String> {
+    clean::key(email)
 }
 
 fn new_row<'a>(one: &ToSave<'a>) -> QueryResult<NewRow<'a>> {
@@ -176,7 +177,7 @@ fn new_row<'a>(one: &ToSave<'a>) -> QueryResult<NewRow<'a>> {
     let search: Vec<String> = searched
         .iter()
         .filter_map(|name| profile.field(name))
-        .map(str::to_lowercase)
+        .map(clean::search)
         .collect();
     Ok(NewRow {
         id: &profile.id,
@@ -186,7 +187,7 @@ fn new_row<'a>(one: &ToSave<'a>) -> QueryResult<NewRow<'a>> {
         last_name: profile.field("last_name"),
         display_name: profile.field("display_name").unwrap_or_default(),
         email: profile.field("email"),
-        email_key: profile.field("email").map(email_key),
+        email_key: profile.field("email").and_then(email_key),
         title: profile.field("title"),
         department: profile.field("department"),
         pronouns: profile.field("pronouns"),
@@ -327,11 +328,13 @@ pub fn list(conn: &mut Conn, filter: &ProfileFilter, limit: i64) -> QueryResult<
             query = query.filter(profiles::id.eq_any(super::seated::ids_in(community)));
         }
         if let Some(q) = filter.q.as_ref().filter(|_| filter.q_names_only) {
-            let pattern = contains(&q.to_lowercase());
-            query = query.filter(lower(profiles::display_name).like(pattern.clone()).escape('\\')
-                .or(profiles::email_key.like(pattern).escape('\\').assume_not_null()));
+            // SQLite's `lower` knows the letters of ASCII only: others are found as written.
+            let (any_case, written) = (contains(&clean::search(q)), contains(&clean::text(q)));
+            query = query.filter(lower(profiles::display_name).like(any_case).escape('\\')
+                .or(profiles::display_name.like(written).escape('\\'))
+                .or(profiles::email_key.like(contains(&clean::fold(q))).escape('\\').assume_not_null()));
         } else if let Some(q) = &filter.q {
-            query = query.filter(profiles::search.like(contains(&q.to_lowercase())).escape('\\'));
+            query = query.filter(profiles::search.like(contains(&clean::search(q))).escape('\\'));
         }
         if let Some((at, id)) = &filter.after {
             // Said so that an index is entered at the cursor, and not walked up to it.
@@ -375,10 +378,27 @@ pub fn ids_with_access(conn: &mut Conn, organization: &str) -> QueryResult<Vec<S
 
 /// Everybody of an organization under an address, whatever their status.
 pub fn by_email(conn: &mut Conn, organization: &str, email: &str) -> QueryResult<Vec<ProfileRow>> {
+    let Some(email) = email_key(email) else {
+        return Ok(Vec::new());
+    };
     on_backend!(conn, c => profiles::table
         .filter(profiles::organization_id.eq(organization))
-        .filter(profiles::email_key.eq(email_key(email)))
+        .filter(profiles::email_key.eq(email))
         .select(ProfileRow::as_select())
+        .load(c))
+}
+
+/// The addresses, as shown, of an organization's people whose key is kept as this one.
+pub fn addresses_under(
+    conn: &mut Conn,
+    organization: &str,
+    kept: &str,
+) -> QueryResult<Vec<String>> {
+    on_backend!(conn, c => profiles::table
+        .filter(profiles::organization_id.eq(organization))
+        .filter(profiles::email_key.eq(kept))
+        .filter(profiles::email.is_not_null())
+        .select(profiles::email.assume_not_null())
         .load(c))
 }
 
@@ -388,6 +408,9 @@ pub fn by_idp_id(
     organization: &str,
     idp_id: &str,
 ) -> QueryResult<Vec<ProfileRow>> {
+    let Some(idp_id) = clean::id_key(idp_id) else {
+        return Ok(Vec::new());
+    };
     on_backend!(conn, c => profiles::table
         .filter(profiles::organization_id.eq(organization))
         .filter(profiles::id.eq_any(links::table

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
+use crate::workos::clean_user::{MOST_ATTRIBUTES, MOST_BYTES};
 
-use super::attributes::ALL_ATTRIBUTES;
+use super::attributes::{ALL_ATTRIBUTES, name_of_parts};
 use super::fold::Known;
 use super::kin::{Kin, Link, Person};
 use super::lifecycle::{EXCLUDED, Status};
@@ -84,19 +85,12 @@ pub fn compose(kin: &Kin, person: &Person, known: &Known<'_>) -> Profile {
             fields.insert(name, found);
         }
     }
-    fields.insert("display_name", display_name(&text));
+    fields.insert("display_name", display_name(&links, mapping, text("email")));
 
-    let mut attributes = Map::new();
-    let targets = links.iter().flat_map(|link| link.values.keys());
-    for target in targets {
-        if let Some(name) = target.strip_prefix("attributes.")
-            && let Some(value) = shown_value(&links, target, mapping)
-        {
-            attributes.insert(name.to_owned(), value.clone());
-        }
-    }
+    let (attributes, cut) = attributes(&links, mapping);
     let gone = person.status == Status::Removed;
-    let missing = missing(&links, mapping);
+    let mut missing = missing(&links, mapping);
+    missing.extend(cut);
     Profile {
         id: person.id.clone(),
         status: person.status,
@@ -112,6 +106,39 @@ pub fn compose(kin: &Kin, person: &Person, known: &Known<'_>) -> Profile {
             None => person.left_reason.clone().filter(|_| gone),
         },
     }
+}
+
+/// The attributes that are shown, the first link's first: no more than one directory user may have
+/// (each link is within the bounds by itself), and a sentence where that leaves any out.
+fn attributes(links: &[&Link], mapping: &Mapping) -> (Map<String, Value>, Option<String>) {
+    let mut all = Map::new();
+    let mut bytes = 0;
+    let mut cut = None;
+    for target in links.iter().flat_map(|link| link.values.keys()) {
+        let Some(name) = target.strip_prefix("attributes.") else {
+            continue;
+        };
+        if all.contains_key(name) {
+            continue;
+        }
+        let Some(value) = shown_value(links, target, mapping) else {
+            continue;
+        };
+        // One link alone is within the bounds, and measuring is not for nothing.
+        let size = match links.len() {
+            1 => 0,
+            _ => name.len() + value.to_string().len(),
+        };
+        if all.len() < MOST_ATTRIBUTES && bytes + size <= MOST_BYTES {
+            bytes += size;
+            all.insert(name.to_owned(), value.clone());
+        } else {
+            cut = Some(format!(
+                "attributes: more than {MOST_ATTRIBUTES}, or more than 64 KB; the rest is not shown"
+            ));
+        }
+    }
+    (all, cut)
 }
 
 /// The first value of a link that counts. Where those that count have only said that there is none,
@@ -157,17 +184,24 @@ fn by_word(one: &Link, other: &Link, known: &Known<'_>) -> std::cmp::Ordering {
         .then_with(|| one.first.cmp(&other.first))
 }
 
-fn display_name(text: &dyn Fn(&str) -> Option<String>) -> String {
-    let given = [text("first_name"), text("last_name")]
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>()
-        .join(" ");
-    text("attributes.display_name")
-        .or_else(|| text("name"))
-        .filter(|name| !name.trim().is_empty())
-        .or_else(|| Some(given).filter(|name| !name.trim().is_empty()))
-        .or_else(|| text("email"))
+/// The full name that a link gives, unless one that counts more gives the parts of a name (R90);
+/// else the parts.
+fn display_name(links: &[&Link], mapping: &Mapping, email: Option<String>) -> String {
+    let gives = |link: &&Link| name_of_parts(&link.values).is_some();
+    let heard = match links.iter().position(gives) {
+        Some(place) => links.get(..=place).unwrap_or(links),
+        None => links,
+    };
+    let text = |links: &[&Link], target: &str| {
+        let value = shown_value(links, target, mapping).and_then(Value::as_str);
+        value.map(str::to_owned)
+    };
+    let parts = [text(links, "first_name"), text(links, "last_name")];
+    let parts = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    text(heard, "attributes.display_name")
+        .or_else(|| text(heard, "name"))
+        .or_else(|| Some(parts).filter(|name| !name.is_empty()))
+        .or(email)
         .unwrap_or_else(|| "(no name)".to_owned())
 }
 

@@ -16,11 +16,7 @@ use super::mapping::Mapping;
 pub fn differences(link: &Link, listed: &DirectoryUser, mapping: &Mapping) -> Vec<String> {
     let mut found = BTreeSet::new();
     let mut then = link.values.clone();
-    Values {
-        values: &mut then,
-        warnings: Vec::new(),
-    }
-    .take(listed, mapping);
+    Values::over(&mut then).take(listed, mapping);
     let names: BTreeSet<&String> = link.values.keys().chain(then.keys()).collect();
     for name in names.into_iter().filter(|name| *name != ALL_ATTRIBUTES) {
         let value = |from: &std::collections::BTreeMap<String, Value>| {

@@ -11,6 +11,8 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 
+use crate::workos::clean;
+
 use super::attributes::{LONGEST_TEXT, is_empty};
 
 /// One step on the way of a value.
@@ -162,7 +164,7 @@ fn each(step: &Transform, value: Value) -> Result<Value, String> {
         };
     };
     Ok(Value::String(match step {
-        Transform::Trim => text.trim().to_owned(),
+        Transform::Trim => clean::text(&text),
         Transform::Lower => text.to_lowercase(),
         Transform::Upper => text.to_uppercase(),
         Transform::TitleCase => title_case(&text),
@@ -178,7 +180,14 @@ fn look_up(
     otherwise: Otherwise,
     value: Value,
 ) -> Result<Value, String> {
-    let found = written(&value).and_then(|text| table.get(&text).cloned());
+    let found = written(&value).and_then(|text| {
+        // The table as somebody typed it, the value clean (R87).
+        let typed = || table.iter().find(|(key, _)| clean::text(key) == text);
+        table
+            .get(&text)
+            .or_else(|| typed().map(|(_, found)| found))
+            .cloned()
+    });
     match (found, otherwise) {
         (Some(found), _) => Ok(Value::String(found)),
         (None, Otherwise::Keep) => Ok(value),

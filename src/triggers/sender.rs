@@ -11,6 +11,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::db::{Db, DbError, Urgency, new_id};
 use crate::people::profiles;
 use crate::retry;
+use crate::workos::clean;
 use serde_json::{Map, Value, json};
 
 use super::channels::{Channels, Message};
@@ -234,7 +235,13 @@ fn with_detail(mut message: Message, detail: Option<&str>) -> Message {
 
 /// To whom or where a step goes for one person; `None` while the address is not known.
 pub(crate) fn recipient_of(to: &Recipient, vars: &Value) -> Option<String> {
-    let field = |name: &str| vars.get(name).and_then(Value::as_str).map(str::to_owned);
+    let field = |name: &str| {
+        let address = vars.get(name).and_then(Value::as_str);
+        // A placeholder is shown and is nobody's address (R86).
+        address
+            .filter(|address| !clean::is_placeholder(address))
+            .map(str::to_owned)
+    };
     match to {
         Recipient::Person => field("email"),
         Recipient::Manager => field("manager_email"),

@@ -5,11 +5,12 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::clean;
 use super::email;
 use super::event::Unusable;
 use super::json::{Object, as_value};
 use super::legacy;
-use super::text::{MAX_ID, MAX_TEXT};
+use super::text::MAX_TEXT;
 
 /// A directory user. Its stored form is JSON that leaves out whatever was not said.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -95,7 +96,7 @@ impl DirectoryUser {
             let told = custom.take().unwrap_or_default();
             legacy.extend(told.into_iter().filter(|(_, value)| !value.is_null()));
         }
-        Ok(Self {
+        let user = Self {
             id,
             directory_id,
             organization_id: data.id("organization_id"),
@@ -109,7 +110,8 @@ impl DirectoryUser {
             legacy,
             custom,
             warnings,
-        })
+        };
+        Ok(user.cleaned())
     }
 }
 
@@ -134,12 +136,6 @@ fn read_custom(data: &Object<'_>, warnings: &mut Vec<String>) -> Option<Map<Stri
 
 fn read_idp_id(data: &Object<'_>, warnings: &mut Vec<String>) -> Option<String> {
     match Said::read(data, "idp_id", warnings) {
-        Said::Text(id) if id.chars().count() > MAX_ID => {
-            warnings.push(format!(
-                "`idp_id` is longer than {MAX_ID} characters and was not used."
-            ));
-            None
-        }
         Said::Text(id) => Some(id),
         Said::Absent | Said::Null => None,
     }
@@ -166,15 +162,15 @@ impl Said {
         let Some(raw) = data.raw(key) else {
             return Self::Absent;
         };
-        match data.text(key) {
-            Some(text) if text.trim().is_empty() => Self::Null,
+        match data.text(key).map(|text| clean::text(&text)) {
+            Some(text) if text.is_empty() => Self::Null,
             Some(text) if text.chars().count() > MAX_TEXT => {
                 warnings.push(format!(
                     "`{key}` is longer than {MAX_TEXT} characters and was not used."
                 ));
                 Self::Absent
             }
-            Some(text) => Self::Text(text.into_owned()),
+            Some(text) => Self::Text(text),
             None if raw.get() == "null" => Self::Null,
             None => {
                 warnings.push(format!("`{key}` is not a text and was not used."));
@@ -200,11 +196,14 @@ impl Said {
 impl UserState {
     /// Reads WorkOS's word; a blank one says nothing, so that no glitch removes anybody.
     pub fn read(word: &str) -> Option<Self> {
-        match word.trim() {
-            "" => None,
-            word if word.eq_ignore_ascii_case("active") => Some(Self::Active),
-            word => Some(Self::Inactive(word.to_owned())),
+        let word = clean::bare(word);
+        if word.is_empty() {
+            return None;
         }
+        Some(match word.eq_ignore_ascii_case("active") {
+            true => Self::Active,
+            false => Self::Inactive(word),
+        })
     }
 
     /// WorkOS's word.

@@ -17,6 +17,7 @@ mod browser_admin;
 mod browser_pages;
 mod catch_up;
 mod channels;
+mod clean_values;
 mod commands;
 mod console;
 mod console_admin;
