@@ -588,6 +588,15 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    console_sessions (id) {
+        id -> Text,
+        token_digest -> Text,
+        created_at -> BigInt,
+        ends_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     organizations,
     directories,
@@ -634,4 +643,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     webhook_refusals,
     event_repeats,
     webhook_wrong_paths,
+    console_sessions,
 );

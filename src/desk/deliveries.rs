@@ -14,6 +14,7 @@ use crate::triggers::target::target_of;
 use crate::triggers::vars::variables_of;
 
 use super::events::one_of;
+use super::page::sought;
 use super::triggers::message_for;
 use super::visibility::Veil;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
@@ -168,7 +169,7 @@ pub fn list(
         trigger_id: query.trigger_id.clone(),
         channel: query.channel.clone(),
         destination: query.destination.clone(),
-        q: query.q.clone().filter(|q| !q.is_empty()),
+        q: sought(query.q.as_deref())?,
         after: cursor.map(|cursor| (cursor.at, cursor.id)),
     };
     let mut rows = deliveries::list(conn, &filter, limit + 1)?;

@@ -13,6 +13,7 @@ use crate::people::{chores, groups, processes};
 
 mod directories;
 mod disk;
+mod files;
 mod sending;
 mod webhooks;
 mod workos;
@@ -110,6 +111,7 @@ pub fn of_setup(setup: &Setup) -> Vec<Check> {
     checks.extend(setup.reached.iter().map(reached));
     if let Some(file) = &setup.sqlite_file {
         checks.push(disk(file));
+        checks.push(files::of_database(file));
     }
     checks
 }

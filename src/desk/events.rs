@@ -13,6 +13,7 @@ use crate::people::{changes, erasures, profiles};
 use crate::triggers::deliveries;
 use crate::worker;
 
+use super::page::sought;
 use super::visibility::Veil;
 use super::{Actor, Cursor, DeskError, MAX_LIMIT, Page, Role, audit, limit_of, search};
 
@@ -215,7 +216,7 @@ pub(super) fn filter_of(
         subjects,
         since: query.since,
         until: query.until,
-        q: query.q.clone(),
+        q: sought(query.q.as_deref())?,
         error: query.error.clone(),
         before,
         after: None,

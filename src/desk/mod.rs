@@ -49,6 +49,7 @@ pub mod resend;
 pub mod retention;
 pub mod seats;
 pub mod secrets;
+pub mod sessions;
 pub mod settings;
 pub mod stale;
 pub mod tokens;

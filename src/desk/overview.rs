@@ -87,7 +87,7 @@ pub fn overview(conn: &mut Conn, actor: &Actor, now: Timestamp) -> Result<Overvi
 fn of_all(conn: &mut Conn, waiting: Overview, now: Timestamp) -> Result<Overview, DeskError> {
     let queue = queue_stats_up_to(conn, CAP)?;
     let messages = delivery_stats_up_to(conn, CAP, now)?;
-    let stopped = destinations::list(conn, Some(true), None, NAMED)?;
+    let stopped = destinations::list(conn, Some(true), None, None, NAMED)?;
     Ok(Overview {
         ready: queue.ready,
         parked: queue.parked,

@@ -19,6 +19,7 @@ use crate::roll::access::Access;
 
 use super::events::one_of;
 use super::owners::Owners;
+use super::page::sought;
 use super::visibility::Veil;
 use super::{Actor, Cursor, DeskError, Page, Role, limit_of};
 
@@ -156,7 +157,7 @@ fn filter_of(
         organization_id,
         q_names_only: veil.covers("title") || veil.covers("department"),
         status: (status != "all").then(|| status.to_owned()),
-        q: query.q.clone().filter(|q| !q.is_empty()),
+        q: sought(query.q.as_deref())?,
         department: query.department.clone(),
         community_id: query.community_id.clone(),
         after: cursor.map(|cursor| (cursor.at, cursor.id)),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::clock::Timestamp;
+use crate::conditions::Condition;
 use crate::db::{Conn, DbError, new_id};
 use crate::people::surroundings::Surroundings;
 use crate::triggers::channels::Message;
@@ -172,20 +173,25 @@ pub fn versions(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Page<Version
     })
 }
 
-/// Creates a trigger from the body of `POST /v1/triggers`.
+/// Reads the body of `POST /v1/triggers`: before the transaction that keeps it, since templates are
+/// parsed here, and others wait for who writes.
+pub fn wanted(actor: &Actor, body: &Value, policy: Policy) -> Result<NewTrigger, DeskError> {
+    actor.require(Role::Operator)?;
+    NewTrigger::parse(body, policy).map_err(DeskError::Problems)
+}
+
+/// Creates a trigger.
 pub fn create(
     conn: &mut Conn,
     actor: &Actor,
-    body: &Value,
-    policy: Policy,
+    definition: &NewTrigger,
     now: Timestamp,
 ) -> Result<TriggerView, DeskError> {
     actor.require(Role::Operator)?;
-    let definition = NewTrigger::parse(body, policy).map_err(DeskError::Problems)?;
     actor.scope(Some(&definition.organization_id))?;
     Veil::over_one(conn, actor, &definition.organization_id)?
         .refuse("deciding what messages say")?;
-    let row = TriggerRow::new(new_id("trigger"), &definition, now)?;
+    let row = TriggerRow::new(new_id("trigger"), definition, now)?;
     if !store::create(conn, &row, &actor.name)? {
         return Err(taken(&row.name));
     }
@@ -193,18 +199,16 @@ pub fn create(
     show(conn, actor, &row.id)
 }
 
-/// Replaces a trigger; the body is a whole one, of the same organization. Its version grows.
+/// Replaces a trigger by a whole one of the same organization. Its version grows.
 pub fn update(
     conn: &mut Conn,
     actor: &Actor,
     id: &str,
-    body: &Value,
-    policy: Policy,
+    definition: &NewTrigger,
     now: Timestamp,
 ) -> Result<TriggerView, DeskError> {
     actor.require(Role::Operator)?;
     let old = seen(conn, actor, id)?;
-    let definition = NewTrigger::parse(body, policy).map_err(DeskError::Problems)?;
     if definition.organization_id != old.organization_id {
         return Err(DeskError::Invalid(format!(
             "organization_id is {}, and the trigger belongs to {}: create another trigger there instead",
@@ -212,7 +216,7 @@ pub fn update(
         )));
     }
     Veil::over_one(conn, actor, &old.organization_id)?.refuse("deciding what messages say")?;
-    let row = TriggerRow::new(old.id, &definition, now)?;
+    let row = TriggerRow::new(old.id, definition, now)?;
     store::update(conn, &row, &actor.name).map_err(|error| taken_or(error, &row.name))?;
     note(conn, actor, "trigger.updated", &row, now)?;
     show(conn, actor, id)
@@ -251,6 +255,11 @@ pub fn preview(
         )));
     }
     let definition = row.read()?;
+    let veil = Veil::over_one(conn, actor, &row.organization_id)?;
+    let asked = definition.when.iter().flat_map(Condition::fields);
+    if asked.into_iter().any(|field| veil.covers(&field)) {
+        veil.refuse("trying a condition on a sensitive field")?;
+    }
     let surroundings = Surroundings::of(conn, &[profile_id.to_owned()])?;
     let vars = variables_of(conn, &profile, None)?;
     let matches = definition
@@ -259,14 +268,15 @@ pub fn preview(
         .is_none_or(|when| when.matches(&surroundings.facts(profile_id, &vars)));
     let settings = settings_of(conn, &row.organization_id)?;
     let zone = zone_of(conn, &settings, profile_id, &vars)?;
+    // Whether it fits is judged on everything; when it would go and what it would say, on what the actor may
+    // see: the due time would tell the start date.
+    veil.profile(&mut profile)?;
+    let vars = variables_of(conn, &profile, None)?;
     let start = vars["start_date"].as_str().and_then(zone::day);
     let base = match start.filter(|_| definition.on == Event::ProfileActivated) {
         Some(start) => Base::Start(start),
         None => Base::Now,
     };
-    // Whether it fits, and when, is judged on everything; what it would say shows what the actor may see.
-    Veil::over_one(conn, actor, &row.organization_id)?.profile(&mut profile)?;
-    let vars = variables_of(conn, &profile, None)?;
     let mut steps = Vec::new();
     for (place, step) in definition.steps.iter().enumerate() {
         let target = target_of(conn, step, &profile, &vars)?;

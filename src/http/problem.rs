@@ -127,6 +127,7 @@ impl From<DeskError> for Problem {
             ),
             DeskError::Conflict(detail) => Self::new(StatusCode::CONFLICT, "conflict", detail),
             DeskError::Forbidden(detail) => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
+            DeskError::TooSlow(detail) => Self::unavailable(detail, 5),
             DeskError::Database(error) => Self::from(error),
         }
     }

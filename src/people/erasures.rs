@@ -2,6 +2,7 @@
 //! cannot ask it about anybody, and a late or replayed event finds that it is not to be heard.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use diesel::prelude::*;
 use hmac::{Hmac, KeyInit, Mac};
@@ -50,6 +51,11 @@ impl ErasureKey {
         keys
     }
 
+    /// By what the key is known again without being told.
+    pub fn mark(&self) -> String {
+        self.hash("mark")
+    }
+
     fn hash(&self, text: &str) -> String {
         let mut mac = self.0.clone();
         mac.update(text.as_bytes());
@@ -57,8 +63,21 @@ impl ErasureKey {
     }
 }
 
-/// The installation's key; `None` while nobody was ever erased.
+/// The key that this process was configured with. A global, since it is one for each process like the
+/// database: every road that hashes an id would have to carry it otherwise.
+static CONFIGURED: OnceLock<ErasureKey> = OnceLock::new();
+
+/// Uses that key from now on, in the place of one in the database.
+pub fn configure(key: ErasureKey) {
+    // A second time in one process it is the same one.
+    let _ = CONFIGURED.set(key);
+}
+
+/// The installation's key; `None` while nobody was ever erased and none is configured.
 pub fn key(conn: &mut Conn) -> QueryResult<Option<ErasureKey>> {
+    if let Some(key) = CONFIGURED.get() {
+        return Ok(Some(key.clone()));
+    }
     Ok(secrets::find(conn, secrets::ERASURE_KEY)?.and_then(|secret| ErasureKey::new(&secret)))
 }
 

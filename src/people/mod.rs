@@ -32,6 +32,7 @@ pub mod rules;
 pub mod seated;
 pub mod secret_uses;
 pub mod secrets;
+pub mod sessions;
 pub mod setup_links;
 pub mod staged;
 pub mod standings;

@@ -73,9 +73,17 @@ impl Sender {
                     Settled::Cancelled("its trigger is a draft now".to_owned()),
                 );
             }
-            let definition = match store::version(conn, &one.trigger_id, one.trigger_version)? {
-                Some(definition) => definition,
-                None => row.read()?,
+            let definition = match store::version(conn, &one.trigger_id, one.trigger_version) {
+                Ok(None) => row.read(),
+                Ok(Some(definition)) => Ok(definition),
+                Err(error) => Err(error),
+            };
+            let definition = match definition {
+                // What was saved and cannot be read fails its message, not the sender.
+                Err(diesel::result::Error::DeserializationError(why)) => {
+                    return end(conn, Settled::Failed(why.to_string()));
+                }
+                definition => definition?,
             };
             let Some(step) = usize::try_from(one.step)
                 .ok()

@@ -24,7 +24,9 @@ pub use envelope::{Envelope, EnvelopeError, read_envelope};
 pub use event::{Data, Directory, Event, Group, Membership, Unusable, read_event};
 pub use ids::{event_time, new_event_id};
 pub use order::OrderKey;
-pub use signature::{Rejection, Secret, Secrets, SecretsError, Verified, sign, time_of, verify};
+pub use signature::{
+    Rejection, Secret, Secrets, SecretsError, Verified, sign, time_of, verify, well_formed,
+};
 pub use user::{DirectoryUser, Said, UserState};
 
 #[cfg(test)]

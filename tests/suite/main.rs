@@ -7,6 +7,11 @@
     reason = "in a test, a step that fails is the test that fails"
 )]
 
+mod attacks_console;
+mod attacks_doors;
+mod attacks_sensitive;
+mod attacks_templates;
+mod attacks_words;
 mod browser;
 mod browser_admin;
 mod browser_pages;
