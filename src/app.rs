@@ -40,7 +40,7 @@ mod presence;
 mod suspects;
 mod upstream;
 
-pub use suspects::{COMMAND as TRY_SUSPECTS, this_program};
+pub use suspects::{this_program, try_suspects};
 pub use upstream::{webhook_secrets, workos_client};
 
 use every::every;

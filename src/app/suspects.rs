@@ -2,14 +2,20 @@
 //! the settings and nothing else. The database's URL may hold a password and goes by the environment.
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::Options;
-use crate::config::{Config, LogFormat};
-use crate::worker::Program;
+use crate::clock::Clock;
+use crate::config::{self, Config, LogFormat};
+use crate::db::{Db, DbError};
+use crate::worker::{self, BatchSettings, Orders, Program, Worker};
+
+/// A child writes one batch after the other.
+const CONNECTIONS: u32 = 2;
 
 /// The command, hidden from the help: nobody but this program gives it.
-pub const COMMAND: &str = "try-suspects";
+const COMMAND: &str = "try-suspects";
 
 /// The program, where there is one.
 pub(super) fn program(config: &Config, options: &Options) -> Option<Program> {
@@ -51,4 +57,21 @@ pub fn this_program() -> Option<PathBuf> {
         return Some(link.to_owned());
     }
     std::env::current_exe().ok()
+}
+
+/// The child's side: works on what was ordered and says what it does to `out` (blocking).
+pub fn try_suspects(
+    database_url: &str,
+    measures: &config::Worker,
+    arm_new: bool,
+    (limit, only): (usize, Vec<i64>),
+    out: &mut dyn Write,
+) -> Result<(), DbError> {
+    let db = Db::open_lean(database_url, CONNECTIONS)?;
+    let settings = BatchSettings {
+        max_attempts: measures.max_attempts,
+        arm_new,
+    };
+    let worker = Worker::new(db, Clock::System, settings, measures.batch, 0);
+    worker::try_suspects(&worker, &Orders { limit, only }, out)
 }

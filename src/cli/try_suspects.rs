@@ -4,12 +4,7 @@
 use std::io::Read as _;
 
 use super::{Context, Exit, Failure};
-use crate::clock::Clock;
-use crate::db::Db;
-use crate::worker::{BatchSettings, Orders, Worker, try_suspects};
-
-/// One at a time, and one to spare.
-const CONNECTIONS: u32 = 2;
+use crate::app;
 
 /// Try events in a process of its own (started by `serve` and `work`)
 #[derive(Debug, clap::Args)]
@@ -38,18 +33,15 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         )
     })?;
     std::thread::spawn(end_with_the_parent);
-    let orders = Orders {
-        limit: args.limit,
-        only: args.only,
-    };
-    let settings = BatchSettings {
-        max_attempts: measures.max_attempts,
-        arm_new: args.arm_new,
-    };
     let tried = tokio::task::spawn_blocking(move || {
-        let db = Db::open_lean(&url, CONNECTIONS)?;
-        let worker = Worker::new(db, Clock::System, settings, measures.batch, 0);
-        try_suspects(&worker, &orders, &mut std::io::stdout())
+        let orders = (args.limit, args.only);
+        app::try_suspects(
+            &url,
+            &measures,
+            args.arm_new,
+            orders,
+            &mut std::io::stdout(),
+        )
     });
     tried
         .await

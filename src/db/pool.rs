@@ -68,18 +68,20 @@ impl Db {
     fn open_with(url: &str, connections: u32, lean: bool) -> Result<Self, DbError> {
         let url = DatabaseUrl::parse(url)?;
         let first = establish(&url, Purpose::Work, lean)?;
-        let pool = |purpose, size| Pool::new(&url, purpose, lean, size);
+        // Those who write hear of one server from each other; a reader may be content with a standby.
+        let (writers, readers_own) = (Arc::<News>::default(), Arc::<News>::default());
+        let pool = |purpose, size, news: &Arc<News>| Pool::new(&url, purpose, lean, size, news);
         let (writing, readers) = match &url {
             DatabaseUrl::Sqlite(_) => (Writing::Sqlite(Writer::new(first)), connections),
             DatabaseUrl::Postgres(_) => {
                 let writing = Writing::Postgres {
-                    intake: pool(Purpose::Intake, INTAKE_CONNECTIONS),
-                    work: pool(Purpose::Work, connections / 2 + 2),
+                    intake: pool(Purpose::Intake, INTAKE_CONNECTIONS, &writers),
+                    work: pool(Purpose::Work, connections / 2 + 2, &writers),
                 };
                 (writing, connections / 2)
             }
         };
-        let read = pool(Purpose::Read, readers);
+        let read = pool(Purpose::Read, readers, &readers_own);
         Ok(Self(Arc::new(Inner {
             url,
             lean,
@@ -194,8 +196,7 @@ struct Pool {
 }
 
 impl Pool {
-    fn new(url: &DatabaseUrl, purpose: Purpose, lean: bool, size: u32) -> Self {
-        let news = Arc::<News>::default();
+    fn new(url: &DatabaseUrl, purpose: Purpose, lean: bool, size: u32, news: &Arc<News>) -> Self {
         let connections = r2d2::Pool::builder()
             .max_size(size.max(2))
             .min_idle(Some(0))
@@ -205,9 +206,12 @@ impl Pool {
                 url: url.clone(),
                 purpose,
                 lean,
-                news: Arc::clone(&news),
+                news: Arc::clone(news),
             });
-        Self { connections, news }
+        Self {
+            connections,
+            news: Arc::clone(news),
+        }
     }
 
     /// A connection; waits for one that is in use, and not for a server that is gone.
