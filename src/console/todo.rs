@@ -87,7 +87,7 @@ pub(super) fn todo_of(
 
 fn of_hold(one: &HoldView) -> Todo {
     let (why, wait) = match one.kind.as_str() {
-        "welcomes" => (
+        "welcomes" | "messages" | "start_dates" => (
             "None of them goes out until somebody decides.",
             "messages wait",
         ),

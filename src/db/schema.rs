@@ -9,6 +9,8 @@ diesel::table! {
         armed_at -> Nullable<BigInt>,
         settings -> Text,
         first_seen_at -> BigInt,
+        deleted_at -> Nullable<BigInt>,
+        deletion_decision -> Nullable<Text>,
     }
 }
 
@@ -51,6 +53,9 @@ diesel::table! {
         updated_at -> BigInt,
         removed_at -> Nullable<BigInt>,
         removed_reason -> Nullable<Text>,
+        start_unreadable -> Nullable<Text>,
+        role -> Nullable<Text>,
+        roles -> Text,
     }
 }
 
@@ -197,6 +202,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    suspensions (profile_id) {
+        profile_id -> Text,
+        organization_id -> Text,
+        event_id -> Nullable<Text>,
+        suspended_at -> BigInt,
+    }
+}
+
+diesel::table! {
     outbox (id) {
         id -> BigInt,
         event_id -> Text,
@@ -261,9 +275,11 @@ diesel::table! {
 }
 
 diesel::table! {
-    opt_outs (organization_id, address) {
+    opt_outs (id) {
+        id -> Text,
         organization_id -> Text,
         address -> Text,
+        profile_id -> Nullable<Text>,
         reason -> Nullable<Text>,
         created_at -> BigInt,
         created_by -> Text,
@@ -564,6 +580,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     holds,
     hold_items,
     staged_leaves,
+    suspensions,
     outbox,
     event_bodies,
     event_attempts,

@@ -2,7 +2,7 @@
 //! section 6). Links and communities of a page are loaded as sets. The whole chain of what happened
 //! to a person is told by `history`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,9 +10,12 @@ use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
+use crate::people::managers::{self, Manager};
 use crate::people::profiles::{self, LinkRow, ProfileFilter, ProfileRow};
-use crate::people::{holds, legal_holds, organizations, seated, unreadable};
+use crate::people::standings;
+use crate::people::{legal_holds, seated, unreadable};
 use crate::roll::Status;
+use crate::roll::access::Access;
 
 use super::events::one_of;
 use super::owners::Owners;
@@ -56,12 +59,20 @@ pub struct ProfileView {
     pub pronouns: Option<String>,
     pub start_date: Option<String>,
     pub manager_email: Option<String>,
+    /// The profile id and name of who is their manager now; nobody where it is not known, has left, or
+    /// would be the person themselves (`warnings` says so).
+    pub manager_id: Option<String>,
+    pub manager_name: Option<String>,
     pub employee_number: Option<String>,
+    /// The role that counts first, by the directory's group-to-role mapping, and all of them.
+    pub role: Option<String>,
+    pub roles: Vec<String>,
     pub attributes: Map<String, Value>,
     pub links: Vec<LinkView>,
     pub communities: Vec<InCommunity>,
-    /// Whether they may come in: as `/v1/access` answers.
+    /// Whether they may come in, and why: as `/v1/access` answers.
     pub access: bool,
+    pub access_reason: String,
     /// Sentences about values that could not be taken.
     pub warnings: Vec<String>,
     /// Fields that the directory owns: nobody edits them here, no log-in overwrites them (R50).
@@ -114,7 +125,6 @@ pub fn list(
     conn: &mut Conn,
     actor: &Actor,
     query: &ProfileQuery,
-    now: Timestamp,
 ) -> Result<Page<ProfileView>, DeskError> {
     actor.require(Role::Viewer)?;
     let limit = limit_of(query.limit)?;
@@ -125,7 +135,7 @@ pub fn list(
         id: row.id.clone(),
     });
     let next_cursor = page.next_cursor;
-    let data = views(conn, actor, page.data, now)?;
+    let data = views(conn, actor, page.data)?;
     Ok(Page { data, next_cursor })
 }
 
@@ -154,15 +164,10 @@ fn filter_of(
 }
 
 /// One person.
-pub fn show(
-    conn: &mut Conn,
-    actor: &Actor,
-    id: &str,
-    now: Timestamp,
-) -> Result<ProfileView, DeskError> {
+pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<ProfileView, DeskError> {
     actor.require(Role::Viewer)?;
     let row = seen(conn, actor, id)?;
-    views(conn, actor, vec![row], now)?
+    views(conn, actor, vec![row])?
         .pop()
         .ok_or_else(|| DeskError::not_found("profile", id))
 }
@@ -180,7 +185,6 @@ pub(super) fn views(
     conn: &mut Conn,
     actor: &Actor,
     rows: Vec<ProfileRow>,
-    now: Timestamp,
 ) -> Result<Vec<ProfileView>, DeskError> {
     let mut homes: Vec<String> = rows.iter().map(|row| row.organization_id.clone()).collect();
     homes.sort();
@@ -190,44 +194,47 @@ pub(super) fn views(
     let mut links = profiles::links_of(conn, &ids)?;
     let mut seats = seated::of_profiles(conn, &ids)?;
     let held = legal_holds::among(conn, &ids)?;
-    let suspended = holds::suspended(conn, &ids, now)?;
+    let mut judged = standings::of_profiles(conn, &ids)?;
     let owners = Owners::of(conn, &homes)?;
-    let shut = shut_on_leave(conn, &rows)?;
+    let managers = managers::of(conn, &rows)?;
     rows.into_iter()
         .map(|mut row| {
             let (theirs, seats) = taken(&mut links, &mut seats, &row.id);
-            let kept_out = is_on_leave(&row) && shut.contains(&row.organization_id);
-            let access = has_access(&row.status) && !suspended.contains(&row.id) && !kept_out;
+            let access = judged.remove(&row.id).map(|one| one.access);
             let locked = owners.locked(&row, &theirs)?;
             let hidden = veil.profile(&mut row)?;
             let mut view = view(row, theirs, seats, access)?;
             (view.locked, view.hidden) = (locked, hidden);
             view.legal_hold = held.contains(&view.id);
+            if let Some(manager) = managers.get(&view.id) {
+                show_manager(&mut view, manager);
+            }
             Ok(view)
         })
         .collect()
 }
 
-fn is_on_leave(row: &ProfileRow) -> bool {
-    row.status == Status::OnLeave.as_str()
-}
+/// Fields that say who a manager is: where one of them is sensitive, so is what it leads to.
+const NAMING_MANAGERS: [&str; 3] = [
+    "manager_email",
+    "attributes.manager_id",
+    "attributes.manager_employee_number",
+];
 
-/// Those of the rows' organizations whose people on leave may not come in (R34).
-pub(super) fn shut_on_leave(
-    conn: &mut Conn,
-    rows: &[ProfileRow],
-) -> Result<BTreeSet<String>, DeskError> {
-    let ids: Vec<String> = rows
-        .iter()
-        .filter(|row| is_on_leave(row))
-        .map(|row| row.organization_id.clone())
-        .collect();
-    if ids.is_empty() {
-        return Ok(BTreeSet::new());
+fn show_manager(view: &mut ProfileView, manager: &Manager) {
+    let hidden = |field: &String| NAMING_MANAGERS.contains(&field.as_str());
+    if view.hidden.iter().any(hidden) {
+        return;
     }
-    let all = organizations::load(conn, &ids)?.into_values();
-    let shut = all.filter(|one| !one.settings.on_leave.access);
-    Ok(shut.map(|one| one.id).collect())
+    if let Some(row) = manager.row() {
+        view.manager_id = Some(row.id.clone());
+        view.manager_name = Some(row.display_name.clone());
+    } else if let (Some(why), false) = (
+        manager.problem(),
+        matches!(manager, Manager::Unnamed | Manager::Unknown),
+    ) {
+        view.warnings.push(format!("manager: {why}"));
+    }
 }
 
 type Seats = Vec<(String, String, String)>;
@@ -247,14 +254,17 @@ fn view(
     row: ProfileRow,
     links: Vec<LinkRow>,
     seats: Seats,
-    access: bool,
+    access: Option<Access>,
 ) -> Result<ProfileView, DeskError> {
     let attributes = serde_json::from_str(&row.attributes)
         .map_err(|error| unreadable("attributes", &row.id, &error))?;
     let warnings = serde_json::from_str(&row.warnings)
         .map_err(|error| unreadable("warnings", &row.id, &error))?;
+    let roles =
+        serde_json::from_str(&row.roles).map_err(|error| unreadable("roles", &row.id, &error))?;
     Ok(ProfileView {
-        access,
+        access: access.as_ref().is_some_and(Access::allowed),
+        access_reason: access.map_or_else(|| row.status.clone(), |access| access.reason()),
         attributes,
         warnings,
         locked: Vec::new(),
@@ -276,7 +286,11 @@ fn view(
         pronouns: row.pronouns,
         start_date: row.start_date,
         manager_email: row.manager_email,
+        manager_id: None,
+        manager_name: None,
         employee_number: row.employee_number,
+        role: row.role,
+        roles,
         period: row.period,
         legal_hold: false,
         first_seen_at: row.first_seen_at,

@@ -15,6 +15,7 @@ use crate::people::surroundings::Surroundings;
 use crate::people::{erasures, staged};
 use crate::roll::{Membership, Source};
 use crate::triggers::plan::facts_of;
+use crate::workos::clean;
 
 use super::access::{self, AccessQuery};
 use super::visibility::Veil;
@@ -58,7 +59,7 @@ pub fn why(
         profile_id: Some(row.id.clone()),
         ..AccessQuery::default()
     };
-    let access = access::access(conn, actor, &query, now)?;
+    let access = access::access(conn, actor, &query)?;
     let mut view = WhyView {
         profile_id: row.id.clone(),
         display_name: row.display_name.clone(),
@@ -93,12 +94,12 @@ fn find(conn: &mut Conn, actor: &Actor, who: &str) -> Result<ProfileRow, DeskErr
         ..ProfileFilter::default()
     };
     let mut found = rows::list(conn, &filter, MOST_NAMED)?;
-    let wanted = who.trim().to_lowercase();
+    let (address, name) = (clean::fold(who), clean::search(who));
     let exact = |row: &ProfileRow| {
         row.email
             .as_ref()
-            .is_some_and(|email| email.to_lowercase() == wanted)
-            || row.display_name.to_lowercase() == wanted
+            .is_some_and(|email| clean::fold(email) == address)
+            || clean::search(&row.display_name) == name
     };
     if found.iter().any(exact) {
         found.retain(exact);
@@ -134,7 +135,7 @@ fn meant(
         let theirs = |one: &Community| memberships.iter().any(|row| row.community_id == one.id);
         return Ok(all.into_iter().filter(theirs).collect());
     };
-    let named = |one: &Community| one.id == name || one.name.eq_ignore_ascii_case(name);
+    let named = |one: &Community| one.id == name || clean::fold(&one.name) == clean::fold(name);
     let found: Vec<Community> = all.into_iter().filter(named).collect();
     if found.is_empty() {
         return Err(DeskError::not_found("community", name));

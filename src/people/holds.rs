@@ -10,11 +10,6 @@ use diesel::sql_types::{BigInt, Bool, Text};
 use crate::clock::Timestamp;
 use crate::db::schema::{changes, hold_items, holds, links, outbox, profiles};
 use crate::db::{Conn, ROWS_PER_STATEMENT, in_parts, on_backend};
-use crate::roll::Life;
-use crate::roll::guard::SUSPEND_AFTER;
-use crate::workos::OrderKey;
-
-use super::statements;
 
 pub use super::opened_holds::{open, open_or_known};
 
@@ -55,12 +50,20 @@ pub const REMOVALS: &str = "removals";
 pub const DIRECTORY_DELETED: &str = "directory_deleted";
 /// Too many welcomes due within an hour.
 pub const WELCOMES: &str = "welcomes";
+/// Too many messages of one trigger due within an hour (R80).
+pub const MESSAGES: &str = "messages";
+/// Newcomers whose start date cannot be read (R79).
+pub const START_DATES: &str = "start_dates";
+/// The kinds in which messages wait; what happened to the people was applied.
+pub const OF_MESSAGES: [&str; 3] = [WELCOMES, MESSAGES, START_DATES];
 /// Too many people under another provider's id or e-mail domain within an hour (R42).
 pub const IDENTITY_SWAP: &str = "identity_swap";
 /// Rules would end more memberships within an hour than the guard lets pass.
 pub const LEAVES: &str = "leaves";
 /// A group was deleted that may only have been renamed.
 pub const GROUP_DELETED: &str = "group_deleted";
+/// An organization was deleted (R84).
+pub const ORGANIZATION_DELETED: &str = "organization_deleted";
 /// Waiting for an operator.
 pub const OPEN: &str = "open";
 /// An operator let it be applied.
@@ -194,6 +197,15 @@ pub fn add_items(conn: &mut Conn, items: &[HoldItem]) -> QueryResult<()> {
     Ok(())
 }
 
+/// Takes somebody out of a hold.
+pub fn take_out(conn: &mut Conn, hold: &str, profile: &str) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::delete(hold_items::table
+        .filter(hold_items::hold_id.eq(hold))
+        .filter(hold_items::profile_id.eq(profile)))
+        .execute(c))?;
+    Ok(())
+}
+
 /// Adds everybody with an active link in a directory to a hold, in one statement: it may be all of
 /// a large company.
 pub fn add_directory(
@@ -212,6 +224,26 @@ pub fn add_directory(
         .bind::<Text, _>(event)
         .bind::<BigInt, _>(now.micros())
         .bind::<Text, _>(directory)
+        .execute(c))
+}
+
+/// Adds everybody of an organization who has a status with access to a hold, in one statement.
+pub fn add_organization(
+    conn: &mut Conn,
+    hold: &str,
+    event: &str,
+    organization: &str,
+    now: Timestamp,
+) -> QueryResult<usize> {
+    let sql = "INSERT INTO hold_items (hold_id, event_id, profile_id, applied, held_at) \
+         SELECT $1, $2, p.id, false, CAST($3 AS BIGINT) FROM profiles p \
+         WHERE p.organization_id = $4 AND p.status IN ('active', 'on_leave') \
+         ON CONFLICT DO NOTHING";
+    on_backend!(conn, c => diesel::sql_query(sql)
+        .bind::<Text, _>(hold)
+        .bind::<Text, _>(event)
+        .bind::<BigInt, _>(now.micros())
+        .bind::<Text, _>(organization)
         .execute(c))
 }
 
@@ -271,7 +303,7 @@ pub fn approved(conn: &mut Conn, events: &[String]) -> QueryResult<BTreeSet<Stri
         on_backend!(conn, c => hold_items::table
             .inner_join(holds::table.on(holds::id.eq(hold_items::hold_id)))
             .filter(hold_items::event_id.eq_any(some))
-            .filter(holds::kind.ne(WELCOMES))
+            .filter(holds::kind.ne_all(OF_MESSAGES))
             .filter(holds::state.eq(APPROVED))
             .select(hold_items::event_id)
             .load(c))
@@ -341,39 +373,4 @@ pub fn coming(
         .into_iter()
         .filter_map(|(user, at)| Some((user?, at)))
         .collect())
-}
-
-/// Those of the given people whose held removal has been undecided for too long: access is refused
-/// until somebody decides, seats are kept (R40). Whom a newer event calls active is not kept out:
-/// the removal that waits would change nothing any more (R11).
-pub fn suspended(conn: &mut Conn, ids: &[String], now: Timestamp) -> QueryResult<BTreeSet<String>> {
-    let waiting: Vec<(String, String, Option<String>, Timestamp)> = on_backend!(conn, c => hold_items::table
-        .inner_join(holds::table.on(holds::id.eq(hold_items::hold_id)))
-        .inner_join(outbox::table.on(outbox::event_id.eq(hold_items::event_id)))
-        .filter(hold_items::profile_id.eq_any(ids))
-        .filter(hold_items::applied.eq(false))
-        .filter(hold_items::held_at.le(now.minus(SUSPEND_AFTER)))
-        .filter(holds::kind.eq(REMOVALS))
-        .filter(holds::state.eq(OPEN))
-        .select((hold_items::profile_id, outbox::event_id, outbox::subject, outbox::occurred_at))
-        .load(c))?;
-    let mut all = BTreeSet::new();
-    for (profile, event, user, at) in waiting {
-        let removal = OrderKey {
-            at,
-            removal: true,
-            event_id: event,
-        };
-        let said = match user {
-            Some(user) => statements::of_links(conn, &[user])?,
-            None => Vec::new(),
-        };
-        if !said
-            .iter()
-            .any(|newer| newer.life() == Life::Active && newer.key > removal)
-        {
-            all.insert(profile);
-        }
-    }
-    Ok(all)
 }

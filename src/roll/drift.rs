@@ -10,17 +10,13 @@ use crate::workos::{DirectoryUser, UserState};
 use super::attributes::{ALL_ATTRIBUTES, Values};
 use super::identity::fold_case;
 use super::kin::{Link, LinkState};
-use super::mapping::Mapping;
+use super::settings::Settings;
 
 /// The names of what differs, sorted; empty where listing and link agree.
-pub fn differences(link: &Link, listed: &DirectoryUser, mapping: &Mapping) -> Vec<String> {
+pub fn differences(link: &Link, listed: &DirectoryUser, settings: &Settings) -> Vec<String> {
     let mut found = BTreeSet::new();
     let mut then = link.values.clone();
-    Values {
-        values: &mut then,
-        warnings: Vec::new(),
-    }
-    .take(listed, mapping);
+    Values::over(&mut then, settings.date_order).take(listed, &settings.mapping);
     let names: BTreeSet<&String> = link.values.keys().chain(then.keys()).collect();
     for name in names.into_iter().filter(|name| *name != ALL_ATTRIBUTES) {
         let value = |from: &std::collections::BTreeMap<String, Value>| {

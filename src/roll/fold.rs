@@ -126,10 +126,7 @@ fn listen(kin: &mut Kin, statement: &Statement, known: &Known<'_>) {
         link.state = next_state(&link, statement.life());
     }
     if !removes {
-        let mut values = Values {
-            values: &mut link.values,
-            warnings: Vec::new(),
-        };
+        let mut values = Values::over(&mut link.values, known.settings.date_order);
         values.take(said, &known.settings.mapping);
         link.warnings = values.warnings;
         if said.email.text().is_some() {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::workos::OrderKey;
+use crate::workos::{OrderKey, clean};
 
 use super::attributes::Values;
 use super::fold::Known;
@@ -32,7 +32,7 @@ pub(super) enum Verdict {
 
 /// The keys by which a link can meet others of its organization: `i:` idp id, `n:` employee number,
 /// `e:` e-mail address in lower case (R22).
-fn keys_of(
+pub fn keys_of(
     idp_id: Option<&str>,
     email: Option<&str>,
     employee_number: Option<&str>,
@@ -50,9 +50,9 @@ fn keys_of(
     keys
 }
 
-/// How addresses and numbers are compared: case and outer space do not count (R22).
+/// How addresses and numbers are compared (R22, R88).
 pub fn fold_case(text: &str) -> String {
-    text.trim().to_lowercase()
+    clean::fold(text)
 }
 
 /// Judges a link that is not attached to anybody else's life yet. `link` stands in `kin` already or
@@ -234,10 +234,7 @@ fn same_text(one: Option<&str>, other: Option<&str>) -> bool {
 /// The keys a statement says, under the organization's mapping.
 pub fn keys_said(statement: &Statement, settings: &Settings) -> Vec<String> {
     let mut said = std::collections::BTreeMap::new();
-    let mut values = Values {
-        values: &mut said,
-        warnings: Vec::new(),
-    };
+    let mut values = Values::over(&mut said, settings.date_order);
     values.take(&statement.said.user, &settings.mapping);
     let text = |name: &str| said.get(name).and_then(Value::as_str);
     keys_of(

@@ -4,6 +4,7 @@
 //! so that any order, any duplicates and any batching end in the same roll (R14).
 //! No database, no clock, no network.
 
+pub mod access;
 mod attributes;
 mod comparing;
 mod compose;
@@ -19,6 +20,7 @@ pub mod guard;
 mod identity;
 mod kin;
 mod lifecycle;
+mod managers;
 mod mapping;
 mod mapping_read;
 mod memberships;
@@ -42,9 +44,10 @@ pub use drift::differences;
 pub use families::Families;
 pub use fold::{Known, apply, fold};
 pub use groups::{Edge, Group, probably_renamed};
-pub use identity::keys_said;
+pub use identity::{fold_case, keys_of, keys_said};
 pub use kin::{Kin, Link, LinkState, Person};
 pub use lifecycle::{EXCLUDED, Status, let_go};
+pub use managers::{ManagerCandidate, ManagerLink, ManagerWords, Meant, in_circle, meant};
 pub use mapping::{Mapping, MappingRule, STANDARD_TARGETS, ValueKind};
 pub use memberships::{LEFT, Membership, Role, Source, StandIn, follow_status};
 pub use messages::{BurstGuard, MessageSettings, QuietHours};

@@ -5,10 +5,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::DateOrder;
 use crate::conditions::Condition;
 
 use super::comparing::ReconcileSettings;
-use super::guard::RemovalGuard;
+use super::guard::{LeaveGuard, RemovalGuard};
 use super::mapping::Mapping;
 use super::messages::MessageSettings;
 use super::succession::Succession;
@@ -20,6 +21,8 @@ use super::swap::SwapGuard;
 pub struct Settings {
     /// How payload values become profile fields (C13 by default).
     pub mapping: Mapping,
+    /// In which order its directories write day, month and year where `/`, `.` or `-` divides them (R79).
+    pub date_order: DateOrder,
     /// Directory ids, the one whose values win first (R35); others follow by when they were first seen.
     pub directory_priority: Vec<String>,
     /// Whether a former admin gets the seat back on a return (C5).
@@ -39,7 +42,7 @@ pub struct Settings {
     /// Who runs a community whose last admin left (R39).
     pub succession: Succession,
     /// How many rule memberships an hour may end before the next ones wait for an operator (R53).
-    pub leave_guard: RemovalGuard,
+    pub leave_guard: LeaveGuard,
     /// How long leaves that a group's deletion causes wait for an equal group (R52).
     pub poll_cycle_minutes: PollCycle,
     /// When its directories are compared with WorkOS's own listing, and what follows from it.

@@ -1,5 +1,5 @@
 //! The last look before a message leaves (R62, R64): is it too late, has a later step overtaken it,
-//! is the person on leave, does the address want no messages, is it night there? What a machine is
+//! is the person on leave, does the recipient want no messages, is it night there? What a machine is
 //! told (a webhook) knows neither nights nor leave, and is never too late.
 
 use std::time::Duration;
@@ -45,17 +45,23 @@ pub(super) fn recheck(
         return Ok(Verdict::Go);
     }
     let on_leave = profile.get("status").and_then(Value::as_str) == Some("on_leave");
-    let of_leaving = [Event::ProfileRemoved.name(), Event::MembershipEnded.name()];
-    if on_leave && !of_leaving.contains(&one.on_event.as_str()) {
+    if on_leave && !Event::ENDS_ACCESS.contains(&one.on_event.as_str()) {
         return Ok(Verdict::Cancel("the person is on leave".to_owned()));
     }
     let settings = settings_of(conn, &one.organization_id)?;
     if let Some(why) = too_late(conn, one, step, &settings, now)? {
         return Ok(Verdict::Cancel(why));
     }
-    if let Some(address) = recipient.filter(|_| is_personal(&step.to))
-        && opt_outs::has(conn, &one.organization_id, address)?
-    {
+    let opted_out = match (&step.to, recipient) {
+        (Recipient::Person, _) => opt_outs::of_person(conn, &one.profile_id)?,
+        // The list is asked for whoever has that address, as an operator would have named them.
+        (Recipient::Address(_), Some(address)) => {
+            opt_outs::find(conn, &one.organization_id, address)?
+        }
+        // A manager was asked for when they were looked up.
+        _ => None,
+    };
+    if opted_out.is_some() {
         return Ok(Verdict::Cancel(
             "the address is on the opt-out list".to_owned(),
         ));
@@ -68,14 +74,6 @@ pub(super) fn recheck(
         Some(end) => Verdict::Wait(end, "waits for the end of the quiet hours"),
         None => Verdict::Go,
     })
-}
-
-/// Whether a step goes to an address of somebody, which an opt-out may name.
-fn is_personal(to: &Recipient) -> bool {
-    matches!(
-        to,
-        Recipient::Person | Recipient::Manager | Recipient::Address(_)
-    )
 }
 
 /// The first day's messages may be late by some hours; of the later steps that a down-time gathered,

@@ -11,12 +11,13 @@ use crate::outbox;
 use crate::people::changes::{self, Caused};
 use crate::people::decisions::Decision;
 use crate::people::{decisions, directories, kin, organizations, statements};
-use crate::roll::{DirectoryTurn, let_go, refold};
+use crate::roll::{DirectoryTurn, Settings, let_go, refold};
 use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
 use super::batch::{self, BatchSettings};
 use super::compare::compare_under;
+use super::suspensions;
 use super::world::World;
 use super::write::write_world;
 
@@ -67,6 +68,13 @@ pub fn end_directory(
     };
     let organization = directory.organization_id.clone();
     outbox::lock_part(conn, outbox::part_of(&organization))?;
+    learn_end(&mut directory, now);
+    directories::save(conn, &[&directory])?;
+    end_people(conn, directory_id, &By::Operator(actor.to_owned()), now)
+}
+
+/// An operator decided that a directory's people go: a turn of its life like those that events tell.
+pub(super) fn learn_end(directory: &mut directories::Directory, now: Timestamp) {
     let event_id = format!("decision_{}", uuid::Uuid::now_v7().simple());
     let key = OrderKey {
         at: now,
@@ -75,13 +83,11 @@ pub fn end_directory(
     };
     directory.life.learn(DirectoryTurn {
         key,
-        directory_id: directory_id.to_owned(),
+        directory_id: directory.id.clone(),
         linked: false,
         kind: None,
         removes: true,
     });
-    directories::save(conn, &[&directory])?;
-    end_people(conn, directory_id, &By::Operator(actor.to_owned()), now)
 }
 
 /// Folds everybody of a directory again once a turn of it removes them. Answers how many links ended.
@@ -172,6 +178,32 @@ pub fn refold_organization(
         |conn: &mut Conn, after: &str| kin::of_organization(conn, organization, after, AT_ONCE);
     let folded = fold_all(conn, organization, &by, now, everybody)?;
     Ok(folded.users)
+}
+
+/// As [`refold_organization`], where the settings say how values are read: nothing new falls due by it.
+pub fn reread_organization(
+    conn: &mut Conn,
+    organization: &str,
+    former: Settings,
+    actor: &str,
+    now: Timestamp,
+) -> Result<usize, DbError> {
+    outbox::lock_part(conn, outbox::part_of(organization))?;
+    let by = By::Operator(actor.to_owned());
+    let mut after = String::new();
+    let mut count = 0;
+    loop {
+        let users = kin::of_organization(conn, organization, &after, AT_ONCE)?;
+        let Some(last) = users.last() else {
+            return Ok(count);
+        };
+        after.clone_from(last);
+        count += users.len();
+        let mut world = world_of(conn, organization, &by, now)?;
+        world.former = Some(former.clone());
+        let users = users.into_iter().collect();
+        fold_users(conn, world, organization, &users, &by, now)?;
+    }
 }
 
 /// Works off the given events in the caller's transaction, whatever else is due: for a rehearsal
@@ -288,6 +320,7 @@ pub(super) fn fold_users(
             .collect(),
     };
     write_world(conn, &mut world, caused, &causes)?;
+    suspensions::follow_told(conn, &world.people_in_hand(), now)?;
     Ok(changed.into_iter().collect())
 }
 

@@ -11,7 +11,7 @@ use crate::people::changes::{self, Caused};
 use crate::people::erasures::{self, ErasureKey, NewErasure};
 use crate::people::profiles::{self, LinkRow, ProfileRow};
 use crate::people::{
-    communities, decisions, groups, kin, mentions, opt_outs, reconciles, statements,
+    communities, decisions, groups, kin, mentions, opt_outs, reconciles, statements, suspensions,
 };
 use crate::roll::{Change, Kin, Status};
 use crate::triggers::deliveries;
@@ -58,8 +58,9 @@ pub fn erase(
     communities::forget(conn, ids)?;
     reconciles::forget_users(conn, &users)?;
     profiles::blank(conn, &row.id)?;
-    opt_outs::forget(conn, &row.organization_id, &addresses)?;
+    opt_outs::forget(conn, &row.organization_id, &row.id, &addresses)?;
     changes::blank(conn, &row.id)?;
+    suspensions::delete(conn, std::slice::from_ref(&row.id))?;
     let mut erased = Erased {
         messages: deliveries::forget(conn, &row.id, &row.organization_id, &addresses, now)?,
         ..Erased::default()

@@ -7,6 +7,7 @@ mod alone;
 mod batch;
 mod compare;
 mod decide;
+mod deletions;
 mod effect;
 mod erase;
 mod fold;
@@ -26,6 +27,7 @@ mod rekey;
 pub mod replay;
 pub mod resend;
 mod suspects;
+mod suspensions;
 mod swaps;
 mod take;
 mod world;
@@ -45,11 +47,14 @@ use crate::telemetry;
 pub use alone::{Orders, try_suspects};
 pub use batch::{BatchReport, BatchSettings, Worked};
 pub use decide::{
-    decide_identity, end_directory, refold_organization, restore_directory, take_back, work_off,
+    decide_identity, end_directory, refold_organization, reread_organization, restore_directory,
+    take_back, work_off,
 };
+pub use deletions::{keep_people, remove_people, restore_people};
 pub use erase::{Erased, erase};
 pub use leaves::{end_leaves, hand_over};
 pub use suspects::Program;
+pub use suspensions::{follow_access, follow_events};
 
 use suspects::Suspects;
 

@@ -13,8 +13,8 @@ use crate::clock::Timestamp;
 use crate::db::{Conn, DbError, Fault, Urgency, locks};
 use crate::outbox::{self, Claimed, Settlement, Verdict};
 
-use super::Worker;
 use super::batch::{self, BatchReport, Worked};
+use super::{Worker, suspensions};
 
 /// How often a batch begins again because PostgreSQL took it out of a deadlock.
 const DEADLOCKS: u32 = 20;
@@ -170,7 +170,9 @@ impl Worker {
                 event_id: event.event_id.clone(),
                 verdict: verdict(&event, now),
             };
-            outbox::settle(conn, &[settlement], now)?;
+            outbox::settle(conn, std::slice::from_ref(&settlement), now)?;
+            let failed = batch::removals_given_up([(event.removal, &settlement)]);
+            suspensions::given_up(conn, &failed, now)?;
             Ok(BatchReport {
                 events: vec![Worked {
                     event_id: event.event_id,

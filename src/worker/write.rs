@@ -10,11 +10,14 @@ use crate::db::Conn;
 use crate::people::changes::{self, Caused};
 use crate::people::directories::Directory;
 use crate::people::profiles::{self, ToSave};
-use crate::people::{communities, directories, groups, kin, legal_holds, statements};
+use crate::people::{
+    communities, directories, groups, kin, legal_holds, opt_outs, statements, suspensions,
+};
 use crate::roll::{Known, Membership, Person, Profile, Status, compose, question};
 use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
+use super::deletions;
 use super::happenings::happenings;
 use super::members::{Seats, follow_rules, follow_seats, write_memberships};
 use super::world::{Relatives, World};
@@ -48,9 +51,11 @@ pub(super) fn write_world(
     write_links(conn, world)?;
     let moved = moved_people(world);
     write_profiles(conn, world, &moved)?;
+    follow_addresses(conn, &moved)?;
     merge_gone(conn, world)?;
     world.guards.write(conn, world.now)?;
     world.swaps.write(conn, world.now)?;
+    deletions::write(conn, world, &moved, causes)?;
     let mut seats = Seats::default();
     let mut ended = write_memberships(conn, world, &moved, causes, &mut seats)?;
     ended.extend(follow_rules(conn, world, &moved, causes)?);
@@ -200,6 +205,28 @@ fn write_profiles(conn: &mut Conn, world: &World, moved: &[Moved]) -> QueryResul
     profiles::save(conn, &rows)
 }
 
+/// Opt-outs go with the people, and those that wait for an address find whoever came with it (R82).
+fn follow_addresses(conn: &mut Conn, moved: &[Moved]) -> QueryResult<()> {
+    let mut came: BTreeMap<&str, BTreeMap<String, String>> = BTreeMap::new();
+    for one in moved {
+        let address = |profile: &Profile| {
+            let there = !matches!(profile.status, Status::Removed | Status::Erased);
+            profile.field("email").filter(|_| there).map(str::to_owned)
+        };
+        let now = address(&one.after);
+        if let Some(now) =
+            now.filter(|now| one.before.as_ref().and_then(address).as_ref() != Some(now))
+        {
+            let theirs = came.entry(&one.organization_id).or_default();
+            theirs.insert(one.after.id.clone(), now);
+        }
+    }
+    for (organization, addresses) in came {
+        opt_outs::follow(conn, organization, &addresses)?;
+    }
+    Ok(())
+}
+
 /// People who turned out to be somebody else: what hung on them moves, and the row goes.
 fn merge_gone(conn: &mut Conn, world: &World) -> QueryResult<()> {
     let mut gone = Vec::new();
@@ -226,6 +253,7 @@ fn merge_gone(conn: &mut Conn, world: &World) -> QueryResult<()> {
         return Ok(());
     }
     communities::forget(conn, &gone)?;
+    suspensions::delete(conn, &gone)?;
     profiles::delete(conn, &gone)
 }
 
@@ -255,6 +283,7 @@ fn move_to_heir(conn: &mut Conn, organization: &str, from: &str, heir: &str) -> 
         .collect();
     communities::save_memberships(conn, &moved)?;
     legal_holds::reassign(conn, from, heir)?;
+    opt_outs::reassign(conn, from, heir)?;
     changes::reassign(conn, from, heir)?;
     deliveries::reassign(conn, from, heir)
 }
@@ -278,9 +307,9 @@ fn plan_deliveries(
     if !left.is_empty() {
         deliveries::cancel_for(conn, &left, deliveries::PERSON_LEFT, world.now)?;
     }
-    if world.former.is_some() {
-        return Ok(());
-    }
     let happenings = happenings(conn, world, moved, ended, caused, causes)?;
+    if world.former.is_some() {
+        return deliveries::move_with_starts(conn, &happenings, &world.organizations, world.now);
+    }
     deliveries::plan_and_add(conn, &happenings, &world.organizations, world.now)
 }

@@ -4,6 +4,7 @@
 
 use thiserror::Error;
 
+use super::clean;
 use super::envelope::{outer_object, readable};
 use super::json::Object;
 use super::user::{DirectoryUser, Said};
@@ -34,6 +35,8 @@ pub enum Data {
     GroupDeleted(Group),
     UserAdded(Membership),
     UserRemoved(Membership),
+    /// The organization, by its id.
+    OrganizationDeleted(String),
     /// A kind that Rollcall does not act on.
     Ignored {
         /// Why, in a sentence.
@@ -126,6 +129,10 @@ fn read_data(kind: &str, data: Option<Object<'_>>) -> Result<Data, Unusable> {
         "dsync.group.deleted" => |k, d| Group::read(k, d, None).map(Data::GroupDeleted),
         "dsync.group.user_added" => |k, d| Membership::read(k, d).map(Data::UserAdded),
         "dsync.group.user_removed" => |k, d| Membership::read(k, d).map(Data::UserRemoved),
+        "organization.deleted" => |k, d| {
+            Unusable::unless(d.id("id"), k, "organization", "data.id")
+                .map(Data::OrganizationDeleted)
+        },
         other => {
             let reason = reason_to_ignore(other);
             return Ok(Data::Ignored { reason });
@@ -171,7 +178,10 @@ impl Group {
             id: Unusable::unless(group.id("id"), kind, "group", path)?,
             directory_id: Unusable::unless(directory_id, kind, "directory", "data.directory_id")?,
             organization_id: group.id("organization_id"),
-            idp_id: group.id("idp_id"),
+            idp_id: group
+                .id("idp_id")
+                .map(|id| clean::bare(&id))
+                .filter(|id| !id.is_empty()),
             name: optional(group, "name"),
         })
     }

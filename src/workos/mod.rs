@@ -5,6 +5,7 @@
 //! forms, foreign ids) and strict where a guess could remove or greet the wrong person.
 
 pub mod clean;
+pub mod clean_user;
 pub mod client;
 pub mod envelope;
 pub mod event;
@@ -12,6 +13,7 @@ pub mod ids;
 pub mod order;
 pub mod signature;
 pub mod text;
+pub mod truth;
 pub mod user;
 
 mod email;

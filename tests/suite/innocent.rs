@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::support::app::TestApp;
 use crate::support::binary::{Service, rollcall};
-use crate::support::events::{Event, ada, employee, minute};
+use crate::support::events::{Employee, Event, ada, employee, minute};
 use crate::support::http::Caller;
 use crate::support::macros::on_both;
 use crate::support::place::{Place, Stranger};
@@ -44,6 +44,15 @@ async fn nothing_waits(http: &Caller) {
     .await;
 }
 
+async fn is_allowed(http: &Caller, person: &Employee) -> bool {
+    let path = format!(
+        "/v1/access?organization_id={}&email={}",
+        person.organization,
+        person.email()
+    );
+    http.api("GET", &path, None).await.ok()["allowed"] == true
+}
+
 async fn r92_kill_9_again_and_again_parks_nobody_and_who_left_is_refused(backend: Backend) {
     let (place, folder) = (Place::new(backend), tempfile::tempdir().unwrap());
     let people: Vec<_> = (0..30).map(|n| employee(&format!("p{n}"))).collect();
@@ -75,13 +84,7 @@ async fn r92_kill_9_again_and_again_parks_nobody_and_who_left_is_refused(backend
     let parked = http.api("GET", "/v1/events?state=parked", None).await.ok();
     assert_eq!(parked["data"], json!([]), "nobody is given up");
     for person in &people[..10] {
-        let path = format!(
-            "/v1/access?organization_id={}&email={}",
-            person.organization,
-            person.email()
-        );
-        let access = http.api("GET", &path, None).await.ok();
-        assert_eq!(access["allowed"], false, "{access}");
+        assert!(!is_allowed(&http, person).await);
     }
 }
 
@@ -89,10 +92,12 @@ async fn r92_an_event_that_kills_its_process_is_given_up_after_three_deaths_alon
     backend: Backend,
 ) {
     let (place, folder) = (Place::new(backend), tempfile::tempdir().unwrap());
-    let poison = employee("poison").created(minute(0));
+    let leaver = employee("leaver");
+    let poison = leaver.deleted(minute(2));
     let mut events: Vec<Event> = (0..9)
         .map(|n| employee(&format!("p{n}")).created(minute(1)))
         .collect();
+    events.push(leaver.created(minute(0)));
     events.insert(4, poison.clone());
     stored(&place, folder.path(), &events).await;
 
@@ -120,6 +125,7 @@ async fn r92_an_event_that_kills_its_process_is_given_up_after_three_deaths_alon
             "{done}"
         );
     }
+    assert!(!is_allowed(&http, &leaver).await, "who left stays refused");
     let deaths = service
         .words()
         .matches("the process that tried events died")

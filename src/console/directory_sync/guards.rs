@@ -48,6 +48,7 @@ pub(super) struct Guards {
     removal_floor: String,
     removal_percent: String,
     removal_settle: String,
+    removal_access: String,
     leave_floor: String,
     leave_percent: String,
     swap_floor: String,
@@ -56,6 +57,7 @@ pub(super) struct Guards {
     poll_cycle_minutes: String,
     reconcile_mode: String,
     reconcile_hours: String,
+    date_order: String,
 }
 
 impl Guards {
@@ -73,6 +75,7 @@ impl Guards {
             removal_floor: removal.floor.to_string(),
             removal_percent: removal.percent.to_string(),
             removal_settle: removal.settle_seconds.to_string(),
+            removal_access: removal.access.name().to_owned(),
             leave_floor: leave.floor.to_string(),
             leave_percent: leave.percent.to_string(),
             swap_floor: swap.floor.to_string(),
@@ -82,6 +85,10 @@ impl Guards {
             reconcile_mode: serde_json::to_value(settings.reconcile.mode)
                 .ok()
                 .and_then(|mode| mode.as_str().map(str::to_owned))
+                .unwrap_or_default(),
+            date_order: serde_json::to_value(settings.date_order)
+                .ok()
+                .and_then(|order| order.as_str().map(str::to_owned))
                 .unwrap_or_default(),
             reconcile_hours: settings
                 .reconcile
@@ -109,6 +116,7 @@ impl Guards {
                     "floor": number("removal_guard.floor", &self.removal_floor),
                     "percent": number("removal_guard.percent", &self.removal_percent),
                     "settle_seconds": number("removal_guard.settle_seconds", &self.removal_settle),
+                    "access": said(&self.removal_access),
                 }),
             ),
             (
@@ -138,6 +146,8 @@ impl Guards {
                 json!(number("poll_cycle_minutes", &self.poll_cycle_minutes)),
             ),
             ("on_directory_deleted", json!(self.on_directory_deleted)),
+            // A form that does not name it leaves it as it is by default.
+            ("date_order", json!(said(&self.date_order))),
         ];
         match problems.is_empty() {
             true => Ok(all

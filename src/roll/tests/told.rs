@@ -45,7 +45,7 @@ impl Told {
             Data::GroupDeleted(group) => Self::Group(key(true), group.id, None),
             Data::UserAdded(edge) => Self::Edge(key(false), edge.group.id, edge.user_id, true),
             Data::UserRemoved(edge) => Self::Edge(key(true), edge.group.id, edge.user_id, false),
-            Data::Ignored { .. } => return None,
+            Data::OrganizationDeleted(_) | Data::Ignored { .. } => return None,
         })
     }
 }

@@ -52,6 +52,7 @@ pub(super) fn trigger(body: &Value, policy: Policy) -> Result<NewTrigger, Vec<Pr
     let (field, changed_to, community) = reader.narrowing(object, on);
     let when = reader.when(object.get("when"));
     let steps = reader.steps(object.get("steps"));
+    reader.for_machines(on, steps.as_deref().unwrap_or_default());
     match (organization_id, name, on, when, status, steps) {
         (Some(organization_id), Some(name), Some(on), Some(when), Some(status), Some(steps))
             if reader.problems.is_empty() =>
@@ -94,6 +95,21 @@ impl Reader {
                 dotted(path, &key),
                 format!("unknown key; known are {}", known.join(", ")),
             );
+        }
+    }
+
+    /// Nobody is written to about what an operator has not decided yet.
+    fn for_machines(&mut self, on: Option<Event>, steps: &[Step]) {
+        let Some(on) = on.filter(|on| on.is_for_machines()) else {
+            return;
+        };
+        for (place, step) in steps.iter().enumerate() {
+            if step.channel != Channel::Webhook {
+                self.complain::<()>(
+                    format!("steps[{place}].channel"),
+                    format!("{} goes to machines only: use `webhook`", on.name()),
+                );
+            }
         }
     }
 
@@ -174,7 +190,7 @@ impl Reader {
             object,
             path,
             &[
-                "channel", "to", "after", "at", "subject", "text", "html", "digest",
+                "channel", "to", "fallback", "after", "at", "subject", "text", "html", "digest",
             ],
         );
         let channel = self.one_of(
@@ -185,6 +201,7 @@ impl Reader {
             &["email", "slack", "webhook"],
         );
         let to = self.to(object, path, channel);
+        let fallback = self.fallback(object, path, channel, to.as_ref());
         let after = self.parsed(object, path, "after", After::parse);
         let at = self.parsed(object, path, "at", LocalTime::parse);
         if let (Some(Some(after)), Some(Some(_))) = (after, at)
@@ -200,6 +217,7 @@ impl Reader {
         Some(Step {
             channel: channel?,
             to: to?,
+            fallback: fallback?,
             after: after?.unwrap_or_default(),
             at: at?,
             subject: subject?,
@@ -225,6 +243,38 @@ impl Reader {
         let to = Recipient::from(text.to_owned());
         match to.check(channel?, self.policy) {
             Ok(()) => Some(to),
+            Err(message) => self.complain(here, message),
+        }
+    }
+
+    /// The outer `None` is a problem, the inner one a step without a fallback.
+    fn fallback(
+        &mut self,
+        object: &Map<String, Value>,
+        path: &str,
+        channel: Option<Channel>,
+        to: Option<&Recipient>,
+    ) -> Option<Option<Recipient>> {
+        let here = dotted(path, "fallback");
+        let text = match object.get("fallback") {
+            None | Some(Value::Null) => return Some(None),
+            Some(Value::String(text)) => text.clone(),
+            Some(_) => {
+                return self.complain(
+                    here,
+                    "\"person\", an address, a #channel or a URL is wanted",
+                );
+            }
+        };
+        if *to? != Recipient::Manager {
+            return self.complain(here, "only a step to \"manager\" has one; leave it out");
+        }
+        let fallback = Recipient::from(text);
+        if fallback == Recipient::Manager {
+            return self.complain(here, "name somebody other than the manager");
+        }
+        match fallback.check(channel?, self.policy) {
+            Ok(()) => Some(Some(fallback)),
             Err(message) => self.complain(here, message),
         }
     }

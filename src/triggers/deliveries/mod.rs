@@ -9,10 +9,12 @@ mod claim;
 mod digest;
 mod failed;
 mod failures;
+mod flap;
 mod forget;
 mod lease;
 mod moved;
 mod operate;
+mod starts;
 
 use diesel::prelude::*;
 
@@ -23,7 +25,7 @@ use crate::people::holds;
 
 use super::definition::Event;
 
-pub use add::{after_hands, plan_and_add};
+pub use add::{after_hands, move_with_starts, plan_and_add};
 pub use browse::{
     AttemptRow, DeliveryFilter, DeliveryRow, DeliveryStats, PARKED, attempts_of, cancelled_at,
     count_of, delivery_stats, delivery_stats_up_to, find, list, of_events, of_profile, show_parked,
@@ -87,7 +89,6 @@ pub fn cancel_for(
     reason: &str,
     now: Timestamp,
 ) -> QueryResult<()> {
-    let of_leaving = [Event::ProfileRemoved.name(), Event::MembershipEnded.name()];
     let open = [
         DeliveryState::Due.as_str(),
         DeliveryState::Held.as_str(),
@@ -97,7 +98,7 @@ pub fn cancel_for(
         on_backend!(conn, c => diesel::update(deliveries::table
             .filter(deliveries::profile_id.eq_any(chunk))
             .filter(deliveries::state.eq_any(open))
-            .filter(deliveries::on_event.ne_all(of_leaving)))
+            .filter(deliveries::on_event.ne_all(Event::ENDS_ACCESS)))
             .set((
                 deliveries::state.eq(DeliveryState::Cancelled.as_str()),
                 deliveries::reason.eq(reason),

@@ -11,14 +11,14 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::reconciles::{self, Drift, Reconcile};
 use crate::people::{groups, kin, organizations};
-use crate::roll::{Link, Mapping, differences};
+use crate::roll::{Link, Settings, differences};
 use crate::workos::{Data, DirectoryUser, read_event};
 
 /// Compares one page in one transaction.
 pub(crate) struct Differ<'a> {
     conn: &'a mut Conn,
     one: &'a Reconcile,
-    mapping: Mapping,
+    settings: Settings,
 }
 
 pub(crate) fn id_of(one: &Value) -> Option<String> {
@@ -28,10 +28,12 @@ pub(crate) fn id_of(one: &Value) -> Option<String> {
 impl<'a> Differ<'a> {
     pub(crate) fn new(conn: &'a mut Conn, one: &'a Reconcile) -> Result<Self, ReconcileError> {
         let organization = organizations::find(conn, &one.organization_id)?;
-        let mapping = organization
-            .map(|known| known.settings.mapping)
-            .unwrap_or_default();
-        Ok(Self { conn, one, mapping })
+        let settings = organization.map(|known| known.settings).unwrap_or_default();
+        Ok(Self {
+            conn,
+            one,
+            settings,
+        })
     }
 
     pub(crate) fn users(
@@ -65,7 +67,7 @@ impl<'a> Differ<'a> {
             Some(link) if link.last.at > at => None,
             Some(link) => {
                 let event = Event::of(self.one, "user_differs", &id);
-                let fields = differences(link, &read_user(&data)?, &self.mapping);
+                let fields = differences(link, &read_user(&data)?, &self.settings);
                 (!fields.is_empty())
                     .then(|| event.fields(fields).saying("dsync.user.updated", data, at))
             }

@@ -56,7 +56,13 @@ fn act() -> impl Strategy<Value = Act> {
 
 fn speech() -> impl Strategy<Value = Act> {
     let who = (0u8..3, 0u8..2, prop_oneof![4 => Just(0u8), 1 => Just(1u8)]);
-    let email = word(&["a@x.example", "A@X.example", "b@x.example", "c@x.example"]);
+    let email = word(&[
+        "a@x.example",
+        "A@X.example",
+        "b@x.example",
+        "c@x.example",
+        " a\u{ad}@x.example\u{200b}",
+    ]);
     let old_title = prop_oneof![
         4 => Just(None),
         1 => proptest::sample::select(vec![Some(OldTitle::TopLevel), Some(OldTitle::Scim)]),
@@ -133,20 +139,32 @@ fn custom() -> impl Strategy<Value = Option<Map<String, Value>>> {
         json!("2026-03-01"),
         json!("2026-03-02T09:00:09.000Z"),
         json!("2026-04-01"),
+        json!("2026-04-01-08:00"),
+        json!(20_260_402),
+        json!("04/01/2026"),
+        json!("9999-12-31"),
     ]);
-    let badge = proptest::sample::select(vec![json!(1), json!([]), json!({"a": 1})]);
+    let badge = proptest::sample::select(vec![
+        json!(1),
+        json!([]),
+        json!({"a": 1}),
+        json!(["a", "b"]),
+        json!(["b", "a"]),
+    ]);
     let some = (
         proptest::option::of(title),
         proptest::option::weighted(0.25, number),
         proptest::option::weighted(0.3, start),
         proptest::option::weighted(0.4, badge),
+        proptest::option::weighted(0.2, Just(json!("A. Full"))),
     );
-    let some = some.prop_map(|(title, number, start, badge)| {
+    let some = some.prop_map(|(title, number, start, badge, name)| {
         let members = [
             ("job_title", title),
             ("employee_number", number),
             ("employment_start_date", start),
             ("badge", badge),
+            ("display_name", name),
         ];
         let said = members
             .into_iter()
