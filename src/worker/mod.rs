@@ -195,7 +195,7 @@ impl Worker {
                 }
                 Ok(Err(error)) => {
                     failures = failures.saturating_add(1);
-                    if failures <= TOLD_AT_FIRST || failures % TOLD_EVERY == 0 {
+                    if failures <= TOLD_AT_FIRST || failures.is_multiple_of(TOLD_EVERY) {
                         self.tell_failure(&error, failures).await;
                     }
                     AWAY
