@@ -39,6 +39,7 @@ mod histories;
 mod holds;
 mod identity;
 mod identity_swaps;
+mod innocent;
 mod intake;
 mod layers;
 mod leaves;
