@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::{Field, Op, Test};
-use crate::clock::Timestamp;
+use crate::clock::{Date, DateOrder, Timestamp};
 use crate::workos::{clean, truth};
 
 /// What is known of one person at the moment of asking.
@@ -19,6 +19,8 @@ pub struct Facts<'a> {
     pub communities: &'a [(String, String)],
     /// The ids of the directories they have an active link in.
     pub directories: &'a [String],
+    /// How the organization's directories write dates (R79).
+    pub date_order: DateOrder,
 }
 
 impl Facts<'_> {
@@ -31,11 +33,23 @@ impl Facts<'_> {
                 self.profile.get("attributes").and_then(|all| all.get(name)),
                 test,
                 false,
+                self.date_order,
             ),
+            Field::Profile("roles") => {
+                let roles = self.profile.get("roles").and_then(Value::as_array);
+                let slugs = roles.into_iter().flatten().filter_map(Value::as_str);
+                // A set contains a whole slug or does not.
+                let op = match test.op {
+                    Op::Contains => Op::Eq,
+                    op => op,
+                };
+                several(slugs, &Test { op, ..test.clone() })
+            }
             Field::Profile(name) => one(
                 self.profile.get(*name),
                 test,
                 matches!(*name, "email" | "manager_email"),
+                self.date_order,
             ),
         }
     }
@@ -69,7 +83,7 @@ fn several<'a>(mut all: impl Iterator<Item = &'a str>, test: &Test) -> bool {
 
 /// Something a person has one of. A list (a multi-valued attribute) fits `contains` and `in` by any
 /// of its elements, and is never equal to a single value.
-fn one(fact: Option<&Value>, test: &Test, fold: bool) -> bool {
+fn one(fact: Option<&Value>, test: &Test, fold: bool, dates: DateOrder) -> bool {
     let fact = fact.filter(|fact| !is_missing(fact));
     let wanted = Text {
         value: &test.value,
@@ -91,8 +105,12 @@ fn one(fact: Option<&Value>, test: &Test, fold: bool) -> bool {
         }
         (Op::Contains, Some(fact)) => scalar(fact).is_some_and(|text| wanted.is_in(&text)),
         (Op::StartsWith, Some(fact)) => scalar(fact).is_some_and(|text| wanted.begins(&text)),
-        (Op::Before, Some(fact)) => order(fact, &test.value).is_some_and(std::cmp::Ordering::is_lt),
-        (Op::After, Some(fact)) => order(fact, &test.value).is_some_and(std::cmp::Ordering::is_gt),
+        (Op::Before, Some(fact)) => {
+            order(fact, &test.value, dates).is_some_and(std::cmp::Ordering::is_lt)
+        }
+        (Op::After, Some(fact)) => {
+            order(fact, &test.value, dates).is_some_and(std::cmp::Ordering::is_gt)
+        }
     }
 }
 
@@ -178,19 +196,22 @@ impl Text<'_> {
     }
 }
 
-/// Compares a fact with a day or an instant. Where either is a bare day, days are compared: the day
+/// Compares a fact with a day or an instant. Where either is no instant, days are compared: the day
 /// of `2021-06-27T12:00:00.000Z` is 27 June everywhere (R61).
-fn order(fact: &Value, wanted: &Value) -> Option<std::cmp::Ordering> {
-    let (fact, wanted) = (fact.as_str()?.trim(), wanted.as_str()?.trim());
-    let (fact_at, wanted_at) = (Timestamp::parse(fact)?, Timestamp::parse(wanted)?);
-    if is_day(fact) || is_day(wanted) {
-        return Some(fact.get(..10)?.cmp(wanted.get(..10)?));
+fn order(fact: &Value, wanted: &Value, dates: DateOrder) -> Option<std::cmp::Ordering> {
+    if let (Some(fact), Some(wanted)) = (instant(fact), instant(wanted)) {
+        return Some(fact.cmp(&wanted));
     }
-    Some(fact_at.cmp(&wanted_at))
+    let fact = Date::read(fact, dates).day()?;
+    // What an operator wrote was checked when it was saved, in the one form that needs no setting.
+    let wanted = Date::read(wanted, DateOrder::Ymd).day()?;
+    Some(fact.cmp(&wanted))
 }
 
-fn is_day(text: &str) -> bool {
-    text.len() == 10
+/// A text with a time of day; a bare day is none.
+fn instant(value: &Value) -> Option<Timestamp> {
+    let text = value.as_str()?.trim();
+    Timestamp::parse(text).filter(|_| text.len() > 10)
 }
 
 #[cfg(test)]
@@ -205,13 +226,15 @@ mod tests {
             "id": "p1", "status": "active", "first_name": "Ada", "last_name": null, "title": "",
             "email": "Ada@X.com", "department": "Sales", "start_date": "2026-11-23T12:00:00.000Z",
             "attributes": {"level": 7, "float": 7.0, "text": "7", "remote": true, "skills": ["rust", "sql"], "none": [],
-                           "cost.centre": "A1", "left": "2026-11-23"},
+                           "cost.centre": "A1", "left": "2026-11-23", "ends": "09.01.2027", "begun": 1_799_452_800_000_i64},
+            "role": "admin", "roles": ["admin", "editor"],
         });
         let facts = Facts {
             profile: &profile,
             groups: &[("directory_group_1".into(), "Engineering".into())],
             communities: &[("c1".into(), "Runners".into())],
             directories: &["directory_1".into()],
+            date_order: DateOrder::Dmy,
         };
         Condition::parse(&condition, "")
             .unwrap_or_else(|problems| panic!("{problems:?}"))
@@ -306,6 +329,26 @@ mod tests {
         ));
         assert!(test("start_date", "after", json!("2026-11-23T11:59:00Z")));
         assert!(!test("attributes.text", "after", json!("2020-01-01")));
+    }
+
+    #[test]
+    fn r79_a_date_is_compared_however_the_directory_writes_it() {
+        for field in ["attributes.ends", "attributes.begun"] {
+            assert!(test(field, "after", json!("2027-01-08")), "{field}");
+            assert!(test(field, "before", json!("2027-01-10")), "{field}");
+            assert!(!test(field, "after", json!("2027-01-09")), "{field}");
+        }
+    }
+
+    #[test]
+    fn roles_are_a_set() {
+        assert!(test("roles", "contains", json!("admin")));
+        assert!(!test("roles", "contains", json!("edit")));
+        assert!(test("roles", "eq", json!("editor")));
+        assert!(test("roles", "in", json!(["owner", "editor"])));
+        assert!(test("roles", "ne", json!("owner")));
+        assert!(test("roles", "exists", json!(true)));
+        assert!(test("role", "eq", json!("admin")));
     }
 
     #[test]

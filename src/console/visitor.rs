@@ -164,6 +164,8 @@ fn notice_of(query: &str) -> Option<&'static str> {
         }
         "disarmed" => "Disarmed: nothing new is planned. What is due already still goes out.",
         "decided" => "Decided.",
+        "revoked" => "Revoked: the set-up link no longer works.",
+        "syncing" => "WorkOS has queued the sync. What it finds arrives as events.",
         "applying" => "What differs is being applied, under the same guards as a webhook.",
         "ruled" => "The rules are saved and applied to everybody.",
         "renamed" => "The name is saved.",

@@ -53,6 +53,9 @@ diesel::table! {
         updated_at -> BigInt,
         removed_at -> Nullable<BigInt>,
         removed_reason -> Nullable<Text>,
+        start_unreadable -> Nullable<Text>,
+        role -> Nullable<Text>,
+        roles -> Text,
     }
 }
 
@@ -272,9 +275,11 @@ diesel::table! {
 }
 
 diesel::table! {
-    opt_outs (organization_id, address) {
+    opt_outs (id) {
+        id -> Text,
         organization_id -> Text,
         address -> Text,
+        profile_id -> Nullable<Text>,
         reason -> Nullable<Text>,
         created_at -> BigInt,
         created_by -> Text,
@@ -483,6 +488,8 @@ diesel::table! {
         lease_owner -> Nullable<Text>,
         lease_token -> BigInt,
         lease_until -> Nullable<BigInt>,
+        failures -> BigInt,
+        failing_since -> Nullable<BigInt>,
     }
 }
 
@@ -539,6 +546,7 @@ diesel::table! {
         organization_id -> Text,
         opened_at -> BigInt,
         opened_by -> Text,
+        revoked_at -> Nullable<BigInt>,
     }
 }
 
@@ -566,6 +574,26 @@ diesel::table! {
         token_digest -> Text,
         created_at -> BigInt,
         ends_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    event_repeats (event_id) {
+        event_id -> Text,
+        first_digest -> Text,
+        other_digest -> Text,
+        times -> BigInt,
+        first_at -> BigInt,
+        last_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    webhook_wrong_paths (path) {
+        path -> Text,
+        count -> BigInt,
+        first_at -> BigInt,
+        last_at -> BigInt,
     }
 }
 
@@ -614,4 +642,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     webhook_secret_uses,
     webhook_refusals,
     console_sessions,
+    event_repeats,
+    webhook_wrong_paths,
 );

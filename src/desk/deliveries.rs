@@ -10,6 +10,7 @@ use crate::people::profiles;
 use crate::triggers::deliveries::{self, AttemptRow, DeliveryFilter, DeliveryRow, Refusal};
 use crate::triggers::sender::shown_recipient;
 use crate::triggers::store;
+use crate::triggers::target::target_of;
 use crate::triggers::vars::variables_of;
 
 use super::events::one_of;
@@ -231,10 +232,12 @@ fn filled_in(conn: &mut Conn, row: &mut DeliveryRow, now: Timestamp) -> Result<b
         return Ok(false);
     };
     let vars = variables_of(conn, &profile, row.community_id.as_deref())?;
-    let Ok(message) = message_for(&definition, step, &vars, now) else {
+    let target = target_of(conn, step, &profile, &vars)?;
+    let to = target.step.to.clone();
+    let Ok(message) = message_for(&definition, target, &vars, now) else {
         return Ok(false);
     };
-    row.recipient = Some(shown_recipient(&step.to, &message.recipient).to_owned());
+    row.recipient = Some(shown_recipient(&to, &message.recipient).to_owned());
     row.subject = message.subject;
     row.html = message.html;
     row.body = Some(match message.payload {

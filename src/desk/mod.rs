@@ -27,6 +27,7 @@ pub mod doctor;
 pub mod enable;
 pub mod erasure;
 pub mod events;
+pub mod failing;
 pub mod failures;
 pub mod fields;
 pub mod gaps;
@@ -57,6 +58,7 @@ pub mod triggers;
 pub mod undo;
 pub mod webhook_secrets;
 pub mod why;
+pub mod wrong_paths;
 
 pub use actor::{Actor, Role};
 pub use error::DeskError;

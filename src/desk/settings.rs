@@ -77,7 +77,10 @@ pub fn update(
         let detail = names.join(", ");
         let act = "organization.settings_changed";
         audit(conn, actor, act, id, Some(id), Some(&detail), now)?;
-        if folds(&settings) != folds(&known) {
+        if settings.date_order != known.date_order {
+            // What the directory said is read anew: nobody is messaged because of it, as with a mapping.
+            reapplied = worker::reread_organization(conn, id, known.clone(), &actor.name, now)?;
+        } else if folds(&settings) != folds(&known) {
             reapplied = worker::refold_organization(conn, id, &actor.name, now)?;
         }
         if settings.removal_guard.access != known.removal_guard.access {

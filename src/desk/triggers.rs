@@ -14,8 +14,9 @@ use crate::triggers::channels::Message;
 use crate::triggers::definition::{Event, NewTrigger, Recipient, Step};
 use crate::triggers::plan::{Base, due_at};
 use crate::triggers::recheck::{settings_of, zone_of};
-use crate::triggers::sender::{compose, recipient_of, shown_recipient};
+use crate::triggers::sender::{compose, shown_recipient};
 use crate::triggers::store::{self, TriggerRow};
+use crate::triggers::target::{Target, target_of};
 use crate::triggers::vars::variables_of;
 use crate::triggers::zone;
 
@@ -276,28 +277,31 @@ pub fn preview(
         Some(start) => Base::Start(start),
         None => Base::Now,
     };
-    let steps = definition.steps.iter().enumerate();
+    let mut steps = Vec::new();
+    for (place, step) in definition.steps.iter().enumerate() {
+        let target = target_of(conn, step, &profile, &vars)?;
+        steps.push(StepPreview {
+            due_at: due_at(step, base, zone, &settings, now),
+            ..step_preview(&definition, place, target, &vars, now)
+        });
+    }
     Ok(PreviewView {
         trigger_id: row.id.clone(),
         profile_id: profile_id.to_owned(),
         matches,
         timezone: zone.name().to_owned(),
-        steps: steps
-            .map(|(place, step)| StepPreview {
-                due_at: due_at(step, base, zone, &settings, now),
-                ..step_preview(&definition, place, step, &vars, now)
-            })
-            .collect(),
+        steps,
     })
 }
 
 fn step_preview(
     definition: &NewTrigger,
     place: usize,
-    step: &Step,
+    target: Target<'_>,
     vars: &Value,
     now: Timestamp,
 ) -> StepPreview {
+    let step = target.step.clone();
     let mut shown = StepPreview {
         step: place,
         channel: step.channel.name(),
@@ -309,7 +313,7 @@ fn step_preview(
         payload: None,
         problem: None,
     };
-    match message_for(definition, step, vars, now) {
+    match message_for(definition, target, vars, now) {
         Ok(message) => {
             shown.recipient = Some(shown_recipient(&step.to, &message.recipient).to_owned());
             shown.subject = message.subject;
@@ -325,11 +329,16 @@ fn step_preview(
 /// The message a step makes for one person, or why there is none.
 pub(super) fn message_for(
     definition: &NewTrigger,
-    step: &Step,
+    target: Target<'_>,
     vars: &Value,
     now: Timestamp,
 ) -> Result<Message, String> {
-    let recipient = recipient_of(&step.to, vars)
+    if let Some(why) = target.refused {
+        return Err(why);
+    }
+    let step = target.step.as_ref();
+    let recipient = target
+        .address
         .ok_or_else(|| format!("the {} has no e-mail address yet", step.to))?;
     compose("preview", None, step, &definition.on, recipient, vars, now)
         .map_err(|error| error.to_string())

@@ -19,7 +19,7 @@ use crate::workos::clean;
 
 use super::access::{self, AccessQuery};
 use super::visibility::Veil;
-use super::{Actor, DeskError, Role, failures, refusals, story};
+use super::{Actor, DeskError, Role, failing, failures, refusals, story, wrong_paths};
 
 /// People looked at when somebody is named.
 const MOST_NAMED: i64 = 20;
@@ -76,6 +76,7 @@ pub fn why(
     history.iter_mut().for_each(|change| veil.change(change));
     of_communities(conn, &row, &history, community, &mut view)?;
     of_events(conn, &row, now, &mut view)?;
+    of_workos(conn, &row, now, &mut view)?;
     view.next
         .push(format!("rollcall profiles history {}", row.id));
     Ok(view)
@@ -299,10 +300,48 @@ fn of_events(
 /// What was refused at the door may have been about them: nobody has read it.
 fn of_refusals(conn: &mut Conn, now: Timestamp, view: &mut WhyView) -> Result<(), DeskError> {
     let all = refusals::by_reason(conn, now.minus(failures::TOLD_FOR))?;
-    let count: i64 = all.iter().map(|(_, count, _, _)| count).sum();
-    if let Some(last) = all.iter().map(|(_, _, _, last)| *last).max() {
+    let wrong = wrong_paths::since(conn, now.minus(failures::TOLD_FOR))?;
+    let refused = all.iter().map(|(_, count, _, last)| (*count, *last));
+    let refused = refused.chain(wrong.iter().map(|row| (row.count, row.last_at)));
+    let count: i64 = refused.clone().map(|(count, _)| count).sum();
+    if let Some(last) = refused.map(|(_, last)| last).max() {
         view.waiting.push(format!("But {count} deliveries were refused at the door in the last seven days, the last one {last}: what was in them is not known here, and may be about them."));
         view.next.push("rollcall failures".to_owned());
+    }
+    Ok(())
+}
+
+/// What is asked of WorkOS about them and fails again and again: something may be missing here (R93).
+fn of_workos(
+    conn: &mut Conn,
+    row: &ProfileRow,
+    now: Timestamp,
+    view: &mut WhyView,
+) -> Result<(), DeskError> {
+    if let Some(reading) = failing::catch_ups(conn, now)?.first() {
+        let since = reading.failing_since.unwrap_or(now);
+        view.waiting.push(format!("Reading events back from WorkOS has failed since {since}: what a lost webhook said of them is not known here."));
+        view.next.push("rollcall doctor".to_owned());
+    }
+    let links = rows::links_of(conn, std::slice::from_ref(&row.id))?;
+    let theirs: Vec<String> = links
+        .into_values()
+        .flatten()
+        .map(|link| link.directory_id)
+        .collect();
+    let directories = failing::comparisons(conn, Some(&row.organization_id), now)?;
+    for directory in directories
+        .iter()
+        .filter(|one| theirs.contains(&one.directory_id))
+    {
+        view.waiting.push(format!(
+            "Their directory {} could not be compared with WorkOS since {}.",
+            directory.directory_id, directory.since
+        ));
+        view.next.push(format!(
+            "rollcall directories reconcile {}",
+            directory.directory_id
+        ));
     }
     Ok(())
 }

@@ -7,7 +7,8 @@ use serde_json::json;
 
 use crate::clock::Timestamp;
 use crate::db::{DbError, migration_state};
-use crate::outbox::{QueueStats, gaps, queue_stats};
+use crate::desk::{DeskError, failing};
+use crate::outbox::{QueueStats, catch_ups, gaps, queue_stats};
 use crate::people::reconciles::{self, ReconcileStats};
 use crate::people::{chores, holds, processes};
 use crate::telemetry;
@@ -95,6 +96,10 @@ struct Figures {
     holds: i64,
     retention: Option<Timestamp>,
     reconciles: ReconcileStats,
+    /// How often in a row catching up has failed.
+    catch_up_failures: i64,
+    /// Directories whose comparisons fail again and again.
+    failing_comparisons: usize,
 }
 
 /// Prometheus text.
@@ -111,11 +116,17 @@ async fn rendered(state: &HttpState) -> String {
     let figures = tokio::task::spawn_blocking(move || {
         db.read(|conn| {
             let retention = chores::last(conn, chores::RETENTION)?;
-            Ok::<_, DbError>(Figures {
+            Ok::<_, DeskError>(Figures {
                 queue: queue_stats(conn)?,
                 deliveries: delivery_stats(conn, now)?,
                 gaps: gaps::counts(conn, None)?,
                 reconciles: reconciles::stats(conn)?,
+                catch_up_failures: catch_ups::all(conn)?
+                    .iter()
+                    .map(|row| row.failures)
+                    .max()
+                    .unwrap_or_default(),
+                failing_comparisons: failing::comparisons(conn, None, now)?.len(),
                 destinations: stopped_count(conn)?,
                 holds: holds::open_count(conn)?,
                 retention: retention.map(|(at, _)| at),
@@ -129,6 +140,8 @@ async fn rendered(state: &HttpState) -> String {
         #[allow(clippy::cast_precision_loss, reason = "few holds; seconds fit")]
         {
             metrics::gauge!(telemetry::HOLDS_OPEN).set(figures.holds as f64);
+            metrics::gauge!(telemetry::CATCH_UP_FAILURES).set(figures.catch_up_failures as f64);
+            metrics::gauge!(telemetry::RECONCILES_FAILING).set(figures.failing_comparisons as f64);
             let ran = figures.retention.map_or(0, |at| at.seconds());
             metrics::gauge!(telemetry::RETENTION_LAST_RUN).set(ran as f64);
         }

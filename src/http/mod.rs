@@ -28,7 +28,8 @@ use actix_web::web;
 pub fn routes(config: &mut web::ServiceConfig) {
     config
         .service(
-            web::resource("/webhooks/workos")
+            // With a slash at the end, too: it is typed so often, and the signature does not cover the path.
+            web::resource(["/webhooks/workos", "/webhooks/workos/"])
                 .route(web::post().to(webhook::receive))
                 .default_service(web::to(webhook::not_post)),
         )

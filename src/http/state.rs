@@ -17,6 +17,7 @@ use crate::db::deadline::{Limit, within};
 use crate::db::{Conn, Db, DbError, Urgency};
 use crate::desk::refusals::Refusals;
 use crate::desk::webhook_secrets::SecretUses;
+use crate::desk::wrong_paths::WrongPaths;
 use crate::desk::{Actor, DeskError, tokens};
 use crate::intake::Intake;
 use crate::triggers::{Channels, Policy};
@@ -48,6 +49,8 @@ pub struct HttpState {
     pub secret_uses: SecretUses,
     /// What was refused at the door since that was last written down.
     pub refusals: Refusals,
+    /// Near misses of the webhook's path since that was last written down.
+    pub wrong_paths: WrongPaths,
     /// How far a delivery's `t` may be from now.
     pub tolerance: Duration,
     /// The largest body.

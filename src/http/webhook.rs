@@ -24,7 +24,7 @@ use super::source;
 use super::{HttpState, Problem};
 
 /// The header WorkOS signs with (contract section 1).
-const SIGNATURE: &str = "workos-signature";
+pub(super) const SIGNATURE: &str = "workos-signature";
 /// The most that is reserved for a body before it comes, in bytes.
 const MODEST: usize = 16 * 1024;
 /// A sender whose clock is off sends many.

@@ -12,6 +12,7 @@ use crate::clock::Timestamp;
 use crate::db::schema::{erasures, link_keys, links};
 use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
 use crate::roll::erasure::Tombstone;
+use crate::roll::idp_key;
 
 use super::secrets;
 
@@ -44,6 +45,8 @@ impl ErasureKey {
     /// Both hashes of a directory user.
     pub fn of(&self, user: &str, directory: &str, idp_id: Option<&str>) -> Vec<String> {
         let mut keys = vec![self.of_user(user)];
+        // A placeholder is nobody's id: it must not silence words about others (R86).
+        let idp_id = idp_id.filter(|id| idp_key(id).is_some());
         keys.extend(idp_id.map(|idp_id| self.of_idp(directory, idp_id)));
         keys
     }
@@ -159,10 +162,11 @@ pub fn present(
         .select(columns)
         .load(c))?;
     for (organization, idp_id) in idp_ids {
+        let Some(key) = idp_key(idp_id) else { continue };
         let some: Vec<(String, String, Option<String>)> = on_backend!(conn, c => links::table
             .inner_join(link_keys::table.on(link_keys::directory_user_id.eq(links::directory_user_id)))
             .filter(link_keys::organization_id.eq(organization))
-            .filter(link_keys::key.eq(format!("i:{idp_id}")))
+            .filter(link_keys::key.eq(key))
             .select(columns)
             .load(c))?;
         all.extend(some);

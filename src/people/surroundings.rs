@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::QueryResult;
 
+use crate::clock::DateOrder;
 use crate::conditions::Facts;
 use crate::db::Conn;
-use crate::roll::{Edge, Group};
+use crate::roll::{Edge, Group, idp_key};
 
 use super::profiles::LinkRow;
-use super::{groups, profiles, seated};
+use super::{groups, organizations, profiles, seated};
 
 /// Groups, communities and directories of people, by profile id.
 #[derive(Debug, Default)]
@@ -19,6 +20,8 @@ pub struct Surroundings {
     groups: BTreeMap<String, Vec<(String, String)>>,
     communities: BTreeMap<String, Vec<(String, String)>>,
     directories: BTreeMap<String, Vec<String>>,
+    /// By organization: how its directories write dates.
+    date_orders: BTreeMap<String, DateOrder>,
 }
 
 impl Surroundings {
@@ -55,7 +58,7 @@ impl Surroundings {
         let in_use = groups::names_in_use(conn, &of, &former)?;
         let mut all = Self::default();
         for (profile, links) in &links {
-            let held = newest_edges(links, &edges)
+            let held = edges_that_count(links, &edges, &known)
                 .into_values()
                 .filter(|edge| edge.holds(known.get(&edge.group_id)))
                 .flat_map(|edge| match known.get(&edge.group_id) {
@@ -70,6 +73,9 @@ impl Surroundings {
                 .map(|link| link.directory_id.clone());
             all.directories.insert(profile.clone(), active.collect());
         }
+        let homes = profiles::organizations_of(conn, ids)?;
+        let homes = organizations::load(conn, &homes)?.into_values();
+        all.date_orders = homes.map(|one| (one.id, one.settings.date_order)).collect();
         for (profile, theirs) in seated::of_profiles(conn, ids)? {
             all.communities.insert(
                 profile,
@@ -86,6 +92,12 @@ impl Surroundings {
             groups: self.groups.get(id).map_or(&[], Vec::as_slice),
             communities: self.communities.get(id).map_or(&[], Vec::as_slice),
             directories: self.directories.get(id).map_or(&[], Vec::as_slice),
+            date_order: profile
+                .get("organization_id")
+                .and_then(serde_json::Value::as_str)
+                .and_then(|home| self.date_orders.get(home))
+                .copied()
+                .unwrap_or_default(),
         }
     }
 }
@@ -107,35 +119,39 @@ fn called(group: &Group, in_use: &BTreeSet<(String, String)>) -> Vec<(String, St
         .collect()
 }
 
-/// The newest edge to each group, over links that are the same directory user under old and new
-/// ids; those of whom none is active do not count.
-fn newest_edges<'a>(
+/// The edges that count for a person: a place is theirs while any record that lives has it, whatever
+/// is said of another record. Where none has, the newest edge to the group decides, over all
+/// records of the same provider's id: on a return under a new directory user id the places of the old
+/// one carry over (C5). Records of whom none is active do not count.
+fn edges_that_count<'a>(
     links: &[LinkRow],
     edges: &'a BTreeMap<String, Vec<Edge>>,
+    known: &BTreeMap<String, Group>,
 ) -> BTreeMap<(&'a str, String), &'a Edge> {
     let identity = |link: &LinkRow| {
-        let own = link
-            .idp_id
-            .clone()
-            .unwrap_or_else(|| link.directory_user_id.clone());
+        let own = link.idp_id.as_deref().and_then(idp_key);
+        let own = own.unwrap_or_else(|| link.directory_user_id.clone());
         format!("{}\0{own}", link.directory_id)
     };
+    let lives = |link: &LinkRow| link.state == "active";
     let active: Vec<String> = links
         .iter()
-        .filter(|link| link.state == "active")
+        .filter(|link| lives(link))
         .map(identity)
         .collect();
-    let mut newest: BTreeMap<(&str, String), &Edge> = BTreeMap::new();
+    let mut counting: BTreeMap<(&str, String), (bool, &Edge)> = BTreeMap::new();
     for link in links.iter().filter(|link| active.contains(&identity(link))) {
         for edge in edges.get(&link.directory_user_id).into_iter().flatten() {
+            let holds = lives(link) && edge.holds(known.get(&edge.group_id));
             let place = (edge.group_id.as_str(), identity(link));
-            match newest.get(&place) {
-                Some(known) if known.key >= edge.key => {}
+            match counting.get(&place) {
+                Some((held, other)) if (*held, &other.key) >= (holds, &edge.key) => {}
                 _ => {
-                    newest.insert(place, edge);
+                    counting.insert(place, (holds, edge));
                 }
             }
         }
     }
-    newest
+    let edges = counting.into_iter();
+    edges.map(|(place, (_, edge))| (place, edge)).collect()
 }

@@ -6,9 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::clock::Timestamp;
+use crate::clock::{Date, DateOrder};
 use crate::workos::{DirectoryUser, Said, clean, truth};
 
 use super::mapping::{Mapping, MappingRule, ValueKind, parts_of};
@@ -21,6 +21,15 @@ pub const LONGEST_TEXT: usize = 4_096;
 /// said to be nothing (C3).
 pub(super) const ALL_ATTRIBUTES: &str = "attributes";
 
+/// Stands among a link's values while its last word about the start date cannot be read (R79): the
+/// word's shape. Kept beside the start date, which keeps its last readable value (R51).
+pub(super) const START_UNREADABLE: &str = "start_date_unreadable";
+const START: &str = "start_date";
+
+/// Among a link's values: the role that counts first, and the list of all.
+pub(super) const ROLE: &str = "role";
+pub(super) const ROLES: &str = "roles";
+
 /// Values by target, and the sentences about what could not be taken. `null` says that the field was
 /// said to be nothing, which is more than not being spoken of.
 pub(super) struct Values<'a> {
@@ -28,6 +37,8 @@ pub(super) struct Values<'a> {
     pub warnings: Vec<String>,
     /// The targets that the payload in hand gives a value.
     given: BTreeSet<String>,
+    /// How the organization's directories write dates.
+    date_order: DateOrder,
 }
 
 /// The full names that a directory may give beside the parts they are made of.
@@ -35,11 +46,12 @@ const DERIVED: [&str; 2] = ["name", "attributes.display_name"];
 
 impl<'a> Values<'a> {
     /// Over the values that a link has so far.
-    pub(super) fn over(values: &'a mut BTreeMap<String, Value>) -> Self {
+    pub(super) fn over(values: &'a mut BTreeMap<String, Value>, date_order: DateOrder) -> Self {
         Self {
             values,
             warnings: Vec::new(),
             given: BTreeSet::new(),
+            date_order,
         }
     }
 
@@ -55,6 +67,7 @@ impl<'a> Values<'a> {
             self.take_standard(target, word);
         }
         self.take_email(&said.email);
+        self.take_roles(said);
         for rule in &mapping.rules {
             self.take_rule(rule, said);
         }
@@ -111,6 +124,14 @@ impl<'a> Values<'a> {
         }
     }
 
+    /// The roles are a set, whose order says nothing (R83).
+    fn take_roles(&mut self, said: &DirectoryUser) {
+        let Some(roles) = &said.roles else { return };
+        let set: BTreeSet<&String> = roles.iter().collect();
+        self.values.insert(ROLES.to_owned(), json!(set));
+        self.values.insert(ROLE.to_owned(), json!(said.role));
+    }
+
     fn take_rule(&mut self, rule: &MappingRule, said: &DirectoryUser) {
         // Without transforms nothing looks further than the first source that says something.
         let most = match rule.transforms.is_empty() {
@@ -132,13 +153,27 @@ impl<'a> Values<'a> {
         if found.is_empty() && said.custom.is_none() {
             return;
         }
-        match transforms::run(found, &rule.transforms) {
+        match transforms::run(found, &rule.transforms, self.date_order) {
             Ok(Some(value)) => self.put(&rule.target, &value, rule.kind, rule.required),
             Ok(None) => self.clear(&rule.target, rule.required),
-            Err(why) => self
-                .warnings
-                .push(format!("{}: {why}, skipped", rule.target)),
+            Err(why) => self.skip(&rule.target, why),
         }
+    }
+
+    /// What cannot be taken is told; of a start date that is remembered, since no date greets and an
+    /// unreadable one must not (R79).
+    fn skip(&mut self, target: &str, why: Skipped) {
+        if target != START {
+            self.warnings
+                .push(format!("{target}: {}, skipped", why.reason));
+            return;
+        }
+        let words = match why.shape {
+            Some(shape) => format!("it looks like {shape}"),
+            None => why.reason,
+        };
+        self.values
+            .insert(START_UNREADABLE.to_owned(), Value::String(words));
     }
 
     fn take_rest(&mut self, said: &DirectoryUser, mapping: &Mapping) {
@@ -191,6 +226,9 @@ impl<'a> Values<'a> {
     }
 
     fn clear(&mut self, target: &str, required: bool) {
+        if target == START {
+            self.values.remove(START_UNREADABLE);
+        }
         if !required {
             self.values.insert(target.to_owned(), Value::Null);
         } else if self.values.get(target).is_some_and(|kept| !kept.is_null()) {
@@ -210,9 +248,15 @@ impl<'a> Values<'a> {
             self.clear(target, required);
             return;
         }
-        match convert(value, kind) {
-            Ok(value) => self.keep(target, value),
-            Err(why) => self.warnings.push(format!("{target}: {why}, skipped")),
+        match convert(value, kind, self.date_order) {
+            Ok(Value::Null) => self.clear(target, required),
+            Ok(value) => {
+                if target == START {
+                    self.values.remove(START_UNREADABLE);
+                }
+                self.keep(target, value);
+            }
+            Err(why) => self.skip(target, why),
         }
     }
 
@@ -241,6 +285,33 @@ pub(super) fn name_of_parts(values: &BTreeMap<String, Value>) -> Option<String> 
     let parts = ["first_name", "last_name"].map(|part| values.get(part).and_then(Value::as_str));
     let name = clean::text(&parts.into_iter().flatten().collect::<Vec<_>>().join(" "));
     (!name.is_empty()).then_some(name)
+}
+
+/// Why a value was not taken, in words that show nothing of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Skipped {
+    pub reason: String,
+    /// Of a date: what it looks like.
+    pub shape: Option<String>,
+}
+
+impl From<&str> for Skipped {
+    fn from(reason: &str) -> Self {
+        Self {
+            reason: reason.to_owned(),
+            shape: None,
+        }
+    }
+}
+
+impl Skipped {
+    /// A date that cannot be read.
+    pub(super) fn date(shape: String) -> Self {
+        Self {
+            reason: format!("not a date that can be read (it looks like {shape})"),
+            shape: Some(shape),
+        }
+    }
 }
 
 /// Whether two values say the same: lists do in any order, since SCIM promises none (R83, RFC 7643
@@ -292,28 +363,35 @@ pub(super) fn is_empty(value: &Value) -> bool {
     }
 }
 
-fn convert(value: &Value, kind: ValueKind) -> Result<Value, &'static str> {
+/// The value as its kind wants it; `null` where it says that there is none.
+fn convert(value: &Value, kind: ValueKind, order: DateOrder) -> Result<Value, Skipped> {
     if let Value::String(text) = value
         && text.chars().count() > LONGEST_TEXT
     {
-        return Err("longer than 4,096 characters");
+        return Err(Skipped::from("longer than 4,096 characters"));
     }
-    match (kind, value) {
+    if kind == ValueKind::Day {
+        return match Date::read(value, order) {
+            // As written: what stands behind the day moves it nowhere (R61).
+            Date::Day(day) => Ok(Value::String(day.to_string())),
+            Date::None => Ok(Value::Null),
+            Date::Unreadable(shape) => Err(Skipped::date(shape)),
+        };
+    }
+    let fitted = match (kind, value) {
         (ValueKind::Any, _)
         | (ValueKind::Text | ValueKind::Code, Value::String(_))
         | (ValueKind::Number, Value::Number(_)) => Ok(value.clone()),
         (ValueKind::Code, Value::Number(number)) => Ok(Value::String(number.to_string())),
         (ValueKind::Number, Value::String(text)) => number_of(text).ok_or("not a number"),
-        (ValueKind::Day, Value::String(text)) => {
-            day_of(text).map(Value::String).ok_or("not a date")
-        }
         (ValueKind::Text | ValueKind::Code, _) => Err("not a text"),
         (ValueKind::Number, _) => Err("not a number"),
         (ValueKind::Boolean, _) => truth::of(value)
             .map(Value::Bool)
             .ok_or("neither yes nor no"),
         (ValueKind::Day, _) => Err("not a date"),
-    }
+    };
+    fitted.map_err(Skipped::from)
 }
 
 fn number_of(text: &str) -> Option<Value> {
@@ -323,12 +401,4 @@ fn number_of(text: &str) -> Option<Value> {
     }
     let broken = text.parse::<f64>().ok()?;
     serde_json::Number::from_f64(broken).map(Value::Number)
-}
-
-/// The day as written: `2021-06-27T12:00:00.000Z` and `2021-06-27` are both 27 June everywhere (R61).
-fn day_of(text: &str) -> Option<String> {
-    Timestamp::parse(text)?;
-    let day = text.trim().get(..10)?;
-    let well_formed = Timestamp::parse(day).is_some() && day.as_bytes().get(4) == Some(&b'-');
-    well_formed.then(|| day.to_owned())
 }

@@ -162,6 +162,9 @@ pub struct Step {
     pub channel: Channel,
     /// To whom or where.
     pub to: Recipient,
+    /// Who gets it where the manager cannot: of a step to the manager only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Recipient>,
     /// How long after the event (or after the start date, R60); `PT0S` is at once.
     #[serde(default)]
     pub after: After,

@@ -18,7 +18,7 @@ pub use sandbox::{FILTERS, MAX_RENDERED};
 
 /// The variables a template may use: the profile's fields by name, and `community`, the name of the
 /// community a membership trigger speaks of. `first_name` falls back to the display name.
-pub const VARIABLES: [&str; 18] = [
+pub const VARIABLES: [&str; 20] = [
     "id",
     "organization_id",
     "status",
@@ -32,6 +32,8 @@ pub const VARIABLES: [&str; 18] = [
     "start_date",
     "manager_email",
     "employee_number",
+    "role",
+    "roles",
     "attributes",
     "communities",
     "community",

@@ -68,7 +68,7 @@ pub fn erase(
     communities::forget(conn, ids)?;
     reconciles::forget_users(conn, &users)?;
     profiles::blank(conn, &row.id)?;
-    opt_outs::forget(conn, &row.organization_id, &addresses)?;
+    opt_outs::forget(conn, &row.organization_id, &row.id, &addresses)?;
     changes::blank(conn, &row.id)?;
     suspensions::delete(conn, std::slice::from_ref(&row.id))?;
     let mut erased = Erased {

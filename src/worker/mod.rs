@@ -46,7 +46,8 @@ use crate::telemetry;
 
 pub use batch::{BatchReport, BatchSettings, Worked};
 pub use decide::{
-    decide_identity, end_directory, refold_organization, restore_directory, take_back, work_off,
+    decide_identity, end_directory, refold_organization, reread_organization, restore_directory,
+    take_back, work_off,
 };
 pub use deletions::{keep_people, remove_people, restore_people};
 pub use erase::{Erased, erase};

@@ -9,7 +9,6 @@ use diesel::QueryResult;
 
 use crate::db::{Conn, ROWS_PER_STATEMENT};
 use crate::people::kin::{self, Key};
-use crate::people::opt_outs::OptOut;
 use crate::people::{opt_outs, profiles, statements};
 use crate::roll::{Settings, keys_said};
 
@@ -42,8 +41,8 @@ pub(super) fn narrow(
     kin::delete_keys(conn, &gone)
 }
 
-/// Brings opt-outs under the keys that their addresses have now (R88). An address that was kept in
-/// small letters other than ASCII's is found by whose it is.
+/// Brings opt-outs under the keys that their addresses have now (R88). One that waits under an
+/// address kept in small letters other than ASCII's is given to whose address that is.
 pub(super) fn opt_outs(conn: &mut Conn, organization: &str) -> QueryResult<()> {
     let mut after = String::new();
     loop {
@@ -51,23 +50,10 @@ pub(super) fn opt_outs(conn: &mut Conn, organization: &str) -> QueryResult<()> {
         let Some(last) = rows.last() else {
             return Ok(());
         };
-        after.clone_from(&last.address);
+        after.clone_from(&last.id);
         for row in rows.into_iter().filter(|row| !row.address.is_ascii()) {
-            let mut names = profiles::addresses_under(conn, organization, &row.address)?;
-            names.push(row.address.clone());
-            for name in names {
-                let address = opt_outs::key(&name);
-                opt_outs::add(
-                    conn,
-                    &OptOut {
-                        address,
-                        ..row.clone()
-                    },
-                )?;
-            }
-            if opt_outs::key(&row.address) != row.address {
-                opt_outs::delete(conn, organization, &row.address)?;
-            }
+            let names = profiles::addresses_under(conn, organization, &row.address)?;
+            opt_outs::readdress(conn, &row, &names)?;
         }
     }
 }

@@ -99,7 +99,7 @@ impl Model {
         for (id, user) in &self.users {
             let value = json!({
                 "person": name(&user.person), "state": user.state, "waits": user.waits,
-                "idp_id": user.idp, "wanted_email": user.aside,
+                "idp_id": user.idp, "wanted_email": user.email.as_ref().filter(|_| user.refused),
             });
             shown.insert(format!("link {id}"), value);
         }
@@ -154,10 +154,28 @@ impl Model {
                 pick_from(&counting, &ended[..end], "display_name")
             }
         };
-        let email = counting
-            .iter()
-            .chain(&ended)
-            .find_map(|user| user.email.clone());
+        let here = counting.iter().find_map(|user| user.shown());
+        let ended_email = || {
+            let said = ended.iter().find(|user| user.email.is_some())?;
+            said.shown()
+        };
+        // R24: what an ended user once had is not shown of somebody who works, once it is another's.
+        let given_away = |email: &String| {
+            let email = key_of(&Some(email.clone()));
+            let mut others = self.users.values().filter(|user| user.person != person);
+            !counting.is_empty()
+                && email.is_some()
+                && others.any(|user| {
+                    user.state == "active"
+                        && user.waits.is_none()
+                        && !user.refused
+                        && key_of(&user.email) == email
+                })
+        };
+        let email = match counting.iter().any(|user| user.email.is_some()) {
+            true => here,
+            false => ended_email().filter(|email| !given_away(email)),
+        };
         let mut fields = json!({});
         for name in ["first_name", "title", "start_date", "employee_number"] {
             if let Some(value) = pick(name) {
@@ -237,7 +255,19 @@ pub(super) mod fields {
             },
         );
         put("start_date", of("employment_start_date"), &|value| {
-            Some(json!(&value.as_str()?[..10]))
+            let text = match value {
+                Value::Number(number) => {
+                    let digits = number.to_string();
+                    format!("{}-{}-{}", &digits[..4], &digits[4..6], &digits[6..])
+                }
+                text => text.as_str()?.to_owned(),
+            };
+            match text.as_bytes()[4] {
+                // R79: a year past 9000 is no date.
+                b'-' if text.starts_with('9') => Some(Value::Null),
+                b'-' => Some(json!(&text[..10])),
+                _ => None,
+            }
         });
         // R83: a list in another order is the same one, and the earlier stays.
         for name in ["badge", "emails", "display_name"] {

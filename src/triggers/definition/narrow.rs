@@ -51,13 +51,13 @@ impl Reader {
         let custom = name
             .strip_prefix("attributes.")
             .is_some_and(|rest| !rest.is_empty());
-        if custom || FIELDS.contains(&name) {
+        if custom || name == "roles" || FIELDS.contains(&name) {
             return Some(name.to_owned());
         }
         let known = FIELDS.join(", ");
         self.complain(
             "field",
-            format!("one of {known} or attributes.<name> is wanted"),
+            format!("one of {known}, roles or attributes.<name> is wanted"),
         )
     }
 

@@ -206,7 +206,7 @@ impl Reader {
             object,
             path,
             &[
-                "channel", "to", "after", "at", "subject", "text", "html", "digest",
+                "channel", "to", "fallback", "after", "at", "subject", "text", "html", "digest",
             ],
         );
         let channel = self.one_of(
@@ -217,6 +217,7 @@ impl Reader {
             &["email", "slack", "webhook"],
         );
         let to = self.to(object, path, channel);
+        let fallback = self.fallback(object, path, channel, to.as_ref());
         let after = self.parsed(object, path, "after", After::parse);
         let at = self.parsed(object, path, "at", LocalTime::parse);
         if let (Some(Some(after)), Some(Some(_))) = (after, at)
@@ -232,6 +233,7 @@ impl Reader {
         Some(Step {
             channel: channel?,
             to: to?,
+            fallback: fallback?,
             after: after?.unwrap_or_default(),
             at: at?,
             subject: subject?,
@@ -257,6 +259,38 @@ impl Reader {
         let to = Recipient::from(text.to_owned());
         match to.check(channel?, self.policy) {
             Ok(()) => Some(to),
+            Err(message) => self.complain(here, message),
+        }
+    }
+
+    /// The outer `None` is a problem, the inner one a step without a fallback.
+    fn fallback(
+        &mut self,
+        object: &Map<String, Value>,
+        path: &str,
+        channel: Option<Channel>,
+        to: Option<&Recipient>,
+    ) -> Option<Option<Recipient>> {
+        let here = dotted(path, "fallback");
+        let text = match object.get("fallback") {
+            None | Some(Value::Null) => return Some(None),
+            Some(Value::String(text)) => text.clone(),
+            Some(_) => {
+                return self.complain(
+                    here,
+                    "\"person\", an address, a #channel or a URL is wanted",
+                );
+            }
+        };
+        if *to? != Recipient::Manager {
+            return self.complain(here, "only a step to \"manager\" has one; leave it out");
+        }
+        let fallback = Recipient::from(text);
+        if fallback == Recipient::Manager {
+            return self.complain(here, "name somebody other than the manager");
+        }
+        match fallback.check(channel?, self.policy) {
+            Ok(()) => Some(Some(fallback)),
             Err(message) => self.complain(here, message),
         }
     }
