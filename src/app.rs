@@ -11,21 +11,21 @@ use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::{App as ActixApp, HttpServer, middleware::from_fn, web};
+use actix_web::web;
 use anyhow::Context as _;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::console::{self, Console, Secure};
+use crate::console::{Console, Secure};
 use crate::db::{Db, DbError, Urgency, migrate, migration_state, new_id};
 use crate::desk::erasure::settle_key;
 use crate::desk::refusals::Refusals;
 use crate::desk::retention;
 use crate::desk::webhook_secrets::SecretUses;
 use crate::desk::wrong_paths::WrongPaths;
-use crate::http::{self, Bounds, ClientBounds, Connections, HttpState, Wanted};
+use crate::http::{ClientBounds, HttpState, Wanted};
 use crate::intake::Intake;
 use crate::outbox::queue_stats;
 use crate::people::processes;
@@ -39,6 +39,7 @@ mod counting;
 mod every;
 mod limits;
 mod presence;
+mod server;
 mod suspects;
 mod upstream;
 
@@ -192,7 +193,7 @@ impl App {
         let state = web::Data::new(self.http_state(intake, metrics_at)?);
         let console = web::Data::new(Console::new(self.secure_cookie()));
         let listeners = std::iter::once(listener).chain(apart);
-        let server = start_http(listeners, state, console, &self.config.http)?;
+        let server = server::start_http(listeners, state, console, &self.config.http)?;
         let handle = server.handle();
         let mut tasks = JoinSet::new();
         let http = tokio::spawn(server);
@@ -401,41 +402,6 @@ impl App {
 pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
         .with_context(|| format!("could not listen on {address}: is another Rollcall running? Choose another with --listen"))
-}
-
-fn start_http(
-    listeners: impl Iterator<Item = TcpListener>,
-    state: web::Data<HttpState>,
-    console: web::Data<Console>,
-    http: &crate::config::Http,
-) -> anyhow::Result<actix_web::dev::Server> {
-    let most = limits::connections(http.connections);
-    let connections = Connections::new(Bounds {
-        most,
-        per_peer: http.connections_per_peer.min(most),
-        time: http.client_time,
-        trusted: http.trusted_proxies.clone(),
-    });
-    let mut server = HttpServer::new(move || {
-        ActixApp::new()
-            .app_data(state.clone())
-            .app_data(console.clone())
-            .wrap(from_fn(http::observe))
-            .configure(console::routes)
-            .configure(http::routes)
-    })
-    .on_connect(move |stream, about| connections.accepted(stream, about))
-    // Ours comes first: the server's own would leave the excess waiting without an answer.
-    .max_connections(most.saturating_mul(2))
-    .client_request_timeout(http.client_time)
-    .disable_signals()
-    .shutdown_timeout(10);
-    for listener in listeners {
-        server = server
-            .listen(listener)
-            .context("could not serve on the listener")?;
-    }
-    Ok(server.run())
 }
 
 async fn wait_for(mut stop: watch::Receiver<bool>) {

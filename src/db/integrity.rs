@@ -177,7 +177,10 @@ pub fn unreadable_tables(conn: &mut Conn) -> Result<Vec<&'static str>, DbError> 
         membership_refetches,
         setup_links,
         webhook_secret_uses,
-        webhook_refusals
+        webhook_refusals,
+        event_repeats,
+        webhook_wrong_paths,
+        console_sessions
     ))
 }
 

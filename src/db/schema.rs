@@ -569,6 +569,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    console_sessions (id) {
+        id -> Text,
+        token_digest -> Text,
+        created_at -> BigInt,
+        ends_at -> BigInt,
+    }
+}
+
+diesel::table! {
     event_repeats (event_id) {
         event_id -> Text,
         first_digest -> Text,
@@ -585,15 +594,6 @@ diesel::table! {
         count -> BigInt,
         first_at -> BigInt,
         last_at -> BigInt,
-    }
-}
-
-diesel::table! {
-    console_sessions (id) {
-        id -> Text,
-        token_digest -> Text,
-        created_at -> BigInt,
-        ends_at -> BigInt,
     }
 }
 
@@ -641,7 +641,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     setup_links,
     webhook_secret_uses,
     webhook_refusals,
+    console_sessions,
     event_repeats,
     webhook_wrong_paths,
-    console_sessions,
 );

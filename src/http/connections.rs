@@ -16,7 +16,7 @@ use socket2::SockRef;
 use super::bucket::network_of;
 
 const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nConnection: close\r\n\
-    Content-Type: application/problem+json\r\nContent-Length: 138\r\n\r\n\
+    Content-Type: application/problem+json\r\nContent-Length: 137\r\n\r\n\
     {\"type\":\"urn:rollcall:problem:unavailable\",\"title\":\"Service Unavailable\",\"status\":503,\
 \"detail\":\"too many connections; try again shortly\"}";
 

@@ -65,6 +65,11 @@ fn places(
         ),
         (
             "PATCH",
+            format!("/v1/communities/{community}"),
+            json!({"rules": rule}),
+        ),
+        (
+            "PATCH",
             home.clone(),
             json!({"settings": {"on_leave": {"when": when()}}}),
         ),

@@ -161,7 +161,7 @@ fn refusal(status: u16, problem: &Value) -> Value {
         413 => "The body is over 1 MiB.",
         422 => "What was sent has problems; `detail` tells all of them.",
         429 => {
-            "Called too often: by this token (`ROLLCALL_API_RATE`), or for WorkOS; try again after `Retry-After` seconds."
+            "This token calls too often (`ROLLCALL_API_RATE`), or WorkOS does not allow it yet; try again after `Retry-After` seconds."
         }
         500 => "Our fault; the log has it under `request_id`.",
         503 => {
