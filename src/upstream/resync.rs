@@ -76,7 +76,7 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    async fn whole(client: &Client, id: &str, at: Timestamp) -> Result<Self, ClientError> {
+    pub(super) async fn whole(client: &Client, id: &str, at: Timestamp) -> Result<Self, ClientError> {
         let user = match client.user(id).await {
             Err(error) if error.is_not_found() => None,
             done => Some(done?),
@@ -177,6 +177,19 @@ impl Asked {
             ));
         }
         Ok(found)
+    }
+
+    /// Puts everything that differs into the outbox.
+    pub(super) fn mend(
+        &self,
+        conn: &mut Conn,
+        organization: &str,
+        link: &LinkRow,
+        now: Timestamp,
+    ) -> Result<(), ReconcileError> {
+        let found = self.drift(conn, organization, link)?;
+        outbox::enqueue(conn, &events_of(&found, now))?;
+        Ok(())
     }
 
     /// Puts what differs of groups and edges into the outbox.

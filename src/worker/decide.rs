@@ -78,6 +78,7 @@ pub fn end_directory(
         directory_id: directory_id.to_owned(),
         linked: false,
         kind: None,
+        deleted: false,
         removes: true,
     });
     directories::save(conn, &[&directory])?;
@@ -116,7 +117,7 @@ pub fn restore_directory(
     };
     let organization = directory.organization_id.clone();
     outbox::lock_part(conn, outbox::part_of(&organization))?;
-    directory.life.turns.retain(|turn| !turn.removes);
+    directory.life.take_back_removal();
     directories::save(conn, &[&directory])?;
     let by = By::Operator(actor.to_owned());
     let ended =

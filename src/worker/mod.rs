@@ -11,6 +11,7 @@ mod erase;
 mod fold;
 mod fold_groups;
 mod graves;
+mod groups_in_hand;
 mod guard;
 mod happenings;
 mod item;

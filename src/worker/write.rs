@@ -10,7 +10,7 @@ use crate::db::Conn;
 use crate::people::changes::{self, Caused};
 use crate::people::directories::Directory;
 use crate::people::profiles::{self, ToSave};
-use crate::people::{communities, directories, groups, kin, legal_holds, statements};
+use crate::people::{communities, directories, groups, kin, legal_holds, refetches, statements};
 use crate::roll::{Known, Membership, Person, Profile, Status, compose, question};
 use crate::triggers::deliveries;
 use crate::workos::OrderKey;
@@ -51,6 +51,7 @@ pub(super) fn write_world(
     merge_gone(conn, world)?;
     world.guards.write(conn, world.now)?;
     world.swaps.write(conn, world.now)?;
+    refetches::ask(conn, &world.ties)?;
     let mut seats = Seats::default();
     let mut ended = write_memberships(conn, world, &moved, causes, &mut seats)?;
     ended.extend(follow_rules(conn, world, &moved, causes)?);
