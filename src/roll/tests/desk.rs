@@ -12,6 +12,9 @@ use crate::roll::{
     keys_said, refold, turn_concerns,
 };
 
+use crate::workos::{self, OrderKey};
+
+use super::ruled::Places;
 use super::told::Told;
 
 /// Everything kept between batches.
@@ -30,6 +33,8 @@ pub struct Desk {
     pub edges: BTreeMap<(String, String), Edge>,
     /// The admin seat that everybody who ever worked here had from the first day.
     pub seats: BTreeMap<String, Membership>,
+    /// What rules gave and took, by profile id.
+    pub places: Places,
     /// Sentences about profiles that lost their id.
     pub lost: Vec<String>,
 }
@@ -45,7 +50,7 @@ impl Desk {
             }
         }
         self.sort_into_kin();
-        let before: Vec<Kin> = self.kin.clone();
+        let before = self.clone();
         for told in batch {
             let earlier = self.kin.clone();
             match told {
@@ -53,6 +58,12 @@ impl Desk {
                 Told::Turn(turn) => {
                     let directory = turn.directory_id.clone();
                     if self.lives.entry(directory.clone()).or_default().learn(turn) {
+                        let known = self.groups.values();
+                        let theirs = known.filter(|group| group.directory_id == directory);
+                        let ids: Vec<String> = theirs.map(|group| group.id.clone()).collect();
+                        for id in ids {
+                            self.change_group(&id, &directory, |_| {});
+                        }
                         for place in 0..self.kin.len() {
                             if turn_concerns(&self.kin[place], &directory) {
                                 self.kin[place] = self.fold_again(place);
@@ -60,36 +71,19 @@ impl Desk {
                         }
                     }
                 }
-                Told::Group(key, id, name) => {
-                    let group = self.groups.entry(id.clone());
-                    let group = group.or_insert_with(|| Group::unnamed(&id, "d0"));
-                    match &name {
-                        Some(name) => group.learn(&key, Some(name), None),
+                Told::Group(key, said) => self.change_group(&said.id, &said.directory_id, |group| {
+                    match &said.name {
+                        Some(name) => group.learn(&key, Some(name), said.idp_id.as_deref()),
                         None => group.end(&key),
                     }
-                }
-                Told::Edge(key, group_id, directory_user_id, present) => {
-                    let place = (group_id.clone(), directory_user_id.clone());
-                    let fresh = Edge {
-                        group_id,
-                        directory_user_id,
-                        present,
-                        key: key.clone(),
-                    };
-                    self.edges
-                        .entry(place)
-                        .or_insert(fresh)
-                        .learn(&key, present);
-                }
+                }),
+                Told::Edge(key, said, present) => self.connect(&key, &said, present),
             }
             for (before, after) in earlier.iter().zip(&self.kin) {
                 self.lost.extend(lost(before, after));
             }
         }
-        let after = self.kin.clone();
-        for (before, after) in before.iter().zip(&after) {
-            self.follow(before, after);
-        }
+        self.follow_all(&before);
     }
 
     /// An operator says who is who; whoever is concerned is folded again.
@@ -102,13 +96,47 @@ impl Desk {
             }
         }
         self.sort_into_kin();
-        let before = self.kin.clone();
+        let before = self.clone();
         let places = BTreeSet::from([self.place[one], self.place[other]]);
         for place in places {
             self.kin[place] = self.fold_again(place);
-            let after = self.kin[place].clone();
-            self.follow(&before[place], &after);
         }
+        self.follow_all(&before);
+    }
+
+    /// Memberships follow once everybody is folded, as the worker's writing does it.
+    fn follow_all(&mut self, before: &Self) {
+        let after = self.kin.clone();
+        for (was, is) in before.kin.iter().zip(&after) {
+            self.follow(was, is);
+        }
+        self.follow_rules(before);
+    }
+
+    fn change_group(&mut self, id: &str, directory: &str, change: impl FnOnce(&mut Group)) {
+        let group = self.groups.entry(id.to_owned());
+        let group = group.or_insert_with(|| Group::unnamed(id, directory));
+        change(group);
+        if let Some(life) = self.lives.get(directory) {
+            group.end_with(life);
+        }
+    }
+
+    fn connect(&mut self, key: &OrderKey, said: &workos::Membership, present: bool) {
+        let (id, directory) = (&said.group.id, &said.directory_id);
+        self.change_group(id, directory, |group| {
+            group.mention(key, said.group.name.as_deref(), said.group.idp_id.as_deref());
+        });
+        let fresh = Edge {
+            group_id: id.clone(),
+            directory_user_id: said.user_id.clone(),
+            idp_id: said.user_idp_id.clone(),
+            present,
+            key: key.clone(),
+        };
+        let place = (id.clone(), said.user_id.clone());
+        let edge = self.edges.entry(place).or_insert(fresh);
+        edge.learn(key, present);
     }
 
     pub fn known(&self) -> Known<'_> {
@@ -187,9 +215,11 @@ impl Desk {
             known.extend(keys);
         }
         self.sort_into_kin();
+        let before = self.clone();
         for place in 0..self.kin.len() {
             self.kin[place] = self.fold_again(place);
         }
+        self.follow_rules(&before);
     }
 
     /// Seats follow their person, as the worker's writing does it.
@@ -202,6 +232,7 @@ impl Desk {
             let heir = before
                 .links_of(id)
                 .find_map(|link| after.links.get(&link.id));
+            self.move_places(id, heir.map(|heir| heir.person.as_str()));
             if let (Some(row), Some(heir)) = (self.seats.remove(id), heir) {
                 self.seats.entry(heir.person.clone()).or_insert(row);
             }
@@ -293,6 +324,7 @@ impl Desk {
                 remembered.id = name(&person.id);
                 remembered.possible_rehire_of = person.possible_rehire_of.as_deref().map(name);
                 let mut value = serde_json::to_value(&remembered).unwrap();
+                value["in"] = self.communities_of(&person.id).into();
                 value["fields"] = serde_json::to_value(&profile.fields).unwrap();
                 value["attributes"] = Value::Object(profile.attributes);
                 value["warnings"] = profile.warnings.into();
