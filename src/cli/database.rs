@@ -7,7 +7,8 @@ use std::path::Path;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::db::{
-    Conn, DatabaseUrl, Db, DbError, MigrationState, Urgency, migrate, migration_state,
+    Conn, DatabaseUrl, Db, DbError, MigrationState, Urgency, edited_sentence, migrate,
+    migration_state, unreadable_tables,
 };
 use crate::desk::{Actor, DeskError};
 
@@ -88,6 +89,11 @@ pub(super) fn state_of(db: &Db) -> Result<MigrationState, Failure> {
     Ok(db.maintain(migration_state)?)
 }
 
+/// The tables that lack something this version reads; empty on a database that is up to date.
+pub(super) fn unreadable(db: &Db) -> Result<Vec<&'static str>, Failure> {
+    Ok(db.maintain(unreadable_tables)?)
+}
+
 fn current(state: &MigrationState) -> Result<(), Failure> {
     if !state.unknown.is_empty() {
         return Err(Failure::new(
@@ -98,6 +104,12 @@ fn current(state: &MigrationState) -> Result<(), Failure> {
             ),
         )
         .hint("use that version, or restore a backup from before the upgrade"));
+    }
+    if !state.edited.is_empty() {
+        return Err(Failure::new(
+            Exit::Unavailable,
+            edited_sentence(&state.edited),
+        ));
     }
     if !state.pending.is_empty() {
         return Err(Failure::new(

@@ -112,7 +112,14 @@ fn examine(config: &Config, setup: &Setup) -> Result<Vec<Check>, Failure> {
     };
     let place = format!("{:?}", db.url());
     checks.push(doctor::reachable(db.backend(), &place));
-    let migrations = doctor::of_migrations(&database::state_of(&db)?);
+    let state = database::state_of(&db)?;
+    // Before everything ran, what is missing is no news.
+    let unreadable = if state.pending.is_empty() {
+        database::unreadable(&db)?
+    } else {
+        Vec::new()
+    };
+    let migrations = doctor::of_migrations(&state, &unreadable);
     let ours = migrations.result == Verdict::Ok;
     checks.push(migrations);
     if ours {

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::db::{edited_sentence, unreadable_sentence};
+
 use super::database;
 use super::{Context, Exit, Failure};
 
@@ -47,10 +49,22 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 }
 
 fn check(context: &Context) -> Result<Exit, Failure> {
-    let state = database::state_of(&database::open_any(&context.config()?)?)?;
+    let db = database::open_any(&context.config()?)?;
+    let state = database::state_of(&db)?;
+    // What a pending migration would add is not missing yet.
+    let unreadable = if state.pending.is_empty() {
+        database::unreadable(&db)?
+    } else {
+        Vec::new()
+    };
     let out = &context.output;
     if out.is_json() {
-        out.json(&serde_json::json!({ "pending": state.pending, "unknown": state.unknown }));
+        out.json(&serde_json::json!({
+            "pending": state.pending,
+            "unknown": state.unknown,
+            "edited": state.edited,
+            "unreadable_tables": unreadable,
+        }));
     } else {
         for name in &state.pending {
             out.line(format!("pending {name}"));
@@ -58,8 +72,17 @@ fn check(context: &Context) -> Result<Exit, Failure> {
         for name in &state.unknown {
             out.line(format!("unknown {name}: a newer Rollcall ran it"));
         }
+        if !state.edited.is_empty() {
+            out.line(edited_sentence(&state.edited));
+        }
+        if !unreadable.is_empty() {
+            out.line(unreadable_sentence(&unreadable));
+        }
     }
-    let current = state.pending.is_empty() && state.unknown.is_empty();
+    let current = state.pending.is_empty()
+        && state.unknown.is_empty()
+        && state.edited.is_empty()
+        && unreadable.is_empty();
     Ok(if current {
         if !out.is_json() {
             out.note("The database is up to this version.");

@@ -5,6 +5,7 @@ use diesel::RunQueryDsl;
 use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
+use super::integrity::{self, unreadable_tables};
 use super::{Backend, Conn, DbError, on_backend};
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -20,6 +21,8 @@ pub struct MigrationState {
     pub pending: Vec<String>,
     /// Run, but not known to us: the database is from a newer version.
     pub unknown: Vec<String>,
+    /// Run, but with another text than this binary has: the database is of no released version.
+    pub edited: Vec<String>,
 }
 
 /// Compares the database with this binary; changes nothing but the (empty) migrations table.
@@ -28,9 +31,7 @@ pub fn migration_state(conn: &mut Conn) -> Result<MigrationState, DbError> {
         Backend::Sqlite => names::<diesel::sqlite::Sqlite>(&SQLITE)?,
         Backend::Postgres => names::<diesel::pg::Pg>(&POSTGRES)?,
     };
-    let applied: Vec<MigrationVersion<'static>> = on_backend!(conn, c => c.applied_migrations())
-        .map_err(|error| DbError::Migration(error.to_string()))?;
-    let applied: Vec<String> = applied.iter().map(ToString::to_string).collect();
+    let applied = applied(conn)?;
     Ok(MigrationState {
         pending: known
             .iter()
@@ -41,7 +42,15 @@ pub fn migration_state(conn: &mut Conn) -> Result<MigrationState, DbError> {
             .into_iter()
             .filter(|run| !known.iter().any(|name| version(name) == *run))
             .collect(),
+        edited: integrity::edited(conn)?,
     })
+}
+
+/// The versions that ran, as the database records them.
+fn applied(conn: &mut Conn) -> Result<Vec<String>, DbError> {
+    let applied: Vec<MigrationVersion<'static>> = on_backend!(conn, c => c.applied_migrations())
+        .map_err(|error| DbError::Migration(error.to_string()))?;
+    Ok(applied.iter().map(ToString::to_string).collect())
 }
 
 /// Brings the database up to this binary. On PostgreSQL under an advisory lock, so that several
@@ -70,15 +79,43 @@ fn migrate_alone(conn: &mut Conn) -> Result<Vec<String>, DbError> {
             state.unknown.join(", ")
         )));
     }
-    if state.pending.is_empty() {
-        return Ok(Vec::new());
+    if !state.edited.is_empty() {
+        return Err(DbError::Migration(edited_sentence(&state.edited)));
     }
-    let ran = match conn {
-        Conn::Sqlite(c) => c.run_pending_migrations(SQLITE).map(|done| done.len()),
-        Conn::Postgres(c) => c.run_pending_migrations(POSTGRES).map(|done| done.len()),
-    };
-    ran.map_err(|error| DbError::Migration(format!("could not migrate the database: {error}")))?;
+    if !state.pending.is_empty() {
+        let ran = match conn {
+            Conn::Sqlite(c) => c.run_pending_migrations(SQLITE).map(|done| done.len()),
+            Conn::Postgres(c) => c.run_pending_migrations(POSTGRES).map(|done| done.len()),
+        };
+        ran.map_err(|error| {
+            DbError::Migration(format!("could not migrate the database: {error}"))
+        })?;
+    }
+    let unreadable = unreadable_tables(conn)?;
+    if !unreadable.is_empty() {
+        return Err(DbError::Migration(unreadable_sentence(&unreadable)));
+    }
+    let applied = applied(conn)?;
+    integrity::record(conn, &applied)?;
     Ok(state.pending)
+}
+
+/// Why a database with an edited migration is not used, and what to do.
+pub fn edited_sentence(edited: &[String]) -> String {
+    format!(
+        "the migrations {} ran on this database with another text than this version has: the database was made by a \
+         development build. Start the build that made it, or restore a backup made by a release; nothing was changed",
+        edited.join(", ")
+    )
+}
+
+/// Why a database that lacks columns is not used, and what to do.
+pub fn unreadable_sentence(tables: &[&str]) -> String {
+    format!(
+        "the database says that it is up to this version, but lacks what this version reads in: {}. It was made by a \
+         development build, or changed by hand: start the build that made it, or restore a backup",
+        tables.join(", ")
+    )
 }
 
 /// Takes every migration back, newest first. For the test that runs up, down, up.
@@ -87,7 +124,8 @@ pub fn revert_all(conn: &mut Conn) -> Result<(), DbError> {
         Conn::Sqlite(c) => c.revert_all_migrations(SQLITE).map(|_| ()),
         Conn::Postgres(c) => c.revert_all_migrations(POSTGRES).map(|_| ()),
     }
-    .map_err(|error| DbError::Migration(format!("could not take the migrations back: {error}")))
+    .map_err(|error| DbError::Migration(format!("could not take the migrations back: {error}")))?;
+    integrity::forget(conn)
 }
 
 fn names<DB: diesel::backend::Backend>(source: &EmbeddedMigrations) -> Result<Vec<String>, DbError>
@@ -104,6 +142,6 @@ where
 }
 
 /// `2026-11-23-000001_spine` is recorded as `20261123000001`.
-fn version(name: &str) -> String {
+pub(super) fn version(name: &str) -> String {
     name.split('_').next().unwrap_or(name).replace('-', "")
 }

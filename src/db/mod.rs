@@ -5,6 +5,7 @@
 
 mod conn;
 pub mod health;
+mod integrity;
 mod migrations;
 mod pool;
 pub mod pulse;
@@ -13,7 +14,10 @@ mod types;
 mod url;
 
 pub use conn::Conn;
-pub use migrations::{MigrationState, migrate, migration_state, revert_all};
+pub use integrity::unreadable_tables;
+pub use migrations::{
+    MigrationState, edited_sentence, migrate, migration_state, revert_all, unreadable_sentence,
+};
 pub use pool::{Db, Urgency};
 pub use types::new_id;
 pub use url::DatabaseUrl;

@@ -166,7 +166,9 @@ fn disk(file: &Path) -> Check {
 }
 
 /// What the database says of its migrations.
-pub fn of_migrations(state: &MigrationState) -> Check {
+///
+/// `unreadable` names the tables that lack a column this version reads.
+pub fn of_migrations(state: &MigrationState, unreadable: &[&str]) -> Check {
     let name = "migrations";
     if !state.unknown.is_empty() {
         return Check::fail(
@@ -183,6 +185,27 @@ pub fn of_migrations(state: &MigrationState) -> Check {
             name,
             format!("not run yet: {}", state.pending.join(", ")),
             "run `rollcall migrate` (on SQLite `serve` does it by itself)",
+        );
+    }
+    let made_otherwise = "start the build that made it, or restore a backup made by a release";
+    if !state.edited.is_empty() {
+        return Check::fail(
+            name,
+            format!(
+                "{} ran with another text than this version has",
+                state.edited.join(", ")
+            ),
+            made_otherwise,
+        );
+    }
+    if !unreadable.is_empty() {
+        return Check::fail(
+            name,
+            format!(
+                "all migrations ran, but columns that this version reads are missing in: {}",
+                unreadable.join(", ")
+            ),
+            made_otherwise,
         );
     }
     Check::ok(name, "the database is up to this version")

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use diesel::sql_types::Text;
 use diesel::{QueryResult, QueryableByName, RunQueryDsl};
-use rollcall::db::{Backend, Conn, Db, DbError, migrate, migration_state, revert_all};
+use rollcall::db::{
+    Backend, Conn, Db, DbError, migrate, migration_state, revert_all, unreadable_tables,
+};
 
 use crate::support::macros::on_both;
 use crate::support::place::Place;
@@ -14,6 +16,9 @@ on_both!(
     the_migrations_make_what_the_schema_says,
     the_migrations_go_up_down_and_up,
     a_database_that_is_up_to_date_is_left_alone,
+    a_migration_that_was_edited_after_it_ran_is_recognized_and_nothing_starts_on_it,
+    a_table_that_lacks_what_is_read_is_named,
+    a_database_from_before_checksums_gets_them,
 );
 
 /// By table: the columns in order, as `name type null|not null`, and the primary key.
@@ -162,6 +167,66 @@ async fn a_database_that_is_up_to_date_is_left_alone(backend: Backend) {
     assert_eq!(db.maintain(migrate).unwrap(), Vec::<String>::new());
     let state = db.maintain(migration_state).unwrap();
     assert_eq!((state.pending, state.unknown), (vec![], vec![]));
+}
+
+fn execute(db: &Db, statement: &str) {
+    db.maintain(|conn| {
+        match conn {
+            Conn::Sqlite(c) => diesel::sql_query(statement).execute(c)?,
+            Conn::Postgres(c) => diesel::sql_query(statement).execute(c)?,
+        };
+        Ok::<_, DbError>(())
+    })
+    .unwrap();
+}
+
+async fn a_migration_that_was_edited_after_it_ran_is_recognized_and_nothing_starts_on_it(
+    backend: Backend,
+) {
+    let (_place, db) = open(backend);
+    db.maintain(migrate).unwrap();
+    execute(
+        &db,
+        "UPDATE __rollcall_migration_checksums SET checksum = 'another' WHERE version = '20261123000002'",
+    );
+    let state = db.maintain(migration_state).unwrap();
+    assert_eq!(state.edited, ["20261123000002"]);
+    let refused = db.maintain(migrate).unwrap_err().to_string();
+    assert!(
+        refused.contains("20261123000002") && refused.contains("another text"),
+        "{refused}"
+    );
+}
+
+async fn a_table_that_lacks_what_is_read_is_named(backend: Backend) {
+    let (_place, db) = open(backend);
+    db.maintain(migrate).unwrap();
+    let seen = || db.maintain(unreadable_tables).unwrap();
+    assert_eq!(seen(), Vec::<&str>::new());
+    for table in said(backend).keys() {
+        execute(&db, &format!("ALTER TABLE {table} RENAME TO elsewhere"));
+        assert_eq!(seen(), [table.as_str()], "each table is looked at");
+        if table == "profiles" {
+            let refused = db.maintain(migrate).unwrap_err().to_string();
+            assert!(refused.contains("profiles"), "{refused}");
+        }
+        execute(&db, &format!("ALTER TABLE elsewhere RENAME TO {table}"));
+    }
+    execute(&db, "ALTER TABLE jobs RENAME COLUMN kind TO sort");
+    assert_eq!(seen(), ["jobs"], "a column, too");
+}
+
+async fn a_database_from_before_checksums_gets_them(backend: Backend) {
+    let (_place, db) = open(backend);
+    db.maintain(migrate).unwrap();
+    execute(&db, "DROP TABLE __rollcall_migration_checksums");
+    assert!(db.maintain(migration_state).unwrap().edited.is_empty());
+    db.maintain(migrate).unwrap();
+    execute(
+        &db,
+        "UPDATE __rollcall_migration_checksums SET checksum = 'another'",
+    );
+    assert!(db.maintain(migration_state).unwrap().edited.len() > 10);
 }
 
 #[test]
