@@ -186,9 +186,7 @@ pub fn list(
         query.load(c)
     })?;
     rows.into_iter()
-        .map(|(id, organization, remembered)| {
-            Ok((organization, read((id, remembered))?))
-        })
+        .map(|(id, organization, remembered)| Ok((organization, read((id, remembered))?)))
         .collect()
 }
 

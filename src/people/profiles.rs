@@ -13,8 +13,8 @@ use crate::roll::{Person, Profile, Status};
 use super::{to_json, unreadable};
 
 pub use super::profile_links::{
-    LinkRow, active_of_directory, counts_of_organizations, counts_up_to,
-    link, link_counts_of_directories, links_of, profile_of_links, state_of_link,
+    LinkRow, active_of_directory, counts_of_organizations, counts_up_to, link,
+    link_counts_of_directories, links_of, profile_of_links, state_of_link,
 };
 
 /// A profile row as shown.

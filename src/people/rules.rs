@@ -149,7 +149,9 @@ pub fn apply_in(
 /// Whether one of its rules asks for other communities, so that it follows what becomes of them.
 fn asks_who_is_where(community: &Community) -> bool {
     let rules: Vec<Rule> = serde_json::from_str(&community.rules).unwrap_or_default();
-    rules.iter().any(|rule| rule.when.fields().contains("community"))
+    rules
+        .iter()
+        .any(|rule| rule.when.fields().contains("community"))
 }
 
 /// Writes what turned.

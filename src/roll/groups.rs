@@ -124,8 +124,7 @@ impl Group {
             name.clone_into(&mut self.name);
             self.name_mentioned = Some(key.clone());
         }
-        let idp_id =
-            idp_id.filter(|_| self.identified.is_none() && newer(&self.idp_id_mentioned));
+        let idp_id = idp_id.filter(|_| self.identified.is_none() && newer(&self.idp_id_mentioned));
         if let Some(idp_id) = idp_id {
             self.idp_id = Some(idp_id.to_owned());
             self.idp_id_mentioned = Some(key.clone());

@@ -97,7 +97,10 @@ fn wanted<'a>(ruled: &'a [Ruled], candidate: &Candidate<'_>) -> BTreeMap<&'a str
             directories: candidate.directories,
         };
         let next = ruled.iter().filter_map(|community| {
-            let fitting = community.rules.iter().filter(|(when, _)| when.matches(&facts));
+            let fitting = community
+                .rules
+                .iter()
+                .filter(|(when, _)| when.matches(&facts));
             let role = strongest(fitting.map(|(_, role)| *role))?;
             Some((community.community_id.as_str(), role))
         });
@@ -152,7 +155,14 @@ fn turn(
         (Some(row), None) if row.ended_at.is_some() => return None,
         (Some(row), None) => Membership {
             ended_at: Some(now),
-            ended_reason: Some(if candidate.has_access { RULE_ENDED } else { LEFT }.to_owned()),
+            ended_reason: Some(
+                if candidate.has_access {
+                    RULE_ENDED
+                } else {
+                    LEFT
+                }
+                .to_owned(),
+            ),
             ..row.clone()
         },
     };

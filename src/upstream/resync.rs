@@ -76,7 +76,11 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    pub(super) async fn whole(client: &Client, id: &str, at: Timestamp) -> Result<Self, ClientError> {
+    pub(super) async fn whole(
+        client: &Client,
+        id: &str,
+        at: Timestamp,
+    ) -> Result<Self, ClientError> {
         let user = match client.user(id).await {
             Err(error) if error.is_not_found() => None,
             done => Some(done?),

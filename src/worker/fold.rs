@@ -8,8 +8,8 @@ use crate::people::changes::Caused;
 use crate::people::kin::concerned_by_turn;
 use crate::people::refetches::UserRefetch;
 use crate::roll::{
-    DirectoryLife, DirectoryTurn, Kin, Known, Link, OnDirectoryDeleted, Outcome, Statement, Step, apply, comes_late,
-    compose, is_tie, refold, swapped,
+    DirectoryLife, DirectoryTurn, Kin, Known, Link, OnDirectoryDeleted, Outcome, Statement, Step,
+    apply, comes_late, compose, is_tie, refold, swapped,
 };
 use crate::workos::{Data, Directory, OrderKey};
 

@@ -69,7 +69,11 @@ pub(super) fn connect(
 ) -> Effect {
     let group = world.group_in_hand(&said.group.id, &said.directory_id);
     let before = group.clone();
-    group.mention(key, said.group.name.as_deref(), said.group.idp_id.as_deref());
+    group.mention(
+        key,
+        said.group.name.as_deref(),
+        said.group.idp_id.as_deref(),
+    );
     let group = group.clone();
     if group != before {
         world.changed_groups.insert(group.id.clone());
@@ -134,6 +138,9 @@ fn began(group: &Group, announced: bool, nameless: bool) -> String {
             "waiting for the user: the place in {} counts once the directory announces them",
             named(group)
         ),
-        (false, true) => "waiting for the user and the group: the place counts once the directory announces them".to_owned(),
+        (false, true) => {
+            "waiting for the user and the group: the place counts once the directory announces them"
+                .to_owned()
+        }
     }
 }

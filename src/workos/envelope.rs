@@ -196,7 +196,8 @@ impl Ids {
         Self {
             organization: self.organization.or_else(|| within("organization_id")),
             subject: user.as_ref().and_then(|user| {
-                let by_provider = || Some(provider_user(directory.as_deref()?, &user.id("idp_id")?));
+                let by_provider =
+                    || Some(provider_user(directory.as_deref()?, &user.id("idp_id")?));
                 user.id("id").or_else(by_provider)
             }),
             directory,

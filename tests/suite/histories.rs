@@ -66,7 +66,9 @@ async fn r14_random_companies_end_as_in_order_whatever_the_road(backend: Backend
 fn found(app: &TestApp, companies: usize) {
     let now = app.clock.now();
     app.write(|conn| {
-        let ids: Vec<String> = (0..companies).map(|number| format!("org_{number}")).collect();
+        let ids: Vec<String> = (0..companies)
+            .map(|number| format!("org_{number}"))
+            .collect();
         organizations::ensure(conn, &ids, false, now)?;
         for (company, organization_id) in (0..).zip(&ids) {
             for (name, rules) in communities(company) {

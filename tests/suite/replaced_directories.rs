@@ -37,8 +37,16 @@ async fn members(app: &TestApp, community: &str) -> Vec<String> {
         .get(&format!("/v1/communities/{community}/members"))
         .await;
     let rows = page["data"].as_array().unwrap().iter();
-    rows.map(|row| row["display_name"].as_str().unwrap().split(' ').next().unwrap().to_owned())
-        .collect()
+    rows.map(|row| {
+        row["display_name"]
+            .as_str()
+            .unwrap()
+            .split(' ')
+            .next()
+            .unwrap()
+            .to_owned()
+    })
+    .collect()
 }
 
 const NOBODY: [&str; 0] = [];
@@ -56,7 +64,10 @@ fn in_new(event: Event) -> Event {
         "dsync.group.user_added" | "dsync.group.user_removed" => "data.user.id",
         _ => "data.id",
     };
-    let id = path.split('.').skip(1).fold(&event.0["data"], |at, key| &at[key]);
+    let id = path
+        .split('.')
+        .skip(1)
+        .fold(&event.0["data"], |at, key| &at[key]);
     let id = format!("{}_new", id.as_str().unwrap());
     event.set(path, id)
 }
@@ -116,7 +127,8 @@ async fn r85_the_groups_of_a_deleted_directory_end_and_the_new_ones_count_by_the
             assert_eq!(members(&app, &by_name).await, ["ada"], "{}", told(at));
             assert_eq!(members(&app, &by_id).await, NOBODY, "{}", told(at));
             assert_eq!(members(&app, &by_new_id).await, ["ada"], "{}", told(at));
-            let unrelated = in_new(again("bob").updated(minute(20))).set("data.first_name", "bobby");
+            let unrelated =
+                in_new(again("bob").updated(minute(20))).set("data.first_name", "bobby");
             app.apply(&unrelated).await;
         }
         ends.push(app.people());
@@ -126,19 +138,25 @@ async fn r85_the_groups_of_a_deleted_directory_end_and_the_new_ones_count_by_the
 
 async fn r85_what_was_said_before_the_deletion_and_comes_later_opens_nothing(app: TestApp) {
     let crew = community(&app, "crew", "group", "crew").await;
-    app.apply(&group("dsync.group.created", "crew", minute(1))).await;
+    app.apply(&group("dsync.group.created", "crew", minute(1)))
+        .await;
     app.apply(&ada().created(minute(2))).await;
     app.apply(&ada().joined("crew", minute(3))).await;
     assert_eq!(members(&app, &crew).await, ["ada"]);
     let deleted = app.apply(&directory("dsync.deleted", minute(10))).await;
     assert_eq!(members(&app, &crew).await, NOBODY, "at once");
     let ended = deleted["changes"].as_array().unwrap();
-    assert!(ended.iter().any(|change| change["what"] == "membership"), "{deleted}");
+    assert!(
+        ended.iter().any(|change| change["what"] == "membership"),
+        "{deleted}"
+    );
     assert_eq!(app.people().len(), 1, "nobody is removed by that alone");
     app.apply(&ada().joined("choir", minute(4))).await;
     let choir = community(&app, "choir", "group", "choir").await;
-    app.apply(&group("dsync.group.created", "choir", minute(5))).await;
-    app.apply(&group("dsync.group.updated", "crew", minute(6))).await;
+    app.apply(&group("dsync.group.created", "choir", minute(5)))
+        .await;
+    app.apply(&group("dsync.group.updated", "crew", minute(6)))
+        .await;
     app.apply(&ada().updated(minute(7))).await;
     assert_eq!(members(&app, &crew).await, NOBODY);
     assert_eq!(members(&app, &choir).await, NOBODY);
@@ -148,14 +166,16 @@ async fn r85_a_directory_that_goes_on_under_its_id_begins_with_the_groups_announ
     app: TestApp,
 ) {
     let crew = community(&app, "crew", "group", "crew").await;
-    app.apply(&group("dsync.group.created", "crew", minute(1))).await;
+    app.apply(&group("dsync.group.created", "crew", minute(1)))
+        .await;
     for name in ["ada", "bob"] {
         app.apply(&employee(name).created(minute(2))).await;
         app.apply(&employee(name).joined("crew", minute(3))).await;
     }
     app.apply(&directory("dsync.deleted", minute(10))).await;
     app.apply(&directory("dsync.activated", minute(11))).await;
-    app.apply(&group("dsync.group.created", "crew", minute(12))).await;
+    app.apply(&group("dsync.group.created", "crew", minute(12)))
+        .await;
     assert_eq!(members(&app, &crew).await, NOBODY);
     app.apply(&ada().joined("crew", minute(13))).await;
     assert_eq!(members(&app, &crew).await, ["ada"]);
@@ -163,7 +183,8 @@ async fn r85_a_directory_that_goes_on_under_its_id_begins_with_the_groups_announ
 
 async fn r85_a_directory_that_is_only_deactivated_keeps_its_groups(app: TestApp) {
     let crew = community(&app, "crew", "group", "crew").await;
-    app.apply(&group("dsync.group.created", "crew", minute(1))).await;
+    app.apply(&group("dsync.group.created", "crew", minute(1)))
+        .await;
     app.apply(&ada().created(minute(2))).await;
     app.apply(&ada().joined("crew", minute(3))).await;
     app.apply(&directory("dsync.deactivated", minute(10))).await;
@@ -189,7 +210,8 @@ async fn r52_who_is_in_a_group_by_a_former_name_leaves_when_another_group_takes_
     app: TestApp,
 ) {
     let crew = community(&app, "crew", "group", "crew").await;
-    app.apply(&group("dsync.group.created", "crew", minute(1))).await;
+    app.apply(&group("dsync.group.created", "crew", minute(1)))
+        .await;
     app.apply(&ada().created(minute(2))).await;
     app.apply(&ada().joined("crew", minute(3))).await;
     let renamed = group("dsync.group.updated", "crew", minute(4)).set("data.name", "team");
@@ -198,7 +220,8 @@ async fn r52_who_is_in_a_group_by_a_former_name_leaves_when_another_group_takes_
     let other = group("dsync.group.created", "other", minute(5)).set("data.name", "crew");
     app.apply(&other).await;
     assert_eq!(members(&app, &crew).await, NOBODY, "at once");
-    app.apply(&group("dsync.group.deleted", "other", minute(6))).await;
+    app.apply(&group("dsync.group.deleted", "other", minute(6)))
+        .await;
     assert_eq!(members(&app, &crew).await, ["ada"]);
 }
 
@@ -208,11 +231,19 @@ async fn r14_a_rule_about_another_community_follows_it_at_once(app: TestApp) {
     let all = community(&app, "all", "community", "research").await;
     let research = community(&app, "research", "department", "Research").await;
     assert_eq!(members(&app, &research).await, ["ada"]);
-    assert_eq!(members(&app, &all).await, ["ada"], "when the other one is made");
+    assert_eq!(
+        members(&app, &all).await,
+        ["ada"],
+        "when the other one is made"
+    );
     let department = "data.custom_attributes.department_name";
-    app.apply(&ada().updated(minute(2)).set(department, "Sales")).await;
+    app.apply(&ada().updated(minute(2)).set(department, "Sales"))
+        .await;
     assert_eq!(members(&app, &all).await, NOBODY);
-    let seat = format!("/v1/communities/{research}/members/{}", app.profile(&ada()).id);
+    let seat = format!(
+        "/v1/communities/{research}/members/{}",
+        app.profile(&ada()).id
+    );
     app.call("PUT", &seat, json!({"role": "member"})).await.ok();
     assert_eq!(members(&app, &all).await, ["ada"], "by hand");
     app.call("DELETE", &seat, Value::Null).await;
@@ -231,9 +262,15 @@ async fn r36_a_hold_over_nobody_is_not_opened(app: TestApp) {
     // Everybody is spoken for by the directory that took its place.
     app.apply(&new_directory("dsync.activated", 2)).await;
     app.apply(&directory("dsync.activated", minute(2))).await;
-    app.apply(&ada().created(minute(3)).set("data.custom_attributes.employee_number", "1001")).await;
+    app.apply(
+        &ada()
+            .created(minute(3))
+            .set("data.custom_attributes.employee_number", "1001"),
+    )
+    .await;
     let both = in_new(again("ada").created(minute(4)));
-    app.apply(&both.set("data.custom_attributes.employee_number", "1001")).await;
+    app.apply(&both.set("data.custom_attributes.employee_number", "1001"))
+        .await;
     app.apply(&directory("dsync.deleted", minute(5))).await;
     assert_eq!(app.people().len(), 1);
     assert_eq!(open_holds(&app).await, [Value::Null; 0]);
@@ -245,5 +282,8 @@ async fn r36_whoever_is_heard_of_after_the_deletion_is_held_too(app: TestApp) {
     app.apply(&employee("bob").created(minute(3))).await;
     let holds = open_holds(&app).await;
     assert_eq!(holds.len(), 1, "{holds:?}");
-    assert_eq!((&holds[0]["kind"], &holds[0]["waiting"]), (&json!("directory_deleted"), &json!(2)));
+    assert_eq!(
+        (&holds[0]["kind"], &holds[0]["waiting"]),
+        (&json!("directory_deleted"), &json!(2))
+    );
 }

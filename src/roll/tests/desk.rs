@@ -12,8 +12,6 @@ use crate::roll::{
     keys_said, refold, turn_concerns,
 };
 
-use crate::workos::{self, OrderKey};
-
 use super::ruled::Places;
 use super::told::Told;
 
@@ -71,12 +69,12 @@ impl Desk {
                         }
                     }
                 }
-                Told::Group(key, said) => self.change_group(&said.id, &said.directory_id, |group| {
-                    match &said.name {
+                Told::Group(key, said) => {
+                    self.change_group(&said.id, &said.directory_id, |group| match &said.name {
                         Some(name) => group.learn(&key, Some(name), said.idp_id.as_deref()),
                         None => group.end(&key),
-                    }
-                }),
+                    })
+                }
                 Told::Edge(key, said, present) => self.connect(&key, &said, present),
             }
             for (before, after) in earlier.iter().zip(&self.kin) {
@@ -111,32 +109,6 @@ impl Desk {
             self.follow(was, is);
         }
         self.follow_rules(before);
-    }
-
-    fn change_group(&mut self, id: &str, directory: &str, change: impl FnOnce(&mut Group)) {
-        let group = self.groups.entry(id.to_owned());
-        let group = group.or_insert_with(|| Group::unnamed(id, directory));
-        change(group);
-        if let Some(life) = self.lives.get(directory) {
-            group.end_with(life);
-        }
-    }
-
-    fn connect(&mut self, key: &OrderKey, said: &workos::Membership, present: bool) {
-        let (id, directory) = (&said.group.id, &said.directory_id);
-        self.change_group(id, directory, |group| {
-            group.mention(key, said.group.name.as_deref(), said.group.idp_id.as_deref());
-        });
-        let fresh = Edge {
-            group_id: id.clone(),
-            directory_user_id: said.user_id.clone(),
-            idp_id: said.user_idp_id.clone(),
-            present,
-            key: key.clone(),
-        };
-        let place = (id.clone(), said.user_id.clone());
-        let edge = self.edges.entry(place).or_insert(fresh);
-        edge.learn(key, present);
     }
 
     pub fn known(&self) -> Known<'_> {

@@ -149,7 +149,13 @@ impl Model {
             .chain(&ended)
             .find_map(|user| user.email.clone());
         let mut fields = json!({});
-        for name in ["first_name", "title", "department", "start_date", "employee_number"] {
+        for name in [
+            "first_name",
+            "title",
+            "department",
+            "start_date",
+            "employee_number",
+        ] {
             if let Some(value) = pick(name) {
                 fields[name] = value;
             }
@@ -206,7 +212,9 @@ pub(super) mod fields {
         put("title", of("job_title"), &|value| {
             value.is_string().then(|| value.clone())
         });
-        put("department", of("department_name"), &|value| Some(value.clone()));
+        put("department", of("department_name"), &|value| {
+            Some(value.clone())
+        });
         put(
             "employee_number",
             of("employee_number"),

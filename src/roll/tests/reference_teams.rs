@@ -62,7 +62,8 @@ impl Teams {
             Some(idp) => Named::ByProvider(said.directory_id.clone(), idp.clone()),
             None => Named::ById(said.user_id.clone()),
         };
-        self.words.insert((said.group.id.clone(), named), (time, joins));
+        self.words
+            .insert((said.group.id.clone(), named), (time, joins));
     }
 
     /// R85: with the directory go its groups.

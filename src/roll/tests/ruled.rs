@@ -8,9 +8,10 @@ use serde_json::{Map, Value, json};
 use crate::clock::Timestamp;
 use crate::conditions::Condition;
 use crate::roll::{
-    Candidate, Edge, FIELDS, Holder, Membership, Profile, Role, Ruled, displaced, follow_status,
-    groups_of, judge,
+    Candidate, Edge, FIELDS, Group, Holder, Membership, Profile, Role, Ruled, displaced,
+    follow_status, groups_of, judge,
 };
+use crate::workos::{self, OrderKey};
 
 use super::desk::Desk;
 use super::story::communities;
@@ -21,7 +22,10 @@ pub type Places = BTreeMap<String, Vec<Membership>>;
 /// The communities of the stories.
 fn ruled() -> Vec<Ruled> {
     let rule = |(when, role): (Value, &str)| {
-        (Condition::parse(&when, "when").unwrap(), Role::parse(role).unwrap())
+        (
+            Condition::parse(&when, "when").unwrap(),
+            Role::parse(role).unwrap(),
+        )
     };
     let all = communities(0).into_iter().map(|(name, rules)| Ruled {
         community_id: format!("community {name}"),
@@ -32,13 +36,46 @@ fn ruled() -> Vec<Ruled> {
 }
 
 impl Desk {
+    pub fn change_group(&mut self, id: &str, directory: &str, change: impl FnOnce(&mut Group)) {
+        let group = self.groups.entry(id.to_owned());
+        let group = group.or_insert_with(|| Group::unnamed(id, directory));
+        change(group);
+        if let Some(life) = self.lives.get(directory) {
+            group.end_with(life);
+        }
+    }
+
+    pub fn connect(&mut self, key: &OrderKey, said: &workos::Membership, present: bool) {
+        let (id, directory) = (&said.group.id, &said.directory_id);
+        self.change_group(id, directory, |group| {
+            group.mention(
+                key,
+                said.group.name.as_deref(),
+                said.group.idp_id.as_deref(),
+            );
+        });
+        let fresh = Edge {
+            group_id: id.clone(),
+            directory_user_id: said.user_id.clone(),
+            idp_id: said.user_idp_id.clone(),
+            present,
+            key: key.clone(),
+        };
+        let place = (id.clone(), said.user_id.clone());
+        let edge = self.edges.entry(place).or_insert(fresh);
+        edge.learn(key, present);
+    }
+
     /// What hung on somebody who turned out to be somebody else moves to that one.
     pub fn move_places(&mut self, gone: &str, heir: Option<&str>) {
         let rows = self.places.remove(gone).unwrap_or_default();
         let Some(heir) = heir else { return };
         let theirs = self.places.entry(heir.to_owned()).or_default();
         for row in rows {
-            if theirs.iter().all(|own| own.community_id != row.community_id) {
+            if theirs
+                .iter()
+                .all(|own| own.community_id != row.community_id)
+            {
                 theirs.push(Membership {
                     profile_id: heir.to_owned(),
                     ..row
@@ -65,16 +102,26 @@ impl Desk {
             .map(|(place, _)| place)
             .collect();
         let turned = self.groups_turned(before);
-        let names = self.edges.keys().filter(|place| moved.contains(place) || turned.contains(&place.0));
+        let names = self
+            .edges
+            .keys()
+            .filter(|place| moved.contains(place) || turned.contains(&place.0));
         let names: BTreeSet<&str> = names.map(|(_, user)| user.as_str()).collect();
         for link in self.kin.iter().flat_map(|kin| kin.links.values()) {
-            if Holder::of(link).names().iter().any(|name| names.contains(name.as_str())) {
+            if Holder::of(link)
+                .names()
+                .iter()
+                .any(|name| names.contains(name.as_str()))
+            {
                 concerned.insert(link.person.clone());
             }
         }
         let ruled = ruled();
         for (id, profile) in is.iter().filter(|(id, _)| concerned.contains(*id)) {
-            let left = self.kin.iter().find_map(|kin| kin.people.get(id)?.left.clone());
+            let left = self
+                .kin
+                .iter()
+                .find_map(|kin| kin.people.get(id)?.left.clone());
             let rows = self.places.entry(id.clone()).or_default();
             let policy = self.settings.restore_admin;
             follow_status(rows, profile.status, left.as_ref(), policy, Timestamp(1));
@@ -116,7 +163,9 @@ impl Desk {
             .collect();
         let groups = groups_of(&holders, &edges, &self.groups, &in_use);
         let active = holders.iter().filter(|holder| holder.active);
-        let directories: Vec<String> = active.map(|holder| holder.directory_id.to_owned()).collect();
+        let directories: Vec<String> = active
+            .map(|holder| holder.directory_id.to_owned())
+            .collect();
         let rows = self.places.get(&profile.id).cloned().unwrap_or_default();
         let named = |row: &Membership| {
             let id = row.community_id.clone();
@@ -163,6 +212,9 @@ fn facts_of(profile: &Profile) -> Value {
     for name in FIELDS {
         facts.insert(name.into(), json!(profile.field(name)));
     }
-    facts.insert("attributes".into(), Value::Object(profile.attributes.clone()));
+    facts.insert(
+        "attributes".into(),
+        Value::Object(profile.attributes.clone()),
+    );
     Value::Object(facts)
 }

@@ -9,20 +9,38 @@ pub type Community = (&'static str, Vec<(Value, &'static str)>);
 pub fn communities(company: u32) -> Vec<Community> {
     let is = |field: &str, value: &str| json!({"field": field, "op": "eq", "value": value});
     vec![
-        ("by group id", vec![(is("group", &format!("g0.d0_{company}")), "member")]),
+        (
+            "by group id",
+            vec![(is("group", &format!("g0.d0_{company}")), "member")],
+        ),
         (
             "by group name",
             vec![
                 (is("group", "Staff"), "member"),
-                (json!({"all": [is("group", "Staff"), is("group", "All")]}), "admin"),
+                (
+                    json!({"all": [is("group", "Staff"), is("group", "All")]}),
+                    "admin",
+                ),
             ],
         ),
-        ("by directory", vec![(is("directory", &format!("d1_{company}")), "admin")]),
+        (
+            "by directory",
+            vec![(is("directory", &format!("d1_{company}")), "admin")],
+        ),
         (
             "by department",
-            vec![(is("department", "Sales"), "member"), (is("title", "Lead"), "admin")],
+            vec![
+                (is("department", "Sales"), "member"),
+                (is("title", "Lead"), "admin"),
+            ],
         ),
-        ("not by group", vec![(json!({"not": is("group", "All")}), "member")]),
-        ("by community", vec![(is("community", "by group name"), "member")]),
+        (
+            "not by group",
+            vec![(json!({"not": is("group", "All")}), "member")],
+        ),
+        (
+            "by community",
+            vec![(is("community", "by group name"), "member")],
+        ),
     ]
 }
