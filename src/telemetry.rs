@@ -78,6 +78,8 @@ metrics_list! {
         "Places that messages go to. Label: state (open, stopped)."
     DELIVERIES_OLDEST_DUE_SECONDS Gauge "rollcall_deliveries_oldest_due_seconds"
         "How long the oldest due message has been due; 0 when there is none."
+    REMOVALS_GIVEN_UP Counter "rollcall_removals_given_up_total"
+        "Removals that could not be applied and were given up; access stays refused (R91). Any is an alert."
     HOLDS_OPENED Counter "rollcall_holds_opened_total"
         "Batches that began to wait for an operator (R40). Label: kind."
     HOLDS_OPEN Gauge "rollcall_holds_open"

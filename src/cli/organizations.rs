@@ -80,8 +80,8 @@ struct Disarm {
 /// Change an organization's settings, and apply them to everybody at once
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Settings: directory_priority, restore_admin (ask, always, never), removal_guard.floor
-and .percent, leave_guard.floor and .percent, swap_guard.floor and .percent, on_leave.when and
+    after_help = "Settings: directory_priority, restore_admin (ask, always, never), removal_guard.floor,
+.percent and .access (suspend, keep), leave_guard.floor and .percent, swap_guard.floor and .percent, on_leave.when and
 .access, exclude, on_directory_deleted (hold, remove), succession.order, .fallback_owner and .bots,
 poll_cycle_minutes, reconcile.mode (off, report, apply) and .interval_hours. NAME=null brings back
 the default.

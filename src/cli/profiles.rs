@@ -1,7 +1,6 @@
 //! `rollcall profiles`: who works there, one person, and everything that happened to them; erasing
 //! somebody, and keeping somebody from being erased.
 
-use crate::clock::Clock;
 use crate::desk::erasure::{self, ErasureView, LegalHoldBody, LegalHoldView};
 use crate::desk::profiles::{self, EntryKind, ProfileQuery, ProfileView};
 
@@ -118,9 +117,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     match args.command {
         Command::List(args) => list(args, context)?,
         Command::Show(args) => {
-            let one = database::read(context, |conn, actor| {
-                profiles::show(conn, actor, &args.id, Clock::System.now())
-            })?;
+            let one = database::read(context, |conn, actor| profiles::show(conn, actor, &args.id))?;
             shown::one(context, &one, facts);
         }
         Command::History(args) => history(&args, context)?,
@@ -141,9 +138,7 @@ fn list(args: List, context: &Context) -> Result<(), Failure> {
         limit: args.paging.limit,
         cursor: args.paging.cursor,
     };
-    let page = database::read(context, |conn, actor| {
-        profiles::list(conn, actor, &query, Clock::System.now())
-    })?;
+    let page = database::read(context, |conn, actor| profiles::list(conn, actor, &query))?;
     shown::page(
         context,
         &page,
@@ -218,7 +213,7 @@ fn facts(one: &ProfileView) -> Vec<(&'static str, Cell)> {
 
 fn history(args: &History, context: &Context) -> Result<(), Failure> {
     let told = database::read(context, |conn, actor| {
-        profiles::history(conn, actor, &args.id, Clock::System.now())
+        profiles::history(conn, actor, &args.id)
     })?;
     let out = &context.output;
     if out.is_json() {
@@ -248,9 +243,7 @@ fn history(args: &History, context: &Context) -> Result<(), Failure> {
 }
 
 fn erase(args: &Erase, context: &Context) -> Result<(), Failure> {
-    let before = database::read(context, |conn, actor| {
-        profiles::show(conn, actor, &args.id, Clock::System.now())
-    })?;
+    let before = database::read(context, |conn, actor| profiles::show(conn, actor, &args.id))?;
     if !args.dry_run.dry_run {
         context.output.confirm(&format!(
             "Erase {} ({}) for good?",

@@ -37,9 +37,9 @@ async fn ask(
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Refusal> {
     visitor.actor.require(Role::Admin)?;
-    let (actor, now, asked) = (visitor.actor.clone(), visitor.now, id.clone());
+    let (actor, asked) = (visitor.actor.clone(), id.clone());
     let person = state
-        .read(move |conn| profiles::show(conn, &actor, &asked, now))
+        .read(move |conn| profiles::show(conn, &actor, &asked))
         .await?;
     let back = home_of(&id);
     let mut said = vec![
@@ -139,7 +139,7 @@ async fn messages(
     let to = home_of(&id);
     state
         .write(move |conn| {
-            let person = profiles::show(conn, &actor, &id, now)?;
+            let person = profiles::show(conn, &actor, &id)?;
             let email = person.email.ok_or_else(|| {
                 DeskError::Conflict("they have no address that could be on the list".to_owned())
             })?;

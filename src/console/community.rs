@@ -94,7 +94,6 @@ pub(super) async fn show(
     let search = search.into_inner();
     let (find, cursor) = (said(search.find), said(search.cursor));
     let (actor, asked, from) = (visitor.actor.clone(), find.clone(), cursor.clone());
-    let now = visitor.now;
     let path = format!("/console/communities/{}", encoded(&id));
     let (one, admins, members, former, offered) = state
         .read(move |conn| {
@@ -115,7 +114,7 @@ pub(super) async fn show(
                         limit: Some(OFFERED),
                         ..ProfileQuery::default()
                     };
-                    profiles::list(conn, &actor, &query, now)?.data
+                    profiles::list(conn, &actor, &query)?.data
                 }
                 None => Vec::new(),
             };

@@ -51,6 +51,7 @@ impl HoldPage {
 pub(super) fn title_of(kind: &str) -> &'static str {
     match kind {
         "directory_deleted" => "A directory was deleted",
+        "organization_deleted" => "An organization was deleted",
         "removals" => "Many people would be removed",
         "identity_swap" => "Many people would get another identity",
         "leaves" => "Many people would leave communities",

@@ -66,6 +66,8 @@ impl Shown {
             "events.replay" => "Replay of events",
             "deliveries.retry" => "Messages sent again",
             "fields.reapply" => "A changed mapping applied to everybody",
+            "organization.remove" => "People of a deleted organization removed",
+            "organization.access" => "Host applications told of suspended access",
             kind => kind,
         }
     }

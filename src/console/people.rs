@@ -104,13 +104,12 @@ pub(super) async fn list(
         limit: None,
         cursor: filters.cursor.clone(),
     };
-    let now = visitor.now;
     let (found, organizations, communities) = state
         .read(move |conn| {
             let organizations = names::of_organizations(conn, &actor)?;
             let communities =
                 names::all_communities(conn, &actor, query.organization_id.as_deref())?;
-            let found = profiles::list(conn, &actor, &query, now)?;
+            let found = profiles::list(conn, &actor, &query)?;
             Ok((found, organizations, communities))
         })
         .await?;

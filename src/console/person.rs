@@ -25,7 +25,7 @@ struct PersonPage {
     frame: Frame,
     person: ProfileView,
     organization: String,
-    access: &'static str,
+    access: String,
     facts: Vec<(&'static str, String)>,
     attributes: Vec<(String, String)>,
     first_seen: When,
@@ -62,11 +62,10 @@ async fn show(
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Refusal> {
     let actor = visitor.actor.clone();
-    let now = visitor.now;
     let operates = visitor.operates();
     let (history, organization, opted_out, hold) = state
         .read(move |conn| {
-            let history = profiles::history(conn, &actor, &id, now)?;
+            let history = profiles::history(conn, &actor, &id)?;
             let home = &history.profile.organization_id;
             let opted_out = match &history.profile.email {
                 Some(email) => Some(opt_outs::has(conn, &actor, home, email)?),
@@ -89,7 +88,7 @@ async fn show(
     let mut person = history.profile;
     page(&PersonPage {
         frame: visitor.frame(person.display_name.clone(), Section::People),
-        access: access_of(&person.status),
+        access: access_of(&person),
         facts: facts(&person),
         attributes: std::mem::take(&mut person.attributes)
             .into_iter()
@@ -113,14 +112,18 @@ async fn show(
 }
 
 /// Why somebody may come in or may not, for somebody who does not know our words.
-fn access_of(status: &str) -> &'static str {
-    match status {
-        "active" => "May come in: they work here.",
-        "on_leave" => "May come in: they are on leave and keep their seats.",
-        "pending" => "May not come in: known, but not active yet.",
-        "removed" => "May not come in: they have left.",
-        "erased" => "May not come in: erased for good.",
-        _ => "May not come in.",
+fn access_of(person: &ProfileView) -> String {
+    match (person.status.as_str(), person.access) {
+        ("active", true) => "May come in: they work here.".to_owned(),
+        ("on_leave", true) => "May come in: they are on leave and keep their seats.".to_owned(),
+        ("on_leave", false) if person.access_reason == person.status => {
+            "May not come in: they are on leave, and nobody who is may.".to_owned()
+        }
+        ("active" | "on_leave", false) => format!("May not come in: {}.", person.access_reason),
+        ("pending", _) => "May not come in: known, but not active yet.".to_owned(),
+        ("removed", _) => "May not come in: they have left.".to_owned(),
+        ("erased", _) => "May not come in: erased for good.".to_owned(),
+        _ => "May not come in.".to_owned(),
     }
 }
 

@@ -12,6 +12,10 @@ pub(super) fn occasion(trigger: &NewTrigger) -> String {
     match trigger.on.name() {
         "profile.activated" => "Somebody starts to work here".to_owned(),
         "profile.removed" => "Somebody leaves the company".to_owned(),
+        "profile.suspended" => {
+            "Somebody's access is suspended until an operator decides".to_owned()
+        }
+        "profile.resumed" => "Somebody who was suspended may come in again".to_owned(),
         "profile.updated" => "Anything shown about a person changes".to_owned(),
         "membership.began" => community("joins"),
         "membership.ended" => community("leaves"),

@@ -146,6 +146,7 @@ pub fn unreadable_tables(conn: &mut Conn) -> Result<Vec<&'static str>, DbError> 
         changes,
         holds,
         staged_leaves,
+        suspensions,
         hold_items,
         outbox,
         event_bodies,

@@ -9,6 +9,8 @@ diesel::table! {
         armed_at -> Nullable<BigInt>,
         settings -> Text,
         first_seen_at -> BigInt,
+        deleted_at -> Nullable<BigInt>,
+        deletion_decision -> Nullable<Text>,
     }
 }
 
@@ -195,6 +197,15 @@ diesel::table! {
         profile_id -> Text,
         applied -> Bool,
         held_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    suspensions (profile_id) {
+        profile_id -> Text,
+        organization_id -> Text,
+        event_id -> Nullable<Text>,
+        suspended_at -> BigInt,
     }
 }
 
@@ -576,6 +587,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     holds,
     hold_items,
     staged_leaves,
+    suspensions,
     outbox,
     event_bodies,
     event_attempts,

@@ -1,16 +1,13 @@
 //! `GET /v1/access`: what a host application asks at login and on each session refresh. One indexed
-//! query; somebody unknown is refused like somebody who left, with another reason.
+//! query, which also finds terminations that nobody has looked at yet (R91); somebody unknown is refused
+//! like somebody who left, with another reason.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::people::holds;
-use crate::people::profiles::{self, ProfileRow};
-use crate::roll::Status;
+use crate::people::standings::{self, Judged};
 
-use super::profiles::{has_access, shut_on_leave};
 use super::{Actor, DeskError, Role};
 
 /// Who is asked about: an address in an organization, or a profile.
@@ -28,8 +25,9 @@ pub struct AccessQuery {
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct AccessView {
     pub allowed: bool,
-    /// The profile's status (`active`, `on_leave`, `pending`, `removed`, `erased`), `unknown`, or `suspended`: their
-    /// removal has waited in a hold for over four hours (R40).
+    /// The profile's status (`active`, `on_leave`, `pending`, `removed`, `erased`), or `unknown`. Begins with
+    /// `termination received` from the 200 on that acknowledged a removal, until it is settled (R91); where it waits
+    /// for an operator, the hold is named. Begins with `suspended` where the organization was deleted in WorkOS.
     pub reason: String,
     pub profile_id: Option<String>,
 }
@@ -39,67 +37,55 @@ pub fn access(
     conn: &mut Conn,
     actor: &Actor,
     query: &AccessQuery,
-    now: Timestamp,
 ) -> Result<AccessView, DeskError> {
-    actor.require(Role::Viewer)?;
-    let rows = match (&query.profile_id, &query.organization_id, &query.email) {
-        (Some(id), organization, None) => {
-            let found = profiles::find(conn, id)?.filter(|row| {
-                actor.may_see(Some(&row.organization_id))
-                    && organization
-                        .as_ref()
-                        .is_none_or(|asked| *asked == row.organization_id)
-            });
-            found.into_iter().collect()
-        }
-        (None, organization, Some(email)) => {
-            let Some(organization) = actor.scope(organization.as_deref())? else {
-                return Err(incomplete());
-            };
-            profiles::by_email(conn, &organization, email)?
-        }
-        _ => return Err(incomplete()),
-    };
-    let kept_out = !shut_on_leave(conn, &rows)?.is_empty();
-    let mut answer = answer(rows);
-    if answer.reason == Status::OnLeave.as_str() {
-        answer.allowed &= !kept_out;
-    }
-    match &answer.profile_id {
-        Some(id)
-            if answer.allowed
-                && !holds::suspended(conn, std::slice::from_ref(id), now)?.is_empty() =>
-        {
-            Ok(AccessView {
-                allowed: false,
-                reason: "suspended".to_owned(),
-                ..answer
-            })
-        }
-        _ => Ok(answer),
-    }
-}
-
-fn incomplete() -> DeskError {
-    DeskError::Invalid("ask with organization_id and email, or with profile_id".to_owned())
-}
-
-/// An address may have been a removed person's before it was somebody else's (R24): who works there
-/// counts first, then who was heard of last.
-fn answer(rows: Vec<ProfileRow>) -> AccessView {
-    let best = rows
-        .into_iter()
-        .max_by_key(|row| (has_access(&row.status), row.updated_at));
-    match best {
-        Some(row) => AccessView {
-            allowed: has_access(&row.status),
-            reason: row.status,
-            profile_id: Some(row.id),
+    Ok(match judge(conn, actor, query)? {
+        Some(judged) => AccessView {
+            allowed: judged.access.allowed(),
+            reason: judged.access.reason(),
+            profile_id: Some(judged.profile_id),
         },
         None => AccessView {
             allowed: false,
             reason: "unknown".to_owned(),
             profile_id: None,
         },
-    }
+    })
+}
+
+/// As [`access`], as it was decided; `None` for somebody unknown.
+pub(super) fn judge(
+    conn: &mut Conn,
+    actor: &Actor,
+    query: &AccessQuery,
+) -> Result<Option<Judged>, DeskError> {
+    actor.require(Role::Viewer)?;
+    let found = match (&query.profile_id, &query.organization_id, &query.email) {
+        (Some(id), organization, None) => {
+            let mut found = standings::of_profiles(conn, std::slice::from_ref(id))?;
+            found.retain(|_, one| {
+                actor.may_see(Some(&one.organization_id))
+                    && organization
+                        .as_ref()
+                        .is_none_or(|asked| *asked == one.organization_id)
+            });
+            found
+        }
+        (None, organization, Some(email)) => {
+            let Some(organization) = actor.scope(organization.as_deref())? else {
+                return Err(incomplete());
+            };
+            standings::of_address(conn, &organization, email)?
+        }
+        _ => return Err(incomplete()),
+    };
+    // An address may have been a removed person's before it was somebody else's (R24): who works there counts
+    // first, then who was heard of last.
+    let best = found
+        .into_values()
+        .max_by_key(|one| (one.status.has_access(), one.updated_at));
+    Ok(best)
+}
+
+fn incomplete() -> DeskError {
+    DeskError::Invalid("ask with organization_id and email, or with profile_id".to_owned())
 }

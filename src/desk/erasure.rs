@@ -70,7 +70,7 @@ pub fn erase(
         erase_row(conn, &row, actor, now)?
     };
     Ok(ErasureView {
-        profile: show(conn, actor, id, now)?,
+        profile: show(conn, actor, id)?,
         events_erased: erased.events,
         messages_erased: erased.messages,
     })

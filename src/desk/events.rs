@@ -11,6 +11,7 @@ use crate::db::Conn;
 use crate::outbox::{self, EventFilter, EventRow, EventState, Refusal};
 use crate::people::{changes, erasures, groups};
 use crate::triggers::deliveries;
+use crate::worker;
 
 use super::visibility::Veil;
 use super::{Actor, Cursor, DeskError, MAX_LIMIT, Page, Role, audit, limit_of, search};
@@ -350,6 +351,8 @@ pub fn discard(
         ));
     }
     outbox::discard(conn, id, reason, &actor.name, now)?.map_err(refused)?;
+    // A removal that was given up refused access until now (R91).
+    worker::follow_events(conn, &[id.to_owned()], now)?;
     audit(
         conn,
         actor,

@@ -123,6 +123,11 @@ fn grouped(all: impl Iterator<Item = FailureView>) -> Vec<FailureView> {
     sorted
 }
 
+/// Whether events of a kind may be removals of a person.
+fn may_remove(event_type: &str) -> bool {
+    event_type.starts_with("dsync.user.")
+}
+
 fn of_event(row: EventFailures, names: &BTreeMap<i64, String>) -> FailureView {
     let error = row.error.unwrap_or_default();
     let cause = without_particulars(&error);
@@ -134,7 +139,9 @@ fn of_event(row: EventFailures, names: &BTreeMap<i64, String>) -> FailureView {
             event_type: row.event_type.clone(),
             error: longest_piece(&cause).to_owned(),
         }),
-        what_to_do: if parked {
+        what_to_do: if parked && may_remove(&row.event_type) {
+            "look at the example; where it is a removal, access of the person stays refused until it is replayed or discarded: a dry run first says what would change"
+        } else if parked {
             "look at the example; once its cause is mended, replay them: a dry run first says what would change"
         } else {
             "nothing yet: they are tried again by themselves, and parked after the last attempt"

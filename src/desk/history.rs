@@ -96,12 +96,7 @@ pub struct ActView {
 }
 
 /// The history of one person.
-pub fn history(
-    conn: &mut Conn,
-    actor: &Actor,
-    id: &str,
-    now: Timestamp,
-) -> Result<HistoryView, DeskError> {
+pub fn history(conn: &mut Conn, actor: &Actor, id: &str) -> Result<HistoryView, DeskError> {
     actor.require(Role::Viewer)?;
     let row = super::profiles::seen(conn, actor, id)?;
     let (events, truncated) = events_about(conn, id)?;
@@ -139,7 +134,7 @@ pub fn history(
     for (hold, item) in holds::of_profile(conn, id)? {
         chain.hold(&hold, &item);
     }
-    let profile = super::profiles::views(conn, actor, vec![row], now)?
+    let profile = super::profiles::views(conn, actor, vec![row])?
         .pop()
         .ok_or_else(|| DeskError::not_found("profile", id))?;
     Ok(HistoryView {

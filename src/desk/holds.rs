@@ -226,6 +226,8 @@ pub fn approve(
             still_gone(conn, directory)?;
             worker::end_directory(conn, directory, &actor.name, now)?;
         }
+    } else if hold.kind == holds::ORGANIZATION_DELETED {
+        worker::remove_people(conn, &hold.organization_id, &actor.name, now)?;
     } else if hold.kind == holds::WELCOMES {
         deliveries::release_held(conn, id, now)?;
     } else if is_of_leaves(&hold) {
@@ -262,13 +264,24 @@ pub fn reject(
     } else if is_of_leaves(&hold) {
         // Without an heir the memberships stay until their rules give them again.
         worker::hand_over(conn, &hold, &actor.name, now)?;
+    } else if hold.kind == holds::ORGANIZATION_DELETED {
+        worker::keep_people(conn, &hold.organization_id, &actor.name, now)?;
     } else if hold.kind != holds::DIRECTORY_DELETED {
         let waiting = events(conn, id, false)?;
         outbox::reject(conn, &waiting, &actor.name, now)?;
         let applied = events(conn, id, true)?;
         take_back(conn, &hold, &applied, actor, now)?;
+        follow_access(conn, id, now)?;
     }
     show(conn, actor, id)
+}
+
+/// Tells host applications whose access the decision gave back.
+pub(super) fn follow_access(conn: &mut Conn, hold: &str, now: Timestamp) -> Result<(), DeskError> {
+    let items = holds::items(conn, hold)?;
+    let people: BTreeSet<String> = items.into_iter().map(|item| item.profile_id).collect();
+    let people: Vec<String> = people.into_iter().collect();
+    Ok(worker::follow_access(conn, &people, now)?)
 }
 
 fn is_of_leaves(hold: &Hold) -> bool {

@@ -12,12 +12,14 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::outbox::{self, NewEvent};
 use crate::people::profiles::{self, ProfileRow};
-use crate::people::{directories, holds, statements};
-use crate::roll::{directory_of_logins, is_of_logins};
+use crate::people::standings::Judged;
+use crate::people::{directories, holds, organizations, statements};
+use crate::roll::access::{Access, Refusal};
+use crate::roll::{Status, directory_of_logins, is_of_logins};
 use crate::worker::{self, BatchSettings};
 use crate::workos::{Data, new_event_id, read_envelope, read_event};
 
-use super::access::{AccessQuery, access};
+use super::access::{AccessQuery, judge};
 use super::profiles::has_access;
 use super::{Actor, DeskError, Role};
 
@@ -72,15 +74,19 @@ pub fn take(
     let organization = checked(profile)?;
     actor.scope(Some(&organization))?;
     outbox::lock_part(conn, outbox::part_of(&organization))?;
-    let synced = is_synced(conn, &organization)?;
+    // Nobody comes into a deleted organization by a log-in (R84).
+    let synced = is_synced(conn, &organization)? || is_deleted(conn, &organization)?;
     let known = who(conn, &organization, profile)?;
-    let refused = known.as_ref().is_some_and(|row| !has_access(&row.status));
+    let refused = match &known {
+        Some(row) => judged(conn, actor, row)?.is_some_and(|one| !one.access.allowed()),
+        None => false,
+    };
     if refused || synced {
-        return answer(conn, actor, known, synced, false, false, now);
+        return answer(conn, actor, known, synced, false, false);
     }
     let updated = say(conn, &organization, profile, now)?;
     let after = who(conn, &organization, profile)?;
-    answer(conn, actor, after, synced, known.is_none(), updated, now)
+    answer(conn, actor, after, synced, known.is_none(), updated)
 }
 
 fn checked(profile: &SsoProfile) -> Result<String, DeskError> {
@@ -112,6 +118,14 @@ fn is_synced(conn: &mut Conn, organization: &str) -> Result<bool, DeskError> {
         }
     }
     Ok(false)
+}
+
+/// Whether WorkOS deleted the organization, and nobody decided to keep its people.
+fn is_deleted(conn: &mut Conn, organization: &str) -> Result<bool, DeskError> {
+    let found = organizations::find(conn, organization)?;
+    Ok(found.is_some_and(|one| {
+        one.deleted_at.is_some() && one.deletion_decision.as_deref() != Some(organizations::KEEP)
+    }))
 }
 
 /// Whom a profile is of: by the provider's id, else by the address. Somebody who works there counts
@@ -259,11 +273,10 @@ fn answer(
     synced: bool,
     created: bool,
     updated: bool,
-    now: Timestamp,
 ) -> Result<LoginView, DeskError> {
-    let view = |allowed, reason: String, profile_id| LoginView {
+    let view = |allowed, reason: String, message, profile_id| LoginView {
         allowed,
-        message: message_of(&reason),
+        message,
         reason,
         profile_id,
         synced,
@@ -276,25 +289,55 @@ fn answer(
         } else {
             "unknown"
         };
-        return Ok(view(false, reason.to_owned(), None));
+        return Ok(view(
+            false,
+            reason.to_owned(),
+            message_of(None, synced),
+            None,
+        ));
     };
+    let Some(said) = judged(conn, actor, &person)? else {
+        return Ok(view(
+            false,
+            "unknown".to_owned(),
+            message_of(None, false),
+            None,
+        ));
+    };
+    let message = message_of(Some(&said.access), synced);
+    let (allowed, reason) = (said.access.allowed(), said.access.reason());
+    Ok(view(allowed, reason, message, Some(said.profile_id)))
+}
+
+fn judged(
+    conn: &mut Conn,
+    actor: &Actor,
+    person: &ProfileRow,
+) -> Result<Option<Judged>, DeskError> {
     let query = AccessQuery {
         profile_id: Some(person.id.clone()),
         ..AccessQuery::default()
     };
-    let said = access(conn, actor, &query, now)?;
-    Ok(view(said.allowed, said.reason, said.profile_id))
+    judge(conn, actor, &query)
 }
 
-fn message_of(reason: &str) -> &'static str {
-    match reason {
-        "active" | "on_leave" => "You are signed in.",
-        "removed" | "erased" => {
+/// What the person at the door reads; `None` for somebody unknown.
+fn message_of(access: Option<&Access>, synced: bool) -> &'static str {
+    match access {
+        Some(Access::Allowed(_)) => "You are signed in.",
+        Some(Access::Refused(Refusal::Status(Status::Removed | Status::Erased))) => {
             "Your access has ended. If you work here again, ask your administrator to restore it."
         }
-        "suspended" => "Your access is suspended until an administrator decides. Ask them.",
-        "pending" => "Your account is not active yet. Ask your administrator when it begins.",
-        "not_in_directory" => {
+        Some(Access::Refused(Refusal::Termination(_) | Refusal::OrganizationDeleted)) => {
+            "Your access is suspended. Ask your administrator."
+        }
+        Some(Access::Refused(Refusal::OnLeave)) => {
+            "You are on leave, and your company lets nobody sign in meanwhile. Ask your administrator."
+        }
+        Some(Access::Refused(Refusal::Status(Status::Pending))) => {
+            "Your account is not active yet. Ask your administrator when it begins."
+        }
+        None if synced => {
             "Your company's directory has not given you access. Ask your administrator to add you."
         }
         _ => "You could not be signed in. Ask your administrator.",

@@ -41,6 +41,8 @@ pub struct OrganizationView {
     pub profiles: BTreeMap<String, i64>,
     pub settings: Settings,
     pub first_seen_at: Timestamp,
+    /// When WorkOS said that it was deleted; null while it is not.
+    pub deleted_at: Option<Timestamp>,
 }
 
 /// What arming means.
@@ -120,6 +122,7 @@ fn views(conn: &mut Conn, rows: Vec<Organization>) -> Result<Vec<OrganizationVie
         id: row.id,
         name: row.name,
         first_seen_at: row.first_seen_at,
+        deleted_at: row.deleted_at,
     });
     Ok(views.collect())
 }

@@ -2,7 +2,7 @@
 //! section 6). Links and communities of a page are loaded as sets. The whole chain of what happened
 //! to a person is told by `history`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,8 +11,10 @@ use serde_json::{Map, Value};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::profiles::{self, LinkRow, ProfileFilter, ProfileRow};
-use crate::people::{holds, legal_holds, organizations, seated, unreadable};
+use crate::people::standings;
+use crate::people::{legal_holds, seated, unreadable};
 use crate::roll::Status;
+use crate::roll::access::Access;
 
 use super::events::one_of;
 use super::owners::Owners;
@@ -60,8 +62,9 @@ pub struct ProfileView {
     pub attributes: Map<String, Value>,
     pub links: Vec<LinkView>,
     pub communities: Vec<InCommunity>,
-    /// Whether they may come in: as `/v1/access` answers.
+    /// Whether they may come in, and why: as `/v1/access` answers.
     pub access: bool,
+    pub access_reason: String,
     /// Sentences about values that could not be taken.
     pub warnings: Vec<String>,
     /// Fields that the directory owns: nobody edits them here, no log-in overwrites them (R50).
@@ -114,7 +117,6 @@ pub fn list(
     conn: &mut Conn,
     actor: &Actor,
     query: &ProfileQuery,
-    now: Timestamp,
 ) -> Result<Page<ProfileView>, DeskError> {
     actor.require(Role::Viewer)?;
     let limit = limit_of(query.limit)?;
@@ -125,7 +127,7 @@ pub fn list(
         id: row.id.clone(),
     });
     let next_cursor = page.next_cursor;
-    let data = views(conn, actor, page.data, now)?;
+    let data = views(conn, actor, page.data)?;
     Ok(Page { data, next_cursor })
 }
 
@@ -154,15 +156,10 @@ fn filter_of(
 }
 
 /// One person.
-pub fn show(
-    conn: &mut Conn,
-    actor: &Actor,
-    id: &str,
-    now: Timestamp,
-) -> Result<ProfileView, DeskError> {
+pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<ProfileView, DeskError> {
     actor.require(Role::Viewer)?;
     let row = seen(conn, actor, id)?;
-    views(conn, actor, vec![row], now)?
+    views(conn, actor, vec![row])?
         .pop()
         .ok_or_else(|| DeskError::not_found("profile", id))
 }
@@ -180,7 +177,6 @@ pub(super) fn views(
     conn: &mut Conn,
     actor: &Actor,
     rows: Vec<ProfileRow>,
-    now: Timestamp,
 ) -> Result<Vec<ProfileView>, DeskError> {
     let mut homes: Vec<String> = rows.iter().map(|row| row.organization_id.clone()).collect();
     homes.sort();
@@ -190,14 +186,12 @@ pub(super) fn views(
     let mut links = profiles::links_of(conn, &ids)?;
     let mut seats = seated::of_profiles(conn, &ids)?;
     let held = legal_holds::among(conn, &ids)?;
-    let suspended = holds::suspended(conn, &ids, now)?;
+    let mut judged = standings::of_profiles(conn, &ids)?;
     let owners = Owners::of(conn, &homes)?;
-    let shut = shut_on_leave(conn, &rows)?;
     rows.into_iter()
         .map(|mut row| {
             let (theirs, seats) = taken(&mut links, &mut seats, &row.id);
-            let kept_out = is_on_leave(&row) && shut.contains(&row.organization_id);
-            let access = has_access(&row.status) && !suspended.contains(&row.id) && !kept_out;
+            let access = judged.remove(&row.id).map(|one| one.access);
             let locked = owners.locked(&row, &theirs)?;
             let hidden = veil.profile(&mut row)?;
             let mut view = view(row, theirs, seats, access)?;
@@ -206,28 +200,6 @@ pub(super) fn views(
             Ok(view)
         })
         .collect()
-}
-
-fn is_on_leave(row: &ProfileRow) -> bool {
-    row.status == Status::OnLeave.as_str()
-}
-
-/// Those of the rows' organizations whose people on leave may not come in (R34).
-pub(super) fn shut_on_leave(
-    conn: &mut Conn,
-    rows: &[ProfileRow],
-) -> Result<BTreeSet<String>, DeskError> {
-    let ids: Vec<String> = rows
-        .iter()
-        .filter(|row| is_on_leave(row))
-        .map(|row| row.organization_id.clone())
-        .collect();
-    if ids.is_empty() {
-        return Ok(BTreeSet::new());
-    }
-    let all = organizations::load(conn, &ids)?.into_values();
-    let shut = all.filter(|one| !one.settings.on_leave.access);
-    Ok(shut.map(|one| one.id).collect())
 }
 
 type Seats = Vec<(String, String, String)>;
@@ -247,14 +219,15 @@ fn view(
     row: ProfileRow,
     links: Vec<LinkRow>,
     seats: Seats,
-    access: bool,
+    access: Option<Access>,
 ) -> Result<ProfileView, DeskError> {
     let attributes = serde_json::from_str(&row.attributes)
         .map_err(|error| unreadable("attributes", &row.id, &error))?;
     let warnings = serde_json::from_str(&row.warnings)
         .map_err(|error| unreadable("warnings", &row.id, &error))?;
     Ok(ProfileView {
-        access,
+        access: access.as_ref().is_some_and(Access::allowed),
+        access_reason: access.map_or_else(|| row.status.clone(), |access| access.reason()),
         attributes,
         warnings,
         locked: Vec::new(),

@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::conditions::{Condition, Problem};
 use crate::db::Conn;
 use crate::outbox::{lock_part, part_of};
-use crate::people::{holds, organizations, profiles, succession};
+use crate::people::{holds, organizations, profiles, succession, suspensions};
 use crate::roll::{Settings, UNASKED};
 use crate::worker;
 
@@ -77,6 +77,10 @@ pub fn update(
         audit(conn, actor, act, id, Some(id), Some(&detail), now)?;
         if folds(&settings) != folds(&known) {
             reapplied = worker::refold_organization(conn, id, &actor.name, now)?;
+        }
+        if settings.removal_guard.access != known.removal_guard.access {
+            let held = suspensions::held_people(conn, id)?;
+            worker::follow_access(conn, &held, now)?;
         }
         if settings.succession.bots != known.succession.bots {
             succession::look_again(conn, id, &settings.succession, now)?;

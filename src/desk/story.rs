@@ -162,6 +162,12 @@ pub(super) fn of_decision(hold: &Hold, applied: bool, by: &str) -> String {
         (holds::REJECTED, holds::DIRECTORY_DELETED) => {
             format!("{by} decided that the people of the deleted directory stay.")
         }
+        (holds::APPROVED, holds::ORGANIZATION_DELETED) => {
+            format!("{by} decided that the people of the deleted organization are removed.")
+        }
+        (holds::REJECTED, holds::ORGANIZATION_DELETED) => {
+            format!("{by} decided that the people of the deleted organization stay.")
+        }
         (holds::UNDONE, _) => {
             format!("{by} took the approved batch back: everything is as it was before.")
         }

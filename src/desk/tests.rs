@@ -122,7 +122,7 @@ fn putting_somebody_in_twice_leaves_one_change_and_taking_them_out_another() {
     remove().unwrap();
     assert!(matches!(remove(), Err(DeskError::NotFound { .. })));
     let history = house
-        .desk(|conn| profiles::history(conn, &ops, "profile_ann", NOW))
+        .desk(|conn| profiles::history(conn, &ops, "profile_ann"))
         .unwrap();
     let told: Vec<&str> = history
         .entries
@@ -155,9 +155,7 @@ fn who_left_joins_nothing_and_is_refused_with_the_reason() {
             email: Some(email.to_owned()),
             profile_id: None,
         };
-        let answer = house
-            .desk(|conn| access(conn, &ops, &query, Timestamp(0)))
-            .unwrap();
+        let answer = house.desk(|conn| access(conn, &ops, &query)).unwrap();
         (answer.allowed, answer.reason)
     };
     assert_eq!(ask("Ann@Example.com"), (true, "active".to_owned()));
@@ -175,7 +173,7 @@ fn a_viewer_changes_nothing_and_a_stranger_sees_nothing() {
     let stranger = actor(Role::Admin, Some("org_2"));
     let hidden = house.desk(|conn| communities::show(conn, &stranger, &id));
     assert!(matches!(hidden, Err(DeskError::NotFound { .. })));
-    let hidden = house.desk(|conn| profiles::show(conn, &stranger, "profile_ann", NOW));
+    let hidden = house.desk(|conn| profiles::show(conn, &stranger, "profile_ann"));
     assert!(matches!(hidden, Err(DeskError::NotFound { .. })));
     let all = |actor: &Actor| {
         let query = CommunityQuery::default();
@@ -193,7 +191,7 @@ fn a_list_shows_who_is_active_unless_all_are_asked_for() {
             status: status.map(str::to_owned),
             ..ProfileQuery::default()
         };
-        let page = house.desk(|conn| profiles::list(conn, &Actor::cli(), &query, NOW));
+        let page = house.desk(|conn| profiles::list(conn, &Actor::cli(), &query));
         let all: Vec<(String, bool)> = page
             .unwrap()
             .data

@@ -10,7 +10,7 @@ use crate::people::holds::{self, Hold, HoldItem};
 use crate::people::profiles;
 use crate::worker;
 
-use super::holds::{HoldDetail, seen, show};
+use super::holds::{HoldDetail, follow_access, seen, show};
 use super::{Actor, DeskError, Role, audit};
 
 /// Takes an approved batch back: profiles, memberships, admin seats, cancelled messages.
@@ -25,7 +25,10 @@ pub fn undo(
     outbox::lock_part(conn, outbox::part_of(&hold.organization_id))?;
     if !matches!(
         hold.kind.as_str(),
-        holds::REMOVALS | holds::DIRECTORY_DELETED | holds::IDENTITY_SWAP
+        holds::REMOVALS
+            | holds::DIRECTORY_DELETED
+            | holds::ORGANIZATION_DELETED
+            | holds::IDENTITY_SWAP
     ) {
         return Err(DeskError::Conflict(format!(
             "hold {id} is about {}, which cannot be undone",
@@ -50,10 +53,15 @@ pub fn undo(
             let since = hold.decided_at.unwrap_or(hold.opened_at);
             worker::restore_directory(conn, directory, &actor.name, since, now)?;
         }
+        (_, holds::ORGANIZATION_DELETED) => {
+            let since = hold.decided_at.unwrap_or(hold.opened_at);
+            worker::restore_people(conn, &hold.organization_id, &actor.name, since, now)?;
+        }
         _ => {
             let items = holds::items(conn, id)?;
             let events: Vec<String> = items.into_iter().map(|item| item.event_id).collect();
             take_back(conn, &hold, &events, actor, now)?;
+            follow_access(conn, id, now)?;
         }
     }
     show(conn, actor, id)

@@ -58,7 +58,7 @@ pub fn why(
         profile_id: Some(row.id.clone()),
         ..AccessQuery::default()
     };
-    let access = access::access(conn, actor, &query, now)?;
+    let access = access::access(conn, actor, &query)?;
     let mut view = WhyView {
         profile_id: row.id.clone(),
         display_name: row.display_name.clone(),

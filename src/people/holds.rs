@@ -10,11 +10,6 @@ use diesel::sql_types::{BigInt, Bool, Text};
 use crate::clock::Timestamp;
 use crate::db::schema::{changes, hold_items, holds, links, outbox, profiles};
 use crate::db::{Conn, ROWS_PER_STATEMENT, in_parts, on_backend};
-use crate::roll::Life;
-use crate::roll::guard::SUSPEND_AFTER;
-use crate::workos::OrderKey;
-
-use super::statements;
 
 pub use super::opened_holds::{of_directory, open, open_or_known, speaks_for_somebody};
 
@@ -61,6 +56,8 @@ pub const IDENTITY_SWAP: &str = "identity_swap";
 pub const LEAVES: &str = "leaves";
 /// A group was deleted that may only have been renamed.
 pub const GROUP_DELETED: &str = "group_deleted";
+/// An organization was deleted (R84).
+pub const ORGANIZATION_DELETED: &str = "organization_deleted";
 /// Waiting for an operator.
 pub const OPEN: &str = "open";
 /// An operator let it be applied.
@@ -216,6 +213,26 @@ pub fn add_directory(
         .execute(c))
 }
 
+/// Adds everybody of an organization who has a status with access to a hold, in one statement.
+pub fn add_organization(
+    conn: &mut Conn,
+    hold: &str,
+    event: &str,
+    organization: &str,
+    now: Timestamp,
+) -> QueryResult<usize> {
+    let sql = "INSERT INTO hold_items (hold_id, event_id, profile_id, applied, held_at) \
+         SELECT $1, $2, p.id, false, CAST($3 AS BIGINT) FROM profiles p \
+         WHERE p.organization_id = $4 AND p.status IN ('active', 'on_leave') \
+         ON CONFLICT DO NOTHING";
+    on_backend!(conn, c => diesel::sql_query(sql)
+        .bind::<Text, _>(hold)
+        .bind::<Text, _>(event)
+        .bind::<BigInt, _>(now.micros())
+        .bind::<Text, _>(organization)
+        .execute(c))
+}
+
 /// One hold.
 pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<Hold>> {
     on_backend!(conn, c => holds::table.find(id).first(c).optional())
@@ -342,39 +359,4 @@ pub fn coming(
         .into_iter()
         .filter_map(|(user, at)| Some((user?, at)))
         .collect())
-}
-
-/// Those of the given people whose held removal has been undecided for too long: access is refused
-/// until somebody decides, seats are kept (R40). Whom a newer event calls active is not kept out:
-/// the removal that waits would change nothing any more (R11).
-pub fn suspended(conn: &mut Conn, ids: &[String], now: Timestamp) -> QueryResult<BTreeSet<String>> {
-    let waiting: Vec<(String, String, Option<String>, Timestamp)> = on_backend!(conn, c => hold_items::table
-        .inner_join(holds::table.on(holds::id.eq(hold_items::hold_id)))
-        .inner_join(outbox::table.on(outbox::event_id.eq(hold_items::event_id)))
-        .filter(hold_items::profile_id.eq_any(ids))
-        .filter(hold_items::applied.eq(false))
-        .filter(hold_items::held_at.le(now.minus(SUSPEND_AFTER)))
-        .filter(holds::kind.eq(REMOVALS))
-        .filter(holds::state.eq(OPEN))
-        .select((hold_items::profile_id, outbox::event_id, outbox::subject, outbox::occurred_at))
-        .load(c))?;
-    let mut all = BTreeSet::new();
-    for (profile, event, user, at) in waiting {
-        let removal = OrderKey {
-            at,
-            removal: true,
-            event_id: event,
-        };
-        let said = match user {
-            Some(user) => statements::of_links(conn, &[user])?,
-            None => Vec::new(),
-        };
-        if !said
-            .iter()
-            .any(|newer| newer.life() == Life::Active && newer.key > removal)
-        {
-            all.insert(profile);
-        }
-    }
-    Ok(all)
 }

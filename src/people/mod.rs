@@ -32,9 +32,11 @@ pub mod secret_uses;
 pub mod secrets;
 pub mod setup_links;
 pub mod staged;
+pub mod standings;
 pub mod statements;
 pub mod succession;
 pub mod surroundings;
+pub mod suspensions;
 pub mod swaps;
 pub mod tokens;
 

@@ -25,11 +25,29 @@ pub struct Organization {
     pub settings: Settings,
     /// When it was first heard of.
     pub first_seen_at: Timestamp,
+    /// When WorkOS said that it was deleted (R84).
+    pub deleted_at: Option<Timestamp>,
+    /// What an operator decided about the people of a deleted organization.
+    pub deletion_decision: Option<String>,
 }
 
-type Row = (String, Option<String>, Option<Timestamp>, String, Timestamp);
+/// The people of a deleted organization stay, and may come in again.
+pub const KEEP: &str = "keep";
+/// The people of a deleted organization are removed.
+pub const REMOVE: &str = "remove";
 
-fn read((id, name, armed_at, settings, first_seen_at): Row) -> QueryResult<Organization> {
+type Row = (
+    String,
+    Option<String>,
+    Option<Timestamp>,
+    String,
+    Timestamp,
+    Option<Timestamp>,
+    Option<String>,
+);
+
+fn read(row: Row) -> QueryResult<Organization> {
+    let (id, name, armed_at, settings, first_seen_at, deleted_at, deletion_decision) = row;
     let settings =
         serde_json::from_str(&settings).map_err(|error| unreadable("settings", &id, &error))?;
     Ok(Organization {
@@ -38,6 +56,8 @@ fn read((id, name, armed_at, settings, first_seen_at): Row) -> QueryResult<Organ
         armed_at,
         settings,
         first_seen_at,
+        deleted_at,
+        deletion_decision,
     })
 }
 
@@ -105,6 +125,25 @@ pub fn set_armed(conn: &mut Conn, id: &str, armed_at: Option<Timestamp>) -> Quer
         .set(organizations::armed_at.eq(armed_at))
         .execute(c))?;
     Ok(changed > 0)
+}
+
+/// Notes that WorkOS deleted an organization; its triggers fire no more (R84).
+pub fn set_deleted(conn: &mut Conn, id: &str, at: Timestamp) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::update(organizations::table.find(id))
+        .set((
+            organizations::deleted_at.eq(at),
+            organizations::armed_at.eq(None::<Timestamp>),
+        ))
+        .execute(c))?;
+    Ok(())
+}
+
+/// Notes what was decided about the people of a deleted organization: [`KEEP`] or [`REMOVE`].
+pub fn decide_deletion(conn: &mut Conn, id: &str, decision: &str) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::update(organizations::table.find(id))
+        .set(organizations::deletion_decision.eq(decision))
+        .execute(c))?;
+    Ok(())
 }
 
 /// Replaces an organization's settings.

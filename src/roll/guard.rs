@@ -10,8 +10,27 @@ use crate::clock::Timestamp;
 
 /// The rolling window (C6).
 pub const WINDOW: Duration = Duration::from_secs(3_600);
-/// Undecided for so long, a held removal suspends access and keeps seats (R40).
-pub const SUSPEND_AFTER: Duration = Duration::from_secs(4 * 3_600);
+
+/// What becomes of the access of those whose removal waits for an operator (R40).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HeldAccess {
+    /// It is refused until an operator decides, and comes back with a rejection.
+    #[default]
+    Suspend,
+    /// They may come in until an operator decides.
+    Keep,
+}
+
+impl HeldAccess {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Suspend => "suspend",
+            Self::Keep => "keep",
+        }
+    }
+}
 
 /// How many removals an hour may bring.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +43,8 @@ pub struct RemovalGuard {
     /// For so many seconds a removal waits before it is looked at, so that a burst is seen whole and
     /// none of it is applied (R41). It delays every removal by as much; 0 applies each at once.
     pub settle_seconds: u32,
+    /// Whether those whose removal waits for an operator may come in meanwhile (R40).
+    pub access: HeldAccess,
 }
 
 impl Default for RemovalGuard {
@@ -32,6 +53,47 @@ impl Default for RemovalGuard {
             floor: 20,
             percent: 5,
             settle_seconds: 0,
+            access: HeldAccess::Suspend,
+        }
+    }
+}
+
+/// How many memberships rules may end within an hour (R53): counted as removals are, but nobody's access hangs
+/// on it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LeaveGuard {
+    /// Always this many.
+    pub floor: u32,
+    /// Or this share of the people with access, in percent.
+    pub percent: u32,
+    /// Not used: a membership is ended or held at once.
+    pub settle_seconds: u32,
+}
+
+impl Default for LeaveGuard {
+    fn default() -> Self {
+        let RemovalGuard {
+            floor,
+            percent,
+            settle_seconds,
+            ..
+        } = RemovalGuard::default();
+        Self {
+            floor,
+            percent,
+            settle_seconds,
+        }
+    }
+}
+
+impl From<LeaveGuard> for RemovalGuard {
+    fn from(guard: LeaveGuard) -> Self {
+        Self {
+            floor: guard.floor,
+            percent: guard.percent,
+            settle_seconds: guard.settle_seconds,
+            ..Self::default()
         }
     }
 }

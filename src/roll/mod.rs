@@ -4,6 +4,7 @@
 //! so that any order, any duplicates and any batching end in the same roll (R14).
 //! No database, no clock, no network.
 
+pub mod access;
 mod attributes;
 mod comparing;
 mod compose;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::conditions::Condition;
 
 use super::comparing::ReconcileSettings;
-use super::guard::RemovalGuard;
+use super::guard::{LeaveGuard, RemovalGuard};
 use super::mapping::Mapping;
 use super::messages::MessageSettings;
 use super::succession::Succession;
@@ -39,7 +39,7 @@ pub struct Settings {
     /// Who runs a community whose last admin left (R39).
     pub succession: Succession,
     /// How many rule memberships an hour may end before the next ones wait for an operator (R53).
-    pub leave_guard: RemovalGuard,
+    pub leave_guard: LeaveGuard,
     /// How long leaves that a group's deletion causes wait for an equal group (R52).
     pub poll_cycle_minutes: PollCycle,
     /// When its directories are compared with WorkOS's own listing, and what follows from it.

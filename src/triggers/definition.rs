@@ -27,6 +27,12 @@ pub enum Event {
     /// A person is removed.
     #[serde(rename = "profile.removed")]
     ProfileRemoved,
+    /// A person's access is suspended until an operator decides.
+    #[serde(rename = "profile.suspended")]
+    ProfileSuspended,
+    /// A suspended person may come in again.
+    #[serde(rename = "profile.resumed")]
+    ProfileResumed,
     /// Anything shown about a person changed.
     #[serde(rename = "profile.updated")]
     ProfileUpdated,
@@ -43,14 +49,20 @@ pub enum Event {
 
 impl Event {
     /// All events, with the names they have in JSON, columns and webhook bodies.
-    pub const ALL: [(&'static str, Event); 6] = [
+    pub const ALL: [(&'static str, Event); 8] = [
         ("profile.activated", Event::ProfileActivated),
         ("profile.removed", Event::ProfileRemoved),
+        ("profile.suspended", Event::ProfileSuspended),
+        ("profile.resumed", Event::ProfileResumed),
         ("profile.updated", Event::ProfileUpdated),
         ("field.changed", Event::FieldChanged),
         ("membership.began", Event::MembershipBegan),
         ("membership.ended", Event::MembershipEnded),
     ];
+
+    /// What tells machines who may not come in any more, so that sessions end (R40).
+    pub const ENDS_ACCESS: [&'static str; 3] =
+        ["profile.removed", "profile.suspended", "membership.ended"];
 
     /// The event of that name.
     pub fn parse(name: &str) -> Option<Self> {
@@ -58,6 +70,16 @@ impl Event {
             .iter()
             .find(|(known, _)| *known == name)
             .map(|(_, event)| *event)
+    }
+
+    /// Whether it is told although the person has left, and although messaging is off.
+    pub fn ends_access(self) -> bool {
+        Self::ENDS_ACCESS.contains(&self.name())
+    }
+
+    /// Whether it is for machines alone: an operator has not decided yet, and nothing is said to people.
+    pub fn is_for_machines(self) -> bool {
+        matches!(self, Self::ProfileSuspended | Self::ProfileResumed)
     }
 
     /// Its name.

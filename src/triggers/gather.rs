@@ -72,8 +72,7 @@ pub(super) fn gather<'a>(
 
 /// The display names of those who may still be spoken of, in alphabetical order.
 fn names(conn: &mut Conn, one: &Leased, people: &[String]) -> QueryResult<Vec<String>> {
-    let of_leaving = [Event::ProfileRemoved.name(), Event::MembershipEnded.name()];
-    let leaving = of_leaving.contains(&one.on_event.as_str());
+    let leaving = Event::ENDS_ACCESS.contains(&one.on_event.as_str());
     let distinct: Vec<String> = people
         .iter()
         .cloned()

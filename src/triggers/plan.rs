@@ -37,8 +37,19 @@ pub struct Happening {
     pub began_communities: Vec<String>,
     /// The communities they left.
     pub ended_communities: Vec<String>,
+    /// Whether their access was suspended or came back, without a change of the person.
+    pub turn: Option<AccessTurn>,
     /// The event behind it.
     pub event_id: Option<String>,
+}
+
+/// What became of somebody's access who stays in People; each names when they were suspended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessTurn {
+    /// It is refused until an operator decides (R40).
+    Suspended(Timestamp),
+    /// They may come in again.
+    Resumed(Timestamp),
 }
 
 /// What an organization's messages go by.
@@ -107,6 +118,11 @@ impl Happening {
         if had && has && !self.changed_fields.is_empty() {
             events.extend([Event::ProfileUpdated, Event::FieldChanged]);
         }
+        match self.turn {
+            Some(AccessTurn::Suspended(_)) => events.push(Event::ProfileSuspended),
+            Some(AccessTurn::Resumed(_)) => events.push(Event::ProfileResumed),
+            None => {}
+        }
         if !self.began_communities.is_empty() {
             events.push(Event::MembershipBegan);
         }
@@ -150,6 +166,12 @@ impl Happening {
                 .after
                 .removed_at
                 .map_or_else(|| self.by_event(), |at| at.micros().to_string()),
+            Event::ProfileSuspended | Event::ProfileResumed => match self.turn {
+                Some(AccessTurn::Suspended(at) | AccessTurn::Resumed(at)) => {
+                    at.micros().to_string()
+                }
+                None => self.by_event(),
+            },
             Event::ProfileUpdated | Event::FieldChanged | Event::MembershipBegan => self.by_event(),
         }
     }
@@ -259,9 +281,9 @@ fn base_of(happening: &Happening, on: Event) -> Base {
     }
 }
 
-/// What ends somebody's sessions elsewhere waits for no arming.
+/// What ends somebody's sessions elsewhere, or lets them in again, waits for no arming.
 fn tells_a_machine_who_left(on: Event, step: &Step) -> bool {
-    matches!(on, Event::ProfileRemoved | Event::MembershipEnded)
+    (on.ends_access() || on.is_for_machines())
         && step.channel == super::definition::Channel::Webhook
 }
 

@@ -45,8 +45,7 @@ pub(super) fn recheck(
         return Ok(Verdict::Go);
     }
     let on_leave = profile.get("status").and_then(Value::as_str) == Some("on_leave");
-    let of_leaving = [Event::ProfileRemoved.name(), Event::MembershipEnded.name()];
-    if on_leave && !of_leaving.contains(&one.on_event.as_str()) {
+    if on_leave && !Event::ENDS_ACCESS.contains(&one.on_event.as_str()) {
         return Ok(Verdict::Cancel("the person is on leave".to_owned()));
     }
     let settings = settings_of(conn, &one.organization_id)?;

@@ -96,10 +96,7 @@ impl Sender {
                     Settled::Cancelled("the person is not known any more".to_owned()),
                 );
             };
-            let of_leaving = matches!(
-                definition.on,
-                Event::ProfileRemoved | Event::MembershipEnded
-            );
+            let of_leaving = definition.on.ends_access();
             let told = gather::told(conn, one, step)?;
             if told.is_empty()
                 && !of_leaving

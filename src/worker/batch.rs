@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use diesel::QueryResult;
+
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::outbox::{self, Claimed, Settlement, Verdict};
@@ -15,6 +17,7 @@ use super::decide::{By, end_people};
 use super::effect::Effect;
 use super::fold::fold_item;
 use super::item::Item;
+use super::suspensions;
 use super::world::World;
 use super::write::{Cause, write_world};
 
@@ -107,10 +110,39 @@ pub(super) fn run(
         end_people(conn, directory, &by, now)?;
     }
     outbox::settle(conn, &settled, now)?;
+    follow_access_of(conn, &world, &items, &settled)?;
     if let Some(graves) = &world.graves {
         graves.close(conn, &items)?;
     }
     Ok(report(&items, &settled))
+}
+
+/// Tells whose access this batch suspended or gave back, by holding removals, giving them up, or applying a
+/// newer word.
+fn follow_access_of(
+    conn: &mut Conn,
+    world: &World,
+    items: &[Item],
+    settled: &[Settlement],
+) -> QueryResult<()> {
+    let removals = items.iter().map(|item| item.claimed.removal).zip(settled);
+    let failed = removals_given_up(removals);
+    if !failed.is_empty() {
+        suspensions::given_up(conn, &failed, world.now)?;
+    }
+    suspensions::follow_access(conn, &world.guards.held_people(), world.now)?;
+    suspensions::follow_told(conn, &world.people_in_hand(), world.now)
+}
+
+/// Those of settled events that are removals and were given up.
+pub(super) fn removals_given_up<'a>(
+    settled: impl IntoIterator<Item = (bool, &'a Settlement)>,
+) -> Vec<String> {
+    settled
+        .into_iter()
+        .filter(|(removal, one)| *removal && matches!(one.verdict, Verdict::Park { .. }))
+        .map(|(_, one)| one.event_id.clone())
+        .collect()
 }
 
 /// Why an event was not folded.

@@ -17,6 +17,7 @@ use crate::workos::OrderKey;
 
 use super::batch::{self, BatchSettings};
 use super::compare::compare_under;
+use super::suspensions;
 use super::world::World;
 use super::write::write_world;
 
@@ -67,6 +68,13 @@ pub fn end_directory(
     };
     let organization = directory.organization_id.clone();
     outbox::lock_part(conn, outbox::part_of(&organization))?;
+    learn_end(&mut directory, now);
+    directories::save(conn, &[&directory])?;
+    end_people(conn, directory_id, &By::Operator(actor.to_owned()), now)
+}
+
+/// An operator decided that a directory's people go: a turn of its life like those that events tell.
+pub(super) fn learn_end(directory: &mut directories::Directory, now: Timestamp) {
     let event_id = format!("decision_{}", uuid::Uuid::now_v7().simple());
     let key = OrderKey {
         at: now,
@@ -75,14 +83,12 @@ pub fn end_directory(
     };
     directory.life.learn(DirectoryTurn {
         key,
-        directory_id: directory_id.to_owned(),
+        directory_id: directory.id.clone(),
         linked: false,
         kind: None,
         deleted: false,
         removes: true,
     });
-    directories::save(conn, &[&directory])?;
-    end_people(conn, directory_id, &By::Operator(actor.to_owned()), now)
 }
 
 /// Folds everybody of a directory again once a turn of it removes them. Answers how many links ended.
@@ -289,6 +295,7 @@ pub(super) fn fold_users(
             .collect(),
     };
     write_world(conn, &mut world, caused, &causes)?;
+    suspensions::follow_told(conn, &world.people_in_hand(), now)?;
     Ok(changed.into_iter().collect())
 }
 

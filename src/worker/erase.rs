@@ -12,6 +12,7 @@ use crate::people::erasures::{self, ErasureKey, NewErasure};
 use crate::people::profiles::{self, LinkRow, ProfileRow};
 use crate::people::{
     communities, decisions, groups, kin, mentions, opt_outs, reconciles, refetches, statements,
+    suspensions,
 };
 use crate::roll::{Change, Kin, Status};
 use crate::triggers::deliveries;
@@ -66,6 +67,7 @@ pub fn erase(
     profiles::blank(conn, &row.id)?;
     opt_outs::forget(conn, &row.organization_id, &addresses)?;
     changes::blank(conn, &row.id)?;
+    suspensions::delete(conn, std::slice::from_ref(&row.id))?;
     let mut erased = Erased {
         messages: deliveries::forget(conn, &row.id, &row.organization_id, &addresses, now)?,
         ..Erased::default()

@@ -14,6 +14,7 @@ use crate::roll::{
 use crate::workos::{Data, Directory, OrderKey};
 
 use super::compare::compare;
+use super::deletions::DeletedOrganization;
 use super::effect::Effect;
 use super::fold_groups::{connect, turn_group};
 use super::guard::{Detached, leavers};
@@ -52,9 +53,35 @@ pub(super) fn fold_item(conn: &mut Conn, world: &mut World, item: &Item) -> Quer
         Some(Data::GroupDeleted(said)) => turn_group(world, said, |group| group.end(&item.key)),
         Some(Data::UserAdded(said)) => connect(world, said, &item.key, true),
         Some(Data::UserRemoved(said)) => connect(world, said, &item.key, false),
+        Some(Data::OrganizationDeleted(id)) => organization_deleted(world, item, id),
         Some(Data::Ignored { reason }) => Effect::new(Outcome::Ignored, reason.clone()),
         _ => Effect::new(Outcome::Unchanged, "nothing to do"),
     })
+}
+
+/// An organization was deleted in WorkOS (R84). That removes nobody by itself: its people are suspended and its
+/// triggers fire no more until an operator decides. It is said once: a second event changes nothing.
+fn organization_deleted(world: &mut World, item: &Item, id: &str) -> Effect {
+    let Some(organization) = world.organizations.get_mut(id) else {
+        return Effect::new(Outcome::Unchanged, "nothing to do");
+    };
+    if organization.deleted_at.is_some() {
+        return Effect::new(
+            Outcome::Unchanged,
+            "the organization was deleted already; what an operator decided stays",
+        );
+    }
+    organization.deleted_at = Some(item.key.at);
+    organization.armed_at = None;
+    world.deleted_organizations.push(DeletedOrganization {
+        organization_id: id.to_owned(),
+        event_id: item.key.event_id.clone(),
+        at: item.key.at,
+    });
+    Effect::new(
+        Outcome::Applied,
+        "the organization was deleted: access of its people is suspended and messaging is off until an operator decides; nobody is removed by that alone",
+    )
 }
 
 /// Takes in what was said of a directory user.

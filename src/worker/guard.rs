@@ -158,6 +158,13 @@ impl Guards {
         false
     }
 
+    /// Whose removal this batch staged.
+    pub(super) fn held_people(&self) -> Vec<String> {
+        let held = self.of.values().flat_map(|guard| &guard.held);
+        let people: BTreeSet<String> = held.map(|(_, profile, _)| profile.clone()).collect();
+        people.into_iter().collect()
+    }
+
     /// Opens or extends the holds.
     pub(super) fn write(&self, conn: &mut Conn, now: Timestamp) -> QueryResult<()> {
         for (organization, guard) in self.of.iter().filter(|(_, guard)| !guard.held.is_empty()) {

@@ -40,6 +40,7 @@ pub(super) fn happenings(
             changed_fields: fields_of(caused, &one.after.id),
             began_communities: communities_of(turned, &one.after.id, true),
             ended_communities: communities_of(turned, &one.after.id, false),
+            turn: None,
             event_id: event_of(&one.after.id, turned, causes),
         })
         .collect();
@@ -62,6 +63,7 @@ pub(super) fn happenings(
             changed_fields: Vec::new(),
             began_communities: communities_of(turned, &id, true),
             ended_communities: communities_of(turned, &id, false),
+            turn: None,
             event_id: event_of(&id, turned, causes),
         });
     }

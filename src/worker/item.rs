@@ -81,7 +81,8 @@ fn ends_something(data: &Data) -> bool {
         | Data::UserRemoved(_)
         | Data::GroupDeleted(_)
         | Data::DirectoryDeleted(_)
-        | Data::DirectoryDeactivated(_) => true,
+        | Data::DirectoryDeactivated(_)
+        | Data::OrganizationDeleted(_) => true,
         Data::UserCreated(user) | Data::UserUpdated(user) => {
             matches!(user.state, Some(UserState::Inactive(_)))
         }
@@ -114,6 +115,7 @@ fn place_of(data: &Data) -> (Option<String>, Option<String>) {
             Some(edge.directory_id.clone()),
             edge.organization_id.clone(),
         ),
+        Data::OrganizationDeleted(organization) => (None, Some(organization.clone())),
         Data::Ignored { .. } => (None, None),
     }
 }

@@ -12,10 +12,16 @@ use crate::db::{Conn, DbError, Urgency};
 use crate::people::jobs::{self, JobRow};
 use crate::retry;
 
-use super::{Worker, is_deadlock, reapply, replay, resend};
+use super::{Worker, deletions, is_deadlock, reapply, replay, resend};
 
 /// The kinds whose steps need no network.
-const KINDS: [&str; 3] = [reapply::KIND, replay::KIND, resend::KIND];
+const KINDS: [&str; 5] = [
+    reapply::KIND,
+    replay::KIND,
+    resend::KIND,
+    deletions::REMOVE_KIND,
+    deletions::ACCESS_KIND,
+];
 /// A job whose step failed so often in a row has failed.
 const MOST_ATTEMPTS: u32 = 5;
 /// So many batches of events in a row, then one step of a job.
@@ -109,6 +115,8 @@ fn step(conn: &mut Conn, job: &JobRow, now: Timestamp) -> Result<(), DbError> {
         reapply::KIND => reapply::step(conn, job, now),
         replay::KIND => replay::step(conn, job, now),
         resend::KIND => resend::step(conn, job, now),
+        deletions::REMOVE_KIND => deletions::remove_step(conn, job, now),
+        deletions::ACCESS_KIND => deletions::access_step(conn, job, now),
         other => Err(DbError::Pool(format!(
             "nobody knows how to do a job of the kind {other}"
         ))),

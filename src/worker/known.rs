@@ -6,6 +6,14 @@ use super::world::World;
 
 impl World {
     /// The settings of an organization.
+    /// The people whom something of this batch changed, links included.
+    pub(super) fn people_in_hand(&self) -> std::collections::BTreeSet<String> {
+        let touched = self.relatives.iter().filter(|one| one.touched);
+        touched
+            .flat_map(|one| one.kin.people.keys().cloned())
+            .collect()
+    }
+
     pub(super) fn settings(&self, organization: &str) -> &Settings {
         static DEFAULT: std::sync::LazyLock<Settings> = std::sync::LazyLock::new(Settings::default);
         self.organizations

@@ -16,7 +16,7 @@ use crate::people::rules::{self, Turned};
 use crate::people::staged::{self, Staged};
 use crate::people::{groups, organizations, renames};
 use crate::roll::Group;
-use crate::roll::guard::WINDOW;
+use crate::roll::guard::{RemovalGuard, WINDOW};
 use crate::triggers::deliveries;
 
 use super::members::{Seats, follow_seats, membership_change};
@@ -63,7 +63,7 @@ pub(super) fn stage(
     if by_rule.is_empty() {
         return Ok(rest);
     }
-    let guard = world.settings(organization).leave_guard;
+    let guard = RemovalGuard::from(world.settings(organization).leave_guard);
     let limit = guard.limit(holds::headcount(conn, organization)?);
     let recent = staged::recent_leaves(conn, organization, world.now.minus(WINDOW))?;
     let passes = limit.saturating_sub(recent).min(by_rule.len());

@@ -6,6 +6,7 @@
 mod batch;
 mod compare;
 mod decide;
+mod deletions;
 mod effect;
 mod erase;
 mod fold;
@@ -25,6 +26,7 @@ mod received;
 mod rekey;
 pub mod replay;
 pub mod resend;
+mod suspensions;
 mod swaps;
 mod world;
 mod write;
@@ -47,8 +49,10 @@ pub use batch::{BatchReport, BatchSettings, Worked};
 pub use decide::{
     decide_identity, end_directory, refold_organization, restore_directory, take_back, work_off,
 };
+pub use deletions::{keep_people, remove_people, restore_people};
 pub use erase::{Erased, erase};
 pub use leaves::{end_leaves, hand_over};
+pub use suspensions::{follow_access, follow_events};
 
 /// How long an idle worker waits before it looks again; a wake-up from the intake comes first.
 /// Other processes' events and retries that fall due are found by looking.
@@ -249,15 +253,14 @@ impl Worker {
             let attempt = u32::try_from(one.attempts).unwrap_or(0).saturating_add(1);
             let verdict =
                 batch::after_failure(one.id, attempt, self.settings, error.to_string(), now);
-            outbox::settle(
-                conn,
-                &[Settlement {
-                    id: one.id,
-                    event_id: one.event_id.clone(),
-                    verdict,
-                }],
-                now,
-            )?;
+            let settlement = Settlement {
+                id: one.id,
+                event_id: one.event_id.clone(),
+                verdict,
+            };
+            outbox::settle(conn, std::slice::from_ref(&settlement), now)?;
+            let failed = batch::removals_given_up([(one.removal, &settlement)]);
+            suspensions::given_up(conn, &failed, now)?;
             Ok(BatchReport {
                 events: vec![Worked {
                     event_id: one.event_id,

@@ -20,6 +20,7 @@ use crate::roll::{
 };
 use crate::workos::OrderKey;
 
+use super::deletions::DeletedOrganization;
 use super::graves::Graves;
 use super::guard::Guards;
 use super::item::Item;
@@ -80,6 +81,8 @@ pub(super) struct World {
     pub relocated: BTreeSet<String>,
     /// Directories that end with their people, and the event that says so (R36).
     pub ended: Vec<(String, OrderKey)>,
+    /// Organizations that this batch heard were deleted (R84).
+    pub deleted_organizations: Vec<DeletedOrganization>,
 }
 
 impl World {
@@ -143,9 +146,14 @@ impl World {
                 item.organization_id = Some(directory.organization_id.clone());
             }
         }
+        let deleted = items.iter().filter_map(|item| match item.data()? {
+            Data::OrganizationDeleted(organization) => Some(organization.clone()),
+            _ => None,
+        });
         let ids: BTreeSet<String> = known
             .values()
             .map(|directory| directory.organization_id.clone())
+            .chain(deleted)
             .collect();
         let ids: Vec<String> = ids.into_iter().collect();
         self.organizations = organizations::load(conn, &ids)?;

@@ -10,11 +10,14 @@ use crate::db::Conn;
 use crate::people::changes::{self, Caused};
 use crate::people::directories::Directory;
 use crate::people::profiles::{self, ToSave};
-use crate::people::{communities, directories, groups, kin, legal_holds, refetches, statements};
+use crate::people::{
+    communities, directories, groups, kin, legal_holds, refetches, statements, suspensions,
+};
 use crate::roll::{Known, Membership, Person, Profile, Status, compose, question};
 use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
+use super::deletions;
 use super::happenings::happenings;
 use super::members::{Seats, follow_rules, follow_seats, write_memberships};
 use super::world::{Relatives, World};
@@ -52,6 +55,7 @@ pub(super) fn write_world(
     world.guards.write(conn, world.now)?;
     world.swaps.write(conn, world.now)?;
     refetches::ask(conn, &world.ties)?;
+    deletions::write(conn, world, &moved, causes)?;
     let mut seats = Seats::default();
     let mut ended = write_memberships(conn, world, &moved, causes, &mut seats)?;
     ended.extend(follow_rules(conn, world, &moved, causes)?);
@@ -227,6 +231,7 @@ fn merge_gone(conn: &mut Conn, world: &World) -> QueryResult<()> {
         return Ok(());
     }
     communities::forget(conn, &gone)?;
+    suspensions::delete(conn, &gone)?;
     profiles::delete(conn, &gone)
 }
 

@@ -136,6 +136,7 @@ enum Topic {
     User,
     Group,
     Membership,
+    Organization,
     Other,
 }
 
@@ -146,6 +147,7 @@ impl Topic {
             "dsync.user.created" | "dsync.user.updated" | "dsync.user.deleted" => Self::User,
             "dsync.group.created" | "dsync.group.updated" | "dsync.group.deleted" => Self::Group,
             "dsync.group.user_added" | "dsync.group.user_removed" => Self::Membership,
+            "organization.deleted" => Self::Organization,
             _ => Self::Other,
         }
     }
@@ -177,6 +179,11 @@ impl Ids {
                 ..plain
             },
             Topic::Group => plain,
+            Topic::Organization => Self {
+                organization: plain.subject.clone(),
+                directory: None,
+                ..plain
+            },
             Topic::Membership => plain.of_membership(data),
             Topic::Other => Self {
                 subject: None,
@@ -208,7 +215,10 @@ impl Ids {
 
 fn is_removal(kind: &str, state: Option<&UserState>) -> bool {
     match kind {
-        "dsync.user.deleted" | "dsync.group.user_removed" | "dsync.group.deleted" => true,
+        "dsync.user.deleted"
+        | "dsync.group.user_removed"
+        | "dsync.group.deleted"
+        | "organization.deleted" => true,
         "dsync.user.created" | "dsync.user.updated" => {
             matches!(state, Some(UserState::Inactive(_)))
         }

@@ -124,6 +124,15 @@ fn r66_the_time_is_created_at_else_the_ulid_else_unknown() {
 }
 
 #[test]
+fn r84_a_deleted_organization_is_its_own_organization_and_subject() {
+    let body = r#"{"id":"event_1","event":"organization.deleted","data":{"object":"organization","id":"org_1"}}"#;
+    let read = read_envelope(body.as_bytes()).unwrap();
+    assert_eq!(read.organization_id.as_deref(), Some("org_1"));
+    assert_eq!(read.subject.as_deref(), Some("org_1"));
+    assert_eq!(read.directory_id, None);
+}
+
+#[test]
 fn r67_only_what_takes_away_is_a_removal() {
     for (kind, state, removal) in [
         ("dsync.user.deleted", "", true),
@@ -144,6 +153,8 @@ fn r67_only_what_takes_away_is_a_removal() {
         ("dsync.deleted", r#","state":"deleting""#, false),
         ("dsync.deactivated", r#","state":"inactive""#, false),
         ("dsync.user.frobbed", r#","state":"inactive""#, false),
+        ("organization.deleted", "", true),
+        ("organization.updated", "", false),
     ] {
         assert_eq!(user_event(kind, state).removal, removal, "{kind}{state}");
     }

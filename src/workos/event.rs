@@ -36,6 +36,8 @@ pub enum Data {
     GroupDeleted(Group),
     UserAdded(Membership),
     UserRemoved(Membership),
+    /// The organization, by its id.
+    OrganizationDeleted(String),
     /// A kind that Rollcall does not act on.
     Ignored {
         /// Why, in a sentence.
@@ -130,6 +132,10 @@ fn read_data(kind: &str, data: Option<Object<'_>>) -> Result<Data, Unusable> {
         "dsync.group.deleted" => |k, d| Group::read(k, d, None).map(Data::GroupDeleted),
         "dsync.group.user_added" => |k, d| Membership::read(k, d).map(Data::UserAdded),
         "dsync.group.user_removed" => |k, d| Membership::read(k, d).map(Data::UserRemoved),
+        "organization.deleted" => |k, d| {
+            Unusable::unless(d.id("id"), k, "organization", "data.id")
+                .map(Data::OrganizationDeleted)
+        },
         other => {
             let reason = reason_to_ignore(other);
             return Ok(Data::Ignored { reason });

@@ -12,11 +12,12 @@ use rollcall::db::Backend;
 use rollcall::people::communities::{self as rows, Community};
 use rollcall::people::organizations;
 use rollcall::worker::{BatchSettings, Worker};
+use rollcall::workos::{Data, OrderKey, UserState, read_event};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::roads::drain_at_once;
-use crate::support::app::TestApp;
+use crate::support::app::{TestApp, new_event};
 use crate::support::events::Event;
 use crate::support::macros::on_both;
 
@@ -136,9 +137,13 @@ async fn as_they_come(app: &TestApp, companies: &[History]) {
         let each = (0..).zip(companies).map(|(company, history)| {
             let arrived = &arrived;
             async move {
+                let mut words = Words::default();
                 for body in history.arrivals(company).into_iter().flatten() {
-                    assert_eq!(app.deliver(&Event(body)).await.status, 200);
+                    let event = Event(body);
+                    assert_eq!(app.deliver(&event).await.status, 200);
                     arrived.notify_one();
+                    words.take(app, &event);
+                    is_refused_from_the_200_on(app, &event, &words).await;
                 }
             }
         });
@@ -149,6 +154,66 @@ async fn as_they_come(app: &TestApp, companies: &[History]) {
     };
     futures_util::future::join(futures_util::future::join_all(workers), deliver).await;
     drain_at_once(app, 7, WORKERS).await;
+}
+
+/// The newest word about the life of each directory user that was acknowledged so far.
+#[derive(Default)]
+struct Words(BTreeMap<String, OrderKey>);
+
+impl Words {
+    fn take(&mut self, app: &TestApp, event: &Event) {
+        let new = new_event(event, app.clock.now());
+        let active = match read_event(&new.body).map(|event| event.data) {
+            Ok(Data::UserCreated(user) | Data::UserUpdated(user)) => {
+                user.state == Some(UserState::Active)
+            }
+            _ => false,
+        };
+        let of_user = new.event_type.starts_with("dsync.user.");
+        let (Some(user), true) = (new.subject, of_user && (active || new.removal)) else {
+            return;
+        };
+        let key = OrderKey {
+            at: new.occurred_at,
+            removal: new.removal,
+            event_id: new.event_id,
+        };
+        let newest = self.0.entry(user).or_insert_with(|| key.clone());
+        *newest = key.max(newest.clone());
+    }
+
+    fn ended(&self, user: &str) -> bool {
+        self.0.get(user).is_some_and(|newest| newest.removal)
+    }
+}
+
+/// R91: after the 200 of a removal that is the newest word about all living links of a person, access is
+/// refused, wherever the workers are. Where somebody's links changed meanwhile, nothing is said.
+async fn is_refused_from_the_200_on(app: &TestApp, event: &Event, words: &Words) {
+    let Some(user) = new_event(event, app.clock.now()).subject else {
+        return;
+    };
+    if !words.ended(&user) {
+        return;
+    }
+    let living = || {
+        app.lines(&format!(
+            "SELECT o.profile_id || ' ' || o.directory_user_id AS line FROM links u \
+             JOIN links o ON o.profile_id = u.profile_id AND o.state = 'active' \
+             WHERE u.directory_user_id = '{user}' ORDER BY 1"
+        ))
+    };
+    let before = living();
+    let ended = |line: &String| words.ended(line.split_once(' ').unwrap().1);
+    if before.is_empty() || !before.iter().all(ended) {
+        return;
+    }
+    let profile = before[0].split_once(' ').unwrap().0;
+    let answer = app.get(&format!("/v1/access?profile_id={profile}")).await;
+    assert!(
+        answer["allowed"] == false || living() != before,
+        "{event:?}: {answer}, {before:?}"
+    );
 }
 
 /// Where each company ended: everybody with their links and memberships, groups and who is in them, directories. People

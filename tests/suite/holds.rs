@@ -18,7 +18,7 @@ on_both!(
     r41_a_rejected_batch_gives_everything_back,
     r41_a_rejection_also_takes_back_the_deletion_that_followed_a_deactivation,
     r40_of_two_operators_one_decides_and_the_other_is_told,
-    r40_undecided_for_four_hours_access_is_refused_and_seats_are_kept,
+    r40_a_staged_removal_suspends_access_at_once_and_keeps_seats,
     r40_whom_a_newer_event_calls_active_stays_whatever_is_decided,
     c6_removals_more_than_an_hour_apart_do_not_trip_the_guard,
     r40_holds_are_for_operators_of_the_organization,
@@ -233,19 +233,14 @@ async fn r40_of_two_operators_one_decides_and_the_other_is_told(app: TestApp) {
     assert!(left == 10 || left == 40, "one decision, whole: {left}");
 }
 
-async fn r40_undecided_for_four_hours_access_is_refused_and_seats_are_kept(app: TestApp) {
+async fn r40_a_staged_removal_suspends_access_at_once_and_keeps_seats(app: TestApp) {
     let chess = company(&app).await;
     burst(&app);
-    app.advance(Duration::from_secs(4 * 3_600 - 1));
-    assert_eq!(access(&app, &somebody(25)).await, (true, "active".into()));
-    app.advance(Duration::from_secs(1));
-    assert_eq!(
-        access(&app, &somebody(25)).await,
-        (false, "suspended".into())
-    );
+    let hold = only_hold(&app).await;
+    let reason = format!("termination received: suspended until hold {hold} is decided");
+    assert_eq!(access(&app, &somebody(25)).await, (false, reason));
     assert_eq!(access(&app, &somebody(35)).await, (true, "active".into()));
     assert_eq!(seats(&app, &chess), [seat("p25", "admin")]);
-    let hold = only_hold(&app).await;
     decide(&app, &hold, "reject").await;
     assert_eq!(access(&app, &somebody(25)).await, (true, "active".into()));
 }

@@ -280,6 +280,6 @@ async fn settings_are_refused_whole_with_every_problem_told(app: TestApp) {
     let parts = set(&app, json!({"removal_guard": {"floor": 3}})).await;
     assert_eq!(
         parts["settings"]["removal_guard"],
-        json!({"floor": 3, "percent": 5, "settle_seconds": 0})
+        json!({"floor": 3, "percent": 5, "settle_seconds": 0, "access": "suspend"})
     );
 }

@@ -49,6 +49,7 @@ mod paging;
 mod plans;
 mod processes;
 mod reconcile;
+mod refused;
 mod replaced_directories;
 mod replay_jobs;
 mod retention;

@@ -8,7 +8,6 @@ use super::stage::Stage;
 use super::tell::Teller;
 use crate::cli::Failure;
 use crate::cli::output::{Cell, Output, Tone};
-use crate::clock::Clock;
 use crate::desk::MAX_LIMIT;
 use crate::desk::deliveries::{self as sent, DeliveryQuery, DeliveryView};
 use crate::desk::events::{self, EventQuery, EventView};
@@ -31,7 +30,7 @@ pub(super) fn people(stage: &Stage, status: &str) -> Result<Vec<ProfileView>, Fa
         ..ProfileQuery::default()
     };
     Ok(stage
-        .read(|conn| profiles::list(conn, &stage.actor, &query, Clock::System.now()))?
+        .read(|conn| profiles::list(conn, &stage.actor, &query))?
         .data)
 }
 
@@ -96,7 +95,7 @@ pub(super) fn show_people(stage: &Stage, tell: &Teller<'_>, out: &Output) -> Res
 
 /// Everything that happened to one person, and why.
 pub(super) fn show_history(stage: &Stage, tell: &Teller<'_>, id: &str) -> Result<(), Failure> {
-    let told = stage.read(|conn| profiles::history(conn, &stage.actor, id, Clock::System.now()))?;
+    let told = stage.read(|conn| profiles::history(conn, &stage.actor, id))?;
     tell.title(&format!("The history of {}", told.profile.display_name));
     tell.plain("");
     for entry in &told.entries {

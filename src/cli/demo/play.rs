@@ -9,7 +9,7 @@ use super::opening;
 use super::stage::{Answer, Stage, span};
 use super::tell::Teller;
 use crate::cli::Failure;
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Timestamp;
 use crate::desk::access::{self, AccessQuery, AccessView};
 use crate::desk::communities::{self, CommunityView};
 use crate::desk::events::EventDetail;
@@ -323,7 +323,7 @@ impl<'a> Play<'a> {
         };
         let got: AccessView = self
             .stage
-            .read(|conn| access::access(conn, &self.stage.actor, &query, Clock::System.now()))?;
+            .read(|conn| access::access(conn, &self.stage.actor, &query))?;
         let word = if got.allowed { "allowed" } else { "refused" };
         self.tell.claim(
             got.allowed == allowed,
@@ -334,7 +334,7 @@ impl<'a> Play<'a> {
 
     fn person(&self, id: &str) -> Result<ProfileView, Failure> {
         self.stage
-            .read(|conn| profiles::show(conn, &self.stage.actor, id, Clock::System.now()))
+            .read(|conn| profiles::show(conn, &self.stage.actor, id))
     }
 
     fn head(&self) -> Result<Headcount, Failure> {

@@ -48,6 +48,7 @@ pub(super) struct Guards {
     removal_floor: String,
     removal_percent: String,
     removal_settle: String,
+    removal_access: String,
     leave_floor: String,
     leave_percent: String,
     swap_floor: String,
@@ -73,6 +74,7 @@ impl Guards {
             removal_floor: removal.floor.to_string(),
             removal_percent: removal.percent.to_string(),
             removal_settle: removal.settle_seconds.to_string(),
+            removal_access: removal.access.name().to_owned(),
             leave_floor: leave.floor.to_string(),
             leave_percent: leave.percent.to_string(),
             swap_floor: swap.floor.to_string(),
@@ -109,6 +111,7 @@ impl Guards {
                     "floor": number("removal_guard.floor", &self.removal_floor),
                     "percent": number("removal_guard.percent", &self.removal_percent),
                     "settle_seconds": number("removal_guard.settle_seconds", &self.removal_settle),
+                    "access": said(&self.removal_access),
                 }),
             ),
             (

@@ -58,9 +58,9 @@ async fn told(
     done: Option<ResyncView>,
     state: &HttpState,
 ) -> Result<HttpResponse, Refusal> {
-    let (actor, asked, now) = (visitor.actor.clone(), id.to_owned(), visitor.now);
+    let (actor, asked) = (visitor.actor.clone(), id.to_owned());
     let person = state
-        .read(move |conn| profiles::show(conn, &actor, &asked, now))
+        .read(move |conn| profiles::show(conn, &actor, &asked))
         .await?;
     page(&ResyncPage {
         frame: visitor.frame(format!("Resync {}", person.display_name), Section::People),

@@ -51,7 +51,7 @@ struct EditPage {
 }
 
 impl EditPage {
-    fn events(&self) -> [&'static str; 6] {
+    fn events(&self) -> [&'static str; 8] {
         Event::ALL.map(|(name, _)| name)
     }
 

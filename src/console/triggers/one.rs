@@ -94,7 +94,7 @@ pub(super) async fn show(
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Refusal> {
     let find = said(search.into_inner().find);
-    let (actor, asked, now) = (visitor.actor.clone(), find.clone(), visitor.now);
+    let (actor, asked) = (visitor.actor.clone(), find.clone());
     let found = state
         .read(move |conn| {
             let one = triggers::show(conn, &actor, &id)?;
@@ -116,7 +116,7 @@ pub(super) async fn show(
                         limit: Some(OFFERED),
                         ..ProfileQuery::default()
                     };
-                    profiles::list(conn, &actor, &query, now)?.data
+                    profiles::list(conn, &actor, &query)?.data
                 }
             };
             Ok(Found {

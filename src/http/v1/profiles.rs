@@ -69,9 +69,8 @@ async fn list(
     query: web::Query<ProfileQuery>,
     state: web::Data<HttpState>,
 ) -> Result<web::Json<Page<profiles::ProfileView>>, Problem> {
-    let now = state.clock.now();
     let page = state
-        .read(move |conn| profiles::list(conn, &caller.0, &query, now))
+        .read(move |conn| profiles::list(conn, &caller.0, &query))
         .await?;
     Ok(web::Json(page))
 }
@@ -81,9 +80,8 @@ async fn show(
     id: web::Path<String>,
     state: web::Data<HttpState>,
 ) -> Result<web::Json<profiles::ProfileView>, Problem> {
-    let now = state.clock.now();
     let one = state
-        .read(move |conn| profiles::show(conn, &caller.0, &id, now))
+        .read(move |conn| profiles::show(conn, &caller.0, &id))
         .await?;
     Ok(web::Json(one))
 }
@@ -93,9 +91,8 @@ async fn chain(
     id: web::Path<String>,
     state: web::Data<HttpState>,
 ) -> Result<web::Json<profiles::HistoryView>, Problem> {
-    let now = state.clock.now();
     let all = state
-        .read(move |conn| profiles::history(conn, &caller.0, &id, now))
+        .read(move |conn| profiles::history(conn, &caller.0, &id))
         .await?;
     Ok(web::Json(all))
 }
@@ -156,7 +153,6 @@ async fn may_enter(
     state: web::Data<HttpState>,
     arrived: web::ReqData<Arrived>,
 ) -> Result<CustomizeResponder<web::Json<access::AccessView>>, Problem> {
-    let now = state.clock.now();
     let bootstrap = state.bootstrap(&token.0);
     // One reading: this is asked at every session refresh.
     let answer = state
@@ -168,7 +164,7 @@ async fn may_enter(
             let Some(actor) = known else {
                 return Ok(None);
             };
-            access::access(conn, &actor, &query, now).map(Some)
+            access::access(conn, &actor, &query).map(Some)
         })
         .await?
         .ok_or_else(not_known)?;

@@ -52,6 +52,7 @@ pub(super) fn trigger(body: &Value, policy: Policy) -> Result<NewTrigger, Vec<Pr
     let (field, changed_to, community) = reader.narrowing(object, on);
     let when = reader.when(object.get("when"));
     let steps = reader.steps(object.get("steps"));
+    reader.for_machines(on, steps.as_deref().unwrap_or_default());
     match (organization_id, name, on, when, status, steps) {
         (Some(organization_id), Some(name), Some(on), Some(when), Some(status), Some(steps))
             if reader.problems.is_empty() =>
@@ -94,6 +95,21 @@ impl Reader {
                 dotted(path, &key),
                 format!("unknown key; known are {}", known.join(", ")),
             );
+        }
+    }
+
+    /// Nobody is written to about what an operator has not decided yet.
+    fn for_machines(&mut self, on: Option<Event>, steps: &[Step]) {
+        let Some(on) = on.filter(|on| on.is_for_machines()) else {
+            return;
+        };
+        for (place, step) in steps.iter().enumerate() {
+            if step.channel != Channel::Webhook {
+                self.complain::<()>(
+                    format!("steps[{place}].channel"),
+                    format!("{} goes to machines only: use `webhook`", on.name()),
+                );
+            }
         }
     }
 

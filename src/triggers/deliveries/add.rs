@@ -127,6 +127,7 @@ pub fn after_hands(conn: &mut Conn, turned: &[Caused], now: Timestamp) -> QueryR
             changed_fields: Vec::new(),
             began_communities: communities(true),
             ended_communities: communities(false),
+            turn: None,
             event_id: None,
         });
     }
@@ -225,7 +226,10 @@ fn detail_of(happening: &Happening, due: &Due) -> Option<String> {
         }
         Event::MembershipBegan => communities(&happening.began_communities),
         Event::MembershipEnded => communities(&happening.ended_communities),
-        Event::ProfileActivated | Event::ProfileRemoved => return None,
+        Event::ProfileActivated
+        | Event::ProfileRemoved
+        | Event::ProfileSuspended
+        | Event::ProfileResumed => return None,
     };
     Some(detail.to_string())
 }

@@ -87,7 +87,6 @@ pub fn cancel_for(
     reason: &str,
     now: Timestamp,
 ) -> QueryResult<()> {
-    let of_leaving = [Event::ProfileRemoved.name(), Event::MembershipEnded.name()];
     let open = [
         DeliveryState::Due.as_str(),
         DeliveryState::Held.as_str(),
@@ -97,7 +96,7 @@ pub fn cancel_for(
         on_backend!(conn, c => diesel::update(deliveries::table
             .filter(deliveries::profile_id.eq_any(chunk))
             .filter(deliveries::state.eq_any(open))
-            .filter(deliveries::on_event.ne_all(of_leaving)))
+            .filter(deliveries::on_event.ne_all(Event::ENDS_ACCESS)))
             .set((
                 deliveries::state.eq(DeliveryState::Cancelled.as_str()),
                 deliveries::reason.eq(reason),
