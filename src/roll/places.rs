@@ -10,6 +10,9 @@ use crate::workos::provider_user;
 use super::groups::{Edge, Group};
 use super::kin::{Kin, Link};
 
+/// What makes several records one user: their directory and the provider's id, else WorkOS's.
+type Identity<'a> = (&'a str, &'a str);
+
 /// A directory user of a person, as far as places in groups depend on it.
 #[derive(Debug, Clone, Copy)]
 pub struct Holder<'a> {
@@ -43,7 +46,7 @@ impl<'a> Holder<'a> {
     }
 
     /// What makes several records one user of their directory.
-    fn identity(&self) -> (&'a str, &'a str) {
+    fn identity(&self) -> Identity<'a> {
         (
             self.directory_id,
             self.idp_id.unwrap_or(self.directory_user_id),
@@ -58,12 +61,12 @@ pub fn standing_edges<'a>(
     holders: &[Holder<'_>],
     edges: &'a BTreeMap<String, Vec<Edge>>,
 ) -> Vec<&'a Edge> {
-    let working: BTreeSet<(&str, &str)> = holders
+    let working: BTreeSet<Identity<'_>> = holders
         .iter()
         .filter(|holder| holder.active)
         .map(Holder::identity)
         .collect();
-    let mut standing: BTreeMap<(&str, (&str, &str)), (bool, &Edge)> = BTreeMap::new();
+    let mut standing: BTreeMap<(&str, Identity<'_>), (bool, &Edge)> = BTreeMap::new();
     for holder in holders {
         let identity = holder.identity();
         if !working.contains(&identity) {

@@ -18,7 +18,7 @@ use crate::roll::{
     Decisions, DirectoryLife, Edge, Families, Group, Kin, Settings, Statement, Step, comes_late,
     keys_said, turn_concerns,
 };
-use crate::workos::OrderKey;
+use crate::workos::{Data, OrderKey};
 
 use super::deletions::DeletedOrganization;
 use super::graves::Graves;

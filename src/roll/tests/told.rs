@@ -49,7 +49,7 @@ impl Told {
             }
             Data::UserAdded(edge) => Self::Edge(key(false), edge, true),
             Data::UserRemoved(edge) => Self::Edge(key(true), edge, false),
-            Data::Ignored { .. } => return None,
+            Data::OrganizationDeleted(_) | Data::Ignored { .. } => return None,
         })
     }
 }
