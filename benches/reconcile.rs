@@ -152,7 +152,7 @@ impl Done {
             let requests = std::mem::take(&mut fake.environment().requests);
             let limited = requests
                 .iter()
-                .filter(|one| one.contains("/directory_users?"));
+                .filter(|one| one.contains("/directory_users?") || one.contains("/users?"));
             let limited = limited.count();
             format!(
                 ", {} calls, {limited} of them limited ({} s at {A_SECOND} a second)",

@@ -12,18 +12,19 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::{App as ActixApp, HttpServer, middleware::from_fn, web};
 use anyhow::Context as _;
-use secrecy::ExposeSecret;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::console::{self, Console, SessionKey};
+use crate::console::{self, Console, Secure};
 use crate::db::{Db, DbError, Urgency, migrate, migration_state, new_id};
+use crate::desk::erasure::settle_key;
 use crate::desk::refusals::Refusals;
 use crate::desk::retention;
 use crate::desk::webhook_secrets::SecretUses;
-use crate::http::{self, HttpState, Wanted};
+use crate::desk::wrong_paths::WrongPaths;
+use crate::http::{self, Bounds, ClientBounds, Connections, HttpState, Wanted};
 use crate::intake::Intake;
 use crate::people::processes;
 use crate::telemetry;
@@ -34,6 +35,7 @@ use crate::workos::client::Client;
 
 mod counting;
 mod every;
+mod limits;
 mod presence;
 mod upstream;
 
@@ -81,6 +83,7 @@ pub struct App {
     channels: Arc<Channels>,
     secret_uses: SecretUses,
     refusals: Refusals,
+    wrong_paths: WrongPaths,
     process_id: String,
 }
 
@@ -101,6 +104,7 @@ impl App {
             }
             migrate(conn)
         })?;
+        settle_key(&db, config.access.erasure_key.as_ref(), clock.now())?;
         let channels = channels(&config, &db, clock.now(), options.dev)?;
         let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
         let process_id = format!(
@@ -121,6 +125,7 @@ impl App {
             channels: Arc::new(channels),
             secret_uses: SecretUses::default(),
             refusals: Refusals::default(),
+            wrong_paths: WrongPaths::default(),
             process_id,
         })
     }
@@ -169,9 +174,18 @@ impl App {
         )
         .context("could not start the intake's thread")?;
         let catch_up = self.catch_up(intake.clone());
-        let state = web::Data::new(self.http_state(intake)?);
-        let console = web::Data::new(Console::new(self.session_key()));
-        let server = start_http(listener, state, console)?;
+        let apart = match self.config.http.metrics_listen {
+            Some(address) => Some(bind(address)?),
+            None => None,
+        };
+        let metrics_at = match &apart {
+            Some(listener) => Some(listener.local_addr()?),
+            None => None,
+        };
+        let state = web::Data::new(self.http_state(intake, metrics_at)?);
+        let console = web::Data::new(Console::new(self.secure_cookie()));
+        let listeners = std::iter::once(listener).chain(apart);
+        let server = start_http(listeners, state, console, &self.config.http)?;
         let handle = server.handle();
         let mut tasks = JoinSet::new();
         let http = tokio::spawn(server);
@@ -212,8 +226,13 @@ impl App {
         Ok(done)
     }
 
-    fn http_state(&self, intake: Intake) -> anyhow::Result<HttpState> {
+    fn http_state(
+        &self,
+        intake: Intake,
+        metrics_at: Option<SocketAddr>,
+    ) -> anyhow::Result<HttpState> {
         let secrets = webhook_secrets(&self.config, &self.db)?;
+        let http = &self.config.http;
         Ok(HttpState {
             db: self.db.clone(),
             clock: self.clock.clone(),
@@ -224,6 +243,7 @@ impl App {
             secrets,
             secret_uses: self.secret_uses.clone(),
             refusals: self.refusals.clone(),
+            wrong_paths: self.wrong_paths.clone(),
             tolerance: self.config.webhook.tolerance,
             body_limit: self.config.http.body_limit,
             allowed_sources: self.config.http.allowed_sources.clone(),
@@ -239,17 +259,27 @@ impl App {
                 worker: !self.options.no_worker,
             },
             stale_kept: AtomicI64::new(0),
+            bounds: ClientBounds::new(
+                http.client_time,
+                http.api_rate,
+                http.snapshot,
+                metrics_at,
+                CONNECTIONS,
+            ),
         })
     }
 
-    /// Every process of an installation has these secrets, and nobody else has them all.
-    fn session_key(&self) -> SessionKey {
-        let secrets = [
-            &self.config.webhook.secrets,
-            &self.config.access.admin_token,
-        ];
-        let secrets = secrets.into_iter().flatten();
-        SessionKey::derive(secrets.map(ExposeSecret::expose_secret))
+    /// Whether the console's cookie wants HTTPS.
+    fn secure_cookie(&self) -> Secure {
+        let http = &self.config.http;
+        match &http.public_url {
+            Some(url) if url.starts_with("http://") => Secure::Never,
+            Some(_) => Secure::Always,
+            None if http.listen.ip().is_loopback() && http.trusted_proxies.is_empty() => {
+                Secure::WhereForwarded
+            }
+            None => Secure::Always,
+        }
     }
 
     /// Announces the process; answers how many events to take singly, because somebody stopped
@@ -364,11 +394,19 @@ pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 fn start_http(
-    listener: TcpListener,
+    listeners: impl Iterator<Item = TcpListener>,
     state: web::Data<HttpState>,
     console: web::Data<Console>,
+    http: &crate::config::Http,
 ) -> anyhow::Result<actix_web::dev::Server> {
-    let server = HttpServer::new(move || {
+    let most = limits::connections(http.connections);
+    let connections = Connections::new(Bounds {
+        most,
+        per_peer: http.connections_per_peer.min(most),
+        time: http.client_time,
+        trusted: http.trusted_proxies.clone(),
+    });
+    let mut server = HttpServer::new(move || {
         ActixApp::new()
             .app_data(state.clone())
             .app_data(console.clone())
@@ -376,10 +414,17 @@ fn start_http(
             .configure(console::routes)
             .configure(http::routes)
     })
+    .on_connect(move |stream, about| connections.accepted(stream, about))
+    // Ours comes first: the server's own would leave the excess waiting without an answer.
+    .max_connections(most.saturating_mul(2))
+    .client_request_timeout(http.client_time)
     .disable_signals()
-    .shutdown_timeout(10)
-    .listen(listener)
-    .context("could not serve on the listener")?;
+    .shutdown_timeout(10);
+    for listener in listeners {
+        server = server
+            .listen(listener)
+            .context("could not serve on the listener")?;
+    }
     Ok(server.run())
 }
 

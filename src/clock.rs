@@ -3,6 +3,8 @@
 //! Instants are parsed, never compared as text (R66): WorkOS writes both
 //! `2026-11-23T10:00:00.000Z` and `2026-11-23 11:00:00.000` (contract 2.1).
 
+mod date;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -12,6 +14,8 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, Utc};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub use date::{Date, DateOrder};
 
 /// An instant: microseconds since 1970-01-01T00:00:00Z. Shown as RFC 3339 UTC with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

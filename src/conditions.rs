@@ -21,7 +21,7 @@ pub use words::{field_in_words, value_in_words};
 
 /// The profile fields a condition may name, besides `attributes.<name>`, `group`, `community` and
 /// `directory`.
-pub const PROFILE_FIELDS: [&str; 12] = [
+pub const PROFILE_FIELDS: [&str; 14] = [
     "id",
     "status",
     "first_name",
@@ -34,6 +34,8 @@ pub const PROFILE_FIELDS: [&str; 12] = [
     "start_date",
     "manager_email",
     "employee_number",
+    "role",
+    "roles",
 ];
 
 /// How deep `all`, `any` and `not` may nest.

@@ -10,6 +10,7 @@ use crate::db::{
     Conn, DatabaseUrl, Db, DbError, MigrationState, Urgency, edited_sentence, migrate,
     migration_state, unreadable_tables,
 };
+use crate::desk::erasure::settle_key;
 use crate::desk::{Actor, DeskError};
 
 use super::{Context, Exit, Failure};
@@ -72,6 +73,8 @@ pub(super) fn open_and_migrate(config: &Config) -> Result<(Db, Vec<String>), Fai
 pub(super) fn open(config: &Config) -> Result<Db, Failure> {
     let db = open_any(config)?;
     current(&state_of(&db)?)?;
+    let key = config.access.erasure_key.as_ref();
+    settle_key(&db, key, Clock::System.now())?;
     Ok(db)
 }
 
@@ -204,6 +207,7 @@ impl From<DeskError> for Failure {
             },
             DeskError::Invalid(_) | DeskError::Problems(_) => Self::new(Exit::Usage, message),
             DeskError::Conflict(_) | DeskError::Forbidden(_) => Self::new(Exit::Refused, message),
+            DeskError::TooSlow(_) => Self::new(Exit::Unavailable, message),
             DeskError::Database(error) => error.into(),
         }
     }

@@ -25,6 +25,8 @@ enum Command {
     Decide(Decide),
     Reconcile(reconcile::Args),
     Enable(enable::EnableArgs),
+    RevokeLink(enable::RevokeArgs),
+    Sync(enable::SyncArgs),
 }
 
 /// List directories, newest first
@@ -97,6 +99,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         }
         Command::Decide(args) => decide(&args, context)?,
         Command::Enable(args) => return enable::enable(args, context).await,
+        Command::RevokeLink(args) => return enable::revoke(args, context).await,
+        Command::Sync(args) => return enable::sync_now(args, context).await,
         Command::Reconcile(args) => return reconcile::run(args, context).await,
     }
     Ok(Exit::Done)

@@ -1,4 +1,4 @@
-//! `rollcall directories enable`, `rollcall webhooks register` and `rollcall profiles resync`: what
+//! `rollcall directories enable`, `revoke-link` and `sync`, `rollcall webhooks register` and `rollcall profiles resync`: what
 //! the command line asks of WorkOS for one organization, one endpoint, one person.
 
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::db::Urgency;
 use crate::desk::Actor;
 use crate::desk::enable::{self, EnableView};
-use crate::upstream::{ResyncError, resync as resync_person};
+use crate::upstream::{ResyncError, SyncError, resync as resync_person, sync};
 use crate::workos::client::{Client, SUBSCRIBED, WebhookEndpoint};
 
 /// How often the state is looked at while following.
@@ -38,6 +38,30 @@ pub struct EnableArgs {
     /// Stay, and tell each step until people are here
     #[arg(long)]
     follow: bool,
+}
+
+/// Revoke the set-up links that were opened here for an organization
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  rollcall directories revoke-link org_01H2…")]
+pub struct RevokeArgs {
+    /// WorkOS's id of the organization
+    #[arg(value_name = "ORGANIZATION")]
+    organization: String,
+}
+
+/// Ask WorkOS to read a directory from its provider now
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "WorkOS does this for linked Google Workspace directories, one at a time, and not again for some minutes.
+What it finds arrives as events; this command does not wait for them.
+
+Example:
+  rollcall directories sync directory_01H2…"
+)]
+pub struct SyncArgs {
+    /// WorkOS's id of the directory
+    #[arg(value_name = "ID")]
+    id: String,
 }
 
 /// Create or update the WorkOS webhook endpoint that delivers here
@@ -120,6 +144,50 @@ pub async fn enable(args: EnableArgs, context: &Context) -> Result<Exit, Failure
         told = Some(state);
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// Revokes the links.
+pub async fn revoke(args: RevokeArgs, context: &Context) -> Result<Exit, Failure> {
+    let config = context.config()?;
+    let client = client(&config)?;
+    let db = database::open_or_make(&config)?;
+    client.revoke_setup_link(&args.organization).await?;
+    let now = Clock::System.now();
+    db.write(Urgency::Normal, |conn| {
+        enable::revoked(conn, &Actor::cli(), &args.organization, now)
+    })?;
+    if context.output.is_json() {
+        context.output.json(&json!({ "revoked_at": now }));
+    } else {
+        context
+            .output
+            .note("Set-up links of this organization no longer work.");
+    }
+    Ok(Exit::Done)
+}
+
+/// Asks for a sync.
+pub async fn sync_now(args: SyncArgs, context: &Context) -> Result<Exit, Failure> {
+    let config = context.config()?;
+    let client = client(&config)?;
+    let db = database::open(&config)?;
+    let done = sync(&db, &Clock::System, &client, Actor::cli(), &args.id).await;
+    let view = done.map_err(|error| match error {
+        SyncError::Desk(error) => error.into(),
+        SyncError::Client(error) => error.into(),
+        SyncError::Running | SyncError::NotPossible(_) => {
+            Failure::new(Exit::Refused, error.to_string())
+        }
+        SyncError::TooSoon(_) => Failure::new(Exit::Unavailable, error.to_string()),
+    })?;
+    if context.output.is_json() {
+        context.output.json(&view);
+    } else {
+        context
+            .output
+            .note("WorkOS has queued the sync; what it finds arrives as events.");
+    }
+    Ok(Exit::Done)
 }
 
 async fn counted(client: &Client, organization: &str) -> Vec<Value> {

@@ -236,6 +236,12 @@ fn more(detail: &EventDetail, context: &Context) {
         });
         out.table(&["at", "attempt", "by", "detail"], rows.collect());
     }
+    if let Some(repeat) = &detail.repeated {
+        out.note(format!(
+            "This id came again with other content {} times, which changed nothing: first {}, last other {}.",
+            repeat.times, repeat.first_digest, repeat.other_digest
+        ));
+    }
     out.line("");
     match &detail.payload {
         Some(payload) => out.line(plain(payload.get())),

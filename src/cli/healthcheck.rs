@@ -28,7 +28,8 @@ pub struct Args {}
 
 /// Exits with 0 when the service says that it is ready, else says why not.
 pub async fn run(_: Args, context: &Context) -> Result<Exit, Failure> {
-    let at = reachable(context.config()?.http.listen);
+    let http = context.config()?.http;
+    let at = reachable(http.metrics_listen.unwrap_or(http.listen));
     let not_ready = |why: String| {
         Failure::new(
             Exit::SomeFailed,

@@ -83,8 +83,9 @@ struct Disarm {
     after_help = "Settings: directory_priority, restore_admin (ask, always, never), removal_guard.floor,
 .percent and .access (suspend, keep), leave_guard.floor and .percent, swap_guard.floor and .percent, on_leave.when and
 .access, exclude, on_directory_deleted (hold, remove), succession.order, .fallback_owner and .bots,
-poll_cycle_minutes, reconcile.mode (off, report, apply) and .interval_hours. NAME=null brings back
-the default.
+poll_cycle_minutes, employee_numbers (per_directory, shared), reconcile.mode (off, report, apply)
+and .interval_hours, date_order (ymd, dmy, mdy: how the directories write dates with / . or -).
+NAME=null brings back the default.
 
 Examples:
   rollcall organizations set org_01H2… on_directory_deleted=remove restore_admin=always

@@ -182,6 +182,7 @@ fn facts(one: &ProfileView) -> Vec<(&'static str, Cell)> {
             None => format!("{name}={value}"),
         })
         .collect();
+    let manager = one.manager_name.clone().or(one.manager_email.clone());
     let joined = |all: Vec<String>| Cell::from((!all.is_empty()).then(|| all.join(", ")));
     vec![
         ("id", one.id.as_str().into()),
@@ -193,8 +194,9 @@ fn facts(one: &ProfileView) -> Vec<(&'static str, Cell)> {
         ("department", one.department.clone().into()),
         ("pronouns", one.pronouns.clone().into()),
         ("start date", one.start_date.clone().into()),
-        ("manager", one.manager_email.clone().into()),
+        ("manager", manager.into()),
         ("number", one.employee_number.clone().into()),
+        ("roles", joined(one.roles.clone())),
         ("attributes", joined(attributes)),
         ("communities", joined(seats)),
         ("links", joined(links)),

@@ -149,8 +149,19 @@ fn show(context: &Context, detail: &ReconcileDetail) {
     if let Some(reason) = &one.reason {
         out.note(format!("Nothing follows from it: {reason}"));
     }
+    let left = match count("left_out") {
+        0 => None,
+        left => Some(format!(
+            "{left} users, groups or edges were left out: newer events were heard of them while the listing was read. Compare again in a minute."
+        )),
+    };
     if detail.items.is_empty() {
-        return out.note("Nothing differs.");
+        let others = left.as_ref().map_or("", |_| " among what was compared");
+        out.note(format!("Nothing differs{others}."));
+        return left.into_iter().for_each(|left| out.note(left));
+    }
+    if let Some(left) = left {
+        out.note(left);
     }
     let rows = one.drift.iter().flat_map(|(kind, states)| {
         states.iter().map(|(state, count)| {

@@ -167,12 +167,19 @@ pub(super) fn prepare_dev(config: &mut Config) -> Result<(), Failure> {
 }
 
 fn make_folder() -> Result<(), Failure> {
-    std::fs::create_dir_all(DEV_FOLDER).map_err(|why| {
-        Failure::new(
-            Exit::Unavailable,
-            format!("cannot make the folder {DEV_FOLDER}: {why}"),
-        )
-    })
+    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+    // Whatever the umask, and also where an earlier version has made it: secrets lie in it.
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(DEV_FOLDER)
+        .and_then(|()| std::fs::set_permissions(DEV_FOLDER, std::fs::Permissions::from_mode(0o700)))
+        .map_err(|why| {
+            Failure::new(
+                Exit::Unavailable,
+                format!("cannot make the folder {DEV_FOLDER}: {why}"),
+            )
+        })
 }
 
 /// The secret in a file, made up the first time; readable by its owner only.

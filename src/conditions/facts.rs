@@ -1,10 +1,12 @@
 //! The facts a condition is asked about, and how each operator reads them. Days are compared as
-//! days in every time zone (R61); text is compared as written, e-mail addresses without case (R22).
+//! days in every time zone (R61); text is compared clean and with its case (R87), e-mail addresses
+//! without (R22, R88).
 
 use serde_json::Value;
 
 use super::{Field, Op, Test};
-use crate::clock::Timestamp;
+use crate::clock::{Date, DateOrder, Timestamp};
+use crate::workos::{clean, truth};
 
 /// What is known of one person at the moment of asking.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +19,8 @@ pub struct Facts<'a> {
     pub communities: &'a [(String, String)],
     /// The ids of the directories they have an active link in.
     pub directories: &'a [String],
+    /// How the organization's directories write dates (R79).
+    pub date_order: DateOrder,
 }
 
 impl Facts<'_> {
@@ -29,11 +33,23 @@ impl Facts<'_> {
                 self.profile.get("attributes").and_then(|all| all.get(name)),
                 test,
                 false,
+                self.date_order,
             ),
+            Field::Profile("roles") => {
+                let roles = self.profile.get("roles").and_then(Value::as_array);
+                let slugs = roles.into_iter().flatten().filter_map(Value::as_str);
+                // A set contains a whole slug or does not.
+                let op = match test.op {
+                    Op::Contains => Op::Eq,
+                    op => op,
+                };
+                several(slugs, &Test { op, ..test.clone() })
+            }
             Field::Profile(name) => one(
                 self.profile.get(*name),
                 test,
                 matches!(*name, "email" | "manager_email"),
+                self.date_order,
             ),
         }
     }
@@ -67,7 +83,7 @@ fn several<'a>(mut all: impl Iterator<Item = &'a str>, test: &Test) -> bool {
 
 /// Something a person has one of. A list (a multi-valued attribute) fits `contains` and `in` by any
 /// of its elements, and is never equal to a single value.
-fn one(fact: Option<&Value>, test: &Test, fold: bool) -> bool {
+fn one(fact: Option<&Value>, test: &Test, fold: bool, dates: DateOrder) -> bool {
     let fact = fact.filter(|fact| !is_missing(fact));
     let wanted = Text {
         value: &test.value,
@@ -89,8 +105,12 @@ fn one(fact: Option<&Value>, test: &Test, fold: bool) -> bool {
         }
         (Op::Contains, Some(fact)) => scalar(fact).is_some_and(|text| wanted.is_in(&text)),
         (Op::StartsWith, Some(fact)) => scalar(fact).is_some_and(|text| wanted.begins(&text)),
-        (Op::Before, Some(fact)) => order(fact, &test.value).is_some_and(std::cmp::Ordering::is_lt),
-        (Op::After, Some(fact)) => order(fact, &test.value).is_some_and(std::cmp::Ordering::is_gt),
+        (Op::Before, Some(fact)) => {
+            order(fact, &test.value, dates).is_some_and(std::cmp::Ordering::is_lt)
+        }
+        (Op::After, Some(fact)) => {
+            order(fact, &test.value, dates).is_some_and(std::cmp::Ordering::is_gt)
+        }
     }
 }
 
@@ -131,50 +151,67 @@ impl Text<'_> {
     }
 
     fn folded(&self, text: &str) -> String {
-        if self.fold {
-            text.to_lowercase()
-        } else {
-            text.to_owned()
+        match self.fold {
+            true => clean::fold(text),
+            false => clean::text(text),
         }
     }
 
+    /// The wanted value where it need not be the whole: the white space around it says something.
+    fn part(&self) -> Option<String> {
+        let written = scalar(self.value)?;
+        let space = |is_there: bool| if is_there { " " } else { "" };
+        let (before, behind) = (
+            space(written.starts_with(char::is_whitespace)),
+            space(written.ends_with(char::is_whitespace)),
+        );
+        Some(format!("{before}{}{behind}", self.folded(&written)))
+    }
+
     fn is(&self, fact: &str) -> bool {
-        self.wanted(self.value)
-            .is_some_and(|wanted| wanted == self.folded(fact))
+        self.equals(self.value, fact)
     }
 
     fn is_among(&self, fact: &str) -> bool {
-        let fact = self.folded(fact);
-        self.value.as_array().is_some_and(|all| {
-            all.iter()
-                .any(|one| self.wanted(one).as_ref() == Some(&fact))
-        })
+        let all = self.value.as_array();
+        all.is_some_and(|all| all.iter().any(|wanted| self.equals(wanted, fact)))
+    }
+
+    /// True and false are what they are in any form that a directory writes them.
+    fn equals(&self, wanted: &Value, fact: &str) -> bool {
+        match wanted {
+            Value::Bool(truth) => truth::of(&Value::from(fact)) == Some(*truth),
+            _ => self.wanted(wanted) == Some(self.folded(fact)),
+        }
     }
 
     fn is_in(&self, fact: &str) -> bool {
-        self.wanted(self.value)
+        self.part()
             .is_some_and(|wanted| self.folded(fact).contains(&wanted))
     }
 
     fn begins(&self, fact: &str) -> bool {
-        self.wanted(self.value)
+        self.part()
             .is_some_and(|wanted| self.folded(fact).starts_with(&wanted))
     }
 }
 
-/// Compares a fact with a day or an instant. Where either is a bare day, days are compared: the day
+/// Compares a fact with a day or an instant. Where either is no instant, days are compared: the day
 /// of `2021-06-27T12:00:00.000Z` is 27 June everywhere (R61).
-fn order(fact: &Value, wanted: &Value) -> Option<std::cmp::Ordering> {
-    let (fact, wanted) = (fact.as_str()?.trim(), wanted.as_str()?.trim());
-    let (fact_at, wanted_at) = (Timestamp::parse(fact)?, Timestamp::parse(wanted)?);
-    if is_day(fact) || is_day(wanted) {
-        return Some(fact.get(..10)?.cmp(wanted.get(..10)?));
+fn order(fact: &Value, wanted: &Value, dates: DateOrder) -> Option<std::cmp::Ordering> {
+    if let (Some(fact), Some(wanted)) = (instant(fact), instant(wanted)) {
+        return Some(fact.cmp(&wanted));
     }
-    Some(fact_at.cmp(&wanted_at))
+    let fact = Date::read(fact, dates).day()?;
+    // What an operator wrote was checked when it was saved, in the one form that needs no setting.
+    let wanted = Date::read(wanted, DateOrder::Ymd).day()?;
+    Some(fact.cmp(&wanted))
 }
 
-fn is_day(text: &str) -> bool {
-    text.len() == 10
+/// A text with a time of day; a bare day is none.
+fn instant(value: &Value) -> Option<Timestamp> {
+    let text = value.as_str()?.trim();
+    Timestamp::parse(text).filter(|_| text.len() > 10)
 }
 
 #[cfg(test)]
@@ -189,13 +226,15 @@ mod tests {
             "id": "p1", "status": "active", "first_name": "Ada", "last_name": null, "title": "",
             "email": "Ada@X.com", "department": "Sales", "start_date": "2026-11-23T12:00:00.000Z",
             "attributes": {"level": 7, "float": 7.0, "text": "7", "remote": true, "skills": ["rust", "sql"], "none": [],
-                           "cost.centre": "A1", "left": "2026-11-23"},
+                           "cost.centre": "A1", "left": "2026-11-23", "ends": "09.01.2027", "begun": 1_799_452_800_000_i64},
+            "role": "admin", "roles": ["admin", "editor"],
         });
         let facts = Facts {
             profile: &profile,
             groups: &[("directory_group_1".into(), "Engineering".into())],
             communities: &[("c1".into(), "Runners".into())],
             directories: &["directory_1".into()],
+            date_order: DateOrder::Dmy,
         };
         Condition::parse(&condition, "")
             .unwrap_or_else(|problems| panic!("{problems:?}"))
@@ -290,6 +329,26 @@ mod tests {
         ));
         assert!(test("start_date", "after", json!("2026-11-23T11:59:00Z")));
         assert!(!test("attributes.text", "after", json!("2020-01-01")));
+    }
+
+    #[test]
+    fn r79_a_date_is_compared_however_the_directory_writes_it() {
+        for field in ["attributes.ends", "attributes.begun"] {
+            assert!(test(field, "after", json!("2027-01-08")), "{field}");
+            assert!(test(field, "before", json!("2027-01-10")), "{field}");
+            assert!(!test(field, "after", json!("2027-01-09")), "{field}");
+        }
+    }
+
+    #[test]
+    fn roles_are_a_set() {
+        assert!(test("roles", "contains", json!("admin")));
+        assert!(!test("roles", "contains", json!("edit")));
+        assert!(test("roles", "eq", json!("editor")));
+        assert!(test("roles", "in", json!(["owner", "editor"])));
+        assert!(test("roles", "ne", json!("owner")));
+        assert!(test("roles", "exists", json!(true)));
+        assert!(test("role", "eq", json!("admin")));
     }
 
     #[test]

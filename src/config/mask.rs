@@ -25,6 +25,8 @@ pub(super) fn url(text: &str) -> String {
     if let Some(user) = user {
         match user.split_once(':') {
             Some((name, _)) => shown.push_str(&format!("{name}:{MASKED}@")),
+            // Over HTTP, what stands alone before the `@` is as often a token as a name.
+            None if scheme.starts_with("http") => shown.push_str(&format!("{MASKED}@")),
             None => shown.push_str(&format!("{user}@")),
         }
     }
@@ -39,9 +41,16 @@ pub(super) fn url(text: &str) -> String {
 
 fn parameter(text: &str) -> String {
     match text.split_once('=') {
-        Some((name, _)) if name.to_ascii_lowercase().contains("pass") => format!("{name}={MASKED}"),
+        Some((name, _)) if is_secret(name) => format!("{name}={MASKED}"),
         _ => text.to_owned(),
     }
+}
+
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["pass", "secret", "token", "key", "auth", "sig"]
+        .iter()
+        .any(|word| name.contains(word))
 }
 
 #[cfg(test)]
@@ -60,6 +69,10 @@ mod tests {
         );
         assert_eq!(url("postgres://ann@db/roll"), "postgres://ann@db/roll");
         assert_eq!(url("sqlite://rollcall.db"), "sqlite://rollcall.db");
+        assert_eq!(
+            url("https://tok_1@otel.example/v1?api_key=hunter2&level=3"),
+            "https://***@otel.example/v1?api_key=***&level=3"
+        );
     }
 
     #[test]

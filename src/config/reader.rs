@@ -104,6 +104,8 @@ impl<'a> Reader<'a> {
 
 fn shown(setting: &Setting, text: &str) -> String {
     match setting.shown {
+        // Any URL may carry a password, whatever it is a setting for.
+        Shown::Plain | Shown::Switch if text.contains("://") => mask::url(text),
         Shown::Plain | Shown::Switch => text.to_owned(),
         Shown::UrlWithPassword => mask::url(text),
         Shown::Secret => mask::MASKED.to_owned(),

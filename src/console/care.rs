@@ -5,8 +5,7 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
 use crate::desk::erasure::LegalHoldBody;
-use crate::desk::opt_outs::{self, NewOptOut, WhichOptOut};
-use crate::desk::{DeskError, Role, erasure, profiles};
+use crate::desk::{DeskError, Role, erasure, opt_outs, profiles};
 use crate::http::HttpState;
 
 use super::confirm::Confirm;
@@ -138,26 +137,7 @@ async fn messages(
     let done = if wanted { "opted_in" } else { "opted_out" };
     let to = home_of(&id);
     state
-        .write(move |conn| {
-            let person = profiles::show(conn, &actor, &id)?;
-            let email = person.email.ok_or_else(|| {
-                DeskError::Conflict("they have no address that could be on the list".to_owned())
-            })?;
-            let organization_id = person.organization_id;
-            if wanted {
-                let which = WhichOptOut {
-                    organization_id,
-                    email,
-                };
-                return opt_outs::remove(conn, &actor, &which, now);
-            }
-            let new = NewOptOut {
-                organization_id,
-                email,
-                reason: None,
-            };
-            opt_outs::add(conn, &actor, &new, now).map(drop)
-        })
+        .write(move |conn| opt_outs::wish(conn, &actor, &id, wanted, now))
         .await?;
     Ok(go(&format!("{to}?done={done}")))
 }

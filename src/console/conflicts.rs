@@ -115,7 +115,8 @@ fn name_of(somebody: Somebody) -> String {
 fn question(kind: Option<&str>) -> &'static str {
     match kind {
         Some("conflict") => {
-            "Who is this? Several people fit, and until you say it they may not come in."
+            "Who is this? Several people match. Over an address or provider id, access is refused until you \
+             decide; over an employee number, both people keep their access."
         }
         Some("address") => {
             "Their new address is somebody else's; it is kept aside. Are they the same person?"

@@ -32,6 +32,10 @@ impl Cause {
     fn all(&self) -> Option<String> {
         Some(match (&self.one.replay, self.one.about) {
             (None, "webhook") => return None,
+            (None, "workos") if self.one.kind == "catch_up" => {
+                "/console/directory-sync/gaps".to_owned()
+            }
+            (None, "workos") => "/console/directory-sync/reconciles".to_owned(),
             (Some(filter), _) => link(
                 "/console/events",
                 &[
@@ -51,6 +55,7 @@ impl Cause {
     /// Where the newest is shown.
     fn example(&self) -> Option<String> {
         let list = match self.one.about {
+            "workos" => return None,
             "delivery" => "deliveries",
             _ => "events",
         };

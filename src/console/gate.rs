@@ -1,53 +1,51 @@
-//! Attempts to sign in are limited for each source: a bucket of ten that refills within a minute.
-//! In this process only; tokens are 32 random bytes, so this spares the database and the log more
-//! than it stops a guess.
+//! Failed attempts to sign in are limited for each peer and for each account (which is its token): ten, and
+//! one more every six seconds. Those that succeed count for nothing, so that a whole company behind one
+//! address can sign in. In this process only; tokens are 32 random bytes, so this spares the database and
+//! the log more than it stops a guess.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::http::{Buckets, network_of};
 
-const ATTEMPTS: u32 = 10;
+const FAILURES: u32 = 10;
 const REFILL: Duration = Duration::from_secs(6);
-/// Sources remembered at most; above it, those whose buckets are full again are forgotten.
-const SOURCES: usize = 10_000;
 
 /// Lets attempts through.
-#[derive(Debug, Default)]
-pub(super) struct Gate(Mutex<HashMap<IpAddr, Timestamp>>);
+#[derive(Debug)]
+pub(super) struct Gate {
+    peers: Buckets<IpAddr>,
+    accounts: Buckets<[u8; 32]>,
+}
 
-impl Gate {
-    /// Takes one attempt from a source's bucket, or says how long to wait for the next.
-    pub fn admit(&self, source: Option<IpAddr>, now: Timestamp) -> Result<(), Duration> {
-        let source = network_of(source.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)));
-        let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if sources.len() >= SOURCES {
-            sources.retain(|_, full_at| *full_at > now);
-            if sources.len() >= SOURCES {
-                return Err(REFILL);
-            }
+impl Default for Gate {
+    fn default() -> Self {
+        Self {
+            peers: Buckets::new(FAILURES, REFILL),
+            accounts: Buckets::new(FAILURES, REFILL),
         }
-        // When the bucket will be full again tells how much has been taken from it.
-        let full_at = sources.get(&source).copied().unwrap_or(now).max(now);
-        let after = full_at.plus(REFILL);
-        let limit = now.plus(REFILL * ATTEMPTS);
-        if after > limit {
-            return Err(after.since(limit));
-        }
-        sources.insert(source, after);
-        Ok(())
     }
 }
 
-/// One customer has a whole /64 of IPv6 addresses.
-fn network_of(source: IpAddr) -> IpAddr {
-    match source {
-        IpAddr::V4(_) => source,
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(
-            address.to_bits() & !u128::from(u64::MAX),
-        )),
+impl Gate {
+    /// Whether an attempt is looked at, or how long to wait.
+    pub fn admit(
+        &self,
+        peer: Option<IpAddr>,
+        account: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<(), Duration> {
+        let peer = self.peers.must_wait(&network_of(peer), now);
+        let account = self.accounts.must_wait(account, now);
+        peer.max(account).map_or(Ok(()), Err)
+    }
+
+    /// Counts an attempt that failed.
+    pub fn failed(&self, peer: Option<IpAddr>, account: [u8; 32], now: Timestamp) {
+        // Over the limit already is as good as counted.
+        let _ = self.peers.take(network_of(peer), now);
+        let _ = self.accounts.take(account, now);
     }
 }
 
@@ -56,31 +54,31 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = Timestamp(1_800_000_000_000_000);
+    const RIGHT: [u8; 32] = [1; 32];
 
-    fn source(text: &str) -> Option<IpAddr> {
-        Some(text.parse().unwrap())
+    fn peer(number: u8) -> Option<IpAddr> {
+        Some(IpAddr::from([192, 0, 2, number]))
     }
 
     #[test]
-    fn ten_attempts_pass_and_the_next_waits() {
+    fn ten_failures_of_a_peer_close_the_gate_to_it_and_to_nobody_else() {
         let gate = Gate::default();
-        for _ in 0..10 {
-            assert_eq!(gate.admit(source("192.0.2.1"), NOW), Ok(()));
+        for guess in 0..10 {
+            assert_eq!(gate.admit(peer(1), &RIGHT, NOW), Ok(()));
+            gate.failed(peer(1), [guess + 2; 32], NOW);
         }
-        assert_eq!(gate.admit(source("192.0.2.1"), NOW), Err(REFILL));
-        assert_eq!(gate.admit(source("192.0.2.2"), NOW), Ok(()));
-        assert_eq!(gate.admit(source("192.0.2.1"), NOW.plus(REFILL)), Ok(()));
-        assert!(gate.admit(source("192.0.2.1"), NOW.plus(REFILL)).is_err());
+        assert_eq!(gate.admit(peer(1), &RIGHT, NOW), Err(REFILL));
+        assert_eq!(gate.admit(peer(2), &RIGHT, NOW), Ok(()));
+        assert_eq!(gate.admit(peer(1), &RIGHT, NOW.plus(REFILL)), Ok(()));
     }
 
     #[test]
-    fn addresses_of_one_network_share_a_bucket() {
+    fn ten_failures_of_an_account_close_it_from_everywhere() {
         let gate = Gate::default();
-        for host in 0..10 {
-            let address = format!("2001:db8::{host:x}");
-            assert_eq!(gate.admit(source(&address), NOW), Ok(()));
+        for from in 0..10 {
+            gate.failed(peer(from), RIGHT, NOW);
         }
-        assert!(gate.admit(source("2001:db8::ff:1"), NOW).is_err());
-        assert_eq!(gate.admit(source("2001:db8:0:1::1"), NOW), Ok(()));
+        assert_eq!(gate.admit(peer(99), &RIGHT, NOW), Err(REFILL));
+        assert_eq!(gate.admit(peer(99), &[2; 32], NOW), Ok(()));
     }
 }

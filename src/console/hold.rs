@@ -41,7 +41,8 @@ impl HoldPage {
         match self.one.hold.kind.as_str() {
             "identity_swap" => ["changed", "everybody stays as they were", "change"],
             "leaves" => ["taken out", "everybody stays in", "take out"],
-            "welcomes" => ["greeted", "nobody is greeted", "greet"],
+            "welcomes" | "start_dates" => ["greeted", "nobody is greeted", "greet"],
+            "messages" => ["written to", "nothing is sent", "write to"],
             _ => ["removed", "everybody stays", "remove"],
         }
     }
@@ -56,6 +57,8 @@ pub(super) fn title_of(kind: &str) -> &'static str {
         "identity_swap" => "Many people would get another identity",
         "leaves" => "Many people would leave communities",
         "welcomes" => "Many people would be greeted at once",
+        "messages" => "Many messages would be sent at once",
+        "start_dates" => "Newcomers have start dates that cannot be read",
         _ => "A batch waits for a decision",
     }
 }

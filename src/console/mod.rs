@@ -43,8 +43,6 @@ mod triggers;
 mod visitor;
 mod when;
 
-pub use session::SessionKey;
-
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -64,16 +62,28 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:
 
 /// What the pages share; one for each server.
 pub struct Console {
-    key: SessionKey,
+    secure: Secure,
     gate: Gate,
     felt: Felt,
 }
 
+/// Whether browsers may send the session's cookie over a connection that is not encrypted. Decided by the
+/// configuration: what a request says of its own address is the sender's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secure {
+    /// Over HTTPS only.
+    Always,
+    /// Nobody but this machine can reach the listener: over HTTPS only where a proxy has forwarded the request.
+    WhereForwarded,
+    /// The console's public address is configured as plain HTTP.
+    Never,
+}
+
 impl Console {
-    /// Sessions under that key.
-    pub fn new(key: SessionKey) -> Self {
+    /// Cookies with `Secure` as said.
+    pub fn new(secure: Secure) -> Self {
         Self {
-            key,
+            secure,
             gate: Gate::default(),
             felt: Felt::default(),
         }

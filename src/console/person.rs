@@ -34,7 +34,7 @@ struct PersonPage {
     blocks: Vec<Block>,
     truncated: bool,
     oldest_first: bool,
-    /// Whether their address wants no messages; nothing where they have none.
+    /// Whether they want no messages; nothing where they have no address to be asked about.
     opted_out: Option<bool>,
     /// Why their data is kept, for those who may know.
     hold: Option<LegalHoldView>,
@@ -67,10 +67,8 @@ async fn show(
         .read(move |conn| {
             let history = profiles::history(conn, &actor, &id)?;
             let home = &history.profile.organization_id;
-            let opted_out = match &history.profile.email {
-                Some(email) => Some(opt_outs::has(conn, &actor, home, email)?),
-                None => None,
-            };
+            let out = opt_outs::has(conn, &actor, &id)?;
+            let opted_out = (out || history.profile.email.is_some()).then_some(out);
             let hold = if history.profile.legal_hold && operates {
                 Some(erasure::show_legal_hold(conn, &actor, &id)?)
             } else {
@@ -128,14 +126,20 @@ fn access_of(person: &ProfileView) -> String {
 }
 
 fn facts(person: &ProfileView) -> Vec<(&'static str, String)> {
+    let manager = match &person.manager_name {
+        Some(name) => Some(name.clone()),
+        None => person.manager_email.clone(),
+    };
+    let roles = (!person.roles.is_empty()).then(|| person.roles.join(", "));
     let known = [
         ("E-mail", &person.email),
         ("Title", &person.title),
         ("Department", &person.department),
         ("Pronouns", &person.pronouns),
         ("Start date", &person.start_date),
-        ("Manager", &person.manager_email),
+        ("Manager", &manager),
         ("Employee number", &person.employee_number),
+        ("Roles", &roles),
     ];
     known
         .into_iter()

@@ -142,6 +142,7 @@ impl From<DeskError> for Refusal {
             DeskError::Problems(_) => StatusCode::UNPROCESSABLE_ENTITY,
             DeskError::Conflict(_) => StatusCode::CONFLICT,
             DeskError::Forbidden(_) => StatusCode::FORBIDDEN,
+            DeskError::TooSlow(_) => StatusCode::SERVICE_UNAVAILABLE,
             DeskError::Database(cause) => {
                 tracing::error!(error = %cause, request_id = current_request_id(), "the database could not answer");
                 return match cause {

@@ -6,15 +6,17 @@ use actix_web::http::header::{HOST, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
+use crate::desk::sessions::{self, LIFETIME};
 use crate::http::{HttpState, source_of};
 
-use super::Console;
 use super::frame::{Frame, go_with_cookie, page, page_with};
 use super::origin;
 use super::refusal::Refusal;
-use super::session::{COOKIE, LIFETIME, Session};
+use super::session::{COOKIE, Session};
 use super::visitor::{Act, Button};
+use super::{Console, Secure};
 
 #[derive(Template)]
 #[template(path = "sign_in.html", config = "src/console/askama.toml")]
@@ -77,7 +79,8 @@ pub(super) async fn begin(
     let Credentials { token, next } = form_sent.into_inner();
     let now = state.clock.now();
     let source = source_of(&request, &state.trusted_proxies);
-    if let Err(wait) = console.gate.admit(source, now) {
+    let account: [u8; 32] = Sha256::digest(token.trim()).into();
+    if let Err(wait) = console.gate.admit(source, &account, now) {
         let seconds = wait.as_secs().max(1);
         tracing::warn!("too many attempts to sign in to the console");
         let problem = Some("Too many attempts from your address. Wait a minute, then try again.");
@@ -91,26 +94,49 @@ pub(super) async fn begin(
         );
         return Ok(answer);
     }
-    let session = Session::begin(token.trim(), now).ok_or(Refusal::Internal)?;
-    if state.actor_of(session.digest).await?.is_none() {
+    if state.actor_of(account).await?.is_none() {
+        console.gate.failed(source, account, now);
         let problem = Some("This token is not known, or it was revoked.");
         let page = form(&request, next, problem);
         return page_with(StatusCode::UNAUTHORIZED, &page);
     }
-    let cookie = cookie(&session.seal(&console.key), LIFETIME.as_secs(), &request);
+    let session = Session::new().ok_or(Refusal::Internal)?;
+    let id = session.id();
+    state
+        .write(move |conn| sessions::begin(conn, &id, &account, now))
+        .await?;
+    let secure = is_secure(&request, console.secure);
+    let cookie = cookie(&session.cookie(), LIFETIME.as_secs(), secure);
     Ok(go_with_cookie(own_page(next.as_deref()), &cookie))
 }
 
-pub(super) async fn end(request: HttpRequest, _act: Act<Button>) -> HttpResponse {
-    go_with_cookie("/console/sign-in", &cookie("", 0, &request))
+/// Ends the session at the server, too: a copy of the cookie is worth nothing afterwards.
+pub(super) async fn end(
+    request: HttpRequest,
+    act: Act<Button>,
+    state: web::Data<HttpState>,
+    console: web::Data<Console>,
+) -> Result<HttpResponse, Refusal> {
+    let id = act.visitor.session_id();
+    state.write(move |conn| sessions::end(conn, &id)).await?;
+    let secure = is_secure(&request, console.secure);
+    Ok(go_with_cookie("/console/sign-in", &cookie("", 0, secure)))
 }
 
-fn cookie(value: &str, seconds: u64, request: &HttpRequest) -> String {
-    let secure = if origin::is_local(host_of(request)) {
-        ""
-    } else {
-        "; Secure"
-    };
+/// What a request says can only make it stricter.
+fn is_secure(request: &HttpRequest, secure: Secure) -> bool {
+    let forwarded = ["forwarded", "x-forwarded-for", "x-forwarded-proto", "via"];
+    match secure {
+        Secure::Always => true,
+        Secure::Never => false,
+        Secure::WhereForwarded => forwarded
+            .iter()
+            .any(|name| request.headers().contains_key(*name)),
+    }
+}
+
+fn cookie(value: &str, seconds: u64, secure: bool) -> String {
+    let secure = if secure { "; Secure" } else { "" };
     format!("{COOKIE}={value}; Path=/console; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
 }
 

@@ -76,6 +76,17 @@ pub(super) fn todo_of(
         )
         .urgent()
     }));
+    if figures.catch_up_fails {
+        let why = "What a lost webhook said is not known here until reading back works again. The reason is given there.";
+        todo.push(
+            Todo::new(
+                "Events cannot be read back from WorkOS",
+                why,
+                "/console/failures",
+            )
+            .urgent(),
+        );
+    }
     todo.extend(counted(figures));
     todo.extend(figures.orphans.iter().take(LISTED).map(|(id, name)| {
         let why = "Its last admin has left. Make one of its members an admin.";
@@ -87,7 +98,7 @@ pub(super) fn todo_of(
 
 fn of_hold(one: &HoldView) -> Todo {
     let (why, wait) = match one.kind.as_str() {
-        "welcomes" => (
+        "welcomes" | "messages" | "start_dates" => (
             "None of them goes out until somebody decides.",
             "messages wait",
         ),
@@ -146,6 +157,13 @@ fn counted(figures: &Overview) -> impl Iterator<Item = Todo> {
             "/console/communities/seats",
         ),
         (
+            figures.failing_comparisons,
+            "directory",
+            "that cannot be compared with WorkOS",
+            "What a lost webhook said about its people is not found. The reason is given there.",
+            "/console/failures",
+        ),
+        (
             figures.lost,
             "event",
             "that no webhook brought",
@@ -156,7 +174,10 @@ fn counted(figures: &Overview) -> impl Iterator<Item = Todo> {
     .into_iter()
     .filter(|(count, ..)| *count > 0)
     .map(|(count, noun, became, why, href)| {
-        let what = Count(count).of(noun).replace("persons", "people");
+        let what = Count(count)
+            .of(noun)
+            .replace("persons", "people")
+            .replace("directorys", "directories");
         Todo::new(format!("{what} {became}"), why, href)
     })
 }

@@ -1,4 +1,4 @@
-//! Who looks at a page, and who submits a form. The cookie's token digest is looked up on every
+//! Who looks at a page, and who submits a form. The session and its token are looked up on every
 //! request. [`Act`] is the only way to read a form: it refuses what another site sent, and what
 //! does not carry the session's own token.
 
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::clock::Timestamp;
-use crate::desk::{Actor, Role};
+use crate::desk::{Actor, Role, sessions};
 use crate::http::HttpState;
 
 use super::Console;
@@ -43,6 +43,11 @@ pub(super) struct Visitor {
 }
 
 impl Visitor {
+    /// What the server knows the session by.
+    pub fn session_id(&self) -> [u8; 32] {
+        self.session.id()
+    }
+
     /// Whether buttons that only an admin may press are shown; the desk judges again.
     pub fn administers(&self) -> bool {
         self.actor.role >= Role::Admin
@@ -92,10 +97,15 @@ async fn visitor(request: &HttpRequest) -> Result<Visitor, Refusal> {
     let now = state.clock.now();
     let session = request
         .cookie(COOKIE)
-        .and_then(|cookie| Session::open(cookie.value(), &console.key, now))
+        .and_then(|cookie| Session::read(cookie.value()))
+        .ok_or_else(|| to_sign_in(request))?;
+    let id = session.id();
+    let token = state
+        .read_first(move |conn| sessions::token_of(conn, &id, now))
+        .await?
         .ok_or_else(|| to_sign_in(request))?;
     let actor = state
-        .actor_of(session.digest)
+        .actor_of(token)
         .await?
         .ok_or_else(|| to_sign_in(request))?;
     let pulse = match request.method() {
@@ -109,7 +119,7 @@ async fn visitor(request: &HttpRequest) -> Result<Visitor, Refusal> {
         here: live::address_of(request),
         pulse,
         actor,
-        csrf: session.csrf(&console.key),
+        csrf: session.csrf(),
         now,
         notice: notice_of(request.query_string()),
         session,
@@ -154,6 +164,8 @@ fn notice_of(query: &str) -> Option<&'static str> {
         }
         "disarmed" => "Disarmed: nothing new is planned. What is due already still goes out.",
         "decided" => "Decided.",
+        "revoked" => "Revoked: the set-up link no longer works.",
+        "syncing" => "WorkOS has queued the sync. What it finds arrives as events.",
         "applying" => "What differs is being applied, under the same guards as a webhook.",
         "ruled" => "The rules are saved and applied to everybody.",
         "renamed" => "The name is saved.",
@@ -221,10 +233,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Act<T> {
             };
             let form = web::Form::<Signed<T>>::from_request(&request, &mut payload);
             let Signed { csrf, form } = form.await.map_err(Refusal::unreadable)?.into_inner();
-            let console = request
-                .app_data::<web::Data<Console>>()
-                .ok_or(Refusal::Internal)?;
-            if !visitor.session.is_own(&csrf, &console.key) {
+            if !visitor.session.is_own(&csrf) {
                 return Err(Refusal::foreign_form());
             }
             Ok(Self { visitor, form })

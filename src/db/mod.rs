@@ -4,6 +4,7 @@
 //! disk (promise 1). On SQLite one connection writes, intake before everything else.
 
 mod conn;
+pub mod deadline;
 pub mod health;
 mod integrity;
 mod migrations;

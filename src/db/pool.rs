@@ -180,6 +180,8 @@ fn establish(url: &DatabaseUrl, read_only: bool, cache: u32) -> Result<Conn, DbE
     };
     match url {
         DatabaseUrl::Sqlite(path) => {
+            super::deadline::watch_connections();
+            private(path);
             let mut c = SqliteConnection::establish(&path.to_string_lossy()).map_err(failed)?;
             c.batch_execute(SQLITE_PRAGMAS)?;
             c.batch_execute(&format!("PRAGMA cache_size = -{cache}"))?;
@@ -195,6 +197,17 @@ fn establish(url: &DatabaseUrl, read_only: bool, cache: u32) -> Result<Conn, DbE
             Ok(Conn::Postgres(c))
         }
     }
+}
+
+/// Makes a database file that only its owner reads and writes, whatever the umask; SQLite gives the files
+/// beside it the same mode. Where it cannot be made, SQLite says why in its own words.
+fn private(path: &std::path::Path) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let _ = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
 }
 
 struct Manager {

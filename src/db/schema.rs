@@ -53,6 +53,9 @@ diesel::table! {
         updated_at -> BigInt,
         removed_at -> Nullable<BigInt>,
         removed_reason -> Nullable<Text>,
+        start_unreadable -> Nullable<Text>,
+        role -> Nullable<Text>,
+        roles -> Text,
     }
 }
 
@@ -274,9 +277,11 @@ diesel::table! {
 }
 
 diesel::table! {
-    opt_outs (organization_id, address) {
+    opt_outs (id) {
+        id -> Text,
         organization_id -> Text,
         address -> Text,
+        profile_id -> Nullable<Text>,
         reason -> Nullable<Text>,
         created_at -> BigInt,
         created_by -> Text,
@@ -485,6 +490,8 @@ diesel::table! {
         lease_owner -> Nullable<Text>,
         lease_token -> BigInt,
         lease_until -> Nullable<BigInt>,
+        failures -> BigInt,
+        failing_since -> Nullable<BigInt>,
     }
 }
 
@@ -551,6 +558,7 @@ diesel::table! {
         organization_id -> Text,
         opened_at -> BigInt,
         opened_by -> Text,
+        revoked_at -> Nullable<BigInt>,
     }
 }
 
@@ -569,6 +577,35 @@ diesel::table! {
         count -> BigInt,
         first_at -> BigInt,
         last_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    event_repeats (event_id) {
+        event_id -> Text,
+        first_digest -> Text,
+        other_digest -> Text,
+        times -> BigInt,
+        first_at -> BigInt,
+        last_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    webhook_wrong_paths (path) {
+        path -> Text,
+        count -> BigInt,
+        first_at -> BigInt,
+        last_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    console_sessions (id) {
+        id -> Text,
+        token_digest -> Text,
+        created_at -> BigInt,
+        ends_at -> BigInt,
     }
 }
 
@@ -617,4 +654,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     setup_links,
     webhook_secret_uses,
     webhook_refusals,
+    event_repeats,
+    webhook_wrong_paths,
+    console_sessions,
 );

@@ -64,18 +64,28 @@ pub struct Applied {
     pub differences: Vec<String>,
 }
 
-/// Makes the organization's triggers what the body says. With `dry_run` the caller must take the
+/// Reads every trigger of the body, before the transaction.
+pub fn wanted(
+    actor: &Actor,
+    body: &ApplyBody,
+    policy: Policy,
+) -> Result<Vec<NewTrigger>, DeskError> {
+    actor.require(Role::Operator)?;
+    actor.scope(Some(&body.organization_id))?;
+    read_all(body, policy).map_err(DeskError::Problems)
+}
+
+/// Makes the organization's triggers those `wanted`. With `dry_run` the caller must take the
 /// transaction back afterwards.
 pub fn apply(
     conn: &mut Conn,
     actor: &Actor,
     body: &ApplyBody,
-    policy: Policy,
+    wanted: &[NewTrigger],
     now: Timestamp,
 ) -> Result<ApplyView, DeskError> {
     actor.require(Role::Operator)?;
     actor.scope(Some(&body.organization_id))?;
-    let wanted = read_all(body, policy).map_err(DeskError::Problems)?;
     let mut known: BTreeMap<String, TriggerRow> =
         store::of_organization(conn, &body.organization_id)?
             .into_iter()
@@ -84,7 +94,7 @@ pub fn apply(
     let mut all = Vec::new();
     for definition in wanted {
         let known = known.remove(&definition.name);
-        all.push(one(conn, actor, known, &definition, policy, now)?);
+        all.push(one(conn, actor, known, definition, now)?);
     }
     let mut left_alone = Vec::new();
     for (name, row) in known {
@@ -160,11 +170,8 @@ fn one(
     actor: &Actor,
     known: Option<TriggerRow>,
     wanted: &NewTrigger,
-    policy: Policy,
     now: Timestamp,
 ) -> Result<Applied, DeskError> {
-    let body = serde_json::to_value(wanted)
-        .map_err(|error| diesel::result::Error::SerializationError(error.into()))?;
     let old = match &known {
         Some(row) => Some(row.read()?),
         None => None,
@@ -173,11 +180,11 @@ fn one(
     let (what, id, version) = match known {
         Some(row) if old.as_ref() == Some(wanted) => ("unchanged", row.id, row.version),
         Some(row) => {
-            let now = triggers::update(conn, actor, &row.id, &body, policy, now)?;
+            let now = triggers::update(conn, actor, &row.id, wanted, now)?;
             ("changed", now.id, now.version)
         }
         None => {
-            let new = triggers::create(conn, actor, &body, policy, now)?;
+            let new = triggers::create(conn, actor, wanted, now)?;
             ("created", new.id, new.version)
         }
     };

@@ -15,6 +15,7 @@ use crate::people::communities::{self, Community};
 pub use crate::people::rules::Rule;
 use crate::people::{profiles, rules, to_json, unreadable};
 use crate::roll::{Membership, Role as Seat};
+use crate::workos::clean;
 
 use super::members::{change, record};
 use super::seats::look;
@@ -353,14 +354,14 @@ pub(super) fn follow_rules(
 }
 
 fn good_name(name: &str) -> Result<String, DeskError> {
-    let name = name.trim();
+    let name = clean::text(name);
     let length = name.chars().count();
     if !(1..=LONGEST_NAME).contains(&length) || name.chars().any(char::is_control) {
         return Err(DeskError::Invalid(format!(
             "a community's name has 1 to {LONGEST_NAME} characters and no line breaks"
         )));
     }
-    Ok(name.to_owned())
+    Ok(name)
 }
 
 fn taken(name: &str) -> DeskError {

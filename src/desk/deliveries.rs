@@ -10,9 +10,11 @@ use crate::people::profiles;
 use crate::triggers::deliveries::{self, AttemptRow, DeliveryFilter, DeliveryRow, Refusal};
 use crate::triggers::sender::shown_recipient;
 use crate::triggers::store;
+use crate::triggers::target::target_of;
 use crate::triggers::vars::variables_of;
 
 use super::events::one_of;
+use super::page::sought;
 use super::triggers::message_for;
 use super::visibility::Veil;
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
@@ -167,7 +169,7 @@ pub fn list(
         trigger_id: query.trigger_id.clone(),
         channel: query.channel.clone(),
         destination: query.destination.clone(),
-        q: query.q.clone().filter(|q| !q.is_empty()),
+        q: sought(query.q.as_deref())?,
         after: cursor.map(|cursor| (cursor.at, cursor.id)),
     };
     let mut rows = deliveries::list(conn, &filter, limit + 1)?;
@@ -230,10 +232,12 @@ fn filled_in(conn: &mut Conn, row: &mut DeliveryRow, now: Timestamp) -> Result<b
         return Ok(false);
     };
     let vars = variables_of(conn, &profile, row.community_id.as_deref())?;
-    let Ok(message) = message_for(&definition, step, &vars, now) else {
+    let target = target_of(conn, step, &profile, &vars)?;
+    let to = target.step.to.clone();
+    let Ok(message) = message_for(&definition, target, &vars, now) else {
         return Ok(false);
     };
-    row.recipient = Some(shown_recipient(&step.to, &message.recipient).to_owned());
+    row.recipient = Some(shown_recipient(&to, &message.recipient).to_owned());
     row.subject = message.subject;
     row.html = message.html;
     row.body = Some(match message.payload {

@@ -11,7 +11,7 @@ use crate::people::directories::{self, Directory};
 use crate::people::profiles;
 use crate::roll::is_of_logins;
 
-use super::{Actor, Cursor, DeskError, Page, Role, limit_of};
+use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
 /// Which directories.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -106,6 +106,36 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<DirectoryDetail,
         directory,
         unmatched_people,
     })
+}
+
+/// Refuses whoever may not ask for a sync of this directory.
+pub fn may_sync(conn: &mut Conn, actor: &Actor, id: &str) -> Result<(), DeskError> {
+    synced(conn, actor, id).map(drop)
+}
+
+/// Notes that a sync was asked for.
+pub fn sync_requested(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    now: Timestamp,
+) -> Result<(), DeskError> {
+    let organization = synced(conn, actor, id)?;
+    let act = "directory.sync_requested";
+    audit(conn, actor, act, id, Some(&organization), None, now)?;
+    Ok(())
+}
+
+/// Whose directory it is that is to be synced. WorkOS knows nothing of the one that log-ins make.
+fn synced(conn: &mut Conn, actor: &Actor, id: &str) -> Result<String, DeskError> {
+    let known = directories::load(conn, &[id.to_owned()])?.remove(id);
+    let organization = known
+        .filter(|row| !is_of_logins(&row.id))
+        .map(|row| row.organization_id)
+        .filter(|organization| actor.may_see(Some(organization)))
+        .ok_or_else(|| DeskError::not_found("directory", id))?;
+    actor.require(Role::Operator)?;
+    Ok(organization)
 }
 
 fn unmatched(conn: &mut Conn, directory: &str) -> Result<Vec<Unmatched>, DeskError> {

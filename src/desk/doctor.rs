@@ -1,7 +1,7 @@
 //! `rollcall doctor`: looks at everything an installation stands on and says of each part whether
 //! it is well, what was found, and what to do. Changes nothing.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -12,9 +12,13 @@ use crate::outbox;
 use crate::people::{chores, groups, processes};
 
 mod directories;
+mod disk;
+mod files;
 mod sending;
 mod webhooks;
+mod workos;
 
+use disk::disk;
 use sending::{mail, messages, places, reached};
 pub use webhooks::SecretShape;
 
@@ -29,9 +33,6 @@ const VERY_OLD: Duration = Duration::from_secs(15 * 60);
 const RETENTION_OVERDUE: Duration = Duration::from_secs(86_400);
 /// Clocks may differ so much.
 const CLOCKS_APART: Duration = Duration::from_secs(5);
-/// Below these the disk is nearly full.
-const LITTLE_SPACE: u64 = 1024 * 1024 * 1024;
-const NO_SPACE: u64 = 100 * 1024 * 1024;
 /// Waiting places counted at most.
 const MOST_PLACES: i64 = 1_000;
 
@@ -110,6 +111,7 @@ pub fn of_setup(setup: &Setup) -> Vec<Check> {
     checks.extend(setup.reached.iter().map(reached));
     if let Some(file) = &setup.sqlite_file {
         checks.push(disk(file));
+        checks.push(files::of_database(file));
     }
     checks
 }
@@ -131,36 +133,6 @@ fn tolerance(tolerance: Duration) -> Check {
             name,
             finding,
             "ROLLCALL_SIGNATURE_TOLERANCE is in seconds: was this meant in milliseconds? 300 is usual",
-        ),
-    }
-}
-
-const DISK: &str = "disk space";
-
-fn of_free_space(bytes: u64) -> Check {
-    let advice = "make room, or move the database: when the disk is full, WorkOS is told to come again and nothing is applied";
-    let finding = format!(
-        "{} MiB free where the SQLite file lies",
-        bytes / (1024 * 1024)
-    );
-    match bytes {
-        ..NO_SPACE => Check::fail(DISK, finding, advice),
-        NO_SPACE..LITTLE_SPACE => Check::warn(DISK, finding, advice),
-        LITTLE_SPACE.. => Check::ok(DISK, finding),
-    }
-}
-
-fn disk(file: &Path) -> Check {
-    let folder = file
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    match health::disk_space(folder) {
-        Ok(room) => of_free_space(room.free),
-        Err(why) => Check::fail(
-            DISK,
-            format!("the folder {} cannot be looked at: {why}", folder.display()),
-            "create it, writable for the user that runs Rollcall",
         ),
     }
 }
@@ -221,6 +193,9 @@ pub fn of_database(
     checks.extend(clock(conn, now)?);
     checks.push(webhooks::clocks(conn, setup, now)?);
     checks.extend(webhooks::matches(conn, setup, now)?);
+    checks.push(webhooks::paths(conn, now)?);
+    checks.push(workos::catch_up(conn, now)?);
+    checks.push(workos::comparisons(conn, now)?);
     checks.push(directories::silent(conn, now)?);
     checks.extend(queue(conn, now)?);
     checks.push(worker(conn, now)?);
@@ -375,31 +350,5 @@ mod tests {
                 .advice
                 .is_some_and(|advice| advice.contains("dashboard"))
         );
-    }
-
-    #[test]
-    fn a_disk_that_is_nearly_full_is_told_before_it_is() {
-        let mib = 1024 * 1024;
-        for (free, result) in [
-            (0, Verdict::Fail),
-            (99 * mib, Verdict::Fail),
-            (100 * mib, Verdict::Warn),
-            (1_023 * mib, Verdict::Warn),
-            (1_024 * mib, Verdict::Ok),
-        ] {
-            let check = of_free_space(free);
-            assert_eq!(check.result, result, "{check:?}");
-            let advised = check
-                .advice
-                .is_some_and(|advice| advice.contains("make room"));
-            assert_eq!(advised, result != Verdict::Ok);
-        }
-    }
-
-    #[test]
-    fn a_folder_that_is_not_there_is_told_by_its_name() {
-        let check = disk(Path::new("/nowhere/at/all/roll.db"));
-        assert_eq!(check.result, Verdict::Fail);
-        assert!(check.finding.contains("/nowhere/at/all"), "{check:?}");
     }
 }

@@ -30,8 +30,9 @@ pub struct EnableView {
     pub sentence: &'static str,
     pub link_opened_at: Option<Timestamp>,
     pub link_opened_by: Option<String>,
-    /// When the link that was opened last ends.
+    /// When the link that was opened last ends or was revoked.
     pub link_ends_at: Option<Timestamp>,
+    pub link_revoked_at: Option<Timestamp>,
     pub directories: Vec<Arriving>,
 }
 
@@ -80,6 +81,27 @@ pub fn opened(
         now,
     )?;
     Ok(now.plus(LIFE))
+}
+
+/// Notes that the links of an organization were revoked.
+pub fn revoked(
+    conn: &mut Conn,
+    actor: &Actor,
+    organization: &str,
+    now: Timestamp,
+) -> Result<(), DeskError> {
+    may_open(actor, organization)?;
+    setup_links::revoked(conn, organization, now)?;
+    audit(
+        conn,
+        actor,
+        "organization.setup_link_revoked",
+        organization,
+        Some(organization),
+        None,
+        now,
+    )?;
+    Ok(())
 }
 
 /// Of an organization that nobody has heard of yet: everything begins with a link.
@@ -152,6 +174,10 @@ fn view(
         .iter()
         .any(|one| one.users_there.is_some_and(|there| one.users_here < there));
     let (step, sentence) = match (arriving.is_empty(), here, &link) {
+        (true, _, Some(link)) if link.revoked_at.is_some() => (
+            "not_started",
+            "the set-up link was revoked; open another one when the organization is to be connected",
+        ),
         (true, _, None) => (
             "not_started",
             "open a set-up link and give it to the organization's administrator",
@@ -175,7 +201,10 @@ fn view(
         organization_id: organization.to_owned(),
         step,
         sentence,
-        link_ends_at: link.as_ref().map(|link| link.opened_at.plus(LIFE)),
+        link_ends_at: link
+            .as_ref()
+            .map(|link| link.revoked_at.unwrap_or_else(|| link.opened_at.plus(LIFE))),
+        link_revoked_at: link.as_ref().and_then(|link| link.revoked_at),
         link_opened_at: link.as_ref().map(|link| link.opened_at),
         link_opened_by: link.map(|link| link.opened_by),
         directories: arriving,

@@ -4,12 +4,13 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::db::Conn;
+use crate::db::{Conn, Db, Urgency};
 use crate::outbox;
-use crate::people::erasures::ErasureKey;
+use crate::people::erasures::{self, ErasureKey};
 use crate::people::legal_holds::{self, LegalHold};
 use crate::people::profiles::ProfileRow;
 use crate::people::secrets;
@@ -99,7 +100,54 @@ pub(super) fn erase_row(
     Ok(erased)
 }
 
+/// Sees to it that ids are hashed by the key they were hashed by. A configured key (`ROLLCALL_ERASURE_KEY`) takes the
+/// place of the one in the database, which must be the same and is taken out of it; only a mark stays. Where
+/// there is a mark, the key must be configured: without it erased people would come back.
+pub fn settle_key(
+    db: &Db,
+    configured: Option<&SecretString>,
+    now: Timestamp,
+) -> Result<(), DeskError> {
+    let (kept, mark) = db.read(|conn| {
+        let kept = secrets::find(conn, secrets::ERASURE_KEY)?;
+        let mark = secrets::find(conn, secrets::ERASURE_MARK)?;
+        Ok::<_, DeskError>((kept, mark))
+    })?;
+    let Some(configured) = configured.map(ExposeSecret::expose_secret) else {
+        return match mark {
+            None => Ok(()),
+            Some(_) => Err(DeskError::Conflict(
+                "the erasure key lies outside of the database: set ROLLCALL_ERASURE_KEY to it, or people who were erased would come back"
+                    .to_owned(),
+            )),
+        };
+    };
+    let key = ErasureKey::new(configured)
+        .ok_or_else(|| DeskError::Invalid("ROLLCALL_ERASURE_KEY is no key".to_owned()))?;
+    let differs = kept.as_deref().is_some_and(|kept| kept != configured)
+        || mark.as_ref().is_some_and(|mark| *mark != key.mark());
+    if differs {
+        return Err(DeskError::Conflict(
+            "ROLLCALL_ERASURE_KEY is not the key that erased people were hashed by: set it to the one in kept_secrets (name `erasure`), or to the one it was before"
+                .to_owned(),
+        ));
+    }
+    if kept.is_some() || mark.is_none() {
+        db.write(Urgency::Normal, |conn| {
+            secrets::keep(conn, secrets::ERASURE_MARK, &key.mark(), now)?;
+            secrets::remove(conn, secrets::ERASURE_KEY)?;
+            Ok::<_, DeskError>(())
+        })?;
+        db.empty_log()?;
+    }
+    erasures::configure(key);
+    Ok(())
+}
+
 fn key(conn: &mut Conn, now: Timestamp) -> Result<ErasureKey, DeskError> {
+    if let Some(key) = erasures::key(conn)? {
+        return Ok(key);
+    }
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes)
         .map_err(|error| DeskError::Invalid(format!("the system gave no random bytes: {error}")))?;

@@ -26,6 +26,9 @@ pub enum DeskError {
     /// Not with this role.
     #[error("{0}")]
     Forbidden(String),
+    /// It would take longer than anybody may keep the database busy.
+    #[error("{0}")]
+    TooSlow(String),
     /// The database.
     #[error(transparent)]
     Database(#[from] DbError),

@@ -13,6 +13,7 @@ use crate::people::{changes, erasures, groups};
 use crate::triggers::deliveries;
 use crate::worker;
 
+use super::page::sought;
 use super::visibility::Veil;
 use super::{Actor, Cursor, DeskError, MAX_LIMIT, Page, Role, audit, limit_of, search};
 
@@ -74,6 +75,22 @@ pub struct EventDetail {
     pub attempt_log: Vec<AttemptView>,
     pub changes: Vec<ChangeView>,
     pub deliveries: Vec<DeliveryRef>,
+    /// Set where the id came again with other content, which changed nothing.
+    pub repeated: Option<RepeatView>,
+}
+
+/// The same event id with other content: SHA-256 of both, never the content.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[allow(missing_docs, reason = "the fields of the API")]
+#[schemars(rename = "EventRepeat")]
+pub struct RepeatView {
+    /// Of what came first and counts.
+    pub first_digest: String,
+    /// Of what came last.
+    pub other_digest: String,
+    pub times: i64,
+    pub first_at: Timestamp,
+    pub last_at: Timestamp,
 }
 
 /// A failure, a replay or a discard.
@@ -199,7 +216,7 @@ pub(super) fn filter_of(
         subjects,
         since: query.since,
         until: query.until,
-        q: query.q.clone(),
+        q: sought(query.q.as_deref())?,
         error: query.error.clone(),
         before,
         after: None,
@@ -298,6 +315,13 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<EventDetail, Des
                 reason: row.reason,
             })
             .collect(),
+        repeated: outbox::repeat_of(conn, id)?.map(|repeat| RepeatView {
+            first_digest: repeat.first_digest,
+            other_digest: repeat.other_digest,
+            times: repeat.times,
+            first_at: repeat.first_at,
+            last_at: repeat.last_at,
+        }),
         event: view(row, &people),
     })
 }

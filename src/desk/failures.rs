@@ -9,20 +9,24 @@ use serde::Serialize;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
+use crate::outbox::catch_ups::CatchUpRow;
 use crate::outbox::{self, EventFailures, EventState};
+use crate::people::failing_reconciles::{self, FailingDirectory};
+use crate::people::wrong_paths::WrongPath;
 use crate::triggers::deliveries::{self, DeliveryFailures};
 
-use super::{Actor, DeskError, Page, Role, refusals};
+use super::{Actor, DeskError, Page, Role, failing, refusals, wrong_paths};
 
 /// Failures that have one cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct FailureView {
-    /// `event`, `delivery`, or `webhook` for what the endpoint refused (WorkOS shows it as failed).
+    /// `event`, `delivery`, `webhook` for what the endpoint refused (WorkOS shows it as failed), or `workos` for
+    /// what is asked of WorkOS and fails again and again.
     pub about: &'static str,
     /// The kind of event, or the channel.
     pub kind: String,
-    /// `parked` or `ready` (will be tried again); `failed` or `unknown`.
+    /// `parked` or `ready` (will be tried again); `failed` or `unknown`; `refused`; `failing` (is tried again by itself).
     pub state: String,
     /// The error, with what differs from one to the next left out (`…`).
     pub cause: String,
@@ -88,7 +92,15 @@ pub fn list(
         Some(_) => Vec::new(),
         None => refusals::by_reason(conn, now.minus(TOLD_FOR))?,
     };
-    let all = all.chain(refused.into_iter().map(of_refusal));
+    let wrong = match organization {
+        Some(_) => Vec::new(),
+        None => wrong_paths::since(conn, now.minus(TOLD_FOR))?,
+    };
+    let asked = asked_of_workos(conn, organization.as_deref(), now)?;
+    let all = all
+        .chain(refused.into_iter().map(of_refusal))
+        .chain(wrong.into_iter().map(of_wrong_path))
+        .chain(asked);
     Ok(Page {
         data: grouped(all),
         next_cursor: None,
@@ -171,6 +183,84 @@ fn of_refusal((reason, count, first, last): (String, i64, Timestamp, Timestamp))
         last_at: Some(last),
         example: None,
         what_to_do,
+        replay: None,
+        resend: None,
+    }
+}
+
+fn of_wrong_path(row: WrongPath) -> FailureView {
+    FailureView {
+        about: "webhook",
+        kind: "wrong_path".to_owned(),
+        state: "refused".to_owned(),
+        cause: format!("404: WorkOS may be posting to a wrong path: {}", row.path),
+        destination: None,
+        count: row.count,
+        first_at: Some(row.first_at),
+        last_at: Some(row.last_at),
+        example: None,
+        what_to_do: "set the endpoint's URL in the WorkOS dashboard to this server's /webhooks/workos (`rollcall webhooks register --url` does it); `rollcall catch-up` reads what was lost",
+        replay: None,
+        resend: None,
+    }
+}
+
+/// What is asked of WorkOS and fails again and again (R93).
+fn asked_of_workos(
+    conn: &mut Conn,
+    organization: Option<&str>,
+    now: Timestamp,
+) -> Result<Vec<FailureView>, DeskError> {
+    let mut asked = Vec::new();
+    // Events of all organizations are read in one go.
+    if organization.is_none() {
+        asked.extend(failing::catch_ups(conn, now)?.into_iter().map(of_catch_up));
+    }
+    for directory in failing::comparisons(conn, organization, now)? {
+        let reason = failing_reconciles::reason_of(conn, &directory.directory_id)?;
+        asked.push(of_comparison(directory, reason));
+    }
+    Ok(asked)
+}
+
+fn of_catch_up(row: CatchUpRow) -> FailureView {
+    FailureView {
+        kind: "catch_up".to_owned(),
+        cause: row.last_error.unwrap_or_default(),
+        count: row.failures,
+        first_at: row.failing_since,
+        last_at: row.polled_at,
+        example: None,
+        what_to_do: "put the cause right; reading is tried again by itself, and `rollcall catch-up` does it now",
+        ..of_workos()
+    }
+}
+
+fn of_comparison(directory: FailingDirectory, reason: Option<String>) -> FailureView {
+    FailureView {
+        kind: "comparison".to_owned(),
+        cause: reason.unwrap_or_default(),
+        count: directory.times,
+        first_at: Some(directory.since),
+        last_at: Some(directory.last_at),
+        example: Some(directory.directory_id),
+        what_to_do: "put the cause right; the comparison is tried again by itself, and `rollcall directories reconcile` does it now",
+        ..of_workos()
+    }
+}
+
+fn of_workos() -> FailureView {
+    FailureView {
+        about: "workos",
+        kind: String::new(),
+        state: "failing".to_owned(),
+        cause: String::new(),
+        destination: None,
+        count: 0,
+        first_at: None,
+        last_at: None,
+        example: None,
+        what_to_do: "",
         replay: None,
         resend: None,
     }

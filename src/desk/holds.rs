@@ -228,7 +228,7 @@ pub fn approve(
         }
     } else if hold.kind == holds::ORGANIZATION_DELETED {
         worker::remove_people(conn, &hold.organization_id, &actor.name, now)?;
-    } else if hold.kind == holds::WELCOMES {
+    } else if is_of_messages(&hold) {
         deliveries::release_held(conn, id, now)?;
     } else if is_of_leaves(&hold) {
         worker::end_leaves(conn, &hold, &actor.name, now)?;
@@ -259,7 +259,7 @@ pub fn reject(
     now: Timestamp,
 ) -> Result<HoldDetail, DeskError> {
     let hold = take(conn, actor, id, "rejected", now)?;
-    if hold.kind == holds::WELCOMES {
+    if is_of_messages(&hold) {
         deliveries::cancel_held(conn, id, &actor.name, now)?;
     } else if is_of_leaves(&hold) {
         // Without an heir the memberships stay until their rules give them again.
@@ -282,6 +282,10 @@ pub(super) fn follow_access(conn: &mut Conn, hold: &str, now: Timestamp) -> Resu
     let people: BTreeSet<String> = items.into_iter().map(|item| item.profile_id).collect();
     let people: Vec<String> = people.into_iter().collect();
     Ok(worker::follow_access(conn, &people, now)?)
+}
+
+fn is_of_messages(hold: &Hold) -> bool {
+    holds::OF_MESSAGES.contains(&hold.kind.as_str())
 }
 
 fn is_of_leaves(hold: &Hold) -> bool {

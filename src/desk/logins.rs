@@ -17,7 +17,7 @@ use crate::people::{directories, holds, organizations, statements};
 use crate::roll::access::{Access, Refusal};
 use crate::roll::{Status, directory_of_logins, is_of_logins};
 use crate::worker::{self, BatchSettings};
-use crate::workos::{Data, new_event_id, read_envelope, read_event};
+use crate::workos::{Data, clean, new_event_id, read_envelope, read_event};
 
 use super::access::{AccessQuery, judge};
 use super::profiles::has_access;
@@ -206,9 +206,10 @@ fn event_of(
     let person = profile
         .idp_id
         .as_deref()
-        .or(profile.email.as_deref())
+        .and_then(clean::id_key)
+        .or_else(|| profile.email.as_deref().and_then(clean::key))
         .unwrap_or_default();
-    let digest = Sha256::digest(format!("{organization}\0{}", person.trim().to_lowercase()));
+    let digest = Sha256::digest(format!("{organization}\0{person}"));
     let mut data = json!({
         "object": "profile",
         "id": format!("login_{}", hex::encode(digest.get(..12).unwrap_or_default())),

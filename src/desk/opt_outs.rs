@@ -1,13 +1,15 @@
-//! The opt-out list at the desk (R64): addresses that want no messages. It is asked again whenever a
-//! message is about to leave, so that adding one stops what is due already.
+//! The opt-out list at the desk (R64, R82): who wants no messages. It is asked again whenever a
+//! message is about to leave, so that adding somebody stops what is due already.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::db::Conn;
+use crate::db::{Conn, new_id};
+use crate::outbox::{lock_part, part_of};
 use crate::people::opt_outs::{self, OptOut};
 use crate::triggers::definition::address;
+use crate::workos::clean;
 
 use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
 
@@ -48,6 +50,8 @@ pub struct WhichOptOut {
 pub struct OptOutView {
     pub organization_id: String,
     pub email: String,
+    /// Whose opt-out it is; nobody's while nobody has the address.
+    pub profile_id: Option<String>,
     pub reason: Option<String>,
     pub created_at: Timestamp,
     pub created_by: String,
@@ -58,6 +62,7 @@ impl From<OptOut> for OptOutView {
         Self {
             organization_id: row.organization_id,
             email: row.address,
+            profile_id: row.profile_id,
             reason: row.reason,
             created_at: row.created_at,
             created_by: row.created_by,
@@ -79,24 +84,20 @@ pub fn list(
     let rows = opt_outs::list(conn, organization.as_deref(), before, limit + 1)?;
     let page = Page::cut(rows, limit, |row| Cursor {
         at: row.created_at,
-        id: row.address.clone(),
+        id: row.id.clone(),
     });
     Ok(page.map(OptOutView::from))
 }
 
-/// Whether an address wants no messages.
-pub fn has(
-    conn: &mut Conn,
-    actor: &Actor,
-    organization: &str,
-    email: &str,
-) -> Result<bool, DeskError> {
+/// Whether a person wants no messages.
+pub fn has(conn: &mut Conn, actor: &Actor, profile_id: &str) -> Result<bool, DeskError> {
     actor.require(Role::Viewer)?;
-    actor.scope(Some(organization))?;
-    Ok(opt_outs::has(conn, organization, email)?)
+    super::profiles::seen(conn, actor, profile_id)?;
+    Ok(opt_outs::of_person(conn, profile_id)?.is_some())
 }
 
-/// Adds an address; one that is there stays as it is.
+/// Adds an address, which stands for the person who has it or for whoever comes with it; an opt-out
+/// that is there stays as it is.
 pub fn add(
     conn: &mut Conn,
     actor: &Actor,
@@ -105,15 +106,21 @@ pub fn add(
 ) -> Result<OptOutView, DeskError> {
     actor.require(Role::Operator)?;
     actor.scope(Some(&new.organization_id))?;
-    if address(new.email.trim()).is_none() {
+    if address(&clean::bare(&new.email)).is_none() {
         return Err(DeskError::Invalid(
             "email is no plain e-mail address (one address, without a name, quotes or spaces)"
                 .to_owned(),
         ));
     }
+    lock_part(conn, part_of(&new.organization_id))?;
+    if let Some(row) = opt_outs::find(conn, &new.organization_id, &new.email)? {
+        return Ok(row.into());
+    }
     let row = OptOut {
+        id: new_id("optout"),
         organization_id: new.organization_id.clone(),
         address: opt_outs::key(&new.email),
+        profile_id: opt_outs::holder_of(conn, &new.organization_id, &new.email)?,
         reason: new.reason.clone(),
         created_at: now,
         created_by: actor.name.clone(),
@@ -122,6 +129,44 @@ pub fn add(
         note(conn, actor, "opt_out.added", &row.organization_id, now)?;
     }
     Ok(row.into())
+}
+
+/// What the person of a page asked for themselves: no messages, or messages again.
+pub fn wish(
+    conn: &mut Conn,
+    actor: &Actor,
+    profile_id: &str,
+    wanted: bool,
+    now: Timestamp,
+) -> Result<(), DeskError> {
+    actor.require(Role::Operator)?;
+    let person = super::profiles::seen(conn, actor, profile_id)?;
+    lock_part(conn, part_of(&person.organization_id))?;
+    let organization = person.organization_id.as_str();
+    let known = opt_outs::of_person(conn, profile_id)?;
+    let act = match (known, wanted) {
+        (Some(row), true) => {
+            opt_outs::remove(conn, &row.id)?;
+            "opt_out.removed"
+        }
+        (None, false) => {
+            let row = OptOut {
+                id: new_id("optout"),
+                organization_id: organization.to_owned(),
+                address: person.email.as_deref().map(opt_outs::key).ok_or_else(|| {
+                    DeskError::Conflict("they have no address that could be on the list".to_owned())
+                })?,
+                profile_id: Some(profile_id.to_owned()),
+                reason: None,
+                created_at: now,
+                created_by: actor.name.clone(),
+            };
+            opt_outs::add(conn, &row)?;
+            "opt_out.added"
+        }
+        (Some(_), false) | (None, true) => return Ok(()),
+    };
+    note(conn, actor, act, organization, now)
 }
 
 /// Takes an address off the list.
@@ -133,9 +178,13 @@ pub fn remove(
 ) -> Result<(), DeskError> {
     actor.require(Role::Operator)?;
     actor.scope(Some(&which.organization_id))?;
-    if !opt_outs::remove(conn, &which.organization_id, &which.email)? {
-        return Err(DeskError::not_found("opt-out of", &which.email));
-    }
+    lock_part(conn, part_of(&which.organization_id))?;
+    let row = match opt_outs::find(conn, &which.organization_id, &which.email)? {
+        Some(row) => Some(row),
+        None => opt_outs::of_former(conn, &which.organization_id, &which.email)?,
+    };
+    let row = row.ok_or_else(|| DeskError::not_found("opt-out of", &which.email))?;
+    opt_outs::remove(conn, &row.id)?;
     note(conn, actor, "opt_out.removed", &which.organization_id, now)
 }
 

@@ -9,7 +9,7 @@ use crate::people::{communities, decisions, organizations, processes, profiles};
 use crate::triggers::deliveries::{self, DeliveryFilter, delivery_stats_up_to};
 use crate::triggers::destinations;
 
-use super::{Actor, DeskError, MAX_LIMIT, Role};
+use super::{Actor, DeskError, MAX_LIMIT, Role, failing};
 
 /// Where counts stop.
 pub const CAP: i64 = 10_000;
@@ -41,6 +41,10 @@ pub struct Overview {
     pub seats: i64,
     /// Events that no webhook brought; not told to those limited to one organization.
     pub lost: i64,
+    /// Whether catching up fails again and again; not told to those limited to one organization.
+    pub catch_up_fails: bool,
+    /// Directories whose comparisons with WorkOS fail again and again.
+    pub failing_comparisons: i64,
     /// Communities that nobody runs any more: id and name.
     pub orphans: Vec<(String, String)>,
     /// Destinations that refuse messages: id and where it is; not told to those limited to one
@@ -66,6 +70,7 @@ pub fn overview(conn: &mut Conn, actor: &Actor, now: Timestamp) -> Result<Overvi
     let waiting = Overview {
         silent: !processes::somebody_works(conn, now)?,
         conflicts: decisions::open_up_to(conn, only, CAP)?,
+        failing_comparisons: count(&failing::comparisons(conn, only, now)?),
         seats: count(&communities::open_seats(conn, only, None, MAX_LIMIT)?),
         orphans: communities::orphans(conn, only, NAMED)?
             .into_iter()
@@ -82,7 +87,7 @@ pub fn overview(conn: &mut Conn, actor: &Actor, now: Timestamp) -> Result<Overvi
 fn of_all(conn: &mut Conn, waiting: Overview, now: Timestamp) -> Result<Overview, DeskError> {
     let queue = queue_stats_up_to(conn, CAP)?;
     let messages = delivery_stats_up_to(conn, CAP, now)?;
-    let stopped = destinations::list(conn, Some(true), None, NAMED)?;
+    let stopped = destinations::list(conn, Some(true), None, None, NAMED)?;
     Ok(Overview {
         ready: queue.ready,
         parked: queue.parked,
@@ -92,6 +97,7 @@ fn of_all(conn: &mut Conn, waiting: Overview, now: Timestamp) -> Result<Overview
         unknown: messages.unknown,
         failed: messages.failed,
         lost: gaps::lost_up_to(conn, CAP)?,
+        catch_up_fails: !failing::catch_ups(conn, now)?.is_empty(),
         stopped: stopped.into_iter().map(|one| (one.id, one.shown)).collect(),
         ..waiting
     })

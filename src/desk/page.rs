@@ -34,6 +34,20 @@ pub fn limit_of(asked: Option<i64>) -> Result<i64, DeskError> {
     }
 }
 
+/// The longest text that is looked for, in letters.
+pub const LONGEST_SEARCH: usize = 200;
+
+/// What is looked for: nothing where the text is empty, and no text that takes for ever to look for.
+pub(super) fn sought(q: Option<&str>) -> Result<Option<String>, DeskError> {
+    let letters = q.map_or(0, |q| q.chars().count());
+    if letters > LONGEST_SEARCH {
+        return Err(DeskError::Invalid(format!(
+            "q has {letters} letters; it may have {LONGEST_SEARCH}"
+        )));
+    }
+    Ok(q.filter(|q| !q.is_empty()).map(str::to_owned))
+}
+
 /// The last row of a page: its place in time and its id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {

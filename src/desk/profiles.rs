@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
+use crate::people::managers::{self, Manager};
 use crate::people::profiles::{self, LinkRow, ProfileFilter, ProfileRow};
 use crate::people::standings;
 use crate::people::{legal_holds, seated, unreadable};
@@ -18,6 +19,7 @@ use crate::roll::access::Access;
 
 use super::events::one_of;
 use super::owners::Owners;
+use super::page::sought;
 use super::visibility::Veil;
 use super::{Actor, Cursor, DeskError, Page, Role, limit_of};
 
@@ -58,7 +60,14 @@ pub struct ProfileView {
     pub pronouns: Option<String>,
     pub start_date: Option<String>,
     pub manager_email: Option<String>,
+    /// The profile id and name of who is their manager now; nobody where it is not known, has left, or
+    /// would be the person themselves (`warnings` says so).
+    pub manager_id: Option<String>,
+    pub manager_name: Option<String>,
     pub employee_number: Option<String>,
+    /// The role that counts first, by the directory's group-to-role mapping, and all of them.
+    pub role: Option<String>,
+    pub roles: Vec<String>,
     pub attributes: Map<String, Value>,
     pub links: Vec<LinkView>,
     pub communities: Vec<InCommunity>,
@@ -148,7 +157,7 @@ fn filter_of(
         organization_id,
         q_names_only: veil.covers("title") || veil.covers("department"),
         status: (status != "all").then(|| status.to_owned()),
-        q: query.q.clone().filter(|q| !q.is_empty()),
+        q: sought(query.q.as_deref())?,
         department: query.department.clone(),
         community_id: query.community_id.clone(),
         after: cursor.map(|cursor| (cursor.at, cursor.id)),
@@ -188,6 +197,7 @@ pub(super) fn views(
     let held = legal_holds::among(conn, &ids)?;
     let mut judged = standings::of_profiles(conn, &ids)?;
     let owners = Owners::of(conn, &homes)?;
+    let managers = managers::of(conn, &rows)?;
     rows.into_iter()
         .map(|mut row| {
             let (theirs, seats) = taken(&mut links, &mut seats, &row.id);
@@ -197,9 +207,35 @@ pub(super) fn views(
             let mut view = view(row, theirs, seats, access)?;
             (view.locked, view.hidden) = (locked, hidden);
             view.legal_hold = held.contains(&view.id);
+            if let Some(manager) = managers.get(&view.id) {
+                show_manager(&mut view, manager);
+            }
             Ok(view)
         })
         .collect()
+}
+
+/// Fields that say who a manager is: where one of them is sensitive, so is what it leads to.
+const NAMING_MANAGERS: [&str; 3] = [
+    "manager_email",
+    "attributes.manager_id",
+    "attributes.manager_employee_number",
+];
+
+fn show_manager(view: &mut ProfileView, manager: &Manager) {
+    let hidden = |field: &String| NAMING_MANAGERS.contains(&field.as_str());
+    if view.hidden.iter().any(hidden) {
+        return;
+    }
+    if let Some(row) = manager.row() {
+        view.manager_id = Some(row.id.clone());
+        view.manager_name = Some(row.display_name.clone());
+    } else if let (Some(why), false) = (
+        manager.problem(),
+        matches!(manager, Manager::Unnamed | Manager::Unknown),
+    ) {
+        view.warnings.push(format!("manager: {why}"));
+    }
 }
 
 type Seats = Vec<(String, String, String)>;
@@ -225,6 +261,8 @@ fn view(
         .map_err(|error| unreadable("attributes", &row.id, &error))?;
     let warnings = serde_json::from_str(&row.warnings)
         .map_err(|error| unreadable("warnings", &row.id, &error))?;
+    let roles =
+        serde_json::from_str(&row.roles).map_err(|error| unreadable("roles", &row.id, &error))?;
     Ok(ProfileView {
         access: access.as_ref().is_some_and(Access::allowed),
         access_reason: access.map_or_else(|| row.status.clone(), |access| access.reason()),
@@ -249,7 +287,11 @@ fn view(
         pronouns: row.pronouns,
         start_date: row.start_date,
         manager_email: row.manager_email,
+        manager_id: None,
+        manager_name: None,
         employee_number: row.employee_number,
+        role: row.role,
+        roles,
         period: row.period,
         legal_hold: false,
         first_seen_at: row.first_seen_at,

@@ -38,7 +38,8 @@ pub struct ReconcileView {
     /// `running`, `done` or `incomplete`.
     pub state: String,
     pub phase: String,
-    /// Counts: listed, expected by WorkOS, calls made, applied.
+    /// Counts: listed, expected by WorkOS, calls made, applied, and `left_out`: not compared, because something newer
+    /// was heard of it up to the end.
     pub progress: Value,
     /// Why it is incomplete.
     pub reason: Option<String>,
@@ -237,7 +238,8 @@ fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Reconcile, DeskError
 fn view(conn: &mut Conn, row: Reconcile) -> Result<ReconcileView, DeskError> {
     let mut progress: Value = serde_json::from_str(&row.progress).unwrap_or_default();
     if let Some(inner) = progress.as_object_mut() {
-        inner.retain(|key, _| !["cursor", "at", "listed", "drift"].contains(&key.as_str()));
+        inner
+            .retain(|key, _| !["cursor", "at", "heard", "listed", "drift"].contains(&key.as_str()));
     }
     Ok(ReconcileView {
         drift: reconciles::drift_counts(conn, &row.id)?,

@@ -16,6 +16,7 @@ use crate::worker;
 
 use super::organizations::{OrganizationView, seen, show};
 use super::profiles::has_access;
+use super::visibility::Veil;
 use super::{Actor, DeskError, Role, audit};
 
 /// Longest time between two comparisons: thirty days.
@@ -62,6 +63,7 @@ pub fn update(
     lock_part(conn, part_of(id))?;
     let known = seen(conn, actor, id)?.settings;
     let settings = merged(&known, &update.settings).map_err(DeskError::Problems)?;
+    judge_redaction(conn, actor, id, &known, &settings)?;
     let mut problems = problems_of(&settings);
     problems.extend(fallback_problem(conn, id, &settings)?);
     if !problems.is_empty() {
@@ -75,7 +77,10 @@ pub fn update(
         let detail = names.join(", ");
         let act = "organization.settings_changed";
         audit(conn, actor, act, id, Some(id), Some(&detail), now)?;
-        if folds(&settings) != folds(&known) {
+        if settings.date_order != known.date_order {
+            // What the directory said is read anew: nobody is messaged because of it, as with a mapping.
+            reapplied = worker::reread_organization(conn, id, known.clone(), &actor.name, now)?;
+        } else if folds(&settings) != folds(&known) {
             reapplied = worker::refold_organization(conn, id, &actor.name, now)?;
         }
         if settings.removal_guard.access != known.removal_guard.access {
@@ -99,6 +104,33 @@ pub fn update(
         people_before,
         people_after,
     })
+}
+
+/// Who is left out or on leave tells the value that decides it: nobody decides it by a field that they may
+/// not see. Asked before anything is counted, since the count would tell it, too.
+fn judge_redaction(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    known: &Settings,
+    settings: &Settings,
+) -> Result<(), DeskError> {
+    let veil = Veil::over_one(conn, actor, id)?;
+    let asked = |settings: &Settings| -> Vec<Condition> {
+        let excluded = settings.exclude.iter().map(|rule| rule.when.clone());
+        excluded.chain(settings.on_leave.when.clone()).collect()
+    };
+    let before = asked(known);
+    let new = asked(settings)
+        .into_iter()
+        .filter(|when| !before.contains(when));
+    if new
+        .flat_map(|when| when.fields())
+        .any(|field| veil.covers(&field))
+    {
+        veil.refuse("a condition on a sensitive field")?;
+    }
+    Ok(())
 }
 
 /// What of the settings the fold looks at.

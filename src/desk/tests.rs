@@ -56,9 +56,12 @@ impl House {
             updated: NOW,
         };
         let profile = Profile {
+            address_key: None,
             id: id.to_owned(),
             status,
             fields,
+            roles: Vec::new(),
+            start_unreadable: None,
             attributes: serde_json::Map::new(),
             warnings: Vec::new(),
             period: "first".to_owned(),

@@ -10,6 +10,7 @@ use crate::db::{Conn, new_id};
 use crate::triggers::channels::{Channels, Message};
 use crate::triggers::definition::Recipient;
 use crate::triggers::sender::shown_recipient;
+use crate::triggers::target::target_of;
 use crate::triggers::vars::variables_of;
 use crate::triggers::{Channel, Step};
 
@@ -80,22 +81,22 @@ pub fn prepare(
         )));
     }
     let steps = definition.steps.iter().enumerate();
-    let trials = steps
-        .filter(|(place, _)| order.step.is_none_or(|step| step == *place))
-        .map(|(place, step)| {
-            let step = redirected(step, order.to.as_deref());
-            let message = message_for(&definition, &step, &vars, now).map(as_test);
-            let shown = message
-                .as_ref()
-                .map(|message| shown_recipient(&step.to, &message.recipient).to_owned());
-            Trial {
-                step: place,
-                channel: step.channel,
-                shown: shown.unwrap_or_else(|_| step.to.to_string()),
-                message,
-            }
-        })
-        .collect();
+    let mut trials = Vec::new();
+    for (place, step) in steps.filter(|(place, _)| order.step.is_none_or(|step| step == *place)) {
+        let step = redirected(step, order.to.as_deref());
+        let target = target_of(conn, &step, &profile, &vars)?;
+        let to = target.step.to.clone();
+        let message = message_for(&definition, target, &vars, now).map(as_test);
+        let shown = message
+            .as_ref()
+            .map(|message| shown_recipient(&to, &message.recipient).to_owned());
+        trials.push(Trial {
+            step: place,
+            channel: step.channel,
+            shown: shown.unwrap_or_else(|_| to.to_string()),
+            message,
+        });
+    }
     let organization = Some(row.organization_id.as_str());
     audit(
         conn,

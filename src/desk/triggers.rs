@@ -7,14 +7,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::clock::Timestamp;
+use crate::conditions::Condition;
 use crate::db::{Conn, DbError, new_id};
 use crate::people::surroundings::Surroundings;
 use crate::triggers::channels::Message;
 use crate::triggers::definition::{Event, NewTrigger, Recipient, Step};
 use crate::triggers::plan::{Base, due_at};
 use crate::triggers::recheck::{settings_of, zone_of};
-use crate::triggers::sender::{compose, recipient_of, shown_recipient};
+use crate::triggers::sender::{compose, shown_recipient};
 use crate::triggers::store::{self, TriggerRow};
+use crate::triggers::target::{Target, target_of};
 use crate::triggers::vars::variables_of;
 use crate::triggers::zone;
 
@@ -171,20 +173,25 @@ pub fn versions(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Page<Version
     })
 }
 
-/// Creates a trigger from the body of `POST /v1/triggers`.
+/// Reads the body of `POST /v1/triggers`: before the transaction that keeps it, since templates are
+/// parsed here, and others wait for who writes.
+pub fn wanted(actor: &Actor, body: &Value, policy: Policy) -> Result<NewTrigger, DeskError> {
+    actor.require(Role::Operator)?;
+    NewTrigger::parse(body, policy).map_err(DeskError::Problems)
+}
+
+/// Creates a trigger.
 pub fn create(
     conn: &mut Conn,
     actor: &Actor,
-    body: &Value,
-    policy: Policy,
+    definition: &NewTrigger,
     now: Timestamp,
 ) -> Result<TriggerView, DeskError> {
     actor.require(Role::Operator)?;
-    let definition = NewTrigger::parse(body, policy).map_err(DeskError::Problems)?;
     actor.scope(Some(&definition.organization_id))?;
     Veil::over_one(conn, actor, &definition.organization_id)?
         .refuse("deciding what messages say")?;
-    let row = TriggerRow::new(new_id("trigger"), &definition, now)?;
+    let row = TriggerRow::new(new_id("trigger"), definition, now)?;
     if !store::create(conn, &row, &actor.name)? {
         return Err(taken(&row.name));
     }
@@ -192,18 +199,16 @@ pub fn create(
     show(conn, actor, &row.id)
 }
 
-/// Replaces a trigger; the body is a whole one, of the same organization. Its version grows.
+/// Replaces a trigger by a whole one of the same organization. Its version grows.
 pub fn update(
     conn: &mut Conn,
     actor: &Actor,
     id: &str,
-    body: &Value,
-    policy: Policy,
+    definition: &NewTrigger,
     now: Timestamp,
 ) -> Result<TriggerView, DeskError> {
     actor.require(Role::Operator)?;
     let old = seen(conn, actor, id)?;
-    let definition = NewTrigger::parse(body, policy).map_err(DeskError::Problems)?;
     if definition.organization_id != old.organization_id {
         return Err(DeskError::Invalid(format!(
             "organization_id is {}, and the trigger belongs to {}: create another trigger there instead",
@@ -211,7 +216,7 @@ pub fn update(
         )));
     }
     Veil::over_one(conn, actor, &old.organization_id)?.refuse("deciding what messages say")?;
-    let row = TriggerRow::new(old.id, &definition, now)?;
+    let row = TriggerRow::new(old.id, definition, now)?;
     store::update(conn, &row, &actor.name).map_err(|error| taken_or(error, &row.name))?;
     note(conn, actor, "trigger.updated", &row, now)?;
     show(conn, actor, id)
@@ -250,6 +255,11 @@ pub fn preview(
         )));
     }
     let definition = row.read()?;
+    let veil = Veil::over_one(conn, actor, &row.organization_id)?;
+    let asked = definition.when.iter().flat_map(Condition::fields);
+    if asked.into_iter().any(|field| veil.covers(&field)) {
+        veil.refuse("trying a condition on a sensitive field")?;
+    }
     let surroundings = Surroundings::of(conn, &[profile_id.to_owned()])?;
     let vars = variables_of(conn, &profile, None)?;
     let matches = definition
@@ -258,36 +268,40 @@ pub fn preview(
         .is_none_or(|when| when.matches(&surroundings.facts(profile_id, &vars)));
     let settings = settings_of(conn, &row.organization_id)?;
     let zone = zone_of(conn, &settings, profile_id, &vars)?;
+    // Whether it fits is judged on everything; when it would go and what it would say, on what the actor may
+    // see: the due time would tell the start date.
+    veil.profile(&mut profile)?;
+    let vars = variables_of(conn, &profile, None)?;
     let start = vars["start_date"].as_str().and_then(zone::day);
     let base = match start.filter(|_| definition.on == Event::ProfileActivated) {
         Some(start) => Base::Start(start),
         None => Base::Now,
     };
-    // Whether it fits, and when, is judged on everything; what it would say shows what the actor may see.
-    Veil::over_one(conn, actor, &row.organization_id)?.profile(&mut profile)?;
-    let vars = variables_of(conn, &profile, None)?;
-    let steps = definition.steps.iter().enumerate();
+    let mut steps = Vec::new();
+    for (place, step) in definition.steps.iter().enumerate() {
+        let target = target_of(conn, step, &profile, &vars)?;
+        steps.push(StepPreview {
+            due_at: due_at(step, base, zone, &settings, now),
+            ..step_preview(&definition, place, target, &vars, now)
+        });
+    }
     Ok(PreviewView {
         trigger_id: row.id.clone(),
         profile_id: profile_id.to_owned(),
         matches,
         timezone: zone.name().to_owned(),
-        steps: steps
-            .map(|(place, step)| StepPreview {
-                due_at: due_at(step, base, zone, &settings, now),
-                ..step_preview(&definition, place, step, &vars, now)
-            })
-            .collect(),
+        steps,
     })
 }
 
 fn step_preview(
     definition: &NewTrigger,
     place: usize,
-    step: &Step,
+    target: Target<'_>,
     vars: &Value,
     now: Timestamp,
 ) -> StepPreview {
+    let step = target.step.clone();
     let mut shown = StepPreview {
         step: place,
         channel: step.channel.name(),
@@ -299,7 +313,7 @@ fn step_preview(
         payload: None,
         problem: None,
     };
-    match message_for(definition, step, vars, now) {
+    match message_for(definition, target, vars, now) {
         Ok(message) => {
             shown.recipient = Some(shown_recipient(&step.to, &message.recipient).to_owned());
             shown.subject = message.subject;
@@ -315,11 +329,16 @@ fn step_preview(
 /// The message a step makes for one person, or why there is none.
 pub(super) fn message_for(
     definition: &NewTrigger,
-    step: &Step,
+    target: Target<'_>,
     vars: &Value,
     now: Timestamp,
 ) -> Result<Message, String> {
-    let recipient = recipient_of(&step.to, vars)
+    if let Some(why) = target.refused {
+        return Err(why);
+    }
+    let step = target.step.as_ref();
+    let recipient = target
+        .address
         .ok_or_else(|| format!("the {} has no e-mail address yet", step.to))?;
     compose("preview", None, step, &definition.on, recipient, vars, now)
         .map_err(|error| error.to_string())

@@ -15,10 +15,11 @@ use crate::people::surroundings::Surroundings;
 use crate::people::{erasures, staged};
 use crate::roll::{Membership, Source};
 use crate::triggers::plan::facts_of;
+use crate::workos::clean;
 
 use super::access::{self, AccessQuery};
 use super::visibility::Veil;
-use super::{Actor, DeskError, Role, failures, refusals, story};
+use super::{Actor, DeskError, Role, failing, failures, refusals, story, wrong_paths};
 
 /// People looked at when somebody is named.
 const MOST_NAMED: i64 = 20;
@@ -75,6 +76,7 @@ pub fn why(
     history.iter_mut().for_each(|change| veil.change(change));
     of_communities(conn, &row, &history, community, &mut view)?;
     of_events(conn, &row, now, &mut view)?;
+    of_workos(conn, &row, now, &mut view)?;
     view.next
         .push(format!("rollcall profiles history {}", row.id));
     Ok(view)
@@ -93,12 +95,12 @@ fn find(conn: &mut Conn, actor: &Actor, who: &str) -> Result<ProfileRow, DeskErr
         ..ProfileFilter::default()
     };
     let mut found = rows::list(conn, &filter, MOST_NAMED)?;
-    let wanted = who.trim().to_lowercase();
+    let (address, name) = (clean::fold(who), clean::search(who));
     let exact = |row: &ProfileRow| {
         row.email
             .as_ref()
-            .is_some_and(|email| email.to_lowercase() == wanted)
-            || row.display_name.to_lowercase() == wanted
+            .is_some_and(|email| clean::fold(email) == address)
+            || clean::search(&row.display_name) == name
     };
     if found.iter().any(exact) {
         found.retain(exact);
@@ -134,7 +136,7 @@ fn meant(
         let theirs = |one: &Community| memberships.iter().any(|row| row.community_id == one.id);
         return Ok(all.into_iter().filter(theirs).collect());
     };
-    let named = |one: &Community| one.id == name || one.name.eq_ignore_ascii_case(name);
+    let named = |one: &Community| one.id == name || clean::fold(&one.name) == clean::fold(name);
     let found: Vec<Community> = all.into_iter().filter(named).collect();
     if found.is_empty() {
         return Err(DeskError::not_found("community", name));
@@ -298,10 +300,48 @@ fn of_events(
 /// What was refused at the door may have been about them: nobody has read it.
 fn of_refusals(conn: &mut Conn, now: Timestamp, view: &mut WhyView) -> Result<(), DeskError> {
     let all = refusals::by_reason(conn, now.minus(failures::TOLD_FOR))?;
-    let count: i64 = all.iter().map(|(_, count, _, _)| count).sum();
-    if let Some(last) = all.iter().map(|(_, _, _, last)| *last).max() {
+    let wrong = wrong_paths::since(conn, now.minus(failures::TOLD_FOR))?;
+    let refused = all.iter().map(|(_, count, _, last)| (*count, *last));
+    let refused = refused.chain(wrong.iter().map(|row| (row.count, row.last_at)));
+    let count: i64 = refused.clone().map(|(count, _)| count).sum();
+    if let Some(last) = refused.map(|(_, last)| last).max() {
         view.waiting.push(format!("But {count} deliveries were refused at the door in the last seven days, the last one {last}: what was in them is not known here, and may be about them."));
         view.next.push("rollcall failures".to_owned());
+    }
+    Ok(())
+}
+
+/// What is asked of WorkOS about them and fails again and again: something may be missing here (R93).
+fn of_workos(
+    conn: &mut Conn,
+    row: &ProfileRow,
+    now: Timestamp,
+    view: &mut WhyView,
+) -> Result<(), DeskError> {
+    if let Some(reading) = failing::catch_ups(conn, now)?.first() {
+        let since = reading.failing_since.unwrap_or(now);
+        view.waiting.push(format!("Reading events back from WorkOS has failed since {since}: what a lost webhook said of them is not known here."));
+        view.next.push("rollcall doctor".to_owned());
+    }
+    let links = rows::links_of(conn, std::slice::from_ref(&row.id))?;
+    let theirs: Vec<String> = links
+        .into_values()
+        .flatten()
+        .map(|link| link.directory_id)
+        .collect();
+    let directories = failing::comparisons(conn, Some(&row.organization_id), now)?;
+    for directory in directories
+        .iter()
+        .filter(|one| theirs.contains(&one.directory_id))
+    {
+        view.waiting.push(format!(
+            "Their directory {} could not be compared with WorkOS since {}.",
+            directory.directory_id, directory.since
+        ));
+        view.next.push(format!(
+            "rollcall directories reconcile {}",
+            directory.directory_id
+        ));
     }
     Ok(())
 }

@@ -8,7 +8,6 @@ use std::ops::Deref;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
 use actix_web::web::BytesMut;
 use actix_web::{FromRequest, HttpRequest};
@@ -20,6 +19,7 @@ use serde_json::Value;
 use crate::workos::text::sanitise;
 
 use super::Problem;
+use super::payload::not_whole;
 
 /// The largest body of an API call, in bytes.
 const LIMIT: usize = 1024 * 1024;
@@ -100,7 +100,7 @@ impl<T: DeserializeOwned + JsonSchema + 'static> FromRequest for Perhaps<T> {
 async fn whole(mut payload: Payload) -> Result<BytesMut, Problem> {
     let mut all = BytesMut::new();
     while let Some(some) = payload.next().await {
-        let some = some.map_err(broken)?;
+        let some = some.map_err(|error| not_whole(&error).1)?;
         if all.len() + some.len() > LIMIT {
             return Err(Problem::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -111,10 +111,6 @@ async fn whole(mut payload: Payload) -> Result<BytesMut, Problem> {
         all.extend_from_slice(&some);
     }
     Ok(all)
-}
-
-fn broken(error: PayloadError) -> Problem {
-    bad(format!("it broke off: {error}"))
 }
 
 fn bad(what: impl std::fmt::Display) -> Problem {

@@ -1,12 +1,14 @@
-//! Liveness, readiness with its reasons, and the metrics. Figures that live in the database are
-//! read when they are asked for, on indexes and capped.
+//! Liveness, readiness with its reasons, and the metrics. Anybody may ask: the database is read at most
+//! once a second for all who do, on indexes and capped.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
 use crate::clock::Timestamp;
 use crate::db::{DbError, migration_state};
-use crate::outbox::{QueueStats, gaps, queue_stats};
+use crate::desk::{DeskError, failing};
+use crate::outbox::{QueueStats, catch_ups, gaps, queue_stats};
 use crate::people::reconciles::{self, ReconcileStats};
 use crate::people::{chores, holds, processes};
 use crate::telemetry;
@@ -29,8 +31,18 @@ struct Findings {
     works: bool,
 }
 
+/// A status and a body.
+pub(super) type Answered = (StatusCode, String);
+
 /// Whether deliveries are taken and worked off, and if not, why.
 pub(super) async fn ready(state: web::Data<HttpState>) -> HttpResponse {
+    let (status, body) = state.bounds.ready.get(readiness(&state)).await;
+    HttpResponse::build(status)
+        .content_type("application/json")
+        .body(body)
+}
+
+async fn readiness(state: &HttpState) -> Answered {
     let (db, now) = (state.db.clone(), state.clock.now());
     let found = tokio::task::spawn_blocking(move || {
         db.read(|conn| {
@@ -44,8 +56,8 @@ pub(super) async fn ready(state: web::Data<HttpState>) -> HttpResponse {
     .await;
     let Ok(Ok(found)) = found else {
         let checks = json!({ "database": "cannot be reached" });
-        return HttpResponse::ServiceUnavailable()
-            .json(json!({ "status": "unavailable", "checks": checks }));
+        let body = json!({ "status": "unavailable", "checks": checks });
+        return (StatusCode::SERVICE_UNAVAILABLE, body.to_string());
     };
     let age = found.queue.oldest_ready.map(|at| now.since(at).as_secs());
     let migrated = found.pending == 0;
@@ -65,11 +77,12 @@ pub(super) async fn ready(state: web::Data<HttpState>) -> HttpResponse {
             },
         },
     });
-    if migrated && fresh && worked {
-        HttpResponse::Ok().json(body)
+    let status = if migrated && fresh && worked {
+        StatusCode::OK
     } else {
-        HttpResponse::ServiceUnavailable().json(body)
-    }
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, body.to_string())
 }
 
 /// What the metrics tell from the database.
@@ -83,20 +96,37 @@ struct Figures {
     holds: i64,
     retention: Option<Timestamp>,
     reconciles: ReconcileStats,
+    /// How often in a row catching up has failed.
+    catch_up_failures: i64,
+    /// Directories whose comparisons fail again and again.
+    failing_comparisons: usize,
 }
 
 /// Prometheus text.
 pub(super) async fn metrics(state: web::Data<HttpState>) -> HttpResponse {
+    let text = state.bounds.figures.get(rendered(&state)).await;
+    HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body(text)
+}
+
+async fn rendered(state: &HttpState) -> String {
     let db = state.db.clone();
     let now = state.clock.now();
     let figures = tokio::task::spawn_blocking(move || {
         db.read(|conn| {
             let retention = chores::last(conn, chores::RETENTION)?;
-            Ok::<_, DbError>(Figures {
+            Ok::<_, DeskError>(Figures {
                 queue: queue_stats(conn)?,
                 deliveries: delivery_stats(conn, now)?,
                 gaps: gaps::counts(conn, None)?,
                 reconciles: reconciles::stats(conn)?,
+                catch_up_failures: catch_ups::all(conn)?
+                    .iter()
+                    .map(|row| row.failures)
+                    .max()
+                    .unwrap_or_default(),
+                failing_comparisons: failing::comparisons(conn, None, now)?.len(),
                 destinations: stopped_count(conn)?,
                 holds: holds::open_count(conn)?,
                 retention: retention.map(|(at, _)| at),
@@ -110,6 +140,8 @@ pub(super) async fn metrics(state: web::Data<HttpState>) -> HttpResponse {
         #[allow(clippy::cast_precision_loss, reason = "few holds; seconds fit")]
         {
             metrics::gauge!(telemetry::HOLDS_OPEN).set(figures.holds as f64);
+            metrics::gauge!(telemetry::CATCH_UP_FAILURES).set(figures.catch_up_failures as f64);
+            metrics::gauge!(telemetry::RECONCILES_FAILING).set(figures.failing_comparisons as f64);
             let ran = figures.retention.map_or(0, |at| at.seconds());
             metrics::gauge!(telemetry::RETENTION_LAST_RUN).set(ran as f64);
         }
@@ -146,9 +178,7 @@ pub(super) async fn metrics(state: web::Data<HttpState>) -> HttpResponse {
         reason = "waiting is bounded by the queue"
     )]
     metrics::gauge!(telemetry::INTAKE_WAITING).set(state.intake.waiting() as f64);
-    HttpResponse::Ok()
-        .content_type("text/plain; version=0.0.4; charset=utf-8")
-        .body(state.metrics.render())
+    state.metrics.render()
 }
 
 #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]

@@ -3,13 +3,17 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::DbError;
 use crate::desk::DeskError;
+use crate::telemetry;
 use crate::workos::client::ClientError;
+
+use super::HttpState;
+use super::webhook::SIGNATURE;
 
 /// An error as the caller sees it.
 #[derive(Debug, Clone)]
@@ -123,6 +127,7 @@ impl From<DeskError> for Problem {
             ),
             DeskError::Conflict(detail) => Self::new(StatusCode::CONFLICT, "conflict", detail),
             DeskError::Forbidden(detail) => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
+            DeskError::TooSlow(detail) => Self::unavailable(detail, 5),
             DeskError::Database(error) => Self::from(error),
         }
     }
@@ -168,7 +173,19 @@ impl From<ClientError> for Problem {
 }
 
 /// The answer to a path or method that is not ours.
-pub(super) async fn no_such_route(request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub(super) async fn no_such_route(
+    request: HttpRequest,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    let signed = request.headers().contains_key(SIGNATURE);
+    let (method, path) = (request.method().as_str(), request.path());
+    if state
+        .wrong_paths
+        .count(method, path, signed, state.clock.now())
+    {
+        metrics::counter!(telemetry::WEBHOOK_REQUESTS, "outcome" => "rejected", "reason" => "wrong_path")
+            .increment(1);
+    }
     if request.match_pattern().is_some() && request.resource_map().has_resource(request.path()) {
         return Err(Problem::new(
             StatusCode::METHOD_NOT_ALLOWED,

@@ -1,5 +1,6 @@
 //! What the handlers share.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
@@ -9,17 +10,24 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::clock::Clock;
+use crate::db::deadline::{Limit, within};
 use crate::db::{Conn, Db, DbError, Urgency};
 use crate::desk::refusals::Refusals;
 use crate::desk::webhook_secrets::SecretUses;
+use crate::desk::wrong_paths::WrongPaths;
 use crate::desk::{Actor, DeskError, tokens};
 use crate::intake::Intake;
 use crate::triggers::{Channels, Policy};
 use crate::workos::Secrets;
 use crate::workos::client::Client;
+
+use super::health::Answered;
+use super::payload::Unfinished;
+use super::rates::Rates;
+use super::snapshot::Snapshot;
 
 /// What the handlers share; one for each server.
 pub struct HttpState {
@@ -41,6 +49,8 @@ pub struct HttpState {
     pub secret_uses: SecretUses,
     /// What was refused at the door since that was last written down.
     pub refusals: Refusals,
+    /// Near misses of the webhook's path since that was last written down.
+    pub wrong_paths: WrongPaths,
     /// How far a delivery's `t` may be from now.
     pub tolerance: Duration,
     /// The largest body.
@@ -61,7 +71,57 @@ pub struct HttpState {
     pub wanted: Wanted,
     /// When a refusal by time was last kept, in microseconds.
     pub stale_kept: AtomicI64,
+    /// What clients may ask of the server.
+    pub bounds: ClientBounds,
 }
+
+/// What clients may ask of the server, and how much of it is under way.
+pub struct ClientBounds {
+    /// How long a body may take.
+    pub body_time: Duration,
+    /// Where `/metrics` and `/health/ready` are answered, if not where everything else is.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Bodies under way.
+    pub(super) unfinished: Arc<Unfinished>,
+    /// How often each token may call.
+    pub(super) rates: Option<Rates>,
+    /// Readings that may keep a connection busy for a while.
+    readings: Arc<Semaphore>,
+    pub(super) ready: Snapshot<Answered>,
+    pub(super) figures: Snapshot<String>,
+}
+
+impl ClientBounds {
+    /// By the settings; `connections` are those to the database.
+    pub fn new(
+        body_time: Duration,
+        api_rate: u32,
+        snapshot: Duration,
+        metrics_listen: Option<SocketAddr>,
+        connections: u32,
+    ) -> Self {
+        Self {
+            body_time,
+            metrics_listen,
+            unfinished: Arc::default(),
+            rates: Rates::new(api_rate),
+            readings: Arc::new(Semaphore::new(
+                connections.saturating_sub(FIRST).max(1) as usize
+            )),
+            ready: Snapshot::new(snapshot),
+            figures: Snapshot::new(snapshot),
+        }
+    }
+}
+
+/// Connections that are never given to what may take long: access, tokens and health answer from them.
+const FIRST: u32 = 4;
+/// How long a reading may take: a page, a search.
+const READING: Duration = Duration::from_secs(10);
+/// And one that tries something on everybody.
+const LONG_READING: Duration = Duration::from_secs(60);
+/// How long a reading waits for its turn.
+const WAIT_FOR_TURN: Duration = Duration::from_secs(5);
 
 /// What readiness asks for.
 #[derive(Debug, Clone, Copy)]
@@ -82,19 +142,69 @@ impl HttpState {
         match self.bootstrap(&digest) {
             Some(actor) => Ok(Some(actor)),
             None => {
-                self.read(move |conn| tokens::authenticate(conn, &digest))
+                self.read_first(move |conn| tokens::authenticate(conn, &digest))
                     .await
             }
         }
     }
 
-    /// Runs a read where blocking is allowed.
+    /// Runs a read where blocking is allowed: bounded in time, and ended when nobody waits for it.
     pub async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Conn) -> Result<T, DeskError> + Send + 'static,
+    ) -> Result<T, DeskError> {
+        self.read_within(READING, work).await
+    }
+
+    /// As [`HttpState::read`], for what looks at everybody of an organization.
+    pub async fn read_long<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Conn) -> Result<T, DeskError> + Send + 'static,
+    ) -> Result<T, DeskError> {
+        self.read_within(LONG_READING, work).await
+    }
+
+    /// Runs a read that takes one look-up, whatever else is being read: access, tokens, health.
+    pub async fn read_first<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Conn) -> Result<T, DeskError> + Send + 'static,
     ) -> Result<T, DeskError> {
         let db = self.db.clone();
         off_the_loop(move || db.read(work)).await
+    }
+
+    async fn read_within<T: Send + 'static>(
+        &self,
+        time: Duration,
+        work: impl FnOnce(&mut Conn) -> Result<T, DeskError> + Send + 'static,
+    ) -> Result<T, DeskError> {
+        struct Waits(Arc<Limit>);
+        impl Drop for Waits {
+            fn drop(&mut self) {
+                self.0.give_up();
+            }
+        }
+        let readings = Arc::clone(&self.bounds.readings);
+        let turn = tokio::time::timeout(WAIT_FOR_TURN, readings.acquire_owned())
+            .await
+            .map_err(|_| DeskError::TooSlow("too much is being read at once".to_owned()))?;
+        let limit = Limit::new(time);
+        // Dropped with this future, which the server drops when the client has gone.
+        let waits = Waits(Arc::clone(&limit));
+        let db = self.db.clone();
+        let done = off_the_loop(move || {
+            let _turn = turn;
+            within(&limit, || db.read(work)).map_err(|error| match error {
+                DeskError::Database(_) if limit.was_met() => DeskError::TooSlow(format!(
+                    "this takes longer than {} s: ask for less at once",
+                    time.as_secs()
+                )),
+                error => error,
+            })
+        })
+        .await;
+        drop(waits);
+        done
     }
 
     /// Runs what chooses its own transactions where blocking is allowed.

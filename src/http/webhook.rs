@@ -1,4 +1,4 @@
-//! `POST /webhooks/workos`: the size first, then the signature over the raw bytes, then the few
+//! `POST /webhooks/workos`: the size and the form of the header first, then the signature over the raw bytes, then the few
 //! fields the outbox indexes; 200 only after the commit. Whatever is refused leaves a counter by
 //! reason and nothing else: no body, no header, no name in the log.
 
@@ -17,13 +17,16 @@ use crate::desk::stale::{self, Stale};
 use crate::intake::{Admission, Door, Shed};
 use crate::outbox::NewEvent;
 use crate::telemetry;
-use crate::workos::{Rejection, read_envelope, time_of, verify};
+use crate::workos::{Rejection, read_envelope, time_of, verify, well_formed};
 
+use super::payload::not_whole;
 use super::source;
 use super::{HttpState, Problem};
 
 /// The header WorkOS signs with (contract section 1).
-const SIGNATURE: &str = "workos-signature";
+pub(super) const SIGNATURE: &str = "workos-signature";
+/// The most that is reserved for a body before it comes, in bytes.
+const MODEST: usize = 16 * 1024;
 /// A sender whose clock is off sends many.
 const STALE_KEPT_EVERY: Duration = Duration::from_secs(60);
 
@@ -90,12 +93,15 @@ async fn admit(
             Problem::new(StatusCode::FORBIDDEN, "source-not-allowed", detail),
         ));
     }
-    let body = read_body(request, payload, state.body_limit).await?;
     let headers: Vec<&[u8]> = request
         .headers()
         .get_all(SIGNATURE)
         .map(|value| value.as_bytes())
         .collect();
+    too_large(request, state.body_limit)?;
+    // Whoever cannot even write the header gets no memory for a body.
+    well_formed(&headers).map_err(|rejection| refuse(&rejection))?;
+    let body = read_body(request, payload, state.body_limit).await?;
     let now = state.clock.now();
     let verified = match verify(&headers, &body, &state.secrets, state.tolerance, now) {
         Ok(verified) => verified,
@@ -146,6 +152,27 @@ fn keep_stale(state: &HttpState, headers: &[&[u8]], now: Timestamp) {
     }));
 }
 
+fn over(limit: usize) -> Refused {
+    let detail = format!("the body is larger than {limit} bytes (ROLLCALL_BODY_LIMIT)");
+    (
+        "too_large",
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail),
+    )
+}
+
+/// How long the body is to be, by the sender's word.
+fn said_length(request: &HttpRequest) -> Option<usize> {
+    let value = request.headers().get(CONTENT_LENGTH)?;
+    value.to_str().ok()?.parse().ok()
+}
+
+fn too_large(request: &HttpRequest, limit: usize) -> Result<(), Refused> {
+    match said_length(request) {
+        Some(said) if said > limit => Err(over(limit)),
+        _ => Ok(()),
+    }
+}
+
 /// Reads the body piece by piece and stops at the limit: a sender that says less than it sends gets
 /// no more memory than one that is honest.
 async fn read_body(
@@ -153,35 +180,13 @@ async fn read_body(
     mut payload: web::Payload,
     limit: usize,
 ) -> Result<Vec<u8>, Refused> {
-    let too_large = || {
-        let detail = format!("the body is larger than {limit} bytes (ROLLCALL_BODY_LIMIT)");
-        (
-            "too_large",
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail),
-        )
-    };
-    let said = request
-        .headers()
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| text.parse::<usize>().ok());
-    if said.is_some_and(|said| said > limit) {
-        return Err(too_large());
-    }
-    let mut body = Vec::with_capacity(said.unwrap_or(2_048).min(limit));
+    let said = said_length(request);
+    // What a sender says takes no memory; what comes does.
+    let mut body = Vec::with_capacity(said.unwrap_or(2_048).min(MODEST));
     while let Some(piece) = payload.next().await {
-        let piece = piece.map_err(|_| {
-            (
-                "cut_off",
-                Problem::new(
-                    StatusCode::BAD_REQUEST,
-                    "cut-off",
-                    "the body ended before it was whole; send it again",
-                ),
-            )
-        })?;
+        let piece = piece.map_err(|error| not_whole(&error))?;
         if body.len() + piece.len() > limit {
-            return Err(too_large());
+            return Err(over(limit));
         }
         body.extend_from_slice(&piece);
     }

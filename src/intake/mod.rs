@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::db::{Db, DbError, Urgency};
-use crate::outbox::{NewEvent, enqueue, gaps};
+use crate::outbox::{Compared, NewEvent, compare_repeats, enqueue, gaps};
 use crate::telemetry as names;
 
 /// At most so many events in one transaction.
@@ -170,7 +170,7 @@ fn commit(db: &Db, events: &[NewEvent], doors: &[Door]) -> Vec<Result<Admission,
 }
 
 fn try_commit(db: &Db, events: &[NewEvent], doors: &[Door]) -> Result<Vec<bool>, DbError> {
-    db.write(Urgency::Intake, |conn| {
+    let (new, compared) = db.write(Urgency::Intake, |conn| {
         let new = enqueue(conn, events)?;
         let through = |door: Door, is_new: bool| {
             let all = events.iter().zip(doors).zip(&new);
@@ -181,8 +181,29 @@ fn try_commit(db: &Db, events: &[NewEvent], doors: &[Door]) -> Result<Vec<bool>,
         // In the same commit as the events, so that the report can be believed.
         gaps::found(conn, &through(Door::CatchUp, true))?;
         gaps::came_late(conn, &through(Door::Webhook, false))?;
-        Ok(new)
-    })
+        let known = events.iter().zip(&new).filter(|(_, new)| !**new);
+        let known: Vec<&NewEvent> = known.map(|(event, _)| event).collect();
+        Ok::<_, DbError>((new, compare_repeats(conn, &known)?))
+    })?;
+    report(&compared);
+    Ok(new)
+}
+
+/// An event id with two contents is never WorkOS's retry: somebody should look at it.
+fn report(compared: &Compared) {
+    let count = |content: &'static str, count: usize| {
+        metrics::counter!(names::EVENT_REPEATS, "content" => content).increment(count as u64);
+    };
+    count("differs", compared.differ.len());
+    count("unknown", compared.unknown);
+    for repeat in &compared.differ {
+        tracing::warn!(
+            event_id = repeat.event_id,
+            first_digest = repeat.first_digest,
+            other_digest = repeat.other_digest,
+            "an event id came again with other content; the first one counts, and the event's page shows both digests"
+        );
+    }
 }
 
 fn is_about_the_data(error: &DbError) -> bool {

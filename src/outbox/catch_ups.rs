@@ -24,6 +24,8 @@ pub struct CatchUpRow {
     pub last_error: Option<String>,
     pub lease_token: i64,
     pub lease_until: Option<Timestamp>,
+    pub failures: i64,
+    pub failing_since: Option<Timestamp>,
 }
 
 /// All environments that were ever pulled from.
@@ -111,11 +113,18 @@ pub fn finish(
     error: Option<&str>,
     now: Timestamp,
 ) -> QueryResult<()> {
+    // Only the holder of the lease comes here, so what it read at the claim still stands.
+    let (failures, since) = match error {
+        Some(_) => (held.failures + 1, held.failing_since.or(Some(now))),
+        None => (0, None),
+    };
     on_backend!(conn, c => diesel::update(catch_ups::table
         .filter(catch_ups::environment.eq(&held.environment))
         .filter(catch_ups::lease_token.eq(held.lease_token)))
         .set((
             catch_ups::last_error.eq(error),
+            catch_ups::failures.eq(failures),
+            catch_ups::failing_since.eq(since),
             catch_ups::lease_until.eq(None::<Timestamp>),
         ))
         .execute(c))?;

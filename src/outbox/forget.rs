@@ -8,6 +8,7 @@ use crate::db::schema::{event_attempts, event_bodies, outbox};
 use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
 
 use super::EventState;
+use super::repeats::forget_repeats;
 
 /// Takes away what one event said; `subject` stands in the place of whom it spoke of.
 pub fn forget(conn: &mut Conn, event_id: &str, subject: &str) -> QueryResult<()> {
@@ -51,6 +52,7 @@ pub fn forget_subject(
 
 fn forget_all(conn: &mut Conn, events: &[String], subject: &str) -> QueryResult<()> {
     for chunk in events.chunks(ROWS_PER_STATEMENT) {
+        forget_repeats(conn, chunk)?;
         on_backend!(conn, c => diesel::delete(event_bodies::table.filter(event_bodies::event_id.eq_any(chunk))).execute(c))?;
         // What an operator or an error said in free text may name somebody.
         on_backend!(conn, c => diesel::update(event_attempts::table.filter(event_attempts::event_id.eq_any(chunk)))

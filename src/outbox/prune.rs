@@ -9,6 +9,7 @@ use crate::db::schema::{event_attempts, event_bodies, outbox};
 use crate::db::{Conn, on_backend};
 
 use super::EventState;
+use super::repeats::forget_repeats;
 
 const OPEN: [&str; 3] = [
     EventState::Ready.as_str(),
@@ -34,8 +35,9 @@ pub fn old_bodies(
         .load(c))
 }
 
-/// Deletes the bodies of the given events.
+/// Deletes the bodies of the given events, and what was made from them.
 pub fn prune_bodies(conn: &mut Conn, events: &[String]) -> QueryResult<usize> {
+    forget_repeats(conn, events)?;
     on_backend!(conn, c => diesel::delete(event_bodies::table.filter(event_bodies::event_id.eq_any(events))).execute(c))
 }
 

@@ -2,6 +2,7 @@
 //! cannot ask it about anybody, and a late or replayed event finds that it is not to be heard.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use diesel::prelude::*;
 use hmac::{Hmac, KeyInit, Mac};
@@ -11,6 +12,7 @@ use crate::clock::Timestamp;
 use crate::db::schema::{erasures, link_keys, links};
 use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
 use crate::roll::erasure::Tombstone;
+use crate::roll::idp_key;
 use crate::workos::provider_user;
 
 use super::secrets;
@@ -44,8 +46,15 @@ impl ErasureKey {
     /// Both hashes of a directory user.
     pub fn of(&self, user: &str, directory: &str, idp_id: Option<&str>) -> Vec<String> {
         let mut keys = vec![self.of_user(user)];
+        // A placeholder is nobody's id: it must not silence words about others (R86).
+        let idp_id = idp_id.filter(|id| idp_key(id).is_some());
         keys.extend(idp_id.map(|idp_id| self.of_idp(directory, idp_id)));
         keys
+    }
+
+    /// By what the key is known again without being told.
+    pub fn mark(&self) -> String {
+        self.hash("mark")
     }
 
     fn hash(&self, text: &str) -> String {
@@ -55,8 +64,21 @@ impl ErasureKey {
     }
 }
 
-/// The installation's key; `None` while nobody was ever erased.
+/// The key that this process was configured with. A global, since it is one for each process like the
+/// database: every road that hashes an id would have to carry it otherwise.
+static CONFIGURED: OnceLock<ErasureKey> = OnceLock::new();
+
+/// Uses that key from now on, in the place of one in the database.
+pub fn configure(key: ErasureKey) {
+    // A second time in one process it is the same one.
+    let _ = CONFIGURED.set(key);
+}
+
+/// The installation's key; `None` while nobody was ever erased and none is configured.
 pub fn key(conn: &mut Conn) -> QueryResult<Option<ErasureKey>> {
+    if let Some(key) = CONFIGURED.get() {
+        return Ok(Some(key.clone()));
+    }
     Ok(secrets::find(conn, secrets::ERASURE_KEY)?.and_then(|secret| ErasureKey::new(&secret)))
 }
 
@@ -147,10 +169,11 @@ pub fn present(
         .select(columns)
         .load(c))?;
     for (organization, idp_id) in idp_ids {
+        let Some(key) = idp_key(idp_id) else { continue };
         let some: Vec<(String, String, Option<String>)> = on_backend!(conn, c => links::table
             .inner_join(link_keys::table.on(link_keys::directory_user_id.eq(links::directory_user_id)))
             .filter(link_keys::organization_id.eq(organization))
-            .filter(link_keys::key.eq(format!("i:{idp_id}")))
+            .filter(link_keys::key.eq(key))
             .select(columns)
             .load(c))?;
         all.extend(some);

@@ -50,6 +50,12 @@ pub const REMOVALS: &str = "removals";
 pub const DIRECTORY_DELETED: &str = "directory_deleted";
 /// Too many welcomes due within an hour.
 pub const WELCOMES: &str = "welcomes";
+/// Too many messages of one trigger due within an hour (R80).
+pub const MESSAGES: &str = "messages";
+/// Newcomers whose start date cannot be read (R79).
+pub const START_DATES: &str = "start_dates";
+/// The kinds in which messages wait; what happened to the people was applied.
+pub const OF_MESSAGES: [&str; 3] = [WELCOMES, MESSAGES, START_DATES];
 /// Too many people under another provider's id or e-mail domain within an hour (R42).
 pub const IDENTITY_SWAP: &str = "identity_swap";
 /// Rules would end more memberships within an hour than the guard lets pass.
@@ -191,6 +197,15 @@ pub fn add_items(conn: &mut Conn, items: &[HoldItem]) -> QueryResult<()> {
     Ok(())
 }
 
+/// Takes somebody out of a hold.
+pub fn take_out(conn: &mut Conn, hold: &str, profile: &str) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::delete(hold_items::table
+        .filter(hold_items::hold_id.eq(hold))
+        .filter(hold_items::profile_id.eq(profile)))
+        .execute(c))?;
+    Ok(())
+}
+
 /// Adds everybody with an active link in a directory to a hold, in one statement: it may be all of
 /// a large company. Those that are in it stay as they are.
 pub fn add_directory(
@@ -289,7 +304,7 @@ pub fn approved(conn: &mut Conn, events: &[String]) -> QueryResult<BTreeSet<Stri
         on_backend!(conn, c => hold_items::table
             .inner_join(holds::table.on(holds::id.eq(hold_items::hold_id)))
             .filter(hold_items::event_id.eq_any(some))
-            .filter(holds::kind.ne(WELCOMES))
+            .filter(holds::kind.ne_all(OF_MESSAGES))
             .filter(holds::state.eq(APPROVED))
             .select(hold_items::event_id)
             .load(c))

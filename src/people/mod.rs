@@ -10,11 +10,14 @@ pub mod decisions;
 pub mod directories;
 mod drift;
 pub mod erasures;
+pub mod failing_reconciles;
 pub mod groups;
 pub mod holds;
 pub mod jobs;
 pub mod kin;
+pub mod left_out;
 pub mod legal_holds;
+pub mod managers;
 pub mod mentions;
 mod opened_holds;
 pub mod opt_outs;
@@ -30,6 +33,7 @@ pub mod rules;
 pub mod seated;
 pub mod secret_uses;
 pub mod secrets;
+pub mod sessions;
 pub mod setup_links;
 pub mod staged;
 pub mod standings;
@@ -39,6 +43,7 @@ pub mod surroundings;
 pub mod suspensions;
 pub mod swaps;
 pub mod tokens;
+pub mod wrong_paths;
 
 /// A JSON column that we wrote ourselves and cannot read: the database was edited by hand, or is
 /// from another version.

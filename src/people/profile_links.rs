@@ -74,6 +74,20 @@ pub fn profile_of_links(
         .collect())
 }
 
+/// The organizations that people are in.
+pub fn organizations_of(conn: &mut Conn, ids: &[String]) -> QueryResult<Vec<String>> {
+    let mut all: Vec<String> = in_parts(ids, |some| {
+        on_backend!(conn, c => profiles::table
+            .filter(profiles::id.eq_any(some))
+            .select(profiles::organization_id)
+            .distinct()
+            .load(c))
+    })?;
+    all.sort();
+    all.dedup();
+    Ok(all)
+}
+
 /// How many people of each organization have each status.
 pub fn counts_of_organizations(
     conn: &mut Conn,

@@ -9,12 +9,13 @@ use crate::clock::Timestamp;
 use crate::db::schema::{links, profiles};
 use crate::db::{Conn, ROWS_PER_STATEMENT, contains, in_parts, on_backend};
 use crate::roll::{Person, Profile, Status};
+use crate::workos::clean;
 
 use super::{to_json, unreadable};
 
 pub use super::profile_links::{
     LinkRow, active_of_directory, counts_of_organizations, counts_up_to, link,
-    link_counts_of_directories, links_of, profile_of_links, state_of_link,
+    link_counts_of_directories, links_of, organizations_of, profile_of_links, state_of_link,
 };
 
 /// A profile row as shown.
@@ -43,39 +44,16 @@ pub struct ProfileRow {
     pub updated_at: Timestamp,
     pub removed_at: Option<Timestamp>,
     pub removed_reason: Option<String>,
+    pub start_unreadable: Option<String>,
+    pub role: Option<String>,
+    pub roles: String,
 }
 
 impl ProfileRow {
     /// The person as the roll knows them; `None` where the row is not of this version.
     pub fn profile(&self) -> Option<Profile> {
-        let fields = [
-            ("first_name", &self.first_name),
-            ("last_name", &self.last_name),
-            ("email", &self.email),
-            ("title", &self.title),
-            ("department", &self.department),
-            ("pronouns", &self.pronouns),
-            ("start_date", &self.start_date),
-            ("manager_email", &self.manager_email),
-            ("employee_number", &self.employee_number),
-        ];
-        let mut fields: BTreeMap<&'static str, String> = fields
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value.clone()?)))
-            .collect();
-        fields.insert("display_name", self.display_name.clone());
-        Some(Profile {
-            id: self.id.clone(),
-            status: Status::parse(&self.status)?,
-            fields,
-            attributes: serde_json::from_str(&self.attributes).ok()?,
-            warnings: serde_json::from_str(&self.warnings).ok()?,
-            period: self.period.clone(),
-            first_seen: self.first_seen_at,
-            updated: self.updated_at,
-            removed_at: self.removed_at,
-            removed_reason: self.removed_reason.clone(),
-        })
+        Status::parse(&self.status)?;
+        as_shown(self).ok()
     }
 }
 
@@ -106,6 +84,9 @@ struct NewRow<'a> {
     updated_at: Timestamp,
     removed_at: Option<Timestamp>,
     removed_reason: Option<&'a str>,
+    start_unreadable: Option<&'a str>,
+    role: Option<&'a str>,
+    roles: String,
 }
 
 /// The profile that a row shows.
@@ -120,6 +101,7 @@ pub fn as_shown(row: &ProfileRow) -> QueryResult<Profile> {
         ("start_date", &row.start_date),
         ("manager_email", &row.manager_email),
         ("employee_number", &row.employee_number),
+        ("role", &row.role),
     ];
     let mut fields: BTreeMap<&'static str, String> = fields
         .into_iter()
@@ -130,6 +112,10 @@ pub fn as_shown(row: &ProfileRow) -> QueryResult<Profile> {
         id: row.id.clone(),
         status: Status::parse(&row.status).unwrap_or(Status::Pending),
         fields,
+        roles: serde_json::from_str(&row.roles)
+            .map_err(|error| unreadable("roles", &row.id, &error))?,
+        start_unreadable: row.start_unreadable.clone(),
+        address_key: row.email.as_deref().and_then(clean::key),
         attributes: serde_json::from_str(&row.attributes)
             .map_err(|error| unreadable("attributes", &row.id, &error))?,
         warnings: serde_json::from_str(&row.warnings)
@@ -158,13 +144,17 @@ pub struct ToSave<'a> {
 /// Characters that are searched: PostgreSQL takes no more than 2,704 bytes into an index entry.
 const SEARCHED: usize = 600;
 
-/// How addresses are compared (R22).
-pub fn email_key(email: &str) -> String {
-    email.trim().to_lowercase()
+/// How addresses are compared (R22, R88); `None` for one that is nobody's (R86).
+pub fn email_key(email: &str) -> Option<String> {
+    clean::key(email)
 }
 
 fn new_row<'a>(one: &ToSave<'a>) -> QueryResult<NewRow<'a>> {
     let profile = one.profile;
+    // What means nobody finds nobody (R86).
+    let address = profile
+        .field("email")
+        .filter(|_| profile.address_key.is_some());
     let searched = [
         "display_name",
         "first_name",
@@ -176,7 +166,7 @@ fn new_row<'a>(one: &ToSave<'a>) -> QueryResult<NewRow<'a>> {
     let search: Vec<String> = searched
         .iter()
         .filter_map(|name| profile.field(name))
-        .map(str::to_lowercase)
+        .map(clean::search)
         .collect();
     Ok(NewRow {
         id: &profile.id,
@@ -186,7 +176,7 @@ fn new_row<'a>(one: &ToSave<'a>) -> QueryResult<NewRow<'a>> {
         last_name: profile.field("last_name"),
         display_name: profile.field("display_name").unwrap_or_default(),
         email: profile.field("email"),
-        email_key: profile.field("email").map(email_key),
+        email_key: address.and_then(email_key),
         title: profile.field("title"),
         department: profile.field("department"),
         pronouns: profile.field("pronouns"),
@@ -203,6 +193,9 @@ fn new_row<'a>(one: &ToSave<'a>) -> QueryResult<NewRow<'a>> {
         updated_at: profile.updated,
         removed_at: profile.removed_at,
         removed_reason: profile.removed_reason.as_deref(),
+        start_unreadable: profile.start_unreadable.as_deref(),
+        role: profile.field("role"),
+        roles: to_json(&profile.roles)?,
     })
 }
 
@@ -236,6 +229,9 @@ pub fn save(conn: &mut Conn, all: &[ToSave<'_>]) -> QueryResult<()> {
                 profiles::updated_at.eq(excluded(profiles::updated_at)),
                 profiles::removed_at.eq(excluded(profiles::removed_at)),
                 profiles::removed_reason.eq(excluded(profiles::removed_reason)),
+                profiles::start_unreadable.eq(excluded(profiles::start_unreadable)),
+                profiles::role.eq(excluded(profiles::role)),
+                profiles::roles.eq(excluded(profiles::roles)),
             ))
             .execute(c))?;
     }
@@ -258,6 +254,9 @@ pub fn blank(conn: &mut Conn, id: &str) -> QueryResult<()> {
             profiles::display_name.eq(ERASED),
             profiles::attributes.eq("{}"),
             profiles::warnings.eq("[]"),
+            profiles::start_unreadable.eq(None::<String>),
+            profiles::role.eq(None::<String>),
+            profiles::roles.eq("[]"),
             profiles::search.eq(""),
         ))
         .execute(c))?;
@@ -327,11 +326,13 @@ pub fn list(conn: &mut Conn, filter: &ProfileFilter, limit: i64) -> QueryResult<
             query = query.filter(profiles::id.eq_any(super::seated::ids_in(community)));
         }
         if let Some(q) = filter.q.as_ref().filter(|_| filter.q_names_only) {
-            let pattern = contains(&q.to_lowercase());
-            query = query.filter(lower(profiles::display_name).like(pattern.clone()).escape('\\')
-                .or(profiles::email_key.like(pattern).escape('\\').assume_not_null()));
+            // SQLite's `lower` knows the letters of ASCII only: others are found as written.
+            let (any_case, written) = (contains(&clean::search(q)), contains(&clean::text(q)));
+            query = query.filter(lower(profiles::display_name).like(any_case).escape('\\')
+                .or(profiles::display_name.like(written).escape('\\'))
+                .or(profiles::email_key.like(contains(&clean::fold(q))).escape('\\').assume_not_null()));
         } else if let Some(q) = &filter.q {
-            query = query.filter(profiles::search.like(contains(&q.to_lowercase())).escape('\\'));
+            query = query.filter(profiles::search.like(contains(&clean::search(q))).escape('\\'));
         }
         if let Some((at, id)) = &filter.after {
             // Said so that an index is entered at the cursor, and not walked up to it.
@@ -375,10 +376,27 @@ pub fn ids_with_access(conn: &mut Conn, organization: &str) -> QueryResult<Vec<S
 
 /// Everybody of an organization under an address, whatever their status.
 pub fn by_email(conn: &mut Conn, organization: &str, email: &str) -> QueryResult<Vec<ProfileRow>> {
+    let Some(email) = email_key(email) else {
+        return Ok(Vec::new());
+    };
     on_backend!(conn, c => profiles::table
         .filter(profiles::organization_id.eq(organization))
-        .filter(profiles::email_key.eq(email_key(email)))
+        .filter(profiles::email_key.eq(email))
         .select(ProfileRow::as_select())
+        .load(c))
+}
+
+/// The addresses, as shown, of an organization's people whose key is kept as this one.
+pub fn addresses_under(
+    conn: &mut Conn,
+    organization: &str,
+    kept: &str,
+) -> QueryResult<Vec<String>> {
+    on_backend!(conn, c => profiles::table
+        .filter(profiles::organization_id.eq(organization))
+        .filter(profiles::email_key.eq(kept))
+        .filter(profiles::email.is_not_null())
+        .select(profiles::email.assume_not_null())
         .load(c))
 }
 
@@ -388,6 +406,9 @@ pub fn by_idp_id(
     organization: &str,
     idp_id: &str,
 ) -> QueryResult<Vec<ProfileRow>> {
+    let Some(idp_id) = clean::id_key(idp_id) else {
+        return Ok(Vec::new());
+    };
     on_backend!(conn, c => profiles::table
         .filter(profiles::organization_id.eq(organization))
         .filter(profiles::id.eq_any(links::table

@@ -214,11 +214,13 @@ fn read(community: &Community) -> QueryResult<Ruled> {
 pub(super) fn facts_of(row: &ProfileRow) -> Value {
     let attributes: BTreeMap<String, Value> =
         serde_json::from_str(&row.attributes).unwrap_or_default();
+    let roles: Vec<String> = serde_json::from_str(&row.roles).unwrap_or_default();
     json!({
         "id": row.id, "organization_id": row.organization_id, "status": row.status,
         "first_name": row.first_name, "last_name": row.last_name, "display_name": row.display_name,
         "email": row.email, "title": row.title, "department": row.department, "pronouns": row.pronouns,
         "start_date": row.start_date, "manager_email": row.manager_email, "employee_number": row.employee_number,
+        "role": row.role, "roles": roles,
         "attributes": attributes,
     })
 }

@@ -13,6 +13,9 @@ pub const WEBHOOK_KEY: &str = "webhook";
 /// The name under which the key is kept that hides whom we have erased.
 pub const ERASURE_KEY: &str = "erasure";
 
+/// The name under which is kept by what the erasure key is known again, where it lies outside of the database.
+pub const ERASURE_MARK: &str = "erasure_mark";
+
 /// The secret of that name, if there is one yet.
 pub fn find(conn: &mut Conn, name: &str) -> QueryResult<Option<String>> {
     on_backend!(conn, c => kept_secrets::table.find(name).select(kept_secrets::value).first(c).optional())
@@ -29,6 +32,12 @@ pub fn keep(conn: &mut Conn, name: &str, made: &str, now: Timestamp) -> QueryRes
         .on_conflict_do_nothing()
         .execute(c))?;
     on_backend!(conn, c => kept_secrets::table.find(name).select(kept_secrets::value).first(c))
+}
+
+/// Takes a secret away.
+pub fn remove(conn: &mut Conn, name: &str) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::delete(kept_secrets::table.find(name)).execute(c))?;
+    Ok(())
 }
 
 /// The name under which the signing secret of a registered WorkOS endpoint is kept.

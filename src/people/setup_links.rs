@@ -14,6 +14,7 @@ pub struct SetupLink {
     pub organization_id: String,
     pub opened_at: Timestamp,
     pub opened_by: String,
+    pub revoked_at: Option<Timestamp>,
 }
 
 /// Notes that one was opened.
@@ -22,12 +23,25 @@ pub fn opened(conn: &mut Conn, organization: &str, by: &str, now: Timestamp) -> 
         organization_id: organization.to_owned(),
         opened_at: now,
         opened_by: by.to_owned(),
+        revoked_at: None,
     };
     on_backend!(conn, c => diesel::insert_into(setup_links::table)
         .values(&row)
         .on_conflict(setup_links::organization_id)
         .do_update()
-        .set((setup_links::opened_at.eq(now), setup_links::opened_by.eq(by)))
+        .set((
+            setup_links::opened_at.eq(now),
+            setup_links::opened_by.eq(by),
+            setup_links::revoked_at.eq(None::<Timestamp>),
+        ))
+        .execute(c))?;
+    Ok(())
+}
+
+/// Notes that those of an organization were revoked.
+pub fn revoked(conn: &mut Conn, organization: &str, now: Timestamp) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::update(setup_links::table.find(organization))
+        .set(setup_links::revoked_at.eq(now))
         .execute(c))?;
     Ok(())
 }

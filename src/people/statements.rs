@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::schema::statements;
 use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
-use crate::roll::Statement;
+use crate::roll::{Said, Statement};
 use crate::workos::OrderKey;
 
 use super::{to_json, unreadable};
@@ -39,8 +39,13 @@ pub fn of_links(conn: &mut Conn, directory_users: &[String]) -> QueryResult<Vec<
     for chunk in directory_users.chunks(ROWS_PER_STATEMENT) {
         let rows: Vec<Row> = on_backend!(conn, c => statements::table.filter(statements::directory_user_id.eq_any(chunk)).load(c))?;
         for row in rows {
-            let said = serde_json::from_str(&row.said)
+            let said: Said = serde_json::from_str(&row.said)
                 .map_err(|error| unreadable("statement", &row.event_id, &error))?;
+            // What was kept before a rule of cleaning changed is read like what comes today.
+            let said = Said {
+                user: said.user.cleaned(),
+                ..said
+            };
             all.push(Statement {
                 key: OrderKey {
                     at: row.at,

@@ -14,6 +14,7 @@ use crate::roll::{
 
 use super::acts::{self, NewAct};
 use super::communities;
+use super::managers::{self, Manager};
 use super::profiles::{self, ProfileRow};
 use super::rules::{Turned, facts_of};
 use super::surroundings::Surroundings;
@@ -239,14 +240,12 @@ impl<'a> Place<'a> {
     fn manager_of(&self, conn: &mut Conn, leaver: &str) -> QueryResult<Option<String>> {
         let mut at = profiles::find(conn, leaver)?;
         for _ in 0..LONGEST_LINE {
-            let Some(email) = at.and_then(|row| row.manager_email) else {
-                return Ok(None);
+            let Some(row) = at else { return Ok(None) };
+            let found = managers::of(conn, std::slice::from_ref(&row))?.remove(&row.id);
+            let next = match found {
+                Some(Manager::Known(row) | Manager::Gone(row)) => Some(*row),
+                _ => None,
             };
-            // An address may have been a removed person's before (R24): who works there counts first.
-            let found = profiles::by_email(conn, self.organization, &email)?;
-            let next = found
-                .into_iter()
-                .max_by_key(|row| (row.status == Status::Active.as_str(), row.updated_at));
             if let Some(row) = self.eligible(conn, next.clone())? {
                 return Ok(Some(row.id));
             }

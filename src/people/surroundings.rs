@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::QueryResult;
 
+use crate::clock::DateOrder;
 use crate::conditions::Facts;
 use crate::db::Conn;
 use crate::roll::{Candidate, Edge, Holder, Membership, Status, groups_of};
 
 use super::profiles::{LinkRow, ProfileRow};
-use super::{groups, profiles, seated};
+use super::{groups, organizations, profiles, seated};
 
 /// Groups, communities and directories of people, by profile id.
 #[derive(Debug, Default)]
@@ -18,6 +19,8 @@ pub struct Surroundings {
     groups: BTreeMap<String, Vec<(String, String)>>,
     communities: BTreeMap<String, Vec<(String, String)>>,
     directories: BTreeMap<String, Vec<String>>,
+    /// By organization: how its directories write dates.
+    date_orders: BTreeMap<String, DateOrder>,
 }
 
 impl Surroundings {
@@ -63,6 +66,9 @@ impl Surroundings {
                 .map(|link| link.directory_id.clone());
             all.directories.insert(profile.clone(), active.collect());
         }
+        let homes = profiles::organizations_of(conn, ids)?;
+        let homes = organizations::load(conn, &homes)?.into_values();
+        all.date_orders = homes.map(|one| (one.id, one.settings.date_order)).collect();
         for (profile, theirs) in seated::of_profiles(conn, ids)? {
             all.communities.insert(
                 profile,
@@ -90,6 +96,7 @@ impl Surroundings {
             groups: facts.groups,
             directories: facts.directories,
             communities: facts.communities,
+            date_order: facts.date_order,
             rows,
             staged,
         }
@@ -102,6 +109,12 @@ impl Surroundings {
             groups: self.groups.get(id).map_or(&[], Vec::as_slice),
             communities: self.communities.get(id).map_or(&[], Vec::as_slice),
             directories: self.directories.get(id).map_or(&[], Vec::as_slice),
+            date_order: profile
+                .get("organization_id")
+                .and_then(serde_json::Value::as_str)
+                .and_then(|home| self.date_orders.get(home))
+                .copied()
+                .unwrap_or_default(),
         }
     }
 }

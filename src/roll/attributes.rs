@@ -1,16 +1,17 @@
 //! How payload values become profile fields, by the organization's mapping.
 //! A value of the wrong type or too long is skipped with a warning and the rest applies (R51); an
 //! empty optional one clears, an empty required one keeps (R46); nothing is cleared because a
-//! deprecated field went empty (R47).
+//! deprecated field went empty (R47). A list in another order is the same list (R83), and a name that
+//! is made of other names follows them (R90).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::clock::Timestamp;
-use crate::workos::{DirectoryUser, Said};
+use crate::clock::{Date, DateOrder};
+use crate::workos::{DirectoryUser, Said, clean, truth};
 
-use super::mapping::{Mapping, MappingRule, ValueKind};
+use super::mapping::{Mapping, MappingRule, ValueKind, parts_of};
 use super::transforms;
 
 /// The longest text a field holds, in characters (C8).
@@ -20,16 +21,43 @@ pub const LONGEST_TEXT: usize = 4_096;
 /// said to be nothing (C3).
 pub(super) const ALL_ATTRIBUTES: &str = "attributes";
 
+/// Stands among a link's values while its last word about the start date cannot be read (R79): the
+/// word's shape. Kept beside the start date, which keeps its last readable value (R51).
+pub(super) const START_UNREADABLE: &str = "start_date_unreadable";
+const START: &str = "start_date";
+
+/// Among a link's values: the role that counts first, and the list of all.
+pub(super) const ROLE: &str = "role";
+pub(super) const ROLES: &str = "roles";
+
 /// Values by target, and the sentences about what could not be taken. `null` says that the field was
 /// said to be nothing, which is more than not being spoken of.
 pub(super) struct Values<'a> {
     pub values: &'a mut BTreeMap<String, Value>,
     pub warnings: Vec<String>,
+    /// The targets that the payload in hand gives a value.
+    given: BTreeSet<String>,
+    /// How the organization's directories write dates.
+    date_order: DateOrder,
 }
 
-impl Values<'_> {
+/// The full names that a directory may give beside the parts they are made of.
+const DERIVED: [&str; 2] = ["name", "attributes.display_name"];
+
+impl<'a> Values<'a> {
+    /// Over the values that a link has so far.
+    pub(super) fn over(values: &'a mut BTreeMap<String, Value>, date_order: DateOrder) -> Self {
+        Self {
+            values,
+            warnings: Vec::new(),
+            given: BTreeSet::new(),
+            date_order,
+        }
+    }
+
     /// Takes over what the payload says of every field.
     pub(super) fn take(&mut self, said: &DirectoryUser, mapping: &Mapping) {
+        let former_parts = name_of_parts(self.values);
         self.warnings.extend(said.warnings.iter().cloned());
         for (target, word) in [
             ("first_name", &said.first_name),
@@ -39,11 +67,29 @@ impl Values<'_> {
             self.take_standard(target, word);
         }
         self.take_email(&said.email);
+        self.take_roles(said);
         for rule in &mapping.rules {
             self.take_rule(rule, said);
         }
         if mapping.rest {
             self.take_rest(said, mapping);
+        }
+        let parts = name_of_parts(self.values);
+        if parts != former_parts {
+            self.derive_names(parts);
+        }
+    }
+
+    /// A full name that an older event gave says another name than the parts do now: they count,
+    /// because names change on one day and stand in templates on the next (R90).
+    fn derive_names(&mut self, parts: Option<String>) {
+        for target in DERIVED {
+            let is_older = !self.given.contains(target)
+                && self.values.get(target).is_some_and(|name| !name.is_null());
+            if is_older {
+                let derived = parts.clone().map_or(Value::Null, Value::String);
+                self.values.insert(target.to_owned(), derived);
+            }
         }
     }
 
@@ -58,21 +104,32 @@ impl Values<'_> {
         }
     }
 
-    /// E-mail counts as required: a later null keeps it and warns (C3).
+    /// E-mail counts as required: a later null keeps it and warns (C3). So does a placeholder (R86),
+    /// which is shown only of somebody of whom nothing better is known.
     fn take_email(&mut self, word: &Said) {
+        let known = self.values.get("email").and_then(Value::as_str);
+        let has_address = known.is_some_and(|email| !clean::is_placeholder(email));
         match word {
-            Said::Text(text) if !text.trim().is_empty() => {
-                let value = Value::String(text.trim().to_owned());
+            Said::Text(text) if has_address && clean::is_placeholder(text) => self
+                .warnings
+                .push("email: came as a placeholder, the last one is kept".to_owned()),
+            Said::Text(text) => {
+                let value = Value::String(text.clone());
                 self.put("email", &value, ValueKind::Text, true);
             }
-            Said::Absent => {}
-            Said::Null | Said::Text(_) => {
-                if self.values.contains_key("email") {
-                    self.warnings
-                        .push("email: came empty, the last one is kept".to_owned());
-                }
-            }
+            Said::Null if known.is_some() => self
+                .warnings
+                .push("email: came empty, the last one is kept".to_owned()),
+            Said::Absent | Said::Null => {}
         }
+    }
+
+    /// The roles are a set, whose order says nothing (R83).
+    fn take_roles(&mut self, said: &DirectoryUser) {
+        let Some(roles) = &said.roles else { return };
+        let set: BTreeSet<&String> = roles.iter().collect();
+        self.values.insert(ROLES.to_owned(), json!(set));
+        self.values.insert(ROLE.to_owned(), json!(said.role));
     }
 
     fn take_rule(&mut self, rule: &MappingRule, said: &DirectoryUser) {
@@ -96,20 +153,34 @@ impl Values<'_> {
         if found.is_empty() && said.custom.is_none() {
             return;
         }
-        match transforms::run(found, &rule.transforms) {
+        match transforms::run(found, &rule.transforms, self.date_order) {
             Ok(Some(value)) => self.put(&rule.target, &value, rule.kind, rule.required),
             Ok(None) => self.clear(&rule.target, rule.required),
-            Err(why) => self
-                .warnings
-                .push(format!("{}: {why}, skipped", rule.target)),
+            Err(why) => self.skip(&rule.target, why),
         }
     }
 
+    /// What cannot be taken is told; of a start date that is remembered, since no date greets and an
+    /// unreadable one must not (R79).
+    fn skip(&mut self, target: &str, why: Skipped) {
+        if target != START {
+            self.warnings
+                .push(format!("{target}: {}, skipped", why.reason));
+            return;
+        }
+        let words = match why.shape {
+            Some(shape) => format!("it looks like {shape}"),
+            None => why.reason,
+        };
+        self.values
+            .insert(START_UNREADABLE.to_owned(), Value::String(words));
+    }
+
     fn take_rest(&mut self, said: &DirectoryUser, mapping: &Mapping) {
-        let claimed: BTreeSet<&str> = mapping
+        let claimed: BTreeSet<String> = mapping
             .rules
             .iter()
-            .flat_map(|rule| rule.from.iter().map(String::as_str))
+            .flat_map(|rule| rule.from.iter().map(|from| clean::text(from)))
             .collect();
         let empty = Map::new();
         let custom = said.custom.as_ref().unwrap_or(&empty);
@@ -155,6 +226,9 @@ impl Values<'_> {
     }
 
     fn clear(&mut self, target: &str, required: bool) {
+        if target == START {
+            self.values.remove(START_UNREADABLE);
+        }
         if !required {
             self.values.insert(target.to_owned(), Value::Null);
         } else if self.values.get(target).is_some_and(|kept| !kept.is_null()) {
@@ -164,31 +238,119 @@ impl Values<'_> {
     }
 
     fn put(&mut self, target: &str, value: &Value, kind: ValueKind, required: bool) {
+        // The payload's values came clean; what a transform made of them need not be.
+        let value = match value {
+            Value::String(text) if KEYS.contains(&target) => &Value::String(clean::bare(text)),
+            Value::String(text) => &Value::String(clean::text(text)),
+            value => value,
+        };
         if is_empty(value) {
             self.clear(target, required);
             return;
         }
-        match convert(value, kind) {
+        match convert(value, kind, self.date_order) {
+            Ok(Value::Null) => self.clear(target, required),
             Ok(value) => {
-                self.values.insert(target.to_owned(), value);
+                if target == START {
+                    self.values.remove(START_UNREADABLE);
+                }
+                self.keep(target, value);
             }
-            Err(why) => self.warnings.push(format!("{target}: {why}, skipped")),
+            Err(why) => self.skip(target, why),
+        }
+    }
+
+    fn keep(&mut self, target: &str, value: Value) {
+        if IDENTIFYING.contains(&target) && value.as_str().is_some_and(clean::is_placeholder) {
+            self.warnings.push(format!(
+                "{target}: a placeholder, so nobody is matched by it"
+            ));
+        }
+        self.given.insert(target.to_owned());
+        let earlier = self.values.get(target);
+        // A list in another order is no change, and the earlier one stays (R83).
+        if !earlier.is_some_and(|earlier| is_same(earlier, &value)) {
+            self.values.insert(target.to_owned(), value);
         }
     }
 }
 
-fn look_up<'a>(source: &'a Map<String, Value>, from: &str) -> Option<&'a Value> {
-    let Some(pointer) = from.strip_prefix('/') else {
-        return source.get(from);
-    };
-    let (first, rest) = pointer
-        .split_once('/')
-        .map_or((pointer, None), |(first, rest)| (first, Some(rest)));
-    let found = source.get(&first.replace("~1", "/").replace("~0", "~"))?;
-    match rest {
-        Some(rest) => found.pointer(&format!("/{rest}")),
-        None => Some(found),
+/// Fields by which people are looked up: no invisible character stays in them.
+const KEYS: [&str; 3] = ["email", "manager_email", "employee_number"];
+/// Those of them that say who somebody is.
+const IDENTIFYING: [&str; 2] = ["email", "employee_number"];
+
+/// The name that first and last name make; `None` where there is neither.
+pub(super) fn name_of_parts(values: &BTreeMap<String, Value>) -> Option<String> {
+    let parts = ["first_name", "last_name"].map(|part| values.get(part).and_then(Value::as_str));
+    let name = clean::text(&parts.into_iter().flatten().collect::<Vec<_>>().join(" "));
+    (!name.is_empty()).then_some(name)
+}
+
+/// Why a value was not taken, in words that show nothing of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Skipped {
+    pub reason: String,
+    /// Of a date: what it looks like.
+    pub shape: Option<String>,
+}
+
+impl From<&str> for Skipped {
+    fn from(reason: &str) -> Self {
+        Self {
+            reason: reason.to_owned(),
+            shape: None,
+        }
     }
+}
+
+impl Skipped {
+    /// A date that cannot be read.
+    pub(super) fn date(shape: String) -> Self {
+        Self {
+            reason: format!("not a date that can be read (it looks like {shape})"),
+            shape: Some(shape),
+        }
+    }
+}
+
+/// Whether two values say the same: lists do in any order, since SCIM promises none (R83, RFC 7643
+/// section 2.4). An entry that is marked as primary is another entry than one that is not.
+fn is_same(one: &Value, other: &Value) -> bool {
+    one == other || (is_nested(one) && is_nested(other) && sorted(one) == sorted(other))
+}
+
+fn is_nested(value: &Value) -> bool {
+    value.is_array() || value.is_object()
+}
+
+/// A value with every list in it sorted and without repetitions.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => {
+            let mut items: Vec<Value> = items.iter().map(sorted).collect();
+            items.sort_by_cached_key(Value::to_string);
+            items.dedup();
+            Value::Array(items)
+        }
+        Value::Object(members) => {
+            let members = members.iter();
+            let sorted = members.map(|(name, value)| (name.clone(), sorted(value)));
+            Value::Object(sorted.collect())
+        }
+        plain => plain.clone(),
+    }
+}
+
+fn look_up<'a>(source: &'a Map<String, Value>, from: &str) -> Option<&'a Value> {
+    let parts = parts_of(from);
+    let (first, rest) = parts.split_first()?;
+    rest.iter()
+        .try_fold(source.get(first)?, |value, part| match value {
+            Value::Object(members) => members.get(part),
+            Value::Array(items) => items.get(part.parse::<usize>().ok()?),
+            _ => None,
+        })
 }
 
 /// What clears a field (R46).
@@ -201,31 +363,35 @@ pub(super) fn is_empty(value: &Value) -> bool {
     }
 }
 
-fn convert(value: &Value, kind: ValueKind) -> Result<Value, &'static str> {
+/// The value as its kind wants it; `null` where it says that there is none.
+fn convert(value: &Value, kind: ValueKind, order: DateOrder) -> Result<Value, Skipped> {
     if let Value::String(text) = value
         && text.chars().count() > LONGEST_TEXT
     {
-        return Err("longer than 4,096 characters");
+        return Err(Skipped::from("longer than 4,096 characters"));
     }
-    match (kind, value) {
+    if kind == ValueKind::Day {
+        return match Date::read(value, order) {
+            // As written: what stands behind the day moves it nowhere (R61).
+            Date::Day(day) => Ok(Value::String(day.to_string())),
+            Date::None => Ok(Value::Null),
+            Date::Unreadable(shape) => Err(Skipped::date(shape)),
+        };
+    }
+    let fitted = match (kind, value) {
         (ValueKind::Any, _)
         | (ValueKind::Text | ValueKind::Code, Value::String(_))
-        | (ValueKind::Number, Value::Number(_))
-        | (ValueKind::Boolean, Value::Bool(_)) => Ok(value.clone()),
+        | (ValueKind::Number, Value::Number(_)) => Ok(value.clone()),
         (ValueKind::Code, Value::Number(number)) => Ok(Value::String(number.to_string())),
         (ValueKind::Number, Value::String(text)) => number_of(text).ok_or("not a number"),
-        (ValueKind::Boolean, Value::String(text)) => truth_of(text).ok_or("neither yes nor no"),
-        (ValueKind::Boolean, Value::Number(number)) => {
-            truth_of(&number.to_string()).ok_or("neither yes nor no")
-        }
-        (ValueKind::Day, Value::String(text)) => {
-            day_of(text).map(Value::String).ok_or("not a date")
-        }
         (ValueKind::Text | ValueKind::Code, _) => Err("not a text"),
         (ValueKind::Number, _) => Err("not a number"),
-        (ValueKind::Boolean, _) => Err("neither yes nor no"),
+        (ValueKind::Boolean, _) => truth::of(value)
+            .map(Value::Bool)
+            .ok_or("neither yes nor no"),
         (ValueKind::Day, _) => Err("not a date"),
-    }
+    };
+    fitted.map_err(Skipped::from)
 }
 
 fn number_of(text: &str) -> Option<Value> {
@@ -235,20 +401,4 @@ fn number_of(text: &str) -> Option<Value> {
     }
     let broken = text.parse::<f64>().ok()?;
     serde_json::Number::from_f64(broken).map(Value::Number)
-}
-
-fn truth_of(text: &str) -> Option<Value> {
-    match text.trim().to_lowercase().as_str() {
-        "true" | "yes" | "y" | "1" | "on" => Some(Value::Bool(true)),
-        "false" | "no" | "n" | "0" | "off" => Some(Value::Bool(false)),
-        _ => None,
-    }
-}
-
-/// The day as written: `2021-06-27T12:00:00.000Z` and `2021-06-27` are both 27 June everywhere (R61).
-fn day_of(text: &str) -> Option<String> {
-    Timestamp::parse(text)?;
-    let day = text.trim().get(..10)?;
-    let well_formed = Timestamp::parse(day).is_some() && day.as_bytes().get(4) == Some(&b'-');
-    well_formed.then(|| day.to_owned())
 }

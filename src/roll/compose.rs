@@ -7,9 +7,12 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
+use crate::workos::clean_user::{MOST_ATTRIBUTES, MOST_BYTES};
 
-use super::attributes::ALL_ATTRIBUTES;
+use super::attributes::{ALL_ATTRIBUTES, ROLES, START_UNREADABLE, name_of_parts};
+use super::claims::{Repeated, held_key_of, warnings_of};
 use super::fold::Known;
+use super::identity::email_key;
 use super::kin::{Kin, Link, Person};
 use super::lifecycle::{EXCLUDED, Status};
 use super::mapping::Mapping;
@@ -23,6 +26,12 @@ pub struct Profile {
     pub status: Status,
     /// Profile fields by name: `first_name`, `last_name`, `display_name`, `email`, `title`, …
     pub fields: BTreeMap<&'static str, String>,
+    /// The slugs of the roles that the directory gives, in alphabetical order.
+    pub roles: Vec<String>,
+    /// What the last word about the start date looks like, where it cannot be read (R79).
+    pub start_unreadable: Option<String>,
+    /// What they are found by when an address is asked about; `None` where the address shown means nobody (R86).
+    pub address_key: Option<String>,
     /// Custom fields.
     pub attributes: Map<String, Value>,
     /// Sentences about values that could not be taken.
@@ -40,7 +49,7 @@ pub struct Profile {
 }
 
 /// The profile fields that hold one text each, in the order they are shown.
-pub const FIELDS: [&str; 10] = [
+pub const FIELDS: [&str; 11] = [
     "first_name",
     "last_name",
     "display_name",
@@ -51,6 +60,7 @@ pub const FIELDS: [&str; 10] = [
     "start_date",
     "manager_email",
     "employee_number",
+    "role",
 ];
 
 impl Profile {
@@ -63,6 +73,8 @@ impl Profile {
     pub fn shows_the_same(&self, other: &Self) -> bool {
         self.status == other.status
             && self.fields == other.fields
+            && self.roles == other.roles
+            && self.start_unreadable == other.start_unreadable
             && self.attributes == other.attributes
             && self.removed_reason == other.removed_reason
     }
@@ -78,31 +90,46 @@ pub fn compose(kin: &Kin, person: &Person, known: &Known<'_>) -> Profile {
         value.and_then(Value::as_str).map(str::to_owned)
     };
 
+    let works = links.iter().any(|link| link.counts());
     let mut fields = BTreeMap::new();
     for name in FIELDS {
         if let Some(found) = text(name) {
             fields.insert(name, found);
         }
     }
-    fields.insert("display_name", display_name(&text));
-
-    let mut attributes = Map::new();
-    let targets = links.iter().flat_map(|link| link.values.keys());
-    for target in targets {
-        if let Some(name) = target.strip_prefix("attributes.")
-            && let Some(value) = shown_value(&links, target, mapping)
-        {
-            attributes.insert(name.to_owned(), value.clone());
-        }
+    if works && given_away(kin, person, &links) {
+        fields.remove("email");
     }
+    let email = fields.get("email").cloned();
+    fields.insert("display_name", display_name(&links, mapping, email));
+
+    let (attributes, cut) = attributes(&links, mapping);
+    let repeated = Repeated::of(kin);
+    let address = fields.get("email").and_then(|email| email_key(email));
     let gone = person.status == Status::Removed;
-    let missing = missing(&links, mapping);
+    let mut missing = missing(&links, mapping);
+    missing.extend(cut);
+    let start_unreadable = start_unreadable(&links);
+    missing.extend(start_unreadable.iter().map(|words| {
+        format!("start_date: cannot be read ({words}), so no welcome goes out by itself")
+    }));
+    let roles = match shown_value(&links, ROLES, mapping) {
+        Some(Value::Array(all)) => all
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
+        _ => Vec::new(),
+    };
     Profile {
         id: person.id.clone(),
         status: person.status,
         fields,
+        roles,
+        start_unreadable,
+        address_key: address.filter(|key| !works || !repeated.contains(key)),
         attributes,
-        warnings: warnings(person, &links, missing),
+        warnings: warnings(person, &links, missing, &repeated),
         period: person.period.clone(),
         first_seen: person.first_seen,
         updated: person.updated,
@@ -112,6 +139,39 @@ pub fn compose(kin: &Kin, person: &Person, known: &Known<'_>) -> Profile {
             None => person.left_reason.clone().filter(|_| gone),
         },
     }
+}
+
+/// The attributes that are shown, the first link's first: no more than one directory user may have
+/// (each link is within the bounds by itself), and a sentence where that leaves any out.
+fn attributes(links: &[&Link], mapping: &Mapping) -> (Map<String, Value>, Option<String>) {
+    let mut all = Map::new();
+    let mut bytes = 0;
+    let mut cut = None;
+    for target in links.iter().flat_map(|link| link.values.keys()) {
+        let Some(name) = target.strip_prefix("attributes.") else {
+            continue;
+        };
+        if all.contains_key(name) {
+            continue;
+        }
+        let Some(value) = shown_value(links, target, mapping) else {
+            continue;
+        };
+        // One link alone is within the bounds, and measuring is not for nothing.
+        let size = match links.len() {
+            1 => 0,
+            _ => name.len() + value.to_string().len(),
+        };
+        if all.len() < MOST_ATTRIBUTES && bytes + size <= MOST_BYTES {
+            bytes += size;
+            all.insert(name.to_owned(), value.clone());
+        } else {
+            cut = Some(format!(
+                "attributes: more than {MOST_ATTRIBUTES}, or more than 64 KB; the rest is not shown"
+            ));
+        }
+    }
+    (all, cut)
 }
 
 /// The first value of a link that counts. Where those that count have only said that there is none,
@@ -132,6 +192,25 @@ fn shown_value<'a>(links: &[&'a Link], target: &str, mapping: &Mapping) -> Optio
         return None;
     }
     said(ended.iter().find(|link| speaks(link))?)
+}
+
+/// What the start date looks like where it cannot be read: of the first link that says anything of
+/// it, so that a directory of less weight holds up nobody whose start is known.
+fn start_unreadable(links: &[&Link]) -> Option<String> {
+    let word = |link: &&&Link| {
+        let known = link
+            .values
+            .get("start_date")
+            .is_some_and(|day| !day.is_null());
+        known || link.values.contains_key(START_UNREADABLE)
+    };
+    let (counting, ended): (Vec<&Link>, Vec<&Link>) = links.iter().partition(|link| link.counts());
+    let link = counting
+        .iter()
+        .find(word)
+        .or_else(|| ended.iter().find(word))?;
+    let words = link.values.get(START_UNREADABLE).and_then(Value::as_str);
+    words.map(str::to_owned)
 }
 
 /// Who speaks first: links that count, by priority, then the one known longest; then the link that
@@ -157,17 +236,24 @@ fn by_word(one: &Link, other: &Link, known: &Known<'_>) -> std::cmp::Ordering {
         .then_with(|| one.first.cmp(&other.first))
 }
 
-fn display_name(text: &dyn Fn(&str) -> Option<String>) -> String {
-    let given = [text("first_name"), text("last_name")]
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>()
-        .join(" ");
-    text("attributes.display_name")
-        .or_else(|| text("name"))
-        .filter(|name| !name.trim().is_empty())
-        .or_else(|| Some(given).filter(|name| !name.trim().is_empty()))
-        .or_else(|| text("email"))
+/// The full name that a link gives, unless one that counts more gives the parts of a name (R90);
+/// else the parts.
+fn display_name(links: &[&Link], mapping: &Mapping, email: Option<String>) -> String {
+    let gives = |link: &&Link| name_of_parts(&link.values).is_some();
+    let heard = match links.iter().position(gives) {
+        Some(place) => links.get(..=place).unwrap_or(links),
+        None => links,
+    };
+    let text = |links: &[&Link], target: &str| {
+        let value = shown_value(links, target, mapping).and_then(Value::as_str);
+        value.map(str::to_owned)
+    };
+    let parts = [text(links, "first_name"), text(links, "last_name")];
+    let parts = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    text(heard, "attributes.display_name")
+        .or_else(|| text(heard, "name"))
+        .or_else(|| Some(parts).filter(|name| !name.is_empty()))
+        .or(email)
         .unwrap_or_else(|| "(no name)".to_owned())
 }
 
@@ -183,9 +269,29 @@ fn missing(links: &[&Link], mapping: &Mapping) -> Vec<String> {
         .collect()
 }
 
-fn warnings(person: &Person, links: &[&Link], missing: Vec<String>) -> Vec<String> {
+/// Whether all that is known of somebody's address is what an ended link once had, and the directory
+/// has given it to somebody else since (R24).
+fn given_away(kin: &Kin, person: &Person, links: &[&Link]) -> bool {
+    let Some(link) = links.iter().find(|link| link.values.contains_key("email")) else {
+        return false;
+    };
+    let shown = link.email().filter(|_| !link.counts()).and_then(email_key);
+    shown.is_some_and(|shown| {
+        let mut others = kin.links.values().filter(|other| other.person != person.id);
+        others.any(|other| other.counts() && held_key_of(other).as_ref() == Some(&shown))
+    })
+}
+
+fn warnings(
+    person: &Person,
+    links: &[&Link],
+    missing: Vec<String>,
+    repeated: &Repeated,
+) -> Vec<String> {
     let mut all = missing;
     all.extend(links.iter().flat_map(|link| link.warnings.iter().cloned()));
+    let listed = links.iter().filter(|link| link.is_listed());
+    all.extend(listed.flat_map(|link| warnings_of(link, repeated)));
     if let Some(rule) = &person.excluded {
         all.push(format!("excluded by the organization's rule {rule}"));
     }

@@ -1,12 +1,18 @@
-//! Conflicts (R20, R25): nobody takes an address somebody else works under, and where a person must
-//! decide the link waits. Whoever waits is judged again at every step of the kin (C1).
+//! Conflicts (R20, R25) and addresses that move (R23): nobody takes an address somebody else works
+//! under, and where a person must decide the link waits. An address is held by whom its directory gives it
+//! and who has claimed it longest. Whoever waits is judged again at every step of the kin (C1), over
+//! all of it: an address let go is offered at once to whoever was refused it, and a former address
+//! is kept only until somebody else has it.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use crate::workos::OrderKey;
 
+use super::claims::{Repeated, email_key_of, held_key_of};
 use super::fold::{Known, attach, is_alone_and_new};
-use super::identity::{Verdict, fold_case, judge_stable, owner_of};
+use super::identity::{Verdict, email_key, is_live, same_idp_id};
 use super::kin::{Contest, Kin, Link, LinkState};
 
 /// R25: who begins to work under an address of somebody else waits whole; who works already keeps
@@ -20,10 +26,7 @@ pub(super) fn guard_email(
     key: &OrderKey,
     known: &Known<'_>,
 ) {
-    let Some(email) = link.email().map(str::to_owned) else {
-        return;
-    };
-    let Some(owner) = owner_of(kin, &email, &link.person, key, known) else {
+    let Some(owner) = holder_of_own(kin, link, key, known) else {
         return;
     };
     let two_people = known.decisions.parts(kin, &link.id, &owner)
@@ -33,39 +36,73 @@ pub(super) fn guard_email(
             over: "email".to_owned(),
             candidates: vec![owner],
         });
-    } else if begins || former_email.as_deref().map(fold_case) != Some(fold_case(&email)) {
-        match former_email.filter(|_| !begins) {
-            Some(former) => link
-                .values
-                .insert("email".to_owned(), Value::String(former)),
-            None => link.values.remove("email"),
-        };
-        link.wanted_email = Some(email);
+        return;
+    }
+    let own = link.email().and_then(email_key);
+    let former = former_email.filter(|_| !begins);
+    if former.as_deref().and_then(email_key) != own {
+        put_aside(link, former);
     }
 }
 
+/// The directory's word waits, and the former address, if any, is shown meanwhile. Nothing is said
+/// explicitly: what an ended link once had must not be shown in its place (R24).
+fn put_aside(link: &mut Link, former: Option<String>) {
+    let shown = former.map_or(Value::Null, Value::String);
+    if let Some(Value::String(wanted)) = link.values.insert("email".to_owned(), shown) {
+        link.wanted_email = Some(wanted);
+    }
+}
+
+/// Who else works under the address that the directory gives this link, at that point of the order.
+fn holder_of_own(kin: &Kin, link: &Link, key: &OrderKey, known: &Known<'_>) -> Option<String> {
+    let email = email_key_of(link)?;
+    if Repeated::with(kin, link).contains(&email) {
+        return None;
+    }
+    let held = |other: &&Link| {
+        other.person != link.person
+            && is_live(other, key, known)
+            && held_key_of(other).as_ref() == Some(&email)
+    };
+    let holders = kin.links.values().filter(held);
+    holders
+        .min_by_key(|other| claim(other))
+        .map(|other| other.person.clone())
+}
+
+/// The place in the line for an address.
+fn claim(link: &Link) -> (&OrderKey, &str) {
+    (link.email_since.as_ref().unwrap_or(&link.life), &link.id)
+}
+
+/// Brings every address to whom it belongs now.
+pub(super) fn settle_addresses(kin: &mut Kin, key: &OrderKey, known: &Known<'_>) {
+    rejudge(kin, key, known);
+    one_holder_each(kin, key, known);
+    drop_former(kin);
+}
+
 /// Judges all who wait once more, who waits longest first.
-pub(super) fn rejudge(kin: &mut Kin, key: &OrderKey, known: &Known<'_>) {
-    let mut waiting: Vec<(OrderKey, String)> = kin
-        .links
-        .values()
-        .filter(|link| link.contest.is_some() || link.wanted_email.is_some())
-        .map(|link| (link.life.clone(), link.id.clone()))
-        .collect();
-    waiting.sort();
-    for (_, id) in waiting {
+fn rejudge(kin: &mut Kin, key: &OrderKey, known: &Known<'_>) {
+    let waits = |link: &&Link| link.contest.is_some() || link.wanted_email.is_some();
+    let mut waiting: Vec<&Link> = kin.links.values().filter(waits).collect();
+    waiting.sort_by_key(|link| claim(link));
+    let waiting: Vec<String> = waiting.into_iter().map(|link| link.id.clone()).collect();
+    for id in waiting {
         let Some(mut link) = kin.links.get(&id).cloned() else {
             continue;
         };
         if link.contest.is_some() {
             judge_again(kin, &mut link, key, known);
         }
-        if let Some(wanted) = link.wanted_email.clone().filter(|_| link.counts())
-            && owner_of(kin, &wanted, &link.person, key, known).is_none()
+        if link.counts()
+            && link.wanted_email.is_some()
+            && holder_of_own(kin, &link, key, known).is_none()
+            && let Some(wanted) = link.wanted_email.take()
         {
             link.values
                 .insert("email".to_owned(), Value::String(wanted));
-            link.wanted_email = None;
         }
         kin.links.insert(id, link);
     }
@@ -87,8 +124,8 @@ fn judge_again(kin: &mut Kin, link: &mut Link, key: &OrderKey, known: &Known<'_>
     }
 }
 
-/// A link whose person others have joined cannot move any more: it waits while its number or
-/// provider's id still means somebody else.
+/// A link whose person others have joined cannot move any more: it waits while its provider's id
+/// still means somebody else.
 fn still_contested(
     kin: &Kin,
     link: &Link,
@@ -96,12 +133,80 @@ fn still_contested(
     key: &OrderKey,
     known: &Known<'_>,
 ) -> Option<Contest> {
-    match judge_stable(kin, link, key, known)? {
+    match same_idp_id(kin, link, key, known)? {
         Verdict::Contested(contest) => Some(contest),
-        Verdict::Known(other) if other != link.person => Some(Contest {
+        Verdict::Known(other, _) if other != link.person => Some(Contest {
             over: was.over,
             candidates: vec![other],
         }),
         _ => None,
     }
+}
+
+/// Where a directory comes back, or people are parted, two may work under one address: who claimed it
+/// first has it. A linked directory's word goes before that of one that is gone.
+fn one_holder_each(kin: &mut Kin, key: &OrderKey, known: &Known<'_>) {
+    let repeated = Repeated::of(kin);
+    let mut holders: BTreeMap<String, Vec<&Link>> = BTreeMap::new();
+    for link in kin.links.values().filter(|link| link.counts()) {
+        if let Some(email) = held_key_of(link).filter(|email| !repeated.contains(email)) {
+            holders.entry(email).or_default().push(link);
+        }
+    }
+    let mut refused: Vec<String> = Vec::new();
+    for holders in holders.into_values() {
+        let first = holders
+            .iter()
+            .min_by_key(|link| (!is_live(link, key, known), claim(link)));
+        let person = first.map(|link| &link.person);
+        let others = holders.iter().filter(|link| Some(&link.person) != person);
+        refused.extend(others.map(|link| link.id.clone()));
+    }
+    for id in refused {
+        if let Some(link) = kin.links.get_mut(&id) {
+            put_aside(link, None);
+        }
+    }
+}
+
+/// Nobody is shown under a former address that is somebody else's now (R23).
+fn drop_former(kin: &mut Kin) {
+    let counting = || kin.links.values().filter(|link| link.counts());
+    let held: BTreeSet<(String, &str)> = counting()
+        .filter_map(|link| Some((held_key_of(link)?, link.person.as_str())))
+        .collect();
+    let lost = counting().filter(|link| {
+        let former = link.email().filter(|_| link.wanted_email.is_some());
+        let former = former.and_then(email_key);
+        former.is_some_and(|former| {
+            held.iter()
+                .any(|(email, person)| *email == former && *person != link.person)
+        })
+    });
+    let lost: Vec<String> = lost.map(|link| link.id.clone()).collect();
+    for id in lost {
+        if let Some(link) = kin.links.get_mut(&id) {
+            link.values.insert("email".to_owned(), Value::Null);
+        }
+    }
+}
+
+/// Who holds the address that a link was refused, as it is asked about.
+pub(super) fn holder_of_refused(kin: &Kin, link: &Link, known: &Known<'_>) -> Option<String> {
+    let wanted = link.wanted_email.as_deref().filter(|_| link.counts())?;
+    let wanted = email_key(wanted)?;
+    let works = |other: &&Link| {
+        let directory = known.directories.get(&other.directory_id);
+        other.counts() && directory.is_none_or(super::DirectoryLife::live)
+    };
+    let others = kin
+        .links
+        .values()
+        .filter(|other| other.person != link.person);
+    let holders = others
+        .filter(works)
+        .filter(|other| held_key_of(other).as_ref() == Some(&wanted));
+    holders
+        .min_by_key(|other| claim(other))
+        .map(|other| other.person.clone())
 }

@@ -5,22 +5,17 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::workos::{DirectoryUser, UserState};
+use crate::workos::{DirectoryUser, UserState, clean};
 
 use super::attributes::{ALL_ATTRIBUTES, Values};
-use super::identity::fold_case;
 use super::kin::{Link, LinkState};
-use super::mapping::Mapping;
+use super::settings::Settings;
 
 /// The names of what differs, sorted; empty where listing and link agree.
-pub fn differences(link: &Link, listed: &DirectoryUser, mapping: &Mapping) -> Vec<String> {
+pub fn differences(link: &Link, listed: &DirectoryUser, settings: &Settings) -> Vec<String> {
     let mut found = BTreeSet::new();
     let mut then = link.values.clone();
-    Values {
-        values: &mut then,
-        warnings: Vec::new(),
-    }
-    .take(listed, mapping);
+    Values::over(&mut then, settings.date_order).take(listed, &settings.mapping);
     let names: BTreeSet<&String> = link.values.keys().chain(then.keys()).collect();
     for name in names.into_iter().filter(|name| *name != ALL_ATTRIBUTES) {
         let value = |from: &std::collections::BTreeMap<String, Value>| {
@@ -50,5 +45,5 @@ pub fn differences(link: &Link, listed: &DirectoryUser, mapping: &Mapping) -> Ve
 }
 
 fn spelt(value: &Option<Value>) -> Option<String> {
-    value.as_ref().and_then(Value::as_str).map(fold_case)
+    value.as_ref().and_then(Value::as_str).map(clean::fold)
 }

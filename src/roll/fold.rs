@@ -9,13 +9,15 @@ use sha2::{Digest, Sha256};
 use crate::workos::OrderKey;
 
 use super::attributes::Values;
+use super::claims::{address_of, email_key_of};
 use super::compose::compose;
-use super::contest::{guard_email, rejudge};
+use super::contest::{guard_email, settle_addresses};
 use super::decisions::Decisions;
 use super::directory::{DirectoryLife, DirectoryTurn, is_of_logins};
-use super::identity::{Verdict, fold_case, is_live, judge};
+use super::identity::{Verdict, idp_key, is_live, judge};
 use super::kin::{Kin, Link, LinkState, Person};
-use super::lifecycle::{FIRST, Status, settle};
+use super::lifecycle::settle;
+use super::parting::part;
 use super::settings::Settings;
 use super::statement::{Life, Statement, Step};
 
@@ -56,12 +58,12 @@ impl Known<'_> {
 pub fn apply(kin: &Kin, step: &Step, known: &Known<'_>) -> Kin {
     let mut next = kin.clone();
     match step {
-        Step::Said(statement) => listen(&mut next, statement, known),
+        Step::Said(statement) => listen(&mut next, kin, statement, known),
         Step::Turned(turn) if turn.removes => end_links(&mut next, turn),
         Step::Turned(_) => {}
     }
     let key = step.key();
-    come_to_rest(&mut next, key, known);
+    come_to_rest(&mut next, kin, key, known);
     settle(&mut next, key, known);
     stamp(kin, &mut next, key, known);
     next
@@ -89,20 +91,21 @@ fn end_links(kin: &mut Kin, turn: &DirectoryTurn) {
 
 /// What follows from a step is followed to its end. What is left open would wait for the next step
 /// of the kin, and who is kin depends on what came later (R14).
-fn come_to_rest(kin: &mut Kin, key: &OrderKey, known: &Known<'_>) {
+fn come_to_rest(kin: &mut Kin, before: &Kin, key: &OrderKey, known: &Known<'_>) {
     // Each round settles one conflict at least; a kin with more rounds than links goes in circles.
     for _ in 0..=kin.links.len() {
-        let before = kin.clone();
-        rejudge(kin, key, known);
+        let last = kin.clone();
+        part(kin, before, key, known);
+        settle_addresses(kin, key, known);
         retire_moved(kin, key, known);
-        if *kin == before {
+        if *kin == last {
             return;
         }
     }
 }
 
 /// Takes over what a statement says of its own link, and attaches the link to a person.
-fn listen(kin: &mut Kin, statement: &Statement, known: &Known<'_>) {
+fn listen(kin: &mut Kin, before: &Kin, statement: &Statement, known: &Known<'_>) {
     let said = &statement.said.user;
     let key = &statement.key;
     let earlier = kin.links.remove(&said.id);
@@ -116,6 +119,7 @@ fn listen(kin: &mut Kin, statement: &Statement, known: &Known<'_>) {
         Life::Active | Life::Silent => false,
     };
     let former_email = link.email().map(str::to_owned);
+    let former_key = email_key_of(&link);
 
     link.last = key.clone();
     if said.idp_id.is_some() {
@@ -126,10 +130,7 @@ fn listen(kin: &mut Kin, statement: &Statement, known: &Known<'_>) {
         link.state = next_state(&link, statement.life());
     }
     if !removes {
-        let mut values = Values {
-            values: &mut link.values,
-            warnings: Vec::new(),
-        };
+        let mut values = Values::over(&mut link.values, known.settings.date_order);
         values.take(said, &known.settings.mapping);
         link.warnings = values.warnings;
         if said.email.text().is_some() {
@@ -139,13 +140,25 @@ fn listen(kin: &mut Kin, statement: &Statement, known: &Known<'_>) {
     }
 
     let begins = link.state == LinkState::Active && !worked;
+    if let Some(wanted) = link.wanted_email.take_if(|_| begins) {
+        link.values
+            .insert("email".to_owned(), Value::String(wanted));
+    }
+    if fresh || begins || email_key_of(&link) != former_key {
+        link.email_since = Some(key.clone());
+    }
     if fresh || (begins && is_alone_and_new(kin, &link)) {
         attach(kin, &mut link, key, known);
     }
-    if link.state == LinkState::Active && link.contest.is_none() {
-        guard_email(kin, &mut link, begins || fresh, former_email, key, known);
-    }
     kin.links.insert(link.id.clone(), link);
+    // Who turns out to be two is parted first: each of them has an address of their own.
+    part(kin, before, key, known);
+    if let Some(mut link) = kin.links.remove(&said.id) {
+        if link.state == LinkState::Active && link.contest.is_none() {
+            guard_email(kin, &mut link, begins || fresh, former_email, key, known);
+        }
+        kin.links.insert(link.id.clone(), link);
+    }
 }
 
 fn new_link(statement: &Statement) -> Link {
@@ -159,6 +172,8 @@ fn new_link(statement: &Statement) -> Link {
         ever_active: false,
         contest: None,
         wanted_email: None,
+        email_since: None,
+        joined: None,
         values: BTreeMap::new(),
         warnings: Vec::new(),
         first: statement.key.clone(),
@@ -192,20 +207,24 @@ pub(super) fn is_alone_and_new(kin: &Kin, link: &Link) -> bool {
 
 pub(super) fn attach(kin: &mut Kin, link: &mut Link, key: &OrderKey, known: &Known<'_>) {
     let verdict = judge(kin, link, key, known);
-    let own = own_id(known.organization_id, link);
     let former = std::mem::take(&mut link.person);
     link.contest = None;
+    link.joined = None;
     match verdict {
-        Verdict::Known(person) => link.person = person,
-        Verdict::Adopted(person) => {
+        Verdict::Known(person, joined) => {
+            link.person = person;
+            link.joined = Some(joined);
+        }
+        Verdict::Adopted(person, joined) => {
             adopt_email(kin, link, &person);
             link.person = person;
+            link.joined = Some(joined);
         }
         Verdict::New { possible_rehire_of } => {
-            link.person = own_person(kin, &former, &own, link, possible_rehire_of, known);
+            link.person = own_person(kin, &former, link, possible_rehire_of, known);
         }
         Verdict::Contested(contest) => {
-            link.person = own_person(kin, &former, &own, link, None, known);
+            link.person = own_person(kin, &former, link, None, known);
             link.contest = Some(contest);
         }
     }
@@ -220,12 +239,11 @@ pub(super) fn attach(kin: &mut Kin, link: &mut Link, key: &OrderKey, known: &Kno
 
 /// The event that adopts a person by e-mail leaves the address as it was written before (R21).
 fn adopt_email(kin: &Kin, link: &mut Link, person: &str) {
-    let wanted = link.email().map(fold_case);
-    let written = kin
+    let wanted = email_key_of(link);
+    let mut same = kin
         .links_of(person)
-        .filter_map(Link::email)
-        .find(|email| Some(fold_case(email)) == wanted);
-    if let Some(written) = written {
+        .filter(|other| email_key_of(other) == wanted);
+    if let Some(written) = same.find_map(address_of) {
         link.values
             .insert("email".to_owned(), Value::String(written.to_owned()));
     }
@@ -235,35 +253,30 @@ fn adopt_email(kin: &Kin, link: &mut Link, person: &str) {
 fn own_person(
     kin: &mut Kin,
     former: &str,
-    own: &str,
     link: &Link,
     possible_rehire_of: Option<String>,
     known: &Known<'_>,
 ) -> String {
-    let id = if former.is_empty() {
-        // A provider's id can pass to somebody else, and the profile stays with who has it.
-        free_id(own, |id| {
-            kin.people.contains_key(id) || known.erased.contains(id)
-        })
-    } else {
-        former.to_owned()
-    };
-    let person = kin.people.entry(id.clone()).or_insert_with(|| Person {
-        id: id.clone(),
-        status: Status::Pending,
-        ever_active: false,
-        admitted: false,
-        excluded: None,
-        let_go: None,
-        left: None,
-        left_reason: None,
-        period: FIRST.to_owned(),
-        period_told: false,
-        possible_rehire_of: None,
-        first_seen: link.first.at,
-        updated: link.first.at,
-    });
+    if former.is_empty() {
+        let id = new_person(kin, link, known);
+        if let Some(person) = kin.people.get_mut(&id) {
+            person.possible_rehire_of = possible_rehire_of;
+        }
+        return id;
+    }
+    let fresh = || Person::new(former, link);
+    let person = kin.people.entry(former.to_owned()).or_insert_with(fresh);
     person.possible_rehire_of = possible_rehire_of;
+    former.to_owned()
+}
+
+/// Somebody of whom nothing is known but this link.
+pub(super) fn new_person(kin: &mut Kin, link: &Link, known: &Known<'_>) -> String {
+    // A provider's id can pass to somebody else, and the profile stays with who has it.
+    let id = free_id(&own_id(known.organization_id, link), |id| {
+        kin.people.contains_key(id) || known.erased.contains(id)
+    });
+    kin.people.insert(id.clone(), Person::new(&id, link));
     id
 }
 
@@ -279,7 +292,9 @@ pub(super) fn free_id(id: &str, taken: impl Fn(&str) -> bool) -> String {
 /// Profile ids follow from who is meant, not from the order of arrival: the directory and the
 /// provider's id, or the directory user where no provider's id is known.
 fn own_id(organization: &str, link: &Link) -> String {
-    let (kind, name) = match &link.idp_id {
+    // A placeholder is nobody's id (R86).
+    let idp_id = link.idp_id.as_ref().filter(|id| idp_key(id).is_some());
+    let (kind, name) = match idp_id {
         Some(idp_id) => ("idp", format!("{}\0{idp_id}", link.directory_id)),
         None => ("user", link.id.clone()),
     };

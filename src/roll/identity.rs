@@ -1,66 +1,82 @@
 //! Who a directory user is (R20): whom an operator said; the same directory user id; the same idp id in the same directory
-//! or in one that was detached (R31, R37); the same employee number; the address of somebody who is
-//! not removed and has no active link (C1). More than one candidate, or an address somebody works
-//! under: a person decides, never a guess (R25). An address once used by somebody removed is a new
-//! person's (R24), with a note that it may be a rehire (R32).
+//! or in one that was detached (R31, R37); the same employee number where nothing contradicts it; the
+//! address of somebody who is not removed and has no active link (C1). More than one candidate, or an
+//! address somebody works under: a person decides, never a guess (R25). An address once used by
+//! somebody removed, or by an ended link, is a new person's (R24), with a note where it may be a rehire (R32).
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::workos::OrderKey;
+use crate::workos::{OrderKey, clean};
 
 use super::attributes::Values;
+use super::claims::{Repeated, email_key_of, idp_key_of};
 use super::fold::Known;
-use super::kin::{Contest, Kin, Link, LinkState};
+use super::kin::{Contest, Joined, Kin, Link, LinkState};
 use super::lifecycle::{Status, standing};
+use super::numbers::same_number;
 use super::settings::Settings;
 use super::statement::Statement;
 
 /// Who a link belongs to.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Verdict {
-    /// The person is known, by a stable id.
-    Known(String),
+    /// The person is known, and by which link.
+    Known(String, Joined),
     /// Adopted by e-mail: this event does not rewrite the address (R21).
-    Adopted(String),
+    Adopted(String, Joined),
     /// Somebody new, perhaps a removed person who returns.
     New { possible_rehire_of: Option<String> },
     /// A person must decide.
     Contested(Contest),
 }
 
-/// The keys by which a link can meet others of its organization: `i:` idp id, `n:` employee number,
-/// `e:` e-mail address in lower case (R22).
-fn keys_of(
+/// The keys by which a link can meet others of its organization.
+#[must_use]
+pub fn keys_of(
     idp_id: Option<&str>,
     email: Option<&str>,
     employee_number: Option<&str>,
 ) -> Vec<String> {
-    let mut keys = Vec::new();
-    if let Some(id) = idp_id {
-        keys.push(format!("i:{id}"));
-    }
-    if let Some(number) = employee_number {
-        keys.push(format!("n:{}", fold_case(number)));
-    }
-    if let Some(email) = email {
-        keys.push(format!("e:{}", fold_case(email)));
-    }
-    keys
+    let keys = [
+        idp_id.and_then(idp_key),
+        employee_number.and_then(number_key),
+        email.and_then(email_key),
+    ];
+    keys.into_iter().flatten().collect()
 }
 
-/// How addresses and numbers are compared: case and outer space do not count (R22).
+/// How addresses and numbers are compared (R22, R88).
+#[must_use]
 pub fn fold_case(text: &str) -> String {
-    text.trim().to_lowercase()
+    clean::fold(text)
 }
 
-/// Judges a link that is not attached to anybody else's life yet. `link` stands in `kin` already or
-/// not; it is never compared with itself.
+/// What a directory user is compared by, as it is written into the index of keys: `i:` idp id. A
+/// provider's ids differ by case.
+#[must_use]
+pub fn idp_key(idp_id: &str) -> Option<String> {
+    clean::id_key(idp_id).map(|key| format!("i:{key}"))
+}
+
+/// `n:` employee number.
+pub(super) fn number_key(number: &str) -> Option<String> {
+    clean::key(number).map(|key| format!("n:{key}"))
+}
+
+/// `e:` e-mail address (R22, R88).
+pub(super) fn email_key(email: &str) -> Option<String> {
+    clean::key(email).map(|key| format!("e:{key}"))
+}
+
+/// Judges a link that is not attached to anybody else's life yet, and is not in `kin`.
 pub(super) fn judge(kin: &Kin, link: &Link, key: &OrderKey, known: &Known<'_>) -> Verdict {
+    let repeated = Repeated::with(kin, link);
     decided(kin, link, known)
-        .or_else(|| judge_stable(kin, link, key, known))
-        .unwrap_or_else(|| same_email(kin, link, key, known))
+        .or_else(|| same_idp_id(kin, link, key, known))
+        .or_else(|| same_number(kin, link, known, &repeated))
+        .unwrap_or_else(|| same_email(kin, link, key, known, &repeated))
 }
 
 /// Whom an operator said it is, if any of theirs is known at this point.
@@ -68,23 +84,53 @@ fn decided(kin: &Kin, link: &Link, known: &Known<'_>) -> Option<Verdict> {
     let same = known.decisions.same_as(&link.id);
     let people = same.iter().filter_map(|id| kin.links.get(*id));
     people
-        .map(|other| other.person.clone())
-        .min()
-        .map(Verdict::Known)
+        .min_by_key(|other| (&other.person, &other.id))
+        .map(|other| Verdict::Known(other.person.clone(), Joined::firmly(&other.id)))
 }
 
-/// By what does not pass from one person to another: the provider's id, the employee number.
-pub(super) fn judge_stable(
+/// By what does not pass from one person to another: the provider's id.
+pub(super) fn same_idp_id(
     kin: &Kin,
     link: &Link,
     key: &OrderKey,
     known: &Known<'_>,
 ) -> Option<Verdict> {
-    same_idp_id(kin, link, key, known).or_else(|| same_number(kin, link, key, known))
+    let idp_id = idp_key_of(link)?;
+    let same: Vec<&Link> = others(kin, link, known)
+        .filter(|other| idp_key_of(other).as_ref() == Some(&idp_id))
+        .collect();
+    let meant = |is_meant: &dyn Fn(&Link) -> bool| -> Vec<&Link> {
+        same.iter()
+            .copied()
+            .filter(|other| is_meant(other))
+            .collect()
+    };
+    let mut found = meant(&|other| other.directory_id == link.directory_id);
+    if found.is_empty() {
+        // A small number may be anybody's in another provider: the address or the provider must agree.
+        let kind = known.kind_at(&link.directory_id, key);
+        found = meant(&|other| {
+            !known.live_at(&other.directory_id, key)
+                && (same_address(other, link)
+                    || (kind.is_some() && kind == known.kind_at(&other.directory_id, key)))
+        });
+    }
+    let people: BTreeSet<&String> = found.iter().map(|other| &other.person).collect();
+    if people.len() > 1 {
+        return Some(Verdict::Contested(Contest {
+            over: "idp_id".to_owned(),
+            candidates: people.into_iter().cloned().collect(),
+        }));
+    }
+    let first = earliest(found)?;
+    Some(Verdict::Known(
+        first.person.clone(),
+        Joined::firmly(&first.id),
+    ))
 }
 
 /// Other links, but for those of people whom an operator said it is not.
-fn others<'a>(
+pub(super) fn others<'a>(
     kin: &'a Kin,
     link: &'a Link,
     known: &'a Known<'_>,
@@ -94,125 +140,93 @@ fn others<'a>(
     })
 }
 
-fn same_idp_id(kin: &Kin, link: &Link, key: &OrderKey, known: &Known<'_>) -> Option<Verdict> {
-    let idp_id = link.idp_id.as_deref()?;
-    let same: Vec<&Link> = others(kin, link, known)
-        .filter(|other| other.idp_id.as_deref() == Some(idp_id))
-        .collect();
-    let people = |is_meant: &dyn Fn(&Link) -> bool| -> BTreeSet<String> {
-        let meant = same.iter().filter(|other| is_meant(other));
-        meant.map(|other| other.person.clone()).collect()
-    };
-    let mut found = people(&|other| other.directory_id == link.directory_id);
-    if found.is_empty() {
-        // A small number may be anybody's in another provider: the address or the provider must agree.
-        let kind = known.kind_at(&link.directory_id, key);
-        found = people(&|other| {
-            !known.live_at(&other.directory_id, key)
-                && (same_text(other.email(), link.email())
-                    || (kind.is_some() && kind == known.kind_at(&other.directory_id, key)))
-        });
-    }
-    if found.len() > 1 {
-        return Some(Verdict::Contested(Contest {
-            over: "idp_id".to_owned(),
-            candidates: found.into_iter().collect(),
-        }));
-    }
-    found.into_iter().next().map(Verdict::Known)
+/// The link that was known first.
+pub(super) fn earliest<'a>(links: impl IntoIterator<Item = &'a Link>) -> Option<&'a Link> {
+    links.into_iter().min_by_key(|link| (&link.first, &link.id))
 }
 
-fn same_number(kin: &Kin, link: &Link, key: &OrderKey, known: &Known<'_>) -> Option<Verdict> {
-    let number = number_of(link)?;
-    let same: Vec<&Link> = others(kin, link, known)
-        .filter(|other| number_of(other).as_deref() == Some(&*number))
-        .collect();
-    let people: BTreeSet<&str> = same.iter().map(|other| other.person.as_str()).collect();
-    let first = (*people.first()?).to_owned();
-    // Two active users of one directory under one number are two people, or a typing error.
-    let doubled = link.state == LinkState::Active
-        && same
-            .iter()
-            .any(|other| other.directory_id == link.directory_id && is_live(other, key, known));
-    if people.len() == 1 && !doubled {
-        return Some(Verdict::Known(first));
-    }
-    let candidates = people.into_iter().map(str::to_owned).collect();
-    Some(Verdict::Contested(Contest {
-        over: "employee_number".to_owned(),
-        candidates,
-    }))
+/// Whether two records of one directory are of two people there: both are listed, under two ids.
+pub(super) fn are_two_records(link: &Link, other: &Link) -> bool {
+    let ids = (idp_key_of(link), idp_key_of(other));
+    link.directory_id == other.directory_id
+        && other.is_listed()
+        && matches!(ids, (Some(own), Some(theirs)) if own != theirs)
 }
 
-fn same_email(kin: &Kin, link: &Link, key: &OrderKey, known: &Known<'_>) -> Verdict {
-    let Some(email) = link.email().map(fold_case) else {
-        return Verdict::New {
-            possible_rehire_of: None,
-        };
+fn same_email(
+    kin: &Kin,
+    link: &Link,
+    key: &OrderKey,
+    known: &Known<'_>,
+    repeated: &Repeated,
+) -> Verdict {
+    let nobody = Verdict::New {
+        possible_rehire_of: None,
     };
-    let mut free = BTreeSet::new();
+    // Inactive users may share an address (contract section 6): nothing to decide yet.
+    let Some(email) = email_key_of(link).filter(|_| link.state == LinkState::Active) else {
+        return nobody;
+    };
+    if repeated.contains(&email) {
+        return nobody;
+    }
+    let mut free: Vec<&Link> = Vec::new();
     let mut taken = BTreeSet::new();
     let mut gone: Vec<(OrderKey, String)> = Vec::new();
     for person in kin.people.values() {
-        let mut theirs = kin
+        if known.decisions.parts(kin, &link.id, &person.id) {
+            continue;
+        }
+        let links: Vec<&Link> = kin
             .links_of(&person.id)
             .filter(|other| other.id != link.id)
-            .peekable();
-        if theirs.peek().is_none() || known.decisions.parts(kin, &link.id, &person.id) {
-            continue;
-        }
-        let links: Vec<&Link> = theirs.collect();
-        if !links
-            .iter()
-            .any(|other| other.email().map(fold_case).as_deref() == Some(&*email))
-        {
-            continue;
-        }
+            .collect();
+        let under_it = || {
+            let theirs = links.iter().copied();
+            theirs.filter(|other| email_key_of(other).as_ref() == Some(&email))
+        };
         if matches!(standing(kin, person), Status::Removed | Status::Erased) {
             let left = person
                 .left
                 .as_ref()
                 .filter(|_| person.status == Status::Removed);
-            gone.push((left.unwrap_or(key).clone(), person.id.clone()));
+            if under_it().next().is_some() {
+                gone.push((left.unwrap_or(key).clone(), person.id.clone()));
+            }
         } else if links.iter().any(|other| is_live(other, key, known)) {
-            taken.insert(person.id.clone());
-        } else {
-            free.insert(person.id.clone());
+            // Only what is in use is taken: not what an ended link once had, nor a waiting one (R24).
+            if under_it().any(|other| is_live(other, key, known)) {
+                taken.insert(person.id.clone());
+            }
+        } else if let Some(listed) =
+            earliest(under_it().filter(|other| other.is_listed() && other.contest.is_none()))
+        {
+            if links.iter().any(|other| are_two_records(link, other)) {
+                if links.iter().any(|other| other.counts()) {
+                    taken.insert(person.id.clone());
+                }
+            } else {
+                free.push(listed);
+            }
         }
     }
-    if link.state != LinkState::Active {
-        // Inactive users may share an address (contract section 6): nothing to decide yet.
-        return Verdict::New {
-            possible_rehire_of: None,
-        };
-    }
-    match (taken.len(), free.len()) {
-        (0, 0) => Verdict::New {
+    match (taken.len(), free.as_slice()) {
+        (0, []) => Verdict::New {
             // Who left last, if several had the address.
             possible_rehire_of: gone.into_iter().max().map(|(_, id)| id),
         },
-        (0, 1) => Verdict::Adopted(free.into_iter().next().unwrap_or_default()),
+        (0, [other]) => {
+            let joined = Joined::by(&email, &other.id);
+            Verdict::Adopted(other.person.clone(), joined)
+        }
         _ => Verdict::Contested(Contest {
             over: "email".to_owned(),
-            candidates: taken.into_iter().chain(free).collect(),
+            candidates: taken
+                .into_iter()
+                .chain(free.iter().map(|other| other.person.clone()))
+                .collect(),
         }),
     }
-}
-
-/// Who else works under this address at that point of the order.
-pub(super) fn owner_of(
-    kin: &Kin,
-    email: &str,
-    person: &str,
-    key: &OrderKey,
-    known: &Known<'_>,
-) -> Option<String> {
-    let email = fold_case(email);
-    kin.links
-        .values()
-        .filter(|other| other.person != person && is_live(other, key, known))
-        .find(|other| other.email().map(fold_case).as_deref() == Some(&*email))
-        .map(|other| other.person.clone())
 }
 
 /// An active link: it says that its person works there, and its directory was linked at that point.
@@ -220,24 +234,16 @@ pub(super) fn is_live(link: &Link, key: &OrderKey, known: &Known<'_>) -> bool {
     link.counts() && known.live_at(&link.directory_id, key)
 }
 
-fn number_of(link: &Link) -> Option<String> {
-    link.values
-        .get("employee_number")
-        .and_then(Value::as_str)
-        .map(fold_case)
-}
-
-fn same_text(one: Option<&str>, other: Option<&str>) -> bool {
-    matches!((one, other), (Some(one), Some(other)) if fold_case(one) == fold_case(other))
+/// Whether the directory gives two links the same address.
+pub(super) fn same_address(link: &Link, other: &Link) -> bool {
+    let own = email_key_of(link);
+    own.is_some() && own == email_key_of(other)
 }
 
 /// The keys a statement says, under the organization's mapping.
 pub fn keys_said(statement: &Statement, settings: &Settings) -> Vec<String> {
     let mut said = std::collections::BTreeMap::new();
-    let mut values = Values {
-        values: &mut said,
-        warnings: Vec::new(),
-    };
+    let mut values = Values::over(&mut said, settings.date_order);
     values.take(&statement.said.user, &settings.mapping);
     let text = |name: &str| said.get(name).and_then(Value::as_str);
     keys_of(

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::workos::OrderKey;
 
-use super::lifecycle::Status;
+use super::lifecycle::{FIRST, Status};
 
 /// Links that share keys, and their people by profile id.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -65,13 +65,20 @@ pub struct Link {
     pub state: LinkState,
     /// Whether it was ever said to be active.
     pub ever_active: bool,
-    /// Somebody else works under the same address or number: a person decides, until then this link
-    /// gives nobody access (R20, R25).
+    /// Somebody else works under the same address, or had the same provider's id: a person decides,
+    /// until then this link gives nobody access (R20, R25).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contest: Option<Contest>,
     /// An address it was given while somebody else works under it; kept aside (R25).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wanted_email: Option<String>,
+    /// The statement that gave it its present address, or by which it began to work under it: who
+    /// has claimed an address longest has it (R23, R25).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_since: Option<OrderKey>,
+    /// The link by which it found its person; `None` for whom nobody was known before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joined: Option<Joined>,
     /// Mapped values by target; `null` where the field was said to be nothing.
     pub values: BTreeMap<String, Value>,
     /// Sentences about values that could not be taken.
@@ -91,13 +98,46 @@ pub struct Link {
 /// Why a link waits for a person's decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contest {
-    /// `email` or `employee_number`.
+    /// `email` or `idp_id`.
     pub over: String,
     /// The profiles it might be.
     pub candidates: Vec<String>,
 }
 
+/// What ties a link to another one of the same person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joined {
+    /// The number or address that does; `None` where it is firm: the provider's id, or an operator's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The other link, by directory user id.
+    pub to: String,
+}
+
+impl Joined {
+    /// By the provider's id or an operator's word.
+    pub(super) fn firmly(to: &str) -> Self {
+        Self {
+            by: None,
+            to: to.to_owned(),
+        }
+    }
+
+    /// By a key that other people may come to have as well.
+    pub(super) fn by(key: &str, to: &str) -> Self {
+        Self {
+            by: Some(key.to_owned()),
+            to: to.to_owned(),
+        }
+    }
+}
+
 impl Link {
+    /// Whether its directory lists it, as active or not yet.
+    pub fn is_listed(&self) -> bool {
+        matches!(self.state, LinkState::Active | LinkState::Pending)
+    }
+
     /// Whether the link says that its person works there.
     pub fn counts(&self) -> bool {
         self.state == LinkState::Active && self.contest.is_none()
@@ -143,6 +183,27 @@ pub struct Person {
     pub first_seen: Timestamp,
     /// When something shown last changed.
     pub updated: Timestamp,
+}
+
+impl Person {
+    /// Somebody of whom nothing is known but one link.
+    pub(super) fn new(id: &str, link: &Link) -> Self {
+        Self {
+            id: id.to_owned(),
+            status: Status::Pending,
+            ever_active: false,
+            admitted: false,
+            excluded: None,
+            let_go: None,
+            left: None,
+            left_reason: None,
+            period: FIRST.to_owned(),
+            period_told: false,
+            possible_rehire_of: None,
+            first_seen: link.first.at,
+            updated: link.first.at,
+        }
+    }
 }
 
 impl Kin {

@@ -5,6 +5,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::workos::clean;
+
 use super::transforms::Transform;
 
 /// Which source feeds which field.
@@ -153,13 +155,14 @@ impl Default for Mapping {
     }
 }
 
-/// The parts of a source: a key of `custom_attributes`, or the parts of a JSON pointer into it.
+/// The parts of a source: a key of `custom_attributes`, or the parts of a JSON pointer into it; clean,
+/// as the names of attributes are (R87).
 pub(super) fn parts_of(source: &str) -> Vec<String> {
     match source.strip_prefix('/') {
-        None => vec![source.to_owned()],
+        None => vec![clean::text(source)],
         Some(pointer) => pointer
             .split('/')
-            .map(|part| part.replace("~1", "/").replace("~0", "~"))
+            .map(|part| clean::text(&part.replace("~1", "/").replace("~0", "~")))
             .collect(),
     }
 }

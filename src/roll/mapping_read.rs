@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::conditions::Problem;
+use crate::workos::clean;
 
 use super::mapping::{Mapping, MappingRule, STANDARD_TARGETS, ValueKind, parts_of};
 use super::transforms::{ISO_DAY, Transform, is_date_form};
@@ -124,7 +125,7 @@ impl Reader {
         rule.sensitive = self.read(object, "sensitive", path).unwrap_or(false);
         // What could not be read was complained about already.
         if let Some(target) = named.or_else(|| absent(object, "target")) {
-            rule.target = target;
+            rule.target = clean::text(&target);
             self.target(&rule, path);
         }
         if let Some(from) = from.or_else(|| absent(object, "from")) {

@@ -111,32 +111,57 @@ impl Source {
     }
 }
 
-/// Makes a person's memberships follow their status. `left` is when they last left, also if that
-/// was learned only now: a seat given before it does not survive unasked, whatever the order of
-/// arrival (R14).
+/// When a person last left, as it was known before a batch and as it is known now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left<'a> {
+    /// Before.
+    pub before: Option<&'a OrderKey>,
+    /// Now.
+    pub now: Option<&'a OrderKey>,
+}
+
+impl Left<'_> {
+    /// A removal is known that was not before: whatever its date, every role given until now ends with it.
+    fn is_news(self) -> bool {
+        self.now > self.before
+    }
+
+    /// A removal that was known is not one any more: an older event that came late, or an operator
+    /// who took it back, says so.
+    fn is_undone(self) -> bool {
+        self.now < self.before
+    }
+}
+
+/// Makes a person's memberships follow their status. An admin role does not survive a removal unasked
+/// (R31): neither one that was dated before the removal, nor one that was given before the removal
+/// was known, whatever the order and the batches in which they were (R14).
 pub fn follow_status(
     rows: &mut [Membership],
     status: Status,
-    left: Option<&OrderKey>,
+    left: Left<'_>,
     policy: RestoreAdmin,
     now: Timestamp,
 ) {
     for row in rows {
         if status.has_access() {
-            if row.ended_reason.as_deref() == Some(LEFT) {
+            let returns = row.ended_reason.as_deref() == Some(LEFT);
+            if returns {
                 row.ended_at = None;
                 row.ended_reason = None;
             }
-            let had_left = left.is_some_and(|left| row.granted_at <= left.at);
-            if row.former_role == Some(Role::Admin) && !had_left {
-                // An older event that came late told that they never left.
+            let dated_before = left.now.is_some_and(|left| row.granted_at <= left.at);
+            if left.is_undone() && row.former_role == Some(Role::Admin) && !dated_before {
                 row.role = Role::Admin;
                 row.former_role = None;
             }
+            let ended = dated_before
+                || left.is_news()
+                || (returns && left.now.is_some() && !left.is_undone());
             let lowered = policy != RestoreAdmin::Always
                 && row.role == Role::Admin
                 && row.source == Source::Manual
-                && had_left;
+                && ended;
             if lowered {
                 row.role = Role::Member;
                 row.former_role = (policy == RestoreAdmin::Ask).then_some(Role::Admin);

@@ -81,6 +81,8 @@ pub fn diff_profiles(old: Option<&Profile>, new: &Profile) -> Vec<Change> {
             push("field", name, old.and_then(text), text(new));
         }
     }
+    let roles = |profile: &Profile| (!profile.roles.is_empty()).then(|| profile.roles.join(", "));
+    push("field", "roles", old.and_then(roles), roles(new));
     let empty = serde_json::Map::new();
     let before = old.map_or(&empty, |profile| &profile.attributes);
     let names: BTreeSet<&String> = before.keys().chain(new.attributes.keys()).collect();

@@ -1,6 +1,6 @@
 //! Which groups a person is in, from what was said of each of their directory users. Groups follow
 //! the person: what was said of an ended record carries over to the one that took its place under
-//! the same provider's id, where nothing was said of the new one itself (C5). A function of the
+//! the same provider's id, unless something newer was said (C5). A function of the
 //! links, edges and groups alone, so that batches and order mean nothing to it (R14).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::workos::provider_user;
 
 use super::groups::{Edge, Group};
+use super::identity::idp_key;
 use super::kin::{Kin, Link};
 
 /// What makes several records one user: their directory and the provider's id, else WorkOS's.
-type Identity<'a> = (&'a str, &'a str);
+type Identity<'a> = (&'a str, String);
 
 /// A directory user of a person, as far as places in groups depend on it.
 #[derive(Debug, Clone, Copy)]
@@ -47,19 +48,19 @@ impl<'a> Holder<'a> {
 
     /// What makes several records one user of their directory.
     fn identity(&self) -> Identity<'a> {
-        (
-            self.directory_id,
-            self.idp_id.unwrap_or(self.directory_user_id),
-        )
+        let own = self.idp_id.and_then(idp_key);
+        let own = own.unwrap_or_else(|| self.directory_user_id.to_owned());
+        (self.directory_id, own)
     }
 }
 
-/// The edges that say where a person is: one for each group and user of a directory, the newest word
-/// about the records that are active, else about those that have ended. `edges` are by the name
-/// that they are kept under.
+/// The edges that say where a person is, one for each group and user of a directory. A place is
+/// theirs while any record that is active has it, whatever is said of another record. Where none has, the
+/// newest word over all records decides. `edges` are by the name that they are kept under.
 pub fn standing_edges<'a>(
     holders: &[Holder<'_>],
     edges: &'a BTreeMap<String, Vec<Edge>>,
+    groups: &BTreeMap<String, Group>,
 ) -> Vec<&'a Edge> {
     let working: BTreeSet<Identity<'_>> = holders
         .iter()
@@ -76,10 +77,11 @@ pub fn standing_edges<'a>(
             // What is said under the provider's id means whoever has it now.
             let present = holder.active || name != holder.directory_user_id;
             for edge in edges.get(&name).into_iter().flatten() {
-                let word = (present, edge);
-                let known = standing.entry((&edge.group_id, identity)).or_insert(word);
-                if (known.0, &known.1.key) < (present, &edge.key) {
-                    *known = word;
+                let has_it = present && edge.holds(groups.get(&edge.group_id));
+                let place = (edge.group_id.as_str(), identity.clone());
+                let known = standing.entry(place).or_insert((has_it, edge));
+                if (known.0, &known.1.key) < (has_it, &edge.key) {
+                    *known = (has_it, edge);
                 }
             }
         }
@@ -95,7 +97,7 @@ pub fn groups_of(
     groups: &BTreeMap<String, Group>,
     in_use: &BTreeSet<(String, String)>,
 ) -> Vec<(String, String)> {
-    standing_edges(holders, edges)
+    standing_edges(holders, edges, groups)
         .into_iter()
         .filter(|edge| edge.holds(groups.get(&edge.group_id)))
         .flat_map(|edge| match groups.get(&edge.group_id) {

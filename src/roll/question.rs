@@ -4,15 +4,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::contest::holder_of_refused;
 use super::fold::Known;
-use super::identity::fold_case;
 use super::kin::{Kin, Link};
+use super::numbers::asked_over;
 
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Asks {
-    /// Whose this directory user is; until then it gives nobody access.
+    /// Whose this directory user is. Over an address or a provider's id it gives nobody access until
+    /// then; over an employee number it is somebody of its own meanwhile (R20).
     Conflict,
     /// Its new address is somebody else's; the former one is shown.
     Address,
@@ -51,28 +53,27 @@ pub fn question(kin: &Kin, link: &Link, known: &Known<'_>) -> Option<Question> {
             candidates: contest.candidates.clone(),
         });
     }
-    kept_address(kin, link, known).or_else(|| rehire(kin, link))
+    kept_address(kin, link, known)
+        .or_else(|| same_number(kin, link, known))
+        .or_else(|| rehire(kin, link))
 }
 
 fn kept_address(kin: &Kin, link: &Link, known: &Known<'_>) -> Option<Question> {
-    let wanted = link.wanted_email.as_deref().filter(|_| link.counts())?;
-    let works = |other: &&Link| {
-        let directory = known.directories.get(&other.directory_id);
-        other.counts() && directory.is_none_or(super::DirectoryLife::live)
-    };
-    let owner = kin
-        .links
-        .values()
-        .filter(|other| other.person != link.person)
-        .filter(works)
-        .find(|other| other.email().map(fold_case) == Some(fold_case(wanted)))?;
-    let decided = known
-        .decisions
-        .part_people(kin, &link.person, &owner.person);
+    let holder = holder_of_refused(kin, link, known)?;
+    let decided = known.decisions.part_people(kin, &link.person, &holder);
     (!decided).then(|| Question {
         kind: Asks::Address,
         over: "email".to_owned(),
-        candidates: vec![owner.person.clone()],
+        candidates: vec![holder],
+    })
+}
+
+fn same_number(kin: &Kin, link: &Link, known: &Known<'_>) -> Option<Question> {
+    let candidates = asked_over(kin, link, known);
+    (!candidates.is_empty()).then(|| Question {
+        kind: Asks::Conflict,
+        over: "employee_number".to_owned(),
+        candidates,
     })
 }
 

@@ -8,8 +8,8 @@ use crate::workos::OrderKey;
 
 use super::directory::DirectoryLife;
 use super::fold::{Known, fold, free_id};
-use super::identity::fold_case;
-use super::kin::{Kin, Link};
+use super::identity::earliest;
+use super::kin::Kin;
 use super::lifecycle::carry_let_go;
 use super::statement::Step;
 
@@ -62,38 +62,15 @@ pub fn refold(before: &Kin, said: &[Step], known: &Known<'_>) -> Kin {
 }
 
 /// Gives a refolded kin the profile ids that were in use: a person keeps the profile that any of
-/// their links had, if anybody ever saw it; a profile that lost its links passes to the person who
-/// has its address now. No id is used twice, nor one that was erased.
+/// their links had, if anybody ever saw it. A profile whose links all went to other profiles ends: what
+/// hangs on it, an admin role above all, is never passed on because of an address. No id is used
+/// twice, nor one that was erased.
 pub fn reconcile(old: &Kin, new: Kin, erased: &BTreeSet<String>) -> Kin {
     let mut renamed: BTreeMap<String, String> = BTreeMap::new();
     let mut used: BTreeSet<String> = BTreeSet::new();
-    for (_, _, id, former) in claims(old, &new) {
+    for (_, _, _, id, former) in claims(old, &new) {
         if !renamed.contains_key(&id) && used.insert(former.clone()) {
             renamed.insert(id, former);
-        }
-    }
-    let orphans = old
-        .people
-        .values()
-        .filter(|person| person.ever_active && !used.contains(&person.id));
-    for orphan in orphans.map(|person| person.id.clone()).collect::<Vec<_>>() {
-        let addresses: BTreeSet<String> = old
-            .links_of(&orphan)
-            .filter_map(Link::email)
-            .map(fold_case)
-            .collect();
-        let heir = new
-            .people
-            .values()
-            .filter(|person| person.ever_active && !renamed.contains_key(&person.id))
-            .find(|person| {
-                new.links_of(&person.id)
-                    .filter_map(Link::email)
-                    .any(|email| addresses.contains(&fold_case(email)))
-            });
-        if let Some(heir) = heir.map(|person| person.id.clone()) {
-            used.insert(orphan.clone());
-            renamed.insert(heir, orphan);
         }
     }
     for id in new.people.keys() {
@@ -108,18 +85,23 @@ pub fn reconcile(old: &Kin, new: Kin, erased: &BTreeSet<String>) -> Kin {
 }
 
 /// Who may keep which profile, the strongest claim first: somebody who works or worked there before
-/// somebody who never did, the profile's own id before another.
-fn claims(old: &Kin, new: &Kin) -> BTreeSet<(bool, bool, String, String)> {
-    let links = new.links.values();
-    let claim = links.filter_map(|link| {
+/// somebody who never did, whoever has the link that the profile began with before who joined it later.
+fn claims(old: &Kin, new: &Kin) -> BTreeSet<(bool, bool, bool, String, String)> {
+    let claim = new.links.values().filter_map(|link| {
         let former = old.people.get(&old.links.get(&link.id)?.person)?;
         let person = new.people.get(&link.person)?;
+        let joined = founder_of(old, &former.id) != Some(&link.id);
         former.ever_active.then(|| {
             let (id, former) = (person.id.clone(), former.id.clone());
-            (!person.ever_active, id != former, id, former)
+            (!person.ever_active, joined, id != former, id, former)
         })
     });
     claim.collect()
+}
+
+/// The link that a person began with.
+pub fn founder_of<'a>(kin: &'a Kin, person: &'a str) -> Option<&'a String> {
+    earliest(kin.links_of(person)).map(|link| &link.id)
 }
 
 fn rename(kin: Kin, renamed: &BTreeMap<String, String>) -> Kin {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::clock::Timestamp;
+use crate::clock::{DateOrder, Timestamp};
 use crate::conditions::{Condition, Facts};
 
 use super::memberships::{LEFT, Membership, Role, Source};
@@ -41,6 +41,8 @@ pub struct Candidate<'a> {
     pub directories: &'a [String],
     /// The communities they are in: id and name.
     pub communities: &'a [(String, String)],
+    /// How the organization's directories write dates (R79).
+    pub date_order: DateOrder,
     /// All their rows, open and ended.
     pub rows: &'a [Membership],
     /// Communities in which a rule's row of theirs waits in a hold, or was kept there.
@@ -95,6 +97,7 @@ fn wanted<'a>(ruled: &'a [Ruled], candidate: &Candidate<'_>) -> BTreeMap<&'a str
             groups: candidate.groups,
             communities: &communities,
             directories: candidate.directories,
+            date_order: candidate.date_order,
         };
         let next = ruled.iter().filter_map(|community| {
             let fitting = community

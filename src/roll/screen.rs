@@ -41,6 +41,7 @@ pub(super) fn screen<'a>(kin: &Kin, person: &Person, known: &Known<'a>) -> Scree
         groups: &[],
         communities: &[],
         directories: &directories,
+        date_order: settings.date_order,
     };
     let fits = |when: &Condition| when.matches(&facts);
     match settings.exclude.iter().find(|rule| fits(&rule.when)) {
@@ -56,6 +57,7 @@ fn facts_of(organization_id: &str, profile: &Profile) -> Value {
     for name in FIELDS {
         all.insert(name.into(), json!(profile.field(name)));
     }
+    all.insert("roles".into(), json!(profile.roles));
     all.insert(
         "attributes".into(),
         Value::Object(profile.attributes.clone()),

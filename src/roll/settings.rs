@@ -5,6 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::DateOrder;
 use crate::conditions::Condition;
 
 use super::comparing::ReconcileSettings;
@@ -20,6 +21,8 @@ use super::swap::SwapGuard;
 pub struct Settings {
     /// How payload values become profile fields (C13 by default).
     pub mapping: Mapping,
+    /// In which order its directories write day, month and year where `/`, `.` or `-` divides them (R79).
+    pub date_order: DateOrder,
     /// Directory ids, the one whose values win first (R35); others follow by when they were first seen.
     pub directory_priority: Vec<String>,
     /// Whether a former admin gets the seat back on a return (C5).
@@ -42,6 +45,8 @@ pub struct Settings {
     pub leave_guard: LeaveGuard,
     /// How long leaves that a group's deletion causes wait for an equal group (R52).
     pub poll_cycle_minutes: PollCycle,
+    /// Whether one employee number means one person across the organization's directories (R20).
+    pub employee_numbers: EmployeeNumbers,
     /// When its directories are compared with WorkOS's own listing, and what follows from it.
     pub reconcile: ReconcileSettings,
 }
@@ -115,6 +120,17 @@ impl PollCycle {
     pub fn duration(self) -> std::time::Duration {
         std::time::Duration::from_secs(u64::from(self.0) * 60)
     }
+}
+
+/// Over which directories an employee number means the same person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EmployeeNumbers {
+    /// Each directory has numbers of its own: across two of them the address or the provider's id must agree.
+    #[default]
+    PerDirectory,
+    /// All directories share one range of numbers.
+    Shared,
 }
 
 /// What becomes of an admin seat when its holder returns.

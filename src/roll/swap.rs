@@ -8,11 +8,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::workos::clean;
 
+use super::claims::idp_key_of;
 use super::compose::compose;
 use super::fold::Known;
 use super::guard::WINDOW;
-use super::identity::fold_case;
 use super::kin::{Kin, Link};
 
 /// How many people may change identity within an hour.
@@ -82,14 +83,17 @@ pub fn swapped(before: &Kin, after: &Kin, known: &Known<'_>) -> Vec<String> {
 
 fn has_other_id(before: &Kin, link: &Link) -> bool {
     let was = before.links.get(&link.id).filter(|was| was.counts());
-    was.is_some_and(|was| was.idp_id.is_some() && link.counts() && was.idp_id != link.idp_id)
+    was.is_some_and(|was| {
+        let former = idp_key_of(was);
+        former.is_some() && link.counts() && former != idp_key_of(link)
+    })
 }
 
 fn has_other_domain(before: &Kin, after: &Kin, person: &str, known: &Known<'_>) -> bool {
     let domain = |kin: &Kin| {
         let profile = compose(kin, kin.people.get(person)?, known);
         let (_, domain) = profile.field("email")?.rsplit_once('@')?;
-        Some(fold_case(domain))
+        Some(clean::fold(domain))
     };
     match (domain(before), domain(after)) {
         (Some(was), Some(is)) => was != is,

@@ -9,9 +9,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::clock::Timestamp;
+use crate::clock::{Date, DateOrder};
 
-use super::attributes::{LONGEST_TEXT, is_empty};
+use crate::workos::clean;
+
+use super::attributes::{LONGEST_TEXT, Skipped, is_empty};
 
 /// One step on the way of a value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -87,7 +89,11 @@ fn iso() -> String {
 
 /// Takes the values of the sources through all steps. `None` is nothing at all, which clears; what
 /// none of the values could go through is an error.
-pub(super) fn run(sources: Vec<Value>, steps: &[Transform]) -> Result<Option<Value>, String> {
+pub(super) fn run(
+    sources: Vec<Value>,
+    steps: &[Transform],
+    order: DateOrder,
+) -> Result<Option<Value>, Skipped> {
     let mut values = sources;
     let mut refused = None;
     for step in steps {
@@ -101,7 +107,7 @@ pub(super) fn run(sources: Vec<Value>, steps: &[Transform]) -> Result<Option<Val
             _ => values
                 .into_iter()
                 .filter_map(|value| {
-                    let done = fits(&value).and_then(|()| each(step, value));
+                    let done = fits(&value).and_then(|()| each(step, value, order));
                     done.map_err(|why| refused.get_or_insert(why)).ok()
                 })
                 .collect(),
@@ -114,23 +120,23 @@ pub(super) fn run(sources: Vec<Value>, steps: &[Transform]) -> Result<Option<Val
 }
 
 /// A step may make a text longer: what is too long already goes no further.
-fn fits(value: &Value) -> Result<(), String> {
+fn fits(value: &Value) -> Result<(), Skipped> {
     match value {
         Value::String(text) if text.chars().count() > LONGEST_TEXT => {
-            Err("longer than 4,096 characters".to_owned())
+            Err(Skipped::from("longer than 4,096 characters"))
         }
         _ => Ok(()),
     }
 }
 
-fn joined(values: &[Value], separator: &str, refused: &mut Option<String>) -> Vec<Value> {
+fn joined(values: &[Value], separator: &str, refused: &mut Option<Skipped>) -> Vec<Value> {
     let mut parts = Vec::new();
     for value in values.iter().filter(|value| !is_empty(value)) {
         match written(value) {
             Some(text) if !text.trim().is_empty() => parts.push(text),
             Some(_) => {}
             None => {
-                refused.get_or_insert_with(|| "not a text that can be joined".to_owned());
+                refused.get_or_insert_with(|| Skipped::from("not a text that can be joined"));
             }
         }
     }
@@ -150,25 +156,23 @@ fn written(value: &Value) -> Option<String> {
     }
 }
 
-fn each(step: &Transform, value: Value) -> Result<Value, String> {
+fn each(step: &Transform, value: Value, order: DateOrder) -> Result<Value, Skipped> {
     if let Transform::Lookup { table, otherwise } = step {
         return look_up(table, *otherwise, value);
     }
+    if let Transform::Date { read, write } = step {
+        return rewrite_date(&value, read, write, order);
+    }
+    // Letters of a number or a list: there are none to change.
     let Value::String(text) = value else {
-        return match step {
-            Transform::Date { .. } => Err("not a date written as text".to_owned()),
-            // Letters of a number or a list: there are none to change.
-            _ => Ok(value),
-        };
+        return Ok(value);
     };
     Ok(Value::String(match step {
-        Transform::Trim => text.trim().to_owned(),
+        Transform::Trim => clean::text(&text),
         Transform::Lower => text.to_lowercase(),
         Transform::Upper => text.to_uppercase(),
         Transform::TitleCase => title_case(&text),
         Transform::Replace { find, with } if !find.is_empty() => text.replace(find.as_str(), with),
-        Transform::Date { read, write } => rewrite_date(&text, read, write)
-            .ok_or_else(|| format!("not a date written as {read}"))?,
         _ => text,
     }))
 }
@@ -177,12 +181,19 @@ fn look_up(
     table: &BTreeMap<String, String>,
     otherwise: Otherwise,
     value: Value,
-) -> Result<Value, String> {
-    let found = written(&value).and_then(|text| table.get(&text).cloned());
+) -> Result<Value, Skipped> {
+    let found = written(&value).and_then(|text| {
+        // The table as somebody typed it, the value clean (R87).
+        let typed = || table.iter().find(|(key, _)| clean::text(key) == text);
+        table
+            .get(&text)
+            .or_else(|| typed().map(|(_, found)| found))
+            .cloned()
+    });
     match (found, otherwise) {
         (Some(found), _) => Ok(Value::String(found)),
         (None, Otherwise::Keep) => Ok(value),
-        (None, Otherwise::Skip) => Err("not in the lookup table".to_owned()),
+        (None, Otherwise::Skip) => Err(Skipped::from("not in the lookup table")),
     }
 }
 
@@ -208,8 +219,35 @@ pub(super) fn is_date_form(form: &str) -> bool {
         && form.chars().count() <= 40
 }
 
+/// A date in the form that the mapping names, written in another; `null` where it says no date. Its
+/// shape is told of what is something else, so that the form can be put right.
+fn rewrite_date(
+    value: &Value,
+    read: &str,
+    write: &str,
+    order: DateOrder,
+) -> Result<Value, Skipped> {
+    let found = written(value).and_then(|text| by_form(&text, read));
+    match found {
+        Some(Date::Day(day)) => Ok(Value::String(
+            write
+                .replace("YYYY", &day.format("%Y").to_string())
+                .replace("MM", &day.format("%m").to_string())
+                .replace("DD", &day.format("%d").to_string()),
+        )),
+        Some(_) => Ok(Value::Null),
+        None => Err(Skipped {
+            reason: format!("not a date written as {read}"),
+            shape: match Date::read(value, order) {
+                Date::Unreadable(shape) => Some(shape),
+                Date::Day(_) | Date::None => None,
+            },
+        }),
+    }
+}
+
 /// Reads the parts where the form has them; everything else must stand there as in the form.
-fn rewrite_date(text: &str, read: &str, write: &str) -> Option<String> {
+fn by_form(text: &str, read: &str) -> Option<Date> {
     let text = text.trim();
     let (mut year, mut month, mut day) = (None, None, None);
     let (mut form, mut rest) = (read, text);
@@ -231,14 +269,8 @@ fn rewrite_date(text: &str, read: &str, write: &str) -> Option<String> {
             form = form.get(letter.len_utf8()..)?;
         }
     }
-    let (year, month, day) = (year?, month?, day?);
-    let is_a_day = rest.is_empty() && Timestamp::parse(&format!("{year}-{month}-{day}")).is_some();
-    is_a_day.then(|| {
-        write
-            .replace("YYYY", year)
-            .replace("MM", month)
-            .replace("DD", day)
-    })
+    let date = Date::of_parts(year?, month?, day?)?;
+    rest.is_empty().then_some(date)
 }
 
 #[cfg(test)]
@@ -252,7 +284,9 @@ mod tests {
         run(
             sources,
             &serde_json::from_value::<Vec<Transform>>(steps).unwrap(),
+            DateOrder::Ymd,
         )
+        .map_err(|why| why.reason)
     }
 
     #[test]

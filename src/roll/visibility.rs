@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::workos::clean;
+
 use super::mapping::{Mapping, MappingRule, parts_of};
 
 /// What stands in the place of a value that is hidden.
@@ -89,7 +91,7 @@ impl Hidden {
                     if value.is_null() {
                         continue;
                     }
-                    if self.keys.contains(key) || key == RAW {
+                    if self.keys.contains(&clean::text(key)) || clean::text(key) == RAW {
                         *value = Value::String(HIDDEN.to_owned());
                     } else {
                         self.mask(value);

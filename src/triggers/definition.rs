@@ -162,6 +162,9 @@ pub struct Step {
     pub channel: Channel,
     /// To whom or where.
     pub to: Recipient,
+    /// Who gets it where the manager cannot: of a step to the manager only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Recipient>,
     /// How long after the event (or after the start date, R60); `PT0S` is at once.
     #[serde(default)]
     pub after: After,
@@ -234,7 +237,17 @@ pub struct Policy {
 impl NewTrigger {
     /// Reads the body of `POST /v1/triggers`, or tells everything that is wrong with it.
     pub fn parse(body: &Value, policy: Policy) -> Result<Self, Vec<Problem>> {
-        read::trigger(body, policy)
+        read::trigger(body, policy, read::Texts::Checked)
+    }
+
+    /// Reads what was checked when it was saved: not against today's settings again, and its texts are
+    /// judged when they are filled in.
+    pub(super) fn read_kept(body: &Value) -> Result<Self, Vec<Problem>> {
+        let anything = Policy {
+            allow_private_targets: true,
+            slack_bot: true,
+        };
+        read::trigger(body, anything, read::Texts::AsKept)
     }
 }
 

@@ -13,6 +13,7 @@ pub mod plan;
 pub(crate) mod recheck;
 pub mod sender;
 pub mod store;
+pub(crate) mod target;
 pub mod template;
 pub mod text;
 pub(crate) mod vars;

@@ -17,7 +17,7 @@ use crate::roll::{FIELDS, MessageSettings, Profile, Status};
 use super::definition::{Event, NewTrigger, Status as TriggerStatus, Step};
 use super::zone;
 
-pub use burst::{Welcome, too_many};
+pub use burst::{Welcome, beyond, too_many};
 pub use schedule::{Base, due_at, moved_to};
 
 /// What happened to one person.
@@ -132,7 +132,8 @@ impl Happening {
         events
     }
 
-    fn activates(&self) -> bool {
+    /// Whether somebody comes, for the first time or as who they were not before.
+    pub fn activates(&self) -> bool {
         let has = |profile: &Profile| profile.status.has_access();
         let had = self.before.as_ref().is_some_and(has);
         let greeted = self.before.as_ref().is_some_and(|before| {
@@ -153,8 +154,17 @@ impl Happening {
     /// The start date, where it was said to be another one than before and messages may wait for it.
     pub fn moved_start(&self) -> Option<NaiveDate> {
         let before = self.before.as_ref()?;
+        if self.after.start_unreadable.is_some() || self.became_readable() {
+            return None;
+        }
         let (old, new) = (before.field("start_date"), self.after.field("start_date")?);
         (old != Some(new)).then(|| zone::day(new)).flatten()
+    }
+
+    /// Whether the start date was there and could not be read, and now is read or taken back.
+    pub fn became_readable(&self) -> bool {
+        let unreadable = |profile: &Profile| profile.start_unreadable.is_some();
+        self.before.as_ref().is_some_and(unreadable) && !unreadable(&self.after)
     }
 
     /// What makes a repetition of the same occasion the same: the employment period of an
@@ -193,6 +203,11 @@ impl Happening {
         if !matches!(on, Event::ProfileActivated | Event::MembershipBegan) {
             return true;
         }
+        self.is_new(terms, zone)
+    }
+
+    /// Whether they came after the arming: by their start date, else by when they were first known.
+    pub fn is_new(&self, terms: &Terms, zone: Tz) -> bool {
         let Some(armed_at) = terms.armed_at else {
             return false;
         };
@@ -204,7 +219,12 @@ impl Happening {
         }
     }
 
-    fn start(&self) -> Option<NaiveDate> {
+    /// The start date. One whose last word cannot be read is none: the day before it says nothing of
+    /// when somebody starts now (R79).
+    pub fn start(&self) -> Option<NaiveDate> {
+        if self.after.start_unreadable.is_some() {
+            return None;
+        }
         self.after.field("start_date").and_then(zone::day)
     }
 
@@ -344,6 +364,12 @@ fn change_fits(happening: &Happening, definition: &NewTrigger) -> bool {
         return named.is_empty() || named.iter().any(changed);
     };
     let says = |wanted: &Value| match field.strip_prefix("attributes.") {
+        None if field == "roles" => {
+            let roles = &happening.after.roles;
+            wanted
+                .as_str()
+                .is_some_and(|slug| roles.iter().any(|role| role == slug))
+        }
         Some(name) => happening.after.attributes.get(name) == Some(wanted),
         None => happening.after.field(field) == wanted.as_str(),
     };
@@ -359,6 +385,7 @@ pub fn facts_of(organization_id: &str, profile: &Profile) -> Value {
     for name in FIELDS {
         all.insert(name.into(), json!(profile.field(name)));
     }
+    all.insert("roles".into(), json!(profile.roles));
     all.insert(
         "attributes".into(),
         Value::Object(profile.attributes.clone()),

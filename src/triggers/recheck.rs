@@ -1,5 +1,5 @@
 //! The last look before a message leaves (R62, R64): is it too late, has a later step overtaken it,
-//! is the person on leave, does the address want no messages, is it night there? What a machine is
+//! is the person on leave, does the recipient want no messages, is it night there? What a machine is
 //! told (a webhook) knows neither nights nor leave, and is never too late.
 
 use std::time::Duration;
@@ -52,9 +52,16 @@ pub(super) fn recheck(
     if let Some(why) = too_late(conn, one, step, &settings, now)? {
         return Ok(Verdict::Cancel(why));
     }
-    if let Some(address) = recipient.filter(|_| is_personal(&step.to))
-        && opt_outs::has(conn, &one.organization_id, address)?
-    {
+    let opted_out = match (&step.to, recipient) {
+        (Recipient::Person, _) => opt_outs::of_person(conn, &one.profile_id)?,
+        // The list is asked for whoever has that address, as an operator would have named them.
+        (Recipient::Address(_), Some(address)) => {
+            opt_outs::find(conn, &one.organization_id, address)?
+        }
+        // A manager was asked for when they were looked up.
+        _ => None,
+    };
+    if opted_out.is_some() {
         return Ok(Verdict::Cancel(
             "the address is on the opt-out list".to_owned(),
         ));
@@ -67,14 +74,6 @@ pub(super) fn recheck(
         Some(end) => Verdict::Wait(end, "waits for the end of the quiet hours"),
         None => Verdict::Go,
     })
-}
-
-/// Whether a step goes to an address of somebody, which an opt-out may name.
-fn is_personal(to: &Recipient) -> bool {
-    matches!(
-        to,
-        Recipient::Person | Recipient::Manager | Recipient::Address(_)
-    )
 }
 
 /// The first day's messages may be late by some hours; of the later steps that a down-time gathered,

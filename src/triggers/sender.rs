@@ -21,6 +21,7 @@ use super::gather::{self, Together};
 use super::outcome::Outcome;
 use super::recheck::{Verdict, recheck};
 use super::store;
+use super::target::target_of;
 use super::template::{Escape, render};
 use super::vars::variables_of;
 
@@ -72,9 +73,17 @@ impl Sender {
                     Settled::Cancelled("its trigger is a draft now".to_owned()),
                 );
             }
-            let definition = match store::version(conn, &one.trigger_id, one.trigger_version)? {
-                Some(definition) => definition,
-                None => row.read()?,
+            let definition = match store::version(conn, &one.trigger_id, one.trigger_version) {
+                Ok(None) => row.read(),
+                Ok(Some(definition)) => Ok(definition),
+                Err(error) => Err(error),
+            };
+            let definition = match definition {
+                // What was saved and cannot be read fails its message, not the sender.
+                Err(diesel::result::Error::DeserializationError(why)) => {
+                    return end(conn, Settled::Failed(why.to_string()));
+                }
+                definition => definition?,
             };
             let Some(step) = usize::try_from(one.step)
                 .ok()
@@ -85,17 +94,20 @@ impl Sender {
                     Settled::Cancelled("its step is not in the trigger any more".to_owned()),
                 );
             };
-            let destination = Destination::of(step);
-            if destination.id != one.destination {
-                deliveries::redirect(conn, one, &destination, now)?;
-                return Ok(Prepared::Settled);
-            }
             let Some(profile) = profiles::find(conn, &one.profile_id)? else {
                 return end(
                     conn,
                     Settled::Cancelled("the person is not known any more".to_owned()),
                 );
             };
+            let vars = variables_of(conn, &profile, one.community_id.as_deref())?;
+            let target = target_of(conn, step, &profile, &vars)?;
+            let step: &Step = &target.step;
+            let destination = Destination::of(step);
+            if destination.id != one.destination {
+                deliveries::redirect(conn, one, &destination, now)?;
+                return Ok(Prepared::Settled);
+            }
             let of_leaving = definition.on.ends_access();
             let told = gather::told(conn, one, step)?;
             if told.is_empty()
@@ -107,8 +119,10 @@ impl Sender {
                     Settled::Cancelled(format!("the person is {} now", profile.status)),
                 );
             }
-            let vars = variables_of(conn, &profile, one.community_id.as_deref())?;
-            let Some(recipient) = recipient_of(&step.to, &vars) else {
+            if let Some(why) = target.refused {
+                return end(conn, Settled::Cancelled(why));
+            }
+            let Some(recipient) = target.address else {
                 return wait_for_address(conn, one, now, end);
             };
             match recheck(conn, one, step, &vars, Some(&recipient), now)? {
@@ -146,7 +160,7 @@ impl Sender {
                 html: message.html.as_deref(),
             };
             if deliveries::begin_attempt(conn, one, rendered, now, LEASE)? {
-                Ok(Prepared::Send(step.channel, Box::new(message)))
+                Ok(Prepared::Send(step.channel, Box::new(message), target.note))
             } else {
                 Ok(Prepared::Settled)
             }
@@ -165,7 +179,8 @@ impl Sender {
 }
 
 enum Prepared {
-    Send(Channel, Box<Message>),
+    /// Over what, what, and what is to be said of it beside the outcome.
+    Send(Channel, Box<Message>, Option<String>),
     Settled,
 }
 
@@ -190,23 +205,28 @@ fn wait_for_address(
     Ok(Prepared::Settled)
 }
 
-fn settled_as(outcome: &Outcome, one: &Leased, now: Timestamp) -> Settled {
+/// What becomes of the delivery. `note` goes before what the other side said.
+fn settled_as(outcome: &Outcome, note: Option<&str>, one: &Leased, now: Timestamp) -> Settled {
+    let said = |reason: &String| match note {
+        Some(note) => format!("{note}: {reason}"),
+        None => reason.clone(),
+    };
     let attempt = u32::try_from(one.attempts).unwrap_or(0).saturating_add(1);
     match outcome {
-        Outcome::Sent { detail } => Settled::Sent(detail.clone()),
-        Outcome::Later { reason, .. } if attempt >= MAX_ATTEMPTS => Settled::Failed(reason.clone()),
+        Outcome::Sent { detail } => Settled::Sent(said(detail)),
+        Outcome::Later { reason, .. } if attempt >= MAX_ATTEMPTS => Settled::Failed(said(reason)),
         Outcome::Later {
             retry_after,
             reason,
         } => {
             let wait =
                 retry::wait_after(attempt, one.lease_token).max(retry_after.unwrap_or_default());
-            Settled::Again(now.plus(wait), reason.clone())
+            Settled::Again(now.plus(wait), said(reason))
         }
-        Outcome::RefusedMessage { reason } => Settled::Failed(reason.clone()),
+        Outcome::RefusedMessage { reason } => Settled::Failed(said(reason)),
         // Due again: it waits until somebody lets the destination go on.
-        Outcome::RefusedDestination { reason } => Settled::Again(now, reason.clone()),
-        Outcome::Unknown { reason } => Settled::Unknown(reason.clone()),
+        Outcome::RefusedDestination { reason } => Settled::Again(now, said(reason)),
+        Outcome::Unknown { reason } => Settled::Unknown(said(reason)),
     }
 }
 
@@ -222,18 +242,6 @@ fn with_detail(mut message: Message, detail: Option<&str>) -> Message {
         data.extend(detail);
     }
     message
-}
-
-/// To whom or where a step goes for one person; `None` while the address is not known.
-pub(crate) fn recipient_of(to: &Recipient, vars: &Value) -> Option<String> {
-    let field = |name: &str| vars.get(name).and_then(Value::as_str).map(str::to_owned);
-    match to {
-        Recipient::Person => field("email"),
-        Recipient::Manager => field("manager_email"),
-        Recipient::Address(text) | Recipient::Url(text) | Recipient::SlackChannel(text) => {
-            Some(text.clone())
-        }
-    }
 }
 
 /// A web address may hold a secret in its path: operators see its host only.

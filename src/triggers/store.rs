@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::db::schema::{trigger_versions, triggers};
 use crate::db::{Conn, on_backend};
 
-use super::definition::{NewTrigger, Policy, Status};
+use super::definition::{NewTrigger, Status};
 use super::plan::KeptTrigger;
 
 /// A trigger's row.
@@ -25,12 +25,6 @@ pub struct TriggerRow {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
-
-/// What was checked when it was saved is not checked against today's settings again.
-const LENIENT: Policy = Policy {
-    allow_private_targets: true,
-    slack_bot: true,
-};
 
 impl TriggerRow {
     /// A row for a definition.
@@ -57,7 +51,7 @@ impl TriggerRow {
 fn read(id: &str, definition: &str) -> QueryResult<NewTrigger> {
     let value = serde_json::from_str(definition)
         .map_err(|error| diesel::result::Error::DeserializationError(error.into()))?;
-    NewTrigger::parse(&value, LENIENT).map_err(|problems| {
+    NewTrigger::read_kept(&value).map_err(|problems| {
         let all: Vec<String> = problems
             .iter()
             .map(|problem| format!("{}: {}", problem.path, problem.message))
@@ -177,7 +171,8 @@ pub fn list(
     })
 }
 
-/// The published triggers of the given organizations.
+/// The published triggers of the given organizations. One that cannot be read fires nothing and is told in
+/// the log: it must not keep anybody's events from being applied.
 pub fn published(
     conn: &mut Conn,
     organizations: &[String],
@@ -189,7 +184,13 @@ pub fn published(
         .load(c))?;
     let mut all: BTreeMap<String, Vec<KeptTrigger>> = BTreeMap::new();
     for row in rows {
-        let definition = row.read()?;
+        let definition = match row.read() {
+            Ok(definition) => definition,
+            Err(error) => {
+                tracing::error!(trigger_id = row.id, %error, "a published trigger cannot be read and fires nothing; save it again");
+                continue;
+            }
+        };
         all.entry(row.organization_id.clone())
             .or_default()
             .push(KeptTrigger {

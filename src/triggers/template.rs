@@ -6,6 +6,7 @@
 //! with `{{ department | default("your team") }}`. Values are escaped by channel ([`Escape`]); what
 //! the template itself says is the author's own and stands as written.
 
+mod bounds;
 mod sandbox;
 mod scan;
 mod values;
@@ -17,7 +18,7 @@ pub use sandbox::{FILTERS, MAX_RENDERED};
 
 /// The variables a template may use: the profile's fields by name, and `community`, the name of the
 /// community a membership trigger speaks of. `first_name` falls back to the display name.
-pub const VARIABLES: [&str; 18] = [
+pub const VARIABLES: [&str; 20] = [
     "id",
     "organization_id",
     "status",
@@ -31,6 +32,8 @@ pub const VARIABLES: [&str; 18] = [
     "start_date",
     "manager_email",
     "employee_number",
+    "role",
+    "roles",
     "attributes",
     "communities",
     "community",
@@ -63,6 +66,22 @@ pub enum TemplateError {
     /// Over [`MAX_SOURCE`].
     #[error("the template is too long: at most {} KiB", MAX_SOURCE / 1024)]
     TooLong,
+    /// One `{{ … }}` or `{% … %}` holds too much.
+    #[error(
+        "one {{{{ … }}}} or {{% … %}} is too long: at most {} words and signs; say it in several", bounds::limits().0
+    )]
+    TooLongExpression,
+    /// All code parts together are too much.
+    #[error("the template has too much code: at most {} words and signs in all of it; write a shorter one", bounds::limits().1)]
+    TooMuchCode,
+    /// Blocks nest too deep.
+    #[error(
+        "{{% if %}}, {{% elif %}} and {{% for %}} nest too deep: at most {} within each other", bounds::limits().2
+    )]
+    TooDeep,
+    /// The system gave no thread.
+    #[error("the system had no thread to fill in the template on; try again")]
+    NoThread,
     /// It does not parse.
     #[error("line {line}: {detail}")]
     Syntax {
@@ -110,23 +129,27 @@ pub enum TemplateError {
 
 /// Checks a template as it is saved: syntax, and that every variable, filter and statement is known.
 pub fn check(template: &str) -> Result<(), TemplateError> {
-    if template.len() > MAX_SOURCE {
-        return Err(TemplateError::TooLong);
-    }
-    scan::scan(template)?;
-    match sandbox::strangers(template, sandbox::is_known)? {
+    bounded(template)?;
+    match bounds::apart(|| sandbox::strangers(template, sandbox::is_known))? {
         none if none.is_empty() => Ok(()),
         some => Err(TemplateError::UnknownVariables(some)),
     }
 }
 
-/// As [`check`], for the text of a digest.
-pub fn check_digest(template: &str) -> Result<(), TemplateError> {
+/// What is refused without the engine's parser: length, amount of code, and what is not offered.
+fn bounded(template: &str) -> Result<(), TemplateError> {
     if template.len() > MAX_SOURCE {
         return Err(TemplateError::TooLong);
     }
-    scan::scan(template)?;
-    match sandbox::strangers(template, |name| DIGEST_VARIABLES.contains(&name))? {
+    bounds::check(template)?;
+    scan::scan(template)
+}
+
+/// As [`check`], for the text of a digest.
+pub fn check_digest(template: &str) -> Result<(), TemplateError> {
+    bounded(template)?;
+    let known = |name: &str| DIGEST_VARIABLES.contains(&name);
+    match bounds::apart(|| sandbox::strangers(template, known))? {
         none if none.is_empty() => Ok(()),
         some => Err(TemplateError::UnknownInDigest(some)),
     }
@@ -135,8 +158,14 @@ pub fn check_digest(template: &str) -> Result<(), TemplateError> {
 /// Fills in a template. `vars` is a JSON object with (some of) [`VARIABLES`]; those not given count
 /// as null, others are not seen.
 pub fn render(template: &str, vars: &Value, escape: Escape) -> Result<String, TemplateError> {
-    check(template)?;
-    sandbox::render(template, values::context(vars), escape)
+    bounded(template)?;
+    bounds::apart(|| {
+        let unknown = sandbox::strangers(template, sandbox::is_known)?;
+        if !unknown.is_empty() {
+            return Err(TemplateError::UnknownVariables(unknown));
+        }
+        sandbox::render(template, values::context(vars), escape)
+    })
 }
 
 /// Fills in a digest.
@@ -145,8 +174,14 @@ pub fn render_digest(
     names: &[String],
     escape: Escape,
 ) -> Result<String, TemplateError> {
-    check_digest(template)?;
-    sandbox::render(template, values::digest(names), escape)
+    bounded(template)?;
+    bounds::apart(|| {
+        let unknown = sandbox::strangers(template, |name| DIGEST_VARIABLES.contains(&name))?;
+        if !unknown.is_empty() {
+            return Err(TemplateError::UnknownInDigest(unknown));
+        }
+        sandbox::render(template, values::digest(names), escape)
+    })
 }
 
 #[cfg(test)]

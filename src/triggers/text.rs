@@ -26,8 +26,8 @@ fn in_one_line(why: &str) -> String {
 
 /// The keys of a trigger, and of a step, in the order one would write them.
 const KEYS: [&str; 6] = ["name", "on", "field", "changed_to", "community", "when"];
-const STEP_KEYS: [&str; 8] = [
-    "channel", "to", "after", "at", "subject", "text", "html", "digest",
+const STEP_KEYS: [&str; 9] = [
+    "channel", "to", "fallback", "after", "at", "subject", "text", "html", "digest",
 ];
 
 /// A trigger as TOML, without its organization and its status: those are decided where it is saved.

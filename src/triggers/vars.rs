@@ -10,11 +10,13 @@ use crate::people::{communities, profiles, seated};
 /// The profile's fields by name, as templates and webhook bodies have them.
 pub(crate) fn variables(row: &profiles::ProfileRow) -> Value {
     let attributes: Value = serde_json::from_str(&row.attributes).unwrap_or_else(|_| json!({}));
+    let roles: Vec<String> = serde_json::from_str(&row.roles).unwrap_or_default();
     json!({
         "id": row.id, "organization_id": row.organization_id, "status": row.status,
         "first_name": row.first_name, "last_name": row.last_name, "display_name": row.display_name,
         "email": row.email, "title": row.title, "department": row.department, "pronouns": row.pronouns,
         "start_date": row.start_date, "manager_email": row.manager_email, "employee_number": row.employee_number,
+        "role": row.role, "roles": roles,
         "attributes": attributes, "removed_at": row.removed_at, "removed_reason": row.removed_reason,
     })
 }

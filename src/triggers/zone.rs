@@ -6,7 +6,7 @@ use chrono::{Duration, NaiveDate, NaiveDateTime, TimeZone};
 use chrono_tz::Tz;
 use serde_json::Value;
 
-use crate::clock::Timestamp;
+use crate::clock::{Date, DateOrder, Timestamp};
 use crate::roll::{MessageSettings, QuietHours};
 
 use super::when::LocalTime;
@@ -65,9 +65,9 @@ pub fn days_on(day: NaiveDate, days: u64) -> NaiveDate {
 }
 
 /// The day in a start date, whatever time and zone stand behind it: `2021-06-27T12:00:00.000Z` is
-/// 27 June everywhere (R61).
+/// 27 June everywhere (R61). What a profile has was read by the organization's own date order before.
 pub fn day(text: &str) -> Option<NaiveDate> {
-    NaiveDate::parse_from_str(text.trim().get(..10)?, "%Y-%m-%d").ok()
+    Date::read_text(text, DateOrder::Ymd).day()
 }
 
 /// The first start date that is greeted after an arming (R57), by the organization's own zone.

@@ -1,8 +1,10 @@
 //! Catching up from the Events API: what no webhook brought is read there and handed to the same
 //! intake, which knows duplicates by their id. The cursor is catching up's own and no webhook moves
-//! it; each reading begins an overlap before it, because WorkOS shows fresh events late (R19). An
-//! expired cursor begins again from a time. Events must come oldest first; when they do not, reading
-//! stops with the cursor where it was.
+//! it; each reading begins an overlap before it, because WorkOS shows fresh events late (R19). A
+//! cursor or range that WorkOS no longer takes begins again from a time. Oldest first is asked for and not
+//! trusted: pages in another order are read to the end before the cursor moves.
+
+mod reading;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,20 +14,22 @@ use serde_json::value::RawValue;
 use tokio::sync::{Notify, watch};
 
 use super::{LEASE, new_event, read, renewing, write};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::db::{Db, DbError, new_id};
 use crate::intake::{Admission, Door, Intake, Shed};
 use crate::outbox::catch_ups::{self, CatchUpRow};
 use crate::outbox::{self, NewEvent};
 use crate::telemetry;
 use crate::workos::client::{Client, ClientError, EventsFrom, Page};
+use reading::{Newest, Reading};
 
-/// WorkOS keeps events for thirty days at least, and gives no more in one request (contract 7).
-const RETAINED: Duration = Duration::from_secs(30 * 86_400);
 /// How long after a webhook its neighbours are waited for.
 const GATHER: Duration = Duration::from_secs(3);
 /// How often a full intake is asked again, half a second apart.
 const SHED_TRIES: u32 = 20;
+/// A reading that failed is tried again so soon, if not sooner by its interval: a failure that repeats is
+/// then shown within minutes.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// How far back a reading begins.
 #[derive(Debug, Clone, Copy)]
@@ -52,8 +56,10 @@ pub struct Pulled {
     pub known: usize,
     /// Pages read.
     pub pages: usize,
-    /// The cursor had expired, and reading began again from a time.
+    /// The cursor or the range was no longer taken, and reading began again from a time.
     pub restarted: bool,
+    /// Pages did not come oldest first: the cursor moved at the end only.
+    pub disordered: bool,
 }
 
 /// Why a reading ended early. Nothing is lost by that: the next one goes on where it was.
@@ -68,11 +74,11 @@ pub enum PullError {
     /// The intake is full or gone.
     #[error("events could not be stored while catching up: {0}")]
     Shed(Shed),
-    /// A page went back in time, or came twice.
+    /// A page came twice, so that there is no end to come to.
     #[error(
-        "the Events API gave events in an order that cannot be trusted ({0}); nothing was skipped, the next reading begins again"
+        "the Events API gave the same page of events twice; nothing was skipped, the next reading begins again"
     )]
-    Order(&'static str),
+    SamePage,
     /// Another process pulls now.
     #[error("another process took over catching up")]
     LeaseLost,
@@ -88,9 +94,6 @@ pub struct CatchUp {
     settings: CatchUpSettings,
     owner: String,
 }
-
-/// The newest event read so far.
-type Newest = Option<(String, Timestamp)>;
 
 impl CatchUp {
     /// Catches up through this intake.
@@ -114,12 +117,20 @@ impl CatchUp {
     /// Reads until `stop` says so.
     pub async fn run(self, pulling: Pulling, poke: Arc<Notify>, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
-            tokio::select! {
-                done = self.pull() => tell(&done),
+            let failed = tokio::select! {
+                done = self.pull() => {
+                    tell(&done);
+                    done.is_err()
+                }
                 _ = stop.changed() => return,
-            }
+            };
+            let pause = if failed {
+                AGAIN.min(pulling.interval)
+            } else {
+                pulling.interval
+            };
             tokio::select! {
-                () = tokio::time::sleep(pulling.interval) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = poked(&poke), if pulling.poked => {}
                 _ = stop.changed() => {}
             }
@@ -154,45 +165,52 @@ impl CatchUp {
 
     async fn pull_all(&self, held: &CatchUpRow) -> Result<Pulled, PullError> {
         let mut pulled = Pulled::default();
-        let mut newest: Newest = held.cursor.clone().zip(held.cursor_at);
-        let mut from = self.begin(held);
-        let mut reached: Option<Timestamp> = None;
+        let mut reading = Reading::begin(held, self.settings.overlap, self.clock.now());
         loop {
-            let page = match self.next_page(held, &from).await? {
-                Err(error)
-                    if error.is_bad_request()
-                        && !pulled.restarted
-                        && matches!(from, EventsFrom::After(_)) =>
-                {
-                    tracing::warn!(
-                        "the cursor of catching up has expired; reading begins again from a time"
-                    );
+            let page = match self.next_page(held, &reading.from).await? {
+                Err(error) if reading.begin_again(&error, held, self.clock.now()) => {
                     pulled.restarted = true;
-                    from = EventsFrom::Time(self.restart(newest.as_ref().map(|(_, at)| *at)));
-                    reached = None;
                     continue;
                 }
                 done => done?,
             };
             pulled.pages += 1;
             let events = self.read_page(&page);
-            reached = Some(in_order(&events, reached)?).flatten().or(reached);
-            let last = events
-                .last()
-                .map(|event| (event.event_id.clone(), event.occurred_at));
+            if !reading.look_at(&events) && !pulled.disordered {
+                tracing::warn!(
+                    "the Events API did not give events oldest first; all of them are read before the cursor moves"
+                );
+                pulled.disordered = true;
+                self.go_back(held).await?;
+            }
             let (new, known) = self.take_in(events).await?;
             pulled.new += new;
             pulled.known += known;
-            newest = newer(newest, last);
-            self.advance(held, newest.clone()).await?;
-            match page.after {
-                Some(after) if from == EventsFrom::After(after.clone()) => {
-                    return Err(PullError::Order("a page came twice"));
+            if reading.ascending {
+                self.advance(held, reading.newest.clone()).await?;
+            } else {
+                self.go_back(held).await?;
+                if reading.distrust_cursor(held, self.clock.now()) {
+                    pulled.restarted = true;
+                    continue;
                 }
-                Some(after) => from = EventsFrom::After(after),
-                None => return Ok(pulled),
+            }
+            let Some(after) = page.after else { break };
+            if !reading.go_on(after) {
+                return Err(PullError::SamePage);
             }
         }
+        if pulled.disordered {
+            self.advance(held, reading.newest).await?;
+        }
+        Ok(pulled)
+    }
+
+    /// Renews the lease with the cursor where this reading found it: whoever goes on after a break
+    /// begins an overlap before that again.
+    async fn go_back(&self, held: &CatchUpRow) -> Result<(), PullError> {
+        let cursor = held.cursor.clone().zip(held.cursor_at);
+        self.move_to(held, cursor, true).await
     }
 
     async fn next_page(
@@ -207,20 +225,6 @@ impl CatchUp {
             })
         })
         .await
-    }
-
-    /// A reading that broke off among old events goes on there; any other begins an overlap before the
-    /// newest event known.
-    fn begin(&self, held: &CatchUpRow) -> EventsFrom {
-        match (&held.cursor, held.drained) {
-            (Some(cursor), false) => EventsFrom::After(cursor.clone()),
-            _ => EventsFrom::Time(self.restart(held.cursor_at)),
-        }
-    }
-
-    fn restart(&self, newest: Option<Timestamp>) -> Timestamp {
-        let oldest = self.clock.now().minus(RETAINED);
-        newest.map_or(oldest, |at| at.minus(self.settings.overlap).max(oldest))
     }
 
     fn read_page(&self, page: &Page<Box<RawValue>>) -> Vec<NewEvent> {
@@ -274,13 +278,23 @@ impl CatchUp {
     }
 
     async fn advance(&self, held: &CatchUpRow, newest: Newest) -> Result<(), PullError> {
-        let (row, now) = (held.clone(), self.clock.now());
+        let now = self.clock.now();
         // Where what was read last may still have hidden neighbours, or the overlap is not through yet,
         // whoever goes on begins an overlap earlier, as after a reading that came to its end.
         let fresh = now.minus(self.settings.overlap);
         let overlapping = newest.as_ref().is_none_or(|(id, at)| {
             *at > fresh || (held.drained && held.cursor.as_ref() == Some(id))
         });
+        self.move_to(held, newest, overlapping).await
+    }
+
+    async fn move_to(
+        &self,
+        held: &CatchUpRow,
+        newest: Newest,
+        overlapping: bool,
+    ) -> Result<(), PullError> {
+        let (row, now) = (held.clone(), self.clock.now());
         let ours = write(&self.db, move |conn| {
             let cursor = newest.as_ref().map(|(id, at)| (id.as_str(), *at));
             let until = now.plus(LEASE);
@@ -297,32 +311,6 @@ impl CatchUp {
 async fn poked(poke: &Notify) {
     poke.notified().await;
     tokio::time::sleep(GATHER).await;
-}
-
-/// The later of the two; re-reading the overlap does not move the cursor back.
-fn newer(known: Newest, last: Newest) -> Newest {
-    match (known, last) {
-        (Some(known), Some(last)) if last.1 < known.1 => Some(known),
-        (known, last) => last.or(known),
-    }
-}
-
-/// WorkOS's parameter `order` is ignored by WorkOS itself (contract 7): oldest first is asserted, page
-/// by page and over them. Answers how far the page reached.
-fn in_order(
-    events: &[NewEvent],
-    reached: Option<Timestamp>,
-) -> Result<Option<Timestamp>, PullError> {
-    let (Some(first), Some(last)) = (events.first(), events.last()) else {
-        return Ok(None);
-    };
-    if last.occurred_at < first.occurred_at {
-        return Err(PullError::Order("a page was not oldest first"));
-    }
-    if reached.is_some_and(|reached| last.occurred_at < reached) {
-        return Err(PullError::Order("a page went back behind the one before"));
-    }
-    Ok(Some(last.occurred_at))
 }
 
 fn tell(done: &Result<Option<Pulled>, PullError>) {

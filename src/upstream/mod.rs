@@ -6,10 +6,12 @@ mod catch_up;
 mod reconcile;
 mod refetch;
 mod resync;
+mod sync;
 
 pub use catch_up::{CatchUp, CatchUpSettings, PullError, Pulled, Pulling};
 pub use reconcile::{Progress, ReconcileError, Reconciler, Scheduled};
 pub use resync::{ResyncError, ResyncStep, ResyncView, resync};
+pub use sync::{SyncError, SyncView, sync};
 
 use std::time::Duration;
 

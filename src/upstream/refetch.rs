@@ -79,7 +79,13 @@ impl Reconciler {
         })
         .await?;
         let Some(link) = link else { return Ok(()) };
-        let asked = Asked::whole(self.client(), &link.directory_user_id, self.now()).await?;
+        let asked = Asked::whole(
+            self.client(),
+            &link.directory_id,
+            &link.directory_user_id,
+            self.now(),
+        )
+        .await?;
         let (organization, now) = (tied.organization_id.clone(), self.now());
         write(self.db(), move |conn| {
             asked.mend(conn, &organization, &link, now)

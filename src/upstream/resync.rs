@@ -78,10 +78,11 @@ pub(super) struct Asked {
 impl Asked {
     pub(super) async fn whole(
         client: &Client,
+        directory: &str,
         id: &str,
         at: Timestamp,
     ) -> Result<Self, ClientError> {
-        let user = match client.user(id).await {
+        let user = match client.user(directory, id).await {
             Err(error) if error.is_not_found() => None,
             done => Some(done?),
         };
@@ -119,7 +120,7 @@ impl Asked {
         conn: &mut Conn,
         organization: &str,
         link: &LinkRow,
-    ) -> Result<Vec<Drift>, ReconcileError> {
+    ) -> Result<Found, ReconcileError> {
         let one = passing(organization, &link.directory_id, self.at);
         let Some(user) = &self.user else {
             let ids = [self.id.clone()].into();
@@ -133,11 +134,16 @@ impl Asked {
                 &self.id,
                 self.at,
             );
-            return Ok(if newer { Vec::new() } else { vec![gone] });
+            return Ok(Found {
+                drift: if newer { Vec::new() } else { vec![gone] },
+                newer,
+            });
         };
-        let mut found = Differ::new(conn, &one)?.users(std::slice::from_ref(user), self.at)?;
-        found.extend(self.edges(conn, organization, &link.directory_id)?);
-        Ok(found)
+        let mut differ = Differ::new(conn, &one)?;
+        let mut drift = differ.users(std::slice::from_ref(user), self.at)?;
+        let newer = !differ.left.is_empty();
+        drift.extend(self.edges(conn, organization, &link.directory_id)?);
+        Ok(Found { drift, newer })
     }
 
     /// Groups and edges that differ.
@@ -213,6 +219,13 @@ impl Asked {
     }
 }
 
+/// What differs of one person.
+struct Found {
+    drift: Vec<Drift>,
+    /// The person was not compared: something newer was heard of them while WorkOS was asked.
+    newer: bool,
+}
+
 fn events_of(found: &[Drift], now: Timestamp) -> Vec<NewEvent> {
     found
         .iter()
@@ -258,7 +271,13 @@ pub async fn resync(
         ));
     }
     for link in links {
-        let asked = Asked::whole(client, &link.directory_user_id, clock.now()).await?;
+        let asked = Asked::whole(
+            client,
+            &link.directory_id,
+            &link.directory_user_id,
+            clock.now(),
+        )
+        .await?;
         let (now, by, whose) = (
             clock.now(),
             actor.clone(),
@@ -314,8 +333,17 @@ fn settle(
         true,
         format!("by the directory user's id; the link is {}", link.state),
     );
-    let drift = asked.drift(conn, organization, link)?;
-    let mut steps = vec![found, matched, step("mapped", user, true, differs(&drift))];
+    let Found { drift, newer } = asked.drift(conn, organization, link)?;
+    let mapped = match newer {
+        true => step(
+            "mapped",
+            user,
+            false,
+            "not compared: a newer event was heard of them; ask again in a few seconds",
+        ),
+        false => step("mapped", user, true, differs(&drift)),
+    };
+    let mut steps = vec![found, matched, mapped];
     audit(
         conn,
         actor,

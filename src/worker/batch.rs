@@ -35,6 +35,8 @@ pub struct BatchSettings {
 pub struct BatchReport {
     /// Each event worked off.
     pub events: Vec<Worked>,
+    /// Whether any of them spoke of somebody erased, and was taken away.
+    pub forgot: bool,
 }
 
 /// One event worked off.
@@ -241,5 +243,6 @@ fn report(items: &[Item], settled: &[Settlement]) -> BatchReport {
     });
     BatchReport {
         events: events.collect(),
+        forgot: items.iter().any(|item| item.erased),
     }
 }

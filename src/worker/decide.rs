@@ -11,7 +11,7 @@ use crate::outbox;
 use crate::people::changes::{self, Caused};
 use crate::people::decisions::Decision;
 use crate::people::{decisions, directories, kin, organizations, statements};
-use crate::roll::{DirectoryTurn, let_go, refold};
+use crate::roll::{DirectoryTurn, Settings, let_go, refold};
 use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
@@ -179,6 +179,32 @@ pub fn refold_organization(
         |conn: &mut Conn, after: &str| kin::of_organization(conn, organization, after, AT_ONCE);
     let folded = fold_all(conn, organization, &by, now, everybody)?;
     Ok(folded.users)
+}
+
+/// As [`refold_organization`], where the settings say how values are read: nothing new falls due by it.
+pub fn reread_organization(
+    conn: &mut Conn,
+    organization: &str,
+    former: Settings,
+    actor: &str,
+    now: Timestamp,
+) -> Result<usize, DbError> {
+    outbox::lock_part(conn, outbox::part_of(organization))?;
+    let by = By::Operator(actor.to_owned());
+    let mut after = String::new();
+    let mut count = 0;
+    loop {
+        let users = kin::of_organization(conn, organization, &after, AT_ONCE)?;
+        let Some(last) = users.last() else {
+            return Ok(count);
+        };
+        after.clone_from(last);
+        count += users.len();
+        let mut world = world_of(conn, organization, &by, now)?;
+        world.former = Some(former.clone());
+        let users = users.into_iter().collect();
+        fold_users(conn, world, organization, &users, &by, now)?;
+    }
 }
 
 /// Works off the given events in the caller's transaction, whatever else is due: for a rehearsal

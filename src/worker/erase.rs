@@ -50,6 +50,16 @@ pub fn erase(
     bury(conn, row, &links, &users, key, now)?;
     let mut addresses = changes::values_of(conn, &row.id, "email")?;
     addresses.extend(row.email.clone());
+    let mut names = vec![row.display_name.clone()];
+    names.extend(
+        [&row.first_name, &row.last_name]
+            .into_iter()
+            .flatten()
+            .cloned(),
+    );
+    for field in ["first_name", "last_name", "display_name"] {
+        names.extend(changes::values_of(conn, &row.id, field)?);
+    }
     let by = By::Operator(actor.to_owned());
     let kin = end(conn, row, &users, actor, &by, now)?;
     statements::delete_of(conn, &users)?;
@@ -65,7 +75,7 @@ pub fn erase(
     communities::forget(conn, ids)?;
     reconciles::forget_users(conn, &users)?;
     profiles::blank(conn, &row.id)?;
-    opt_outs::forget(conn, &row.organization_id, &addresses)?;
+    opt_outs::forget(conn, &row.organization_id, &row.id, &addresses)?;
     changes::blank(conn, &row.id)?;
     suspensions::delete(conn, std::slice::from_ref(&row.id))?;
     let mut erased = Erased {
@@ -82,6 +92,8 @@ pub fn erase(
         mentions::replace_in_jobs(conn, address, profiles::ERASED)?;
     }
     let others: BTreeSet<String> = kin.into_iter().filter(|id| !users.contains(id)).collect();
+    mentions::hide_in_searches(conn, &names)?;
+    mentions::hide_reasons(conn, &row.id)?;
     if !others.is_empty() {
         fold_again(conn, &row.organization_id, &others, &by, now)?;
     }

@@ -9,7 +9,7 @@ use crate::db::Conn;
 use crate::people::changes::Caused;
 use crate::people::succession::{Gone, follow, lost_by_leaving};
 use crate::people::{communities, groups, profiles, rules};
-use crate::roll::{Change, Group, Membership, RestoreAdmin, Role, displaced, follow_status};
+use crate::roll::{Change, Group, Left, Membership, RestoreAdmin, Role, displaced, follow_status};
 use crate::workos::OrderKey;
 
 use super::leaves::stage;
@@ -28,7 +28,7 @@ pub(super) fn write_memberships(
     let concerned: Vec<&Moved> = moved
         .iter()
         .filter(|one| {
-            one.left_changed
+            one.left_before != one.person.left
                 || one.before.as_ref().map(|before| before.status) != Some(one.after.status)
         })
         .filter(|one| one.before.is_some())
@@ -46,7 +46,10 @@ pub(super) fn write_memberships(
         follow_status(
             theirs,
             one.after.status,
-            one.person.left.as_ref(),
+            Left {
+                before: one.left_before.as_ref(),
+                now: one.person.left.as_ref(),
+            },
             policy,
             world.now,
         );

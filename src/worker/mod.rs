@@ -47,7 +47,8 @@ use crate::telemetry;
 
 pub use batch::{BatchReport, BatchSettings, Worked};
 pub use decide::{
-    decide_identity, end_directory, refold_organization, restore_directory, take_back, work_off,
+    decide_identity, end_directory, refold_organization, reread_organization, restore_directory,
+    take_back, work_off,
 };
 pub use deletions::{keep_people, remove_people, restore_people};
 pub use erase::{Erased, erase};
@@ -201,7 +202,10 @@ impl Worker {
             };
             let mut first = None;
             let error = match self.attempt(claim, &mut first) {
-                Ok(report) => return Ok(report),
+                Ok(report) => {
+                    self.leave_no_trace(&report);
+                    return Ok(report);
+                }
                 Err(error) if error.is_away() => return Err(error),
                 // Nobody's fault: of two batches that waited for each other one was sent back.
                 Err(error) if patience > 0 && is_deadlock(&error) => {
@@ -215,6 +219,15 @@ impl Worker {
             }
             tracing::warn!(%error, limit, "the database refused a batch; halving it");
             limit /= 2;
+        }
+    }
+
+    /// What a late word said of somebody erased lay in SQLite's log, too, since it was received.
+    fn leave_no_trace(&self, report: &BatchReport) {
+        if report.forgot
+            && let Err(error) = self.db.empty_log()
+        {
+            tracing::warn!(%error, "the log could not be emptied now; it is overwritten in time");
         }
     }
 
@@ -268,6 +281,7 @@ impl Worker {
                     removal: one.removal,
                     received_at: one.received_at,
                 }],
+                forgot: false,
             })
         })
     }

@@ -23,10 +23,13 @@ pub const KIND: &str = "fields.reapply";
 /// Directory users in one step: short enough that a webhook does not wait for it on SQLite.
 const AT_ONCE: i64 = 200;
 
-/// What is to be done: the mapping is the organization's own; this is the one before it.
-#[derive(Debug, Serialize, Deserialize)]
+/// What is to be done: the mapping is the organization's own; this is the one before it. `None` where
+/// the mapping is as it was, and Rollcall itself reads what was said in another way: a migration asks
+/// for that.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 struct Payload {
-    former: Mapping,
+    former: Option<Mapping>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -71,7 +74,9 @@ pub fn ask(
     let new = NewJob {
         kind: KIND,
         organization_id: Some(organization),
-        payload: &Payload { former },
+        payload: &Payload {
+            former: Some(former),
+        },
         total: kin::count_of_organization(conn, organization)?,
         created_by: actor,
     };
@@ -87,6 +92,9 @@ pub(super) fn step(conn: &mut Conn, job: &JobRow, now: Timestamp) -> Result<(), 
     let users = kin::of_organization(conn, &organization, &cursor.after, AT_ONCE)?;
     let mut done = 0;
     let mut finished = false;
+    if cursor.phase == Phase::Widen && cursor.after.is_empty() {
+        rekey::opt_outs(conn, &organization)?;
+    }
     if let Some(last) = users.last() {
         cursor.after.clone_from(last);
         match cursor.phase {
@@ -137,9 +145,10 @@ fn fold_some(
     let payload: Payload = job.read_payload()?;
     let by = By::Operator(job.created_by.clone());
     let mut world = world_of(conn, organization, &by, now)?;
-    world.former = Some(Settings {
-        mapping: payload.former,
-        ..world.settings(organization).clone()
+    let present = world.settings(organization).clone();
+    world.former = Some(match payload.former {
+        Some(mapping) => Settings { mapping, ..present },
+        None => present,
     });
     let users = users.into_iter().collect();
     let changed = fold_users(conn, world, organization, &users, &by, now)?;

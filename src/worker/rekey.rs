@@ -1,14 +1,15 @@
 //! The keys by which directory users meet, after the mapping changed: an employee number may be said
 //! in another place now. First the new keys of everybody are added, then everybody is folded again over
-//! old and new keys together (so that no profile stands in two kin at once), then the old ones go.
+//! old and new keys together (so that no profile stands in two kin at once), then the old ones go. The
+//! same after an upgrade that reads keys in another way.
 
 use std::collections::BTreeSet;
 
 use diesel::QueryResult;
 
-use crate::db::Conn;
+use crate::db::{Conn, ROWS_PER_STATEMENT};
 use crate::people::kin::{self, Key};
-use crate::people::statements;
+use crate::people::{opt_outs, profiles, statements};
 use crate::roll::{Settings, keys_said};
 
 /// Adds the keys that the statements of these directory users say under these settings.
@@ -38,6 +39,23 @@ pub(super) fn narrow(
         .cloned()
         .collect();
     kin::delete_keys(conn, &gone)
+}
+
+/// Brings opt-outs under the keys that their addresses have now (R88). One that waits under an
+/// address kept in small letters other than ASCII's is given to whose address that is.
+pub(super) fn opt_outs(conn: &mut Conn, organization: &str) -> QueryResult<()> {
+    let mut after = String::new();
+    loop {
+        let rows = opt_outs::after(conn, organization, &after, ROWS_PER_STATEMENT)?;
+        let Some(last) = rows.last() else {
+            return Ok(());
+        };
+        after.clone_from(&last.id);
+        for row in rows.into_iter().filter(|row| !row.address.is_ascii()) {
+            let names = profiles::addresses_under(conn, organization, &row.address)?;
+            opt_outs::readdress(conn, &row, &names)?;
+        }
+    }
 }
 
 fn keys_of(

@@ -11,9 +11,10 @@ use crate::people::changes::{self, Caused};
 use crate::people::directories::Directory;
 use crate::people::profiles::{self, ToSave};
 use crate::people::{
-    communities, directories, groups, kin, legal_holds, refetches, statements, suspensions,
+    communities, directories, groups, kin, legal_holds, opt_outs, refetches, statements,
+    suspensions,
 };
-use crate::roll::{Known, Membership, Person, Profile, Status, compose, question};
+use crate::roll::{Known, Membership, Person, Profile, Status, compose, founder_of, question};
 use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
@@ -29,7 +30,8 @@ pub(super) struct Moved {
     pub before: Option<Profile>,
     pub after: Profile,
     pub person: Person,
-    pub left_changed: bool,
+    /// When they had left by what was known before the batch.
+    pub left_before: Option<OrderKey>,
     /// Who they were as well, until two people turned out to be one: with access, so not greeted again.
     pub joined: Option<Profile>,
 }
@@ -51,6 +53,7 @@ pub(super) fn write_world(
     write_links(conn, world)?;
     let moved = moved_people(world);
     write_profiles(conn, world, &moved)?;
+    follow_addresses(conn, &moved)?;
     merge_gone(conn, world)?;
     world.guards.write(conn, world.now)?;
     world.swaps.write(conn, world.now)?;
@@ -156,13 +159,12 @@ fn moved_people(world: &World) -> Vec<Moved> {
             let after = compose(&one.kin, person, &known);
             let differs = was != Some(person) || before.as_ref() != Some(&after);
             if differs || world.former.is_some() {
-                let left_changed = was.and_then(|was| was.left.clone()) != person.left;
                 all.push(Moved {
                     organization_id: one.organization_id.clone(),
                     before,
                     after,
                     person: person.clone(),
-                    left_changed,
+                    left_before: was.and_then(|was| was.left.clone()),
                     joined: joined(one, id, &known),
                 });
             }
@@ -205,6 +207,28 @@ fn write_profiles(conn: &mut Conn, world: &World, moved: &[Moved]) -> QueryResul
     profiles::save(conn, &rows)
 }
 
+/// Opt-outs go with the people, and those that wait for an address find whoever came with it (R82).
+fn follow_addresses(conn: &mut Conn, moved: &[Moved]) -> QueryResult<()> {
+    let mut came: BTreeMap<&str, BTreeMap<String, String>> = BTreeMap::new();
+    for one in moved {
+        let address = |profile: &Profile| {
+            let there = !matches!(profile.status, Status::Removed | Status::Erased);
+            profile.field("email").filter(|_| there).map(str::to_owned)
+        };
+        let now = address(&one.after);
+        if let Some(now) =
+            now.filter(|now| one.before.as_ref().and_then(address).as_ref() != Some(now))
+        {
+            let theirs = came.entry(&one.organization_id).or_default();
+            theirs.insert(one.after.id.clone(), now);
+        }
+    }
+    for (organization, addresses) in came {
+        opt_outs::follow(conn, organization, &addresses)?;
+    }
+    Ok(())
+}
+
 /// People who turned out to be somebody else: what hung on them moves, and the row goes.
 fn merge_gone(conn: &mut Conn, world: &World) -> QueryResult<()> {
     let mut gone = Vec::new();
@@ -215,12 +239,10 @@ fn merge_gone(conn: &mut Conn, world: &World) -> QueryResult<()> {
             .keys()
             .filter(|id| !one.kin.people.contains_key(*id))
         {
-            let heir = one
-                .original
-                .links_of(id)
-                .filter_map(|link| one.kin.links.get(&link.id))
-                .map(|link| link.person.clone())
-                .next();
+            // Whoever joined it later has no right to what the first one was given.
+            let heir = founder_of(&one.original, id)
+                .and_then(|link| one.kin.links.get(link))
+                .map(|link| link.person.clone());
             if let Some(heir) = heir {
                 move_to_heir(conn, &one.organization_id, id, &heir)?;
             }
@@ -261,6 +283,7 @@ fn move_to_heir(conn: &mut Conn, organization: &str, from: &str, heir: &str) -> 
         .collect();
     communities::save_memberships(conn, &moved)?;
     legal_holds::reassign(conn, from, heir)?;
+    opt_outs::reassign(conn, from, heir)?;
     changes::reassign(conn, from, heir)?;
     deliveries::reassign(conn, from, heir)
 }
@@ -284,9 +307,9 @@ fn plan_deliveries(
     if !left.is_empty() {
         deliveries::cancel_for(conn, &left, deliveries::PERSON_LEFT, world.now)?;
     }
-    if world.former.is_some() {
-        return Ok(());
-    }
     let happenings = happenings(conn, world, moved, ended, caused, causes)?;
+    if world.former.is_some() {
+        return deliveries::move_with_starts(conn, &happenings, &world.organizations, world.now);
+    }
     deliveries::plan_and_add(conn, &happenings, &world.organizations, world.now)
 }

@@ -1,49 +1,71 @@
-//! Which address a directory user has. WorkOS moved it over the years (contract 3.2): `email`,
-//! else the primary one of `custom_attributes.emails` or the older top-level `emails`, else one of
-//! type `work`, else the first, else a user name that looks like an address.
+//! Which address a directory user has (R89). WorkOS and the providers have put it in many places; the
+//! first of these that holds one counts: `email`; the lists `emails`, `custom_attributes.emails` and
+//! `raw_attributes.emails`; Google's `raw_attributes.primaryEmail`; a user name that looks like an
+//! address. What is blank or a placeholder (R86) is passed over, unless there is nothing else.
 
 use serde_json::{Map, Value};
 
+use super::clean;
 use super::json::Object;
 use super::text::MAX_TEXT;
+use super::truth;
 use super::user::Said;
 
-/// The address by the resolution order above. Without one: `Null` when the top-level `email` is
-/// there, null or blank; else `Absent`, since deprecated fields that are empty say nothing (R47).
+/// The address by the order above. Without one: `Null` when the top-level `email` is there, null or
+/// blank; else `Absent`, since deprecated fields that are empty say nothing (R47).
 pub(super) fn resolve(
     user: &Object<'_>,
     custom: Option<&Map<String, Value>>,
     warnings: &mut Vec<String>,
 ) -> Said {
     let top_level = Said::read(user, "email", warnings);
-    if let Said::Text(email) = top_level {
-        return Said::Text(email.trim().to_owned());
+    if top_level
+        .text()
+        .is_some_and(|email| !clean::is_placeholder(email))
+    {
+        return top_level;
     }
-    let custom_said = |key| custom.and_then(|custom| custom.get(key));
-    let older = user.value("emails");
-    let listed: Vec<Listed<'_>> = [custom_said("emails"), older.as_ref()]
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_array)
-        .flatten()
-        .filter_map(Listed::read)
-        .collect();
-    let chosen = listed.iter().find(|email| email.primary);
-    let chosen = chosen.or_else(|| listed.iter().find(|email| email.work));
-    if let Some(email) = chosen.or_else(|| listed.first()) {
-        return Said::Text(email.address.to_owned());
-    }
-    let usernames = [custom_said("username").cloned(), user.value("username")];
-    let mut addresses = usernames
-        .iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .map(str::trim)
-        .filter(|name| is_address(name));
-    match addresses.next() {
-        Some(address) => Said::Text(address.to_owned()),
+    let custom = |key: &str| custom.and_then(|custom| custom.get(key)).cloned();
+    let raw_attributes = user.value("raw_attributes");
+    let raw = |key: &str| {
+        raw_attributes
+            .as_ref()
+            .and_then(|raw| raw.get(key))
+            .cloned()
+    };
+    let lists = [user.value("emails"), custom("emails"), raw("emails")];
+    let listed = lists.iter().flatten().find_map(in_list);
+    let primary = || usable(&raw("primaryEmail")?);
+    let usernames = || {
+        let names = [custom("username"), user.value("username"), raw("userName")];
+        let mut names = names.iter().flatten().filter_map(usable);
+        names.find(|name| is_address(name))
+    };
+    match listed.or_else(primary).or_else(usernames) {
+        Some(address) => Said::Text(address),
+        // Shown as it is, if it is a placeholder.
         None => top_level,
     }
+}
+
+/// The address of an `emails` list: of the primary entry, else of one of type `work`, else of the
+/// first. Some providers send one entry without a list.
+fn in_list(list: &Value) -> Option<String> {
+    let entries = match list {
+        Value::Array(entries) => entries.as_slice(),
+        entry => std::slice::from_ref(entry),
+    };
+    let listed: Vec<Listed> = entries.iter().filter_map(Listed::read).collect();
+    let chosen = listed.iter().find(|entry| entry.primary);
+    let chosen = chosen.or_else(|| listed.iter().find(|entry| entry.work));
+    chosen.or(listed.first()).map(|entry| entry.address.clone())
+}
+
+/// A text that can be an address: clean, not blank, no placeholder, not over-long.
+fn usable(value: &Value) -> Option<String> {
+    let address = clean::bare(value.as_str()?);
+    let fits = address.chars().count() <= MAX_TEXT;
+    (fits && !clean::is_placeholder(&address)).then_some(address)
 }
 
 /// Whether a text looks like an e-mail address: one `@`, a domain with a dot, no spaces. Only to
@@ -58,21 +80,25 @@ pub(super) fn is_address(text: &str) -> bool {
         })
 }
 
-struct Listed<'a> {
+struct Listed {
     primary: bool,
     work: bool,
-    address: &'a str,
+    address: String,
 }
 
-impl<'a> Listed<'a> {
-    /// One entry of an `emails` array: `{primary?, type?, value}`; `None` without a usable value.
-    fn read(entry: &'a Value) -> Option<Self> {
-        let address = entry.get("value")?.as_str()?.trim();
-        let usable = !address.is_empty() && address.chars().count() <= MAX_TEXT;
+impl Listed {
+    /// One entry: `{primary?, type?, value}`, with `address` for `value` at Google, or the bare
+    /// address; `None` without a usable one. Some providers write truth as text or number.
+    fn read(entry: &Value) -> Option<Self> {
+        let written = ["value", "address"];
+        let address = usable(entry).or_else(|| {
+            let mut found = written.iter().filter_map(|key| usable(entry.get(*key)?));
+            found.next()
+        })?;
         let kind = entry.get("type").and_then(Value::as_str);
-        usable.then_some(Self {
-            primary: entry.get("primary") == Some(&Value::Bool(true)),
-            work: kind.is_some_and(|kind| kind.eq_ignore_ascii_case("work")),
+        Some(Self {
+            primary: entry.get("primary").and_then(truth::of) == Some(true),
+            work: kind.is_some_and(|kind| clean::fold(kind) == "work"),
             address,
         })
     }
@@ -106,7 +132,7 @@ mod tests {
             ),
             (
                 r#"{"email":"","custom_attributes":{"emails":[{"value":"c@x.example"},{"primary":true,"value":"cp@x.example"}]},"emails":[{"primary":true,"value":"tp@x.example"}]}"#,
-                "cp@x.example",
+                "tp@x.example",
             ),
             (
                 r#"{"email":null,"custom_attributes":{"emails":[{"type":"work","value":"cw@x.example"}]},"emails":[{"primary":true,"value":"tp@x.example"}]}"#,
@@ -157,6 +183,48 @@ mod tests {
             "a@.example",
         ] {
             assert!(!is_address(name), "{name}");
+        }
+    }
+    #[test]
+    fn r89_an_address_is_found_in_every_shape_that_is_sent() {
+        for (user, address) in [
+            (
+                r#"{"email":"N/A","emails":[{"value":"-"},{"address":"first@x.example"}]}"#,
+                "first@x.example",
+            ),
+            (
+                r#"{"emails":[{"value":"a@x.example"},{"primary":"True","address":"b@x.example"}]}"#,
+                "b@x.example",
+            ),
+            (
+                r#"{"emails":[{"value":"a@x.example","primary":"false"},{"primary":1,"value":"b@x.example"}]}"#,
+                "b@x.example",
+            ),
+            (
+                r#"{"emails":[],"custom_attributes":{"emails":[{"type":"WORK ","address":"c@x.example"}]}}"#,
+                "c@x.example",
+            ),
+            (
+                r#"{"emails":[{"value":"top@x.example"}],"custom_attributes":{"emails":[{"primary":true,"value":"c@x.example"}]}}"#,
+                "top@x.example",
+            ),
+            (
+                r#"{"email":"","raw_attributes":{"primaryEmail":"p@x.example","emails":[{"address":"r@x.example"}]}}"#,
+                "r@x.example",
+            ),
+            (
+                r#"{"email":"","raw_attributes":{"primaryEmail":" p@x.example\u200b"},"username":"u@x.example"}"#,
+                "p@x.example",
+            ),
+            (
+                r#"{"raw_attributes":{"userName":"u@x.example"},"emails":["",7,null]}"#,
+                "u@x.example",
+            ),
+            (r#"{"emails":["bare@x.example"]}"#, "bare@x.example"),
+            (r#"{"emails":{"value":"one@x.example"}}"#, "one@x.example"),
+            (r#"{"email":"tbd","username":"ada"}"#, "tbd"),
+        ] {
+            assert_eq!(resolved(user), text(address), "{user}");
         }
     }
 }

@@ -181,7 +181,10 @@ impl Group {
             id: Unusable::unless(group.id("id"), kind, "group", path)?,
             directory_id: Unusable::unless(directory_id, kind, "directory", "data.directory_id")?,
             organization_id: group.id("organization_id"),
-            idp_id: group.id("idp_id"),
+            idp_id: group
+                .id("idp_id")
+                .map(|id| clean::bare(&id))
+                .filter(|id| !id.is_empty()),
             name: optional(group, "name"),
         })
     }

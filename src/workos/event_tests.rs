@@ -180,10 +180,8 @@ fn r8_a_user_with_five_thousand_groups_is_read() {
     let Ok(Data::UserCreated(user)) = read("dsync.user.created", &data) else {
         panic!("not read");
     };
-    assert_eq!(
-        user.custom.unwrap()["groups"].as_array().unwrap().len(),
-        5_000
-    );
+    // As an attribute it is more than one person may hold, which is a warning and no more.
+    assert!(user.custom.unwrap().is_empty() && user.warnings.len() == 1);
 }
 
 #[test]

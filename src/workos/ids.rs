@@ -7,6 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use sha2::{Digest, Sha256};
 use ulid::Ulid;
 
+use super::clean;
 use crate::clock::Timestamp;
 
 const ULID_LEN: usize = 26;
@@ -27,7 +28,9 @@ pub fn event_time(id: &str) -> Option<Timestamp> {
 /// The id that stands for a user whom a membership event names by the provider's id alone (R95). A
 /// digest: both parts in full would be longer than a database may index.
 pub fn provider_user(directory_id: &str, idp_id: &str) -> String {
-    let digest = Sha256::digest(format!("{directory_id}\0{idp_id}"));
+    let key = clean::id_key(idp_id);
+    let key = key.as_deref().unwrap_or(idp_id);
+    let digest = Sha256::digest(format!("{directory_id}\0{key}"));
     format!(
         "provider_user_{}",
         hex::encode(digest.get(..16).unwrap_or_default())

@@ -1,10 +1,12 @@
 //! Fields that WorkOS has deprecated: top-level `job_title`, `username` and `emails`, null or empty
 //! since 2026-04-15, and `raw_attributes`, `{}` since then. Older payloads and older environments
 //! still carry them; they are brought under the predefined names of `custom_attributes` (contract
-//! section 4), and only where they say something, so that they can never clear a field (R47).
+//! section 4), or keep their own where they have no such name, and only where they say something, so
+//! that they can never clear a field (R47).
 
 use serde_json::{Map, Value};
 
+use super::clean;
 use super::email::is_address;
 use super::json::Object;
 
@@ -29,8 +31,21 @@ const EXTENSION: [(&str, &str); 5] = [
     ("organization", "organization"),
 ];
 
+/// Members of a SCIM body that are the protocol's or stand elsewhere in the payload, and secrets.
+const NOT_ATTRIBUTES: [&str; 9] = [
+    "active",
+    "externalId",
+    "groups",
+    "id",
+    "meta",
+    "name",
+    "password",
+    "primaryEmail",
+    "schemas",
+];
+
 /// What the deprecated fields of a user say, under today's names; the top level wins over
-/// `raw_attributes`.
+/// `raw_attributes`, and in there what SCIM names over what has a name of its own.
 pub(super) fn collect(user: &Object<'_>) -> Map<String, Value> {
     let mut said = Map::new();
     for key in ["job_title", "username", "emails"] {
@@ -48,7 +63,28 @@ pub(super) fn collect(user: &Object<'_>) -> Map<String, Value> {
         }
         keep_manager(&mut said, extension.get("manager"));
     }
+    for (name, value) in &raw {
+        let is_named = CORE.iter().any(|(theirs, _)| theirs == name);
+        if !is_named && !NOT_ATTRIBUTES.contains(&name.as_str()) {
+            keep_own(&mut said, name, value);
+        }
+    }
     said
+}
+
+/// Keeps a value of `raw_attributes` under its own name: texts, numbers, truth values, and lists of
+/// them. Objects are the provider's own structures; mappings of them were never possible here.
+fn keep_own(said: &mut Map<String, Value>, name: &str, value: &Value) {
+    let is_plain = |value: &Value| value.is_string() || value.is_number() || value.is_boolean();
+    let usable = match value {
+        Value::String(text) => !clean::text(text).is_empty(),
+        Value::Array(items) => !items.is_empty() && items.iter().all(is_plain),
+        plain => is_plain(plain),
+    };
+    if usable {
+        said.entry(clean::text(name))
+            .or_insert_with(|| value.clone());
+    }
 }
 
 /// SCIM's manager is `{value, displayName}`, in 1.1 `{managerId, displayName}`; some providers
@@ -71,7 +107,7 @@ fn keep_manager(said: &mut Map<String, Value>, manager: Option<&Value>) {
 fn keep(said: &mut Map<String, Value>, name: &str, value: Option<Value>) {
     let usable = value.filter(|value| match value {
         Value::Array(list) => name == "emails" && !list.is_empty(),
-        Value::String(text) => name != "emails" && !text.trim().is_empty(),
+        Value::String(text) => name != "emails" && !clean::text(text).is_empty(),
         Value::Number(_) => name != "emails",
         Value::Null | Value::Bool(_) | Value::Object(_) => false,
     });
@@ -140,5 +176,17 @@ mod tests {
             json!({"manager_id": "li@x.example", "manager_email": "li@x.example"})
         );
         assert_eq!(with(json!({"value": {}})), json!({}));
+    }
+    #[test]
+    fn what_scim_does_not_name_keeps_its_own_name() {
+        let user = json!({"raw_attributes": {
+            "department": "Sales", "level": 7, "remote": true, "skills": ["rust", "sql"], " ": " ",
+            "title": "Lead", "name": {"givenName": "Ada"}, "password": "hunter2", "schemas": ["urn:x"],
+            "customSchemas": {"pay": 1}, "groups": ["g"], "active": true, "id": "1", "none": null, "empty": []
+        }});
+        let expected = json!({
+            "job_title": "Lead", "department": "Sales", "level": 7, "remote": true, "skills": ["rust", "sql"]
+        });
+        assert_eq!(collected(user), expected);
     }
 }

@@ -5,6 +5,7 @@
 //! forms, foreign ids) and strict where a guess could remove or greet the wrong person.
 
 pub mod clean;
+pub mod clean_user;
 pub mod client;
 pub mod envelope;
 pub mod event;
@@ -12,6 +13,7 @@ pub mod ids;
 pub mod order;
 pub mod signature;
 pub mod text;
+pub mod truth;
 pub mod user;
 
 mod email;
@@ -22,7 +24,9 @@ pub use envelope::{Envelope, EnvelopeError, read_envelope};
 pub use event::{Data, Directory, Event, Group, Membership, Unusable, read_event};
 pub use ids::{event_time, new_event_id, provider_user};
 pub use order::OrderKey;
-pub use signature::{Rejection, Secret, Secrets, SecretsError, Verified, sign, time_of, verify};
+pub use signature::{
+    Rejection, Secret, Secrets, SecretsError, Verified, sign, time_of, verify, well_formed,
+};
 pub use user::{DirectoryUser, Said, UserState};
 
 #[cfg(test)]

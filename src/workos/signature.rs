@@ -193,11 +193,7 @@ pub fn verify(
     tolerance: Duration,
     now: Timestamp,
 ) -> Result<Verified, Rejection> {
-    let header = match header_values {
-        [] => return Err(Rejection::Missing),
-        [only] => Header::read(only)?,
-        _ => return Err(Rejection::Repeated),
-    };
+    let header = the_one(header_values)?;
     let matching = secrets.0.iter().find(|secret| {
         let mac = mac(secret.key.expose_secret(), header.time, body);
         header
@@ -214,6 +210,19 @@ pub fn verify(
     }
     let issued_at = Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX));
     Ok(Verified { label, issued_at })
+}
+
+/// Whether the header has the form of a signature: what can be told before there is a body.
+pub fn well_formed(header_values: &[&[u8]]) -> Result<(), Rejection> {
+    the_one(header_values).map(drop)
+}
+
+fn the_one<'a>(header_values: &[&'a [u8]]) -> Result<Header<'a>, Rejection> {
+    match header_values {
+        [] => Err(Rejection::Missing),
+        [only] => Header::read(only),
+        _ => Err(Rejection::Repeated),
+    }
 }
 
 /// The header value for `body` signed at `at`, as WorkOS writes it: `t=<ms>, v1=<hex>`.

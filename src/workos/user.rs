@@ -5,11 +5,12 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::clean;
 use super::email;
 use super::event::Unusable;
 use super::json::{Object, as_value};
 use super::legacy;
-use super::text::{MAX_ID, MAX_TEXT};
+use super::text::MAX_TEXT;
 
 /// A directory user. Its stored form is JSON that leaves out whatever was not said.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -43,6 +44,9 @@ pub struct DirectoryUser {
     /// The slug of the role that group-to-role mapping gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
+    /// The slugs of all roles; `None` when the payload does not say, empty when it says that there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roles: Option<Vec<String>>,
     /// `custom_attributes`; `None` when absent or not an object, which clears nothing (C3, C8).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom: Option<Map<String, Value>>,
@@ -90,12 +94,15 @@ impl DirectoryUser {
         let mut custom = read_custom(data, &mut warnings);
         let email = email::resolve(data, custom.as_ref(), &mut warnings);
         let mut legacy = legacy::collect(data);
+        let role = read_role(data);
+        let mut roles = read_roles(data, role.as_ref(), &mut warnings);
         if is_log_in(data) {
+            roles = roles.filter(|roles| !roles.is_empty());
             // A log-in tells what it knows, which need not be all: it can only add (R50, R55).
             let told = custom.take().unwrap_or_default();
             legacy.extend(told.into_iter().filter(|(_, value)| !value.is_null()));
         }
-        Ok(Self {
+        let user = Self {
             id,
             directory_id,
             organization_id: data.id("organization_id"),
@@ -105,11 +112,13 @@ impl DirectoryUser {
             first_name: Said::read(data, "first_name", &mut warnings),
             last_name: Said::read(data, "last_name", &mut warnings),
             name: Said::read(data, "name", &mut warnings),
-            role: read_role(data),
+            role,
+            roles,
             legacy,
             custom,
             warnings,
-        })
+        };
+        Ok(user.cleaned())
     }
 }
 
@@ -134,12 +143,6 @@ fn read_custom(data: &Object<'_>, warnings: &mut Vec<String>) -> Option<Map<Stri
 
 fn read_idp_id(data: &Object<'_>, warnings: &mut Vec<String>) -> Option<String> {
     match Said::read(data, "idp_id", warnings) {
-        Said::Text(id) if id.chars().count() > MAX_ID => {
-            warnings.push(format!(
-                "`idp_id` is longer than {MAX_ID} characters and was not used."
-            ));
-            None
-        }
         Said::Text(id) => Some(id),
         Said::Absent | Said::Null => None,
     }
@@ -154,10 +157,47 @@ fn read_state(data: &Object<'_>, warnings: &mut Vec<String>) -> Option<UserState
 
 /// `role.slug`, else the first of `roles`, which environments with several roles send.
 fn read_role(data: &Object<'_>) -> Option<String> {
-    let slug_of = |role: &Value| role.get("slug").and_then(Value::as_str).map(str::to_owned);
     let role = data.value("role").as_ref().and_then(slug_of);
     role.or_else(|| slug_of(data.value("roles")?.get(0)?))
-        .filter(|slug| !slug.is_empty())
+}
+
+/// The most roles that are kept of one user, and the longest slug in characters.
+const MOST_ROLES: usize = 200;
+const LONGEST_SLUG: usize = 200;
+
+/// `{"slug": …}`, or the bare slug as a log-in may write it.
+fn slug_of(role: &Value) -> Option<String> {
+    let slug = role.get("slug").unwrap_or(role).as_str()?.trim();
+    let fits = !slug.is_empty() && slug.chars().count() <= LONGEST_SLUG;
+    fits.then(|| slug.to_owned())
+}
+
+/// All of `roles`, and `role` among them.
+fn read_roles(
+    data: &Object<'_>,
+    role: Option<&String>,
+    warnings: &mut Vec<String>,
+) -> Option<Vec<String>> {
+    let list = match data.value("roles") {
+        Some(Value::Array(list)) => list,
+        Some(Value::Null) => Vec::new(),
+        Some(_) => {
+            warnings.push("`roles` is not a list and was not used.".to_owned());
+            Vec::new()
+        }
+        // Neither key is there: nothing is said.
+        None if data.raw("role").is_none() => return None,
+        None => Vec::new(),
+    };
+    if list.len() > MOST_ROLES {
+        warnings.push(format!(
+            "`roles` has more than {MOST_ROLES} entries; the first {MOST_ROLES} were used."
+        ));
+    }
+    let mut roles: Vec<String> = role.cloned().into_iter().collect();
+    let listed = list.iter().take(MOST_ROLES).filter_map(slug_of);
+    roles.extend(listed.filter(|slug| Some(slug) != role));
+    Some(roles)
 }
 
 impl Said {
@@ -166,15 +206,15 @@ impl Said {
         let Some(raw) = data.raw(key) else {
             return Self::Absent;
         };
-        match data.text(key) {
-            Some(text) if text.trim().is_empty() => Self::Null,
+        match data.text(key).map(|text| clean::text(&text)) {
+            Some(text) if text.is_empty() => Self::Null,
             Some(text) if text.chars().count() > MAX_TEXT => {
                 warnings.push(format!(
                     "`{key}` is longer than {MAX_TEXT} characters and was not used."
                 ));
                 Self::Absent
             }
-            Some(text) => Self::Text(text.into_owned()),
+            Some(text) => Self::Text(text),
             None if raw.get() == "null" => Self::Null,
             None => {
                 warnings.push(format!("`{key}` is not a text and was not used."));
@@ -200,11 +240,14 @@ impl Said {
 impl UserState {
     /// Reads WorkOS's word; a blank one says nothing, so that no glitch removes anybody.
     pub fn read(word: &str) -> Option<Self> {
-        match word.trim() {
-            "" => None,
-            word if word.eq_ignore_ascii_case("active") => Some(Self::Active),
-            word => Some(Self::Inactive(word.to_owned())),
+        let word = clean::bare(word);
+        if word.is_empty() {
+            return None;
         }
+        Some(match word.eq_ignore_ascii_case("active") {
+            true => Self::Active,
+            false => Self::Inactive(word),
+        })
     }
 
     /// WorkOS's word.

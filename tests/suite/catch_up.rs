@@ -8,7 +8,7 @@ use rollcall::app::workos_client;
 use rollcall::config::Config;
 use rollcall::db::Backend;
 use rollcall::intake::Intake;
-use rollcall::upstream::{CatchUp, CatchUpSettings, PullError, Pulled};
+use rollcall::upstream::{CatchUp, CatchUpSettings, Pulled};
 use tokio::sync::Notify;
 
 use crate::support::app::TestApp;
@@ -23,7 +23,12 @@ on_both!(
     r19_a_lost_removal_shown_late_is_found_by_the_overlap_and_by_nothing_else,
     r3_an_event_by_both_doors_has_one_effect_and_is_told_as_late,
     an_expired_cursor_begins_again_from_a_time,
-    events_that_do_not_come_oldest_first_move_no_cursor,
+    r19_events_in_any_order_are_all_read_and_move_the_cursor_at_the_end,
+    r19_a_reading_in_any_order_that_breaks_off_skips_nothing,
+    r19_a_cursor_refused_in_any_documented_way_begins_again_from_a_time,
+    r19_reading_begins_inside_of_the_window_and_nearer_where_it_is_refused,
+    the_order_that_is_asked_for_is_obeyed_by_the_official_emulator,
+    r93_catching_up_that_fails_again_and_again_is_told_everywhere,
     a_bare_rate_limit_and_a_passing_failure_are_waited_out,
     of_two_pullers_one_pulls,
     the_cause_of_a_gap_is_told_from_what_else_came,
@@ -209,27 +214,230 @@ async fn an_expired_cursor_begins_again_from_a_time(backend: Backend) {
     assert_eq!(app.people().len(), 150);
 }
 
-async fn events_that_do_not_come_oldest_first_move_no_cursor(backend: Backend) {
+/// 250 people hired over some hours, and one who left.
+fn hours_of_events(fake: &FakeWorkOs) {
+    for number in 0..250 {
+        fake.happened(&employee(&format!("p{number}")).created(minute(number)));
+    }
+    fake.happened(&employee("p7").deleted(minute(300)));
+}
+
+async fn r19_events_in_any_order_are_all_read_and_move_the_cursor_at_the_end(backend: Backend) {
+    for fault in [Fault::NewestFirst, Fault::Unsorted] {
+        let desk = Desk::start(backend).await;
+        let Desk { app, fake, .. } = &desk;
+        hours_of_events(fake);
+        app.advance(Duration::from_secs(86_400));
+        fake.fault("/events", fault.clone());
+        let pulled = desk.pull().await;
+        assert_eq!((pulled.new, pulled.disordered), (251, true), "{fault:?}");
+        app.drain();
+        assert_eq!(app.people().len(), 249);
+        let newest = minute(300).micros();
+        assert_eq!(
+            app.count(&format!(
+                "catch_ups WHERE cursor_at = {newest} AND last_error IS NULL"
+            )),
+            1,
+            "the cursor is the newest of all"
+        );
+    }
+}
+
+async fn r19_a_reading_in_any_order_that_breaks_off_skips_nothing(backend: Backend) {
     let desk = Desk::start(backend).await;
     let Desk { app, fake, .. } = &desk;
-    fake.happened(&ada().created(minute(0)));
-    fake.happened(&ada().deleted(minute(5)));
-    fake.fault("/events", Fault::NewestFirst);
-    assert!(matches!(
-        desk.catch_up.pull().await,
-        Err(PullError::Order(_))
-    ));
+    hours_of_events(fake);
+    app.advance(Duration::from_secs(86_400));
+    // The first page comes newest first, the second not at all.
+    let newest_first = {
+        let environment = fake.environment();
+        let page: Vec<_> = environment.events.iter().rev().take(100).collect();
+        serde_json::json!({
+            "object": "list", "data": page, "list_metadata": {"after": page[99]["id"]},
+        })
+    };
+    fake.fault(
+        "/events",
+        Fault::Answer(200, newest_first.to_string().leak(), None),
+    );
+    fake.fault(
+        "/events",
+        Fault::Answer(401, r#"{"message":"Unauthorized"}"#, None),
+    );
+    desk.catch_up.pull().await.unwrap_err();
     assert_eq!(
         app.count("catch_ups WHERE cursor IS NULL AND last_error IS NOT NULL"),
         1
     );
-    fake.mend();
-    assert_eq!(desk.pull().await.new, 2);
-    app.drain();
+    let pulled = desk.pull().await;
     assert_eq!(
-        app.count("catch_ups WHERE cursor IS NOT NULL AND last_error IS NULL"),
-        1
+        (pulled.new, pulled.known, pulled.disordered),
+        (151, 100, false)
     );
+    app.drain();
+    assert_eq!(app.people().len(), 249);
+}
+
+/// What the Events API may answer to a cursor that it does not know (any more).
+const LOST: [(u16, &str); 6] = [
+    (
+        400,
+        r#"{"message":"Invalid cursor","code":"invalid_cursor"}"#,
+    ),
+    (400, r#"{"error":"Bad Request","message":"Bad Request"}"#),
+    (404, r#"{"message":"Event not found"}"#),
+    (410, r#""Gone""#),
+    (
+        422,
+        r#"{"message":"Validation failed","code":"invalid_request_parameters","errors":[{"code":"invalid","field":"after"}]}"#,
+    ),
+    (
+        422,
+        r#"{"error":"expired_cursor","error_description":"It is too old."}"#,
+    ),
+];
+
+async fn r19_a_cursor_refused_in_any_documented_way_begins_again_from_a_time(backend: Backend) {
+    let desk = Desk::start(backend).await;
+    let Desk { app, fake, .. } = &desk;
+    app.advance(Duration::from_secs(86_400));
+    for (number, (status, body)) in LOST.into_iter().enumerate() {
+        let who = employee(&format!("p{number}"));
+        fake.happened(&who.created(minute(number as u64)));
+        fake.environment().variant.lost_cursor = Some((status, body));
+        let page = r#"{"object":"list","data":[],"list_metadata":{"after":"event_nowhere"}}"#;
+        fake.fault("/events", Fault::Answer(200, page, None));
+        let pulled = desk.pull().await;
+        assert!(
+            pulled.restarted && pulled.new == 1,
+            "{status} {body}: {pulled:?}"
+        );
+    }
+    // A refusal of something else is no reason to read everything again.
+    fake.environment().variant.lost_cursor = Some((
+        400,
+        r#"{"code":"invalid_events_request","message":"Invalid name parameter"}"#,
+    ));
+    let page = r#"{"object":"list","data":[],"list_metadata":{"after":"event_nowhere"}}"#;
+    fake.fault("/events", Fault::Answer(200, page, None));
+    let refused = desk.catch_up.pull().await.unwrap_err().to_string();
+    assert!(refused.contains("invalid_events_request"), "{refused}");
+    app.drain();
+    assert_eq!(app.people().len(), LOST.len());
+}
+
+async fn r19_reading_begins_inside_of_the_window_and_nearer_where_it_is_refused(backend: Backend) {
+    let days = |days: u64| Duration::from_secs(days * 86_400);
+    let desk = Desk::start(backend).await;
+    let Desk { app, fake, .. } = &desk;
+    app.advance(days(40));
+    let now = app.clock.now();
+    fake.happened(&employee("old").created(now.minus(days(29))));
+    fake.happened(&employee("new").created(now.minus(days(2))));
+    fake.environment().variant.window = Some((now, days(30)));
+    let pulled = desk.pull().await;
+    assert_eq!(
+        (pulled.new, pulled.restarted),
+        (2, false),
+        "not at the very edge"
+    );
+    let first = &fake.requests()[0];
+    assert!(first.contains("order=asc"), "{first}");
+    let began = now
+        .minus(days(30))
+        .plus(Duration::from_secs(3_600))
+        .to_string();
+    assert!(
+        began.ends_with('Z') && first.contains(&began.replace(':', "%3A")),
+        "{first}"
+    );
+    // Where less is kept than is documented, what is kept is read.
+    fake.environment().variant.window = Some((now, days(5)));
+    app.sql("UPDATE catch_ups SET cursor = NULL, cursor_at = NULL");
+    app.sql("DELETE FROM outbox");
+    let pulled = desk.pull().await;
+    assert_eq!((pulled.new, pulled.restarted), (1, true));
+    app.drain();
+}
+
+async fn the_order_that_is_asked_for_is_obeyed_by_the_official_emulator(backend: Backend) {
+    let desk = Desk::start(backend).await;
+    desk.fake.environment().variant.obeys_order = true;
+    hours_of_events(&desk.fake);
+    desk.app.advance(Duration::from_secs(86_400));
+    let pulled = desk.pull().await;
+    assert_eq!((pulled.new, pulled.disordered), (251, false));
+    desk.app.drain();
+}
+
+async fn r93_catching_up_that_fails_again_and_again_is_told_everywhere(backend: Backend) {
+    let desk = Desk::start(backend).await;
+    let Desk { app, fake, .. } = &desk;
+    app.apply(&ada().created(minute(0))).await;
+    let fail = async || {
+        fake.fault(
+            "/events",
+            Fault::Answer(401, r#"{"message":"Unauthorized"}"#, None),
+        );
+        desk.catch_up.pull().await.unwrap_err();
+    };
+    let told = async || {
+        let rows = app.get("/v1/failures").await["data"].clone();
+        rows.as_array()
+            .unwrap()
+            .iter()
+            .find(|row| row["kind"] == "catch_up")
+            .cloned()
+    };
+    fail().await;
+    app.advance(Duration::from_secs(150));
+    fail().await;
+    assert_eq!(told().await, None, "twice is not again and again");
+    fail().await;
+    let row = told().await.unwrap();
+    assert_eq!(
+        (&row["about"], &row["count"]),
+        (&"workos".into(), &3.into()),
+        "{row}"
+    );
+    assert!(
+        row["cause"].as_str().unwrap().contains("WORKOS_API_KEY"),
+        "{row}"
+    );
+    assert!(app.http.metric("rollcall_catch_up_failures").await >= 3.0);
+    let (now, email) = (app.clock.now(), ada().email());
+    let found = app.read(|conn| {
+        let actor = rollcall::desk::Actor::cli();
+        let setup = rollcall::desk::doctor::Setup::default();
+        let checks = rollcall::desk::doctor::of_database(conn, &setup, now).unwrap();
+        let why = rollcall::desk::why::why(conn, &actor, &email, None, now).unwrap();
+        let overview = rollcall::desk::overview::overview(conn, &actor, now).unwrap();
+        assert!(overview.catch_up_fails);
+        assert!(
+            why.waiting
+                .iter()
+                .any(|line| line.contains("has failed since")),
+            "{why:?}"
+        );
+        Ok(checks)
+    });
+    let check = found
+        .iter()
+        .find(|check| check.name == "catching up")
+        .unwrap();
+    assert!(check.finding.contains("3 times"), "{check:?}");
+    assert_eq!(check.result, rollcall::desk::doctor::Verdict::Warn);
+    // Only who sees all organizations is told: the reading is of all of them.
+    let limited = app.token("limited", "viewer", Some(ORGANIZATION));
+    let answer = app
+        .http
+        .api_as(Some(&limited), "GET", "/v1/failures", None)
+        .await;
+    assert_eq!(answer.ok()["data"], serde_json::json!([]));
+    desk.pull().await;
+    assert_eq!(told().await, None, "it works again");
+    app.drain();
 }
 
 async fn a_bare_rate_limit_and_a_passing_failure_are_waited_out(backend: Backend) {

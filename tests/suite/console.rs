@@ -101,6 +101,30 @@ impl<'a> Browser<'a> {
         self.read(self.form(path, fields)).await
     }
 
+    /// As [`Browser::send`], with headers of the test's own.
+    pub async fn send_with(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        headers: &[(&'static str, &str)],
+    ) -> Page {
+        let mut request = self.form(path, fields);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.read(request).await
+    }
+
+    /// The session's cookie.
+    pub fn cookie(&self) -> &str {
+        &self.cookie
+    }
+
+    /// Carries somebody's cookie.
+    pub fn carry(&mut self, cookie: &str) {
+        cookie.clone_into(&mut self.cookie);
+    }
+
     /// What this session's forms carry.
     pub async fn csrf(&self) -> String {
         let text = self.open("/console").await.text;

@@ -19,6 +19,10 @@ on_both!(
     r32_a_possible_rehire_is_listed_and_merged_by_hand_without_a_second_welcome,
     r25_whom_a_late_event_makes_wait_is_in_no_community_until_it_is_decided,
     r20_numbers_meet_where_a_new_mapping_finds_them,
+    r20_one_number_in_two_directories_passes_on_neither_profile_nor_role,
+    r20_a_shared_range_of_numbers_is_a_setting,
+    r23_two_people_exchange_addresses_and_access_follows,
+    r24_an_address_of_an_ended_link_is_a_new_persons_at_once,
     r33_a_start_told_after_the_return_onboards_once_more,
     r37_whom_no_new_directory_speaks_for_is_listed,
     r20_the_command_line_lists_conflicts_and_decides_them,
@@ -246,7 +250,11 @@ async fn r20_numbers_meet_where_a_new_mapping_finds_them(app: TestApp) {
     let path = format!("/v1/organizations/{ORGANIZATION}/fields");
     app.call("PUT", &path, rules).await.ok();
     app.drain();
+    let shared = json!({"settings": {"employee_numbers": "shared"}});
+    let organization = format!("/v1/organizations/{ORGANIZATION}");
+    app.call("PATCH", &organization, shared).await.ok();
     let second = elsewhere("lovelace").created(minute(5)).set(badge, "b-7");
+    let second = second.set("data.email", Value::Null);
     app.apply(&second).await;
     let shown = profile_of(&app, DOUBLE).await;
     assert_eq!(shown["id"], hers.as_str(), "{shown}");
@@ -257,6 +265,101 @@ async fn r20_numbers_meet_where_a_new_mapping_finds_them(app: TestApp) {
     assert_eq!(app.count("link_keys WHERE key = 'n:b-7'"), 0);
     assert_eq!(app.people().len(), 2);
     assert_eq!(id_of(&app, &ada().id()).await, hers);
+}
+
+async fn access(app: &TestApp, email: &str) -> Value {
+    app.get(&format!(
+        "/v1/access?organization_id={ORGANIZATION}&email={email}"
+    ))
+    .await
+}
+
+const NUMBER: &str = "data.custom_attributes.employee_number";
+
+async fn r20_one_number_in_two_directories_passes_on_neither_profile_nor_role(app: TestApp) {
+    app.apply(&ada().created(minute(1)).set(NUMBER, "1001"))
+        .await;
+    let hers = id_of(&app, &ada().id()).await;
+    let chess = app.community("chess", &[(&hers, Role::Admin)]);
+    let other = elsewhere("lovelace");
+    app.apply(&other.created(minute(2)).set(NUMBER, "1001"))
+        .await;
+    let his = id_of(&app, DOUBLE).await;
+    assert_ne!(his, hers);
+    assert!(conflicts(&app).await.is_empty());
+    let answer = access(&app, &other.email()).await;
+    assert_eq!(
+        (&answer["allowed"], &answer["profile_id"]),
+        (&json!(true), &json!(his))
+    );
+    app.apply(&ada().deleted(minute(3))).await;
+    assert!(app.members(&chess).is_empty(), "nobody holds her role");
+    let answer = access(&app, &other.email()).await;
+    assert_eq!(answer["profile_id"], his.as_str());
+}
+
+async fn r20_a_shared_range_of_numbers_is_a_setting(app: TestApp) {
+    app.apply(&ada().created(minute(1)).set(NUMBER, "1001"))
+        .await;
+    let second = elsewhere("lovelace").created(minute(2));
+    let second = second.set(NUMBER, "1001").set("data.email", Value::Null);
+    app.apply(&second).await;
+    assert_eq!(app.people().len(), 2);
+    let path = format!("/v1/organizations/{ORGANIZATION}");
+    for (value, people) in [("shared", 1), ("per_directory", 2)] {
+        let body = json!({"settings": {"employee_numbers": value}, "confirm": true});
+        app.call("PATCH", &path, body).await.ok();
+        app.drain();
+        assert_eq!(app.people().len(), people, "{value}");
+    }
+}
+
+async fn r23_two_people_exchange_addresses_and_access_follows(app: TestApp) {
+    let bob = employee("bob");
+    app.apply(&ada().created(minute(1))).await;
+    app.apply(&bob.created(minute(2))).await;
+    let (hers, his) = (id_of(&app, &ada().id()).await, id_of(&app, &bob.id()).await);
+    app.apply(&ada().updated(minute(3)).set("data.email", bob.email()))
+        .await;
+    assert_eq!(
+        access(&app, &bob.email()).await["profile_id"],
+        his.as_str(),
+        "half done, it is still his"
+    );
+    app.apply(&bob.updated(minute(4)).set("data.email", ada().email()))
+        .await;
+    assert_eq!(
+        access(&app, &bob.email()).await["profile_id"],
+        hers.as_str()
+    );
+    assert_eq!(
+        access(&app, &ada().email()).await["profile_id"],
+        his.as_str()
+    );
+    assert!(conflicts(&app).await.is_empty());
+}
+
+async fn r24_an_address_of_an_ended_link_is_a_new_persons_at_once(app: TestApp) {
+    app.apply(&ada().created(minute(1))).await;
+    app.apply(&ada().deleted(minute(2))).await;
+    let back = ada()
+        .created(minute(3))
+        .set("data.id", "directory_user_back");
+    app.apply(&back).await;
+    let moved = ada()
+        .updated(minute(4))
+        .set("data.id", "directory_user_back");
+    app.apply(&moved.set("data.email", "lovelace@test.example"))
+        .await;
+    let new = employee("bob").created(minute(5));
+    app.apply(&new.set("data.email", ada().email())).await;
+    assert!(conflicts(&app).await.is_empty());
+    let bob = id_of(&app, &employee("bob").id()).await;
+    let answer = access(&app, &ada().email()).await;
+    assert_eq!(
+        (&answer["allowed"], &answer["profile_id"]),
+        (&json!(true), &json!(bob))
+    );
 }
 
 async fn r33_a_start_told_after_the_return_onboards_once_more(app: TestApp) {

@@ -17,7 +17,7 @@ use crate::support::events::{
 };
 use crate::support::macros::on_both;
 use crate::support::wait::eventually;
-use crate::support::workos::{API_KEY, CLIENT_ID, FakeWorkOs, Fault};
+use crate::support::workos::{API_KEY, CLIENT_ID, FakeWorkOs, Fault, lists_users};
 
 on_both!(
     r44_webhooks_that_arrive_while_the_listing_runs_win_over_it,
@@ -222,7 +222,7 @@ async fn a_comparison_that_is_killed_in_the_middle_is_gone_on_with_by_the_next_c
     };
     let pages = || {
         let all = fake.requests();
-        let users = |one: &&String| one.contains("/directory_users?") && !one.contains("group=");
+        let users = |one: &&String| lists_users(one);
         all.iter().filter(users).count()
     };
     let mut first = Service::start(command());
@@ -245,7 +245,7 @@ async fn a_comparison_that_is_killed_in_the_middle_is_gone_on_with_by_the_next_c
     );
     // The page in hand is read again (and any that WorkOS asks to come again for); the first is not.
     let all = fake.requests();
-    let of_users = |one: &&String| one.contains("/directory_users?") && !one.contains("group=");
+    let of_users = |one: &&String| lists_users(one);
     let first = |one: &&String| of_users(one) && !one.contains("after=");
     assert_eq!(all.iter().filter(first).count(), 1, "{all:#?}");
     let second = |one: &&String| of_users(one) && one.ends_with("after=directory_user_p100");

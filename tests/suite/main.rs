@@ -7,11 +7,17 @@
     reason = "in a test, a step that fails is the test that fails"
 )]
 
+mod attacks_console;
+mod attacks_doors;
+mod attacks_sensitive;
+mod attacks_templates;
+mod attacks_words;
 mod browser;
 mod browser_admin;
 mod browser_pages;
 mod catch_up;
 mod channels;
+mod clean_values;
 mod commands;
 mod console;
 mod console_admin;
@@ -41,6 +47,7 @@ mod live_reconcile;
 mod logins;
 mod mail_tls;
 mod membership_words;
+mod messages_fail_safe;
 mod migrations;
 mod on_call;
 mod openapi;
@@ -60,6 +67,7 @@ mod rule_numbers;
 mod rules;
 mod scheduled;
 mod seats;
+mod second_source;
 mod sending_crashes;
 mod spine;
 mod story;

@@ -31,6 +31,16 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
         "/organizations/{organization}/directory-sync-link",
         [403, 403, 403, 409],
     ),
+    (
+        "POST",
+        "/organizations/{organization}/directory-sync/link/revoke",
+        [403, 403, 403, 409],
+    ),
+    (
+        "POST",
+        "/directories/{directory}/sync",
+        [404, 403, 409, 409],
+    ),
     ("POST", "/profiles/{profile}/resync", [409, 409, 409, 409]),
     (
         "POST",

@@ -36,10 +36,13 @@ on_both!(
 );
 
 /// An app with real servers for mail and posts, and a directory.
-struct Clockwork {
-    app: TestApp,
-    mail: SmtpSink,
-    web: HttpSink,
+pub struct Clockwork {
+    /// The app.
+    pub app: TestApp,
+    /// Where mail goes.
+    pub mail: SmtpSink,
+    /// Where posts go.
+    pub web: HttpSink,
 }
 
 impl Given for Clockwork {
@@ -61,17 +64,17 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 impl Clockwork {
-    async fn arm(&self) -> Value {
+    pub async fn arm(&self) -> Value {
         let path = format!("/v1/organizations/{ORGANIZATION}/arm");
         self.app.call("POST", &path, Value::Null).await.ok()
     }
 
-    async fn settings(&self, settings: Value) {
+    pub async fn settings(&self, settings: Value) {
         let path = format!("/v1/organizations/{ORGANIZATION}/messages");
         self.app.call("PUT", &path, settings).await.ok();
     }
 
-    async fn trigger(&self, mut body: Value) -> String {
+    pub async fn trigger(&self, mut body: Value) -> String {
         body["organization_id"] = json!(ORGANIZATION);
         body["status"] = json!("published");
         let made = self.app.call("POST", "/v1/triggers", body).await.ok();
@@ -79,7 +82,7 @@ impl Clockwork {
     }
 
     /// A welcome by mail with these steps' times: (after, at).
-    async fn welcome(&self, steps: &[(&str, Option<&str>)]) {
+    pub async fn welcome(&self, steps: &[(&str, Option<&str>)]) {
         let steps: Vec<Value> = steps
             .iter()
             .enumerate()
@@ -92,7 +95,7 @@ impl Clockwork {
         self.trigger(body).await;
     }
 
-    fn all(&self) -> Vec<DeliveryRow> {
+    pub fn all(&self) -> Vec<DeliveryRow> {
         let filter = DeliveryFilter::default();
         let mut all = self
             .app
@@ -110,7 +113,7 @@ impl Clockwork {
         self.all().into_iter().map(of).collect()
     }
 
-    fn enqueue(&self, events: &[Event]) {
+    pub fn enqueue(&self, events: &[Event]) {
         for some in events.chunks(500) {
             self.app.enqueue(some);
         }
@@ -118,20 +121,20 @@ impl Clockwork {
     }
 
     /// Moves the clock to an instant that lies ahead.
-    fn until(&self, text: &str) {
+    pub fn until(&self, text: &str) {
         let to = Timestamp::parse(text).unwrap();
         self.app.advance(to.since(self.app.clock.now()));
         assert_eq!(self.app.clock.now(), to);
     }
 
-    async fn subjects(&self) -> Vec<String> {
+    pub async fn subjects(&self) -> Vec<String> {
         self.app.send_due().await;
         let mails = self.mail.mails();
         let subjects = mails.iter().map(|mail| mail.header("Subject").unwrap());
         subjects.collect()
     }
 
-    async fn only_hold(&self) -> Value {
+    pub async fn only_hold(&self) -> Value {
         let page = self.app.get("/v1/holds?state=open").await;
         let all = page["data"].as_array().unwrap();
         assert_eq!(all.len(), 1, "{all:?}");
@@ -139,7 +142,7 @@ impl Clockwork {
     }
 }
 
-fn somebody(number: usize) -> Employee {
+pub fn somebody(number: usize) -> Employee {
     employee(&format!("p{number:04}"))
 }
 

@@ -131,6 +131,9 @@ pub(super) async fn arm(stage: &Stage, tell: &Teller<'_>) -> Result<(), Failure>
 fn publish_welcome(stage: &Stage) -> Result<(), Failure> {
     let now = stage.now();
     let body = company::welcome();
-    stage.write(|conn| triggers::create(conn, &stage.actor, &body, Policy::default(), now))?;
+    stage.write(|conn| {
+        let wanted = triggers::wanted(&stage.actor, &body, Policy::default())?;
+        triggers::create(conn, &stage.actor, &wanted, now)
+    })?;
     Ok(())
 }

@@ -4,6 +4,7 @@
 
 mod progress;
 mod table;
+mod terminal;
 
 use std::fmt::Display;
 use std::io::{BufRead, ErrorKind, IsTerminal, Write};
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 pub use progress::Progress;
 pub use table::{Cell, Tone, plain};
+use terminal::{escaped, harmless};
 
 use super::exit::{Exit, Failure};
 use crate::clock::{Clock, Timestamp};
@@ -58,13 +60,13 @@ impl Output {
 
     /// A line of data.
     pub fn line(&self, text: impl Display) {
-        self.write(&format!("{text}\n"));
+        self.write(&harmless(&format!("{text}\n")));
     }
 
     /// A value as indented JSON.
     pub fn json(&self, value: &impl Serialize) {
         match serde_json::to_string_pretty(value) {
-            Ok(text) => self.line(text),
+            Ok(text) => self.line(escaped(&text)),
             Err(why) => self.note(format!("cannot be written as JSON: {why}")),
         }
     }
@@ -72,7 +74,7 @@ impl Output {
     /// A value as one line of JSON, for streams.
     pub fn json_line(&self, value: &impl Serialize) {
         match serde_json::to_string(value) {
-            Ok(text) => self.line(text),
+            Ok(text) => self.line(escaped(&text)),
             Err(why) => self.note(format!("cannot be written as JSON: {why}")),
         }
     }
@@ -104,7 +106,7 @@ impl Output {
     /// Talk: progress, next steps, warnings. Never data.
     pub fn note(&self, text: impl Display) {
         // Nobody can be told when standard error is gone.
-        let _ = writeln!(anstream::stderr(), "{text}");
+        let _ = writeln!(anstream::stderr(), "{}", harmless(&text.to_string()));
     }
 
     /// A failure, in the shape that was asked for.

@@ -45,7 +45,8 @@ pub(super) fn run(args: &Apply, context: &Context) -> Result<(), Failure> {
     let policy = policy(&config);
     let db = database::open(&config)?;
     let done = database::write_in(&db, context, args.dry_run, |conn, actor, now| {
-        apply::apply(conn, actor, &body, policy, now)
+        let wanted = apply::wanted(actor, &body, policy)?;
+        apply::apply(conn, actor, &body, &wanted, now)
     })?;
     if context.output.is_json() {
         context.output.json(&done);

@@ -237,7 +237,8 @@ fn create(args: &Create, context: &Context) -> Result<(), Failure> {
     let policy = policy(&config);
     let db = database::open(&config)?;
     let one = database::write_in(&db, context, args.dry_run, |conn, actor, now| {
-        triggers::create(conn, actor, &body, policy, now)
+        let wanted = triggers::wanted(actor, &body, policy)?;
+        triggers::create(conn, actor, &wanted, now)
     })?;
     show(context, &one);
     Ok(())

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 
 use crate::http::{HttpState, Problem};
-use crate::upstream::ResyncError;
+use crate::upstream::{ResyncError, SyncError};
 use crate::workos::client::{Client, ClientError};
 
 use super::super::refusal::Refusal;
@@ -29,6 +29,19 @@ impl From<ClientError> for Refusal {
     fn from(error: ClientError) -> Self {
         let Problem { status, detail, .. } = Problem::from(error);
         Self::Page(status, format!("WorkOS did not help: {detail}."))
+    }
+}
+
+impl From<SyncError> for Refusal {
+    fn from(error: SyncError) -> Self {
+        match error {
+            SyncError::Desk(error) => error.into(),
+            SyncError::Client(error) => error.into(),
+            error => {
+                let Problem { status, detail, .. } = Problem::from(error);
+                Self::Page(status, format!("{detail}."))
+            }
+        }
     }
 }
 

@@ -38,6 +38,10 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route(
             "/directory-sync/enable/{organization}/open",
             web::post().to(open),
+        )
+        .route(
+            "/directory-sync/enable/{organization}/revoke",
+            web::post().to(revoke),
         );
 }
 
@@ -54,6 +58,7 @@ struct EnablePage {
     opened: Option<When>,
     /// Whether the link that was opened last can still be used.
     alive: Option<When>,
+    revoked: Option<When>,
     directories: Vec<Coming>,
     /// Whether anything was ever heard of the organization.
     known: bool,
@@ -131,6 +136,7 @@ async fn show(
         ),
         opened: view.link_opened_at.map(when),
         alive: view.link_ends_at.filter(|at| *at > visitor.now).map(when),
+        revoked: view.link_revoked_at.map(when),
         directories: view
             .directories
             .iter()
@@ -229,6 +235,21 @@ async fn open(
     })?;
     answer.headers_mut().insert(REFRESH, onward);
     Ok(answer)
+}
+
+async fn revoke(
+    act: Act<Button>,
+    id: web::Path<String>,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Refusal> {
+    let (actor, now, id) = (act.visitor.actor, act.visitor.now, id.into_inner());
+    enable::may_open(&actor, &id)?;
+    client(&state)?.revoke_setup_link(&id).await?;
+    let organization = id.clone();
+    state
+        .write(move |conn| enable::revoked(conn, &actor, &organization, now))
+        .await?;
+    Ok(go(&format!("{HOME}/enable/{}?done=revoked", encoded(&id))))
 }
 
 /// The header that leads on; only over HTTPS is somebody sent on with a link like that.

@@ -12,7 +12,7 @@ use crate::db::Conn;
 use crate::desk::settings::{self, SettingsUpdate};
 use crate::desk::{Actor, DeskError, names, organizations};
 use crate::http::HttpState;
-use crate::roll::{OnDirectoryDeleted, Settings};
+use crate::roll::{EmployeeNumbers, OnDirectoryDeleted, Settings};
 
 use super::super::frame::{Frame, Section, go, page, page_with};
 use super::super::refusal::Refusal;
@@ -54,9 +54,11 @@ pub(super) struct Guards {
     swap_floor: String,
     swap_percent: String,
     on_directory_deleted: String,
+    employee_numbers: String,
     poll_cycle_minutes: String,
     reconcile_mode: String,
     reconcile_hours: String,
+    date_order: String,
 }
 
 impl Guards {
@@ -80,10 +82,19 @@ impl Guards {
             swap_floor: swap.floor.to_string(),
             swap_percent: swap.percent.to_string(),
             on_directory_deleted: deleted.to_owned(),
+            employee_numbers: match settings.employee_numbers {
+                EmployeeNumbers::PerDirectory => "per_directory",
+                EmployeeNumbers::Shared => "shared",
+            }
+            .to_owned(),
             poll_cycle_minutes: settings.poll_cycle_minutes.0.to_string(),
             reconcile_mode: serde_json::to_value(settings.reconcile.mode)
                 .ok()
                 .and_then(|mode| mode.as_str().map(str::to_owned))
+                .unwrap_or_default(),
+            date_order: serde_json::to_value(settings.date_order)
+                .ok()
+                .and_then(|order| order.as_str().map(str::to_owned))
                 .unwrap_or_default(),
             reconcile_hours: settings
                 .reconcile
@@ -141,6 +152,12 @@ impl Guards {
                 json!(number("poll_cycle_minutes", &self.poll_cycle_minutes)),
             ),
             ("on_directory_deleted", json!(self.on_directory_deleted)),
+            // A form that does not name it leaves it as it is by default.
+            ("date_order", json!(said(&self.date_order))),
+            (
+                "employee_numbers",
+                json!(said(&self.employee_numbers).unwrap_or("per_directory")),
+            ),
         ];
         match problems.is_empty() {
             true => Ok(all

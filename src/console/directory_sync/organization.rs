@@ -15,12 +15,14 @@ use crate::desk::reconciles::{self, ReconcileQuery, ReconcileView};
 use crate::desk::{Actor, DeskError, MAX_LIMIT, names};
 use crate::http::HttpState;
 use crate::roll::{OnDirectoryDeleted, Settings, is_of_logins};
+use crate::upstream::sync;
 
 use super::super::frame::{Frame, Section, go, page};
 use super::super::hold::title_of;
 use super::super::refusal::Refusal;
-use super::super::visitor::{Act, Visitor};
+use super::super::visitor::{Act, Button, Visitor};
 use super::super::when::When;
+use super::asking::client;
 use super::mapping::RuleRow;
 use super::{home_of, people_of};
 
@@ -35,6 +37,10 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route(
             "/directory-sync/directories/{id}/decide",
             web::post().to(decide),
+        )
+        .route(
+            "/directory-sync/directories/{id}/sync",
+            web::post().to(sync_now),
         );
 }
 
@@ -95,6 +101,12 @@ impl Known {
             "active" | "linked" => "active",
             _ => "held",
         }
+    }
+
+    /// WorkOS reads Google's directories from the provider on request; the others send by themselves. Where
+    /// it has not said what this one is, it is asked.
+    fn synced_on_request(&self) -> bool {
+        matches!(self.provider, "Google Workspace" | "")
     }
 
     fn active(&self) -> i64 {
@@ -269,6 +281,24 @@ async fn decide(
     state.wake.notify_one();
     let home = home_of(&one.hold.organization_id);
     Ok(go(&format!("{home}?done=decided")))
+}
+
+async fn sync_now(
+    act: Act<Button>,
+    id: web::Path<String>,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Refusal> {
+    let actor = act.visitor.actor;
+    let (by, directory) = (actor.clone(), id.clone());
+    let organization = state
+        .read(move |conn| {
+            directories::may_sync(conn, &by, &directory)?;
+            let known = directories::show(conn, &by, &directory)?;
+            Ok(known.directory.organization_id)
+        })
+        .await?;
+    sync(&state.db, &state.clock, client(&state)?, actor, &id).await?;
+    Ok(go(&format!("{}?done=syncing", home_of(&organization))))
 }
 
 #[cfg(test)]

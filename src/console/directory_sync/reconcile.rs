@@ -83,7 +83,10 @@ impl ReconcilePage {
             "users" => "listing people",
             "groups" => "listing groups",
             "edges" => "listing who is in which group",
-            "missing_users" | "missing_groups" => "asking once more about what is missing",
+            "missing_edges" | "missing_users" | "missing_groups" => {
+                "asking once more about what is missing"
+            }
+            "again" => "asking once more about what events were heard of meanwhile",
             _ => "applying what differs",
         }
     }

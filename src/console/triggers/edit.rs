@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::conditions::Problem;
+use crate::db::Urgency;
 use crate::desk::triggers::{self, TriggerView};
 use crate::desk::{DeskError, Role, names};
 use crate::http::HttpState;
@@ -181,7 +182,12 @@ pub(super) async fn create(
         Ok(body) => {
             let (actor, now) = (visitor.actor.clone(), visitor.now);
             let made = state
-                .write(move |conn| triggers::create(conn, &actor, &body, policy, now))
+                .with_db(move |db| {
+                    let wanted = triggers::wanted(&actor, &body, policy)?;
+                    db.write(Urgency::Normal, |conn| {
+                        triggers::create(conn, &actor, &wanted, now)
+                    })
+                })
                 .await;
             match made {
                 Ok(one) => Ok(one),
@@ -215,7 +221,12 @@ pub(super) async fn save(
         Ok(body) => {
             let (actor, now) = (visitor.actor.clone(), visitor.now);
             let saved = state
-                .write(move |conn| triggers::update(conn, &actor, &id, &body, policy, now))
+                .with_db(move |db| {
+                    let wanted = triggers::wanted(&actor, &body, policy)?;
+                    db.write(Urgency::Normal, |conn| {
+                        triggers::update(conn, &actor, &id, &wanted, now)
+                    })
+                })
                 .await;
             match saved {
                 Ok(one) => Ok(one),

@@ -9,8 +9,9 @@ use crate::clock::Timestamp;
 use crate::desk::deliveries::{self, DeliveryQuery, DeliveryView};
 use crate::desk::profiles::{self, ProfileQuery, ProfileView};
 use crate::desk::triggers::{self, TriggerView, VersionView};
-use crate::desk::{DeskError, names, organizations};
+use crate::desk::{names, organizations};
 use crate::http::HttpState;
+use crate::triggers::definition::{NewTrigger, Status};
 use crate::triggers::text;
 
 use super::super::confirm::Confirm;
@@ -202,19 +203,21 @@ pub(super) async fn switch(
     id: web::Path<String>,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Refusal> {
-    let (actor, now, policy) = (act.visitor.actor, act.visitor.now, state.policy);
-    let (wanted, to) = (act.form.status, home_of(&id));
-    let done = match wanted.as_str() {
-        "published" => "published",
-        _ => "drafted",
+    let (actor, now) = (act.visitor.actor, act.visitor.now);
+    let (status, to) = (Status::parse(&act.form.status), home_of(&id));
+    let status = status.unwrap_or_default();
+    let done = match status {
+        Status::Published => "published",
+        Status::Draft => "drafted",
     };
     state
         .write(move |conn| {
             let one = triggers::show(conn, &actor, &id)?;
-            let mut body = serde_json::to_value(&one.definition)
-                .map_err(|error| DeskError::Invalid(error.to_string()))?;
-            body["status"] = wanted.into();
-            triggers::update(conn, &actor, &id, &body, policy, now)
+            let wanted = NewTrigger {
+                status,
+                ..one.definition
+            };
+            triggers::update(conn, &actor, &id, &wanted, now)
         })
         .await?;
     Ok(go(&format!("{to}?done={done}")))

@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::desk::DeskError;
 use crate::desk::stale::{self, Stale};
+use crate::desk::wrong_paths;
 use crate::outbox;
 use crate::people::secret_uses;
 
@@ -111,6 +112,27 @@ pub(super) fn matches(
             "when the rotation is over at WorkOS, take it out of WORKOS_WEBHOOK_SECRET and restart; if it is the new one, WorkOS does not sign with it yet",
         )
     }))
+}
+
+/// Whether what looks like deliveries comes to a path that takes none.
+pub(super) fn paths(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError> {
+    let name = "webhook path";
+    let wrong = wrong_paths::since(conn, now.minus(RECENT))?;
+    let Some(newest) = wrong.first() else {
+        return Ok(Check::ok(name, "no delivery has come to a wrong path"));
+    };
+    let more = match wrong.len() {
+        1 => String::new(),
+        paths => format!(" and to {} other paths", paths - 1),
+    };
+    Ok(Check::warn(
+        name,
+        format!(
+            "WorkOS may be posting to a wrong path: {} requests to {}, the last at {}{more}",
+            newest.count, newest.path, newest.last_at
+        ),
+        "set the endpoint's URL in the WorkOS dashboard to this server's /webhooks/workos; `rollcall webhooks register --url` does it",
+    ))
 }
 
 /// Whether our clock and WorkOS's agree.

@@ -156,8 +156,13 @@ fn refusal(status: u16, problem: &Value) -> Value {
         403 => "Not with this token's role, or not with one that is limited to an organization.",
         404 => "There is no such thing, or it is not for this token's eyes.",
         409 => "Not possible as things stand; `detail` says why and what to do.",
+        408 => "The body did not arrive in time.",
+        414 => "The address is over 16 KiB.",
         413 => "The body is over 1 MiB.",
         422 => "What was sent has problems; `detail` tells all of them.",
+        429 => {
+            "Called too often: by this token (`ROLLCALL_API_RATE`), or for WorkOS; try again after `Retry-After` seconds."
+        }
         500 => "Our fault; the log has it under `request_id`.",
         503 => {
             "Something this needs cannot be reached just now; try again after `Retry-After` seconds."
@@ -171,7 +176,7 @@ fn refusal(status: u16, problem: &Value) -> Value {
         "description": words,
         "content": { "application/problem+json": { "schema": problem } },
     });
-    if status == 503 {
+    if matches!(status, 429 | 503) {
         answer["headers"]["Retry-After"] =
             json!({ "description": "Seconds.", "schema": { "type": "integer" } });
     }

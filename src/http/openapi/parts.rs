@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::super::body::{Body, Perhaps, Raw};
+use super::super::v1::Later;
 use super::super::{HttpState, Problem};
 use super::shapes::Shapes;
 
@@ -38,7 +39,7 @@ pub(crate) trait Gives {
 impl Takes for super::super::v1::Caller {
     fn tell(_: &mut Shapes, operation: &mut Operation) {
         // Whose token it is stands in the database.
-        operation.problems.extend([401, 500, 503]);
+        operation.problems.extend([401, 414, 429, 500, 503]);
     }
 }
 
@@ -71,10 +72,16 @@ impl<T: JsonSchema> Takes for web::Query<T> {
     }
 }
 
+impl<T: JsonSchema> Takes for Later<T> {
+    fn tell(shapes: &mut Shapes, operation: &mut Operation) {
+        web::Query::<T>::tell(shapes, operation);
+    }
+}
+
 impl<T: JsonSchema> Takes for Body<T> {
     fn tell(shapes: &mut Shapes, operation: &mut Operation) {
         operation.body = Some(content(true, &shapes.taken::<T>()));
-        operation.problems.extend([400, 413]);
+        operation.problems.extend([400, 408, 413]);
     }
 }
 

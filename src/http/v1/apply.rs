@@ -2,6 +2,7 @@
 
 use actix_web::web;
 
+use crate::db::{Conn, Urgency};
 use crate::desk::apply::{self, ApplyBody};
 use crate::desk::messages;
 use crate::desk::opt_outs::{self, NewOptOut, OptOutQuery, WhichOptOut};
@@ -65,12 +66,17 @@ async fn apply_file(
 ) -> Result<web::Json<apply::ApplyView>, Problem> {
     let (now, policy) = (state.clock.now(), state.policy);
     let dry_run = body.dry_run;
-    let work = move |conn: &mut crate::db::Conn| apply::apply(conn, &caller.0, &body, policy, now);
-    let done = if dry_run {
-        state.rehearse(work).await?
-    } else {
-        state.write(work).await?
-    };
+    let done = state
+        .with_db(move |db| {
+            let wanted = apply::wanted(&caller.0, &body, policy)?;
+            let work = |conn: &mut Conn| apply::apply(conn, &caller.0, &body, &wanted, now);
+            if dry_run {
+                db.rehearse(Urgency::Normal, work)
+            } else {
+                db.write(Urgency::Normal, work)
+            }
+        })
+        .await?;
     Ok(web::Json(done))
 }
 

@@ -1,5 +1,6 @@
-//! Turning Directory Sync on for an organization, and asking WorkOS about one person.
+//! Turning Directory Sync on for an organization, and asking WorkOS about one person or for a sync.
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{CustomizeResponder, Responder, web};
 use schemars::JsonSchema;
@@ -7,10 +8,10 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use crate::clock::Timestamp;
-use crate::desk::{Role, enable};
-use crate::upstream::{ResyncError, ResyncView, resync};
+use crate::desk::{Role, directories, enable};
+use crate::upstream::{ResyncError, ResyncView, SyncError, SyncView, resync, sync};
 
-use super::super::openapi::{Created, Table};
+use super::super::openapi::{Accepted, Created, Table};
 use super::super::{HttpState, Problem};
 use super::Caller;
 use super::upstream::client;
@@ -37,6 +38,22 @@ pub(super) fn routes(table: &mut Table) {
         )
         .needs(Role::Admin)
         .may(&[409, 422]);
+    table
+        .post(
+            "/organizations/{id}/directory-sync/link/revoke",
+            revoke,
+            "End the set-up links that were opened here for an organization.",
+        )
+        .needs(Role::Admin)
+        .may(&[409, 422]);
+    table
+        .post(
+            "/directories/{id}/sync",
+            sync_now,
+            "Ask WorkOS to read a directory from its provider now.",
+        )
+        .needs(Role::Operator)
+        .may(&[409, 422, 429]);
     table
         .post(
             "/profiles/{id}/resync",
@@ -95,6 +112,60 @@ async fn open(
     Ok(Created(opened)
         .customize()
         .insert_header((CACHE_CONTROL, "no-store")))
+}
+
+/// When the links were ended.
+#[derive(Serialize, JsonSchema)]
+struct RevokedLink {
+    revoked_at: Timestamp,
+}
+
+async fn revoke(
+    caller: Caller,
+    id: web::Path<String>,
+    state: web::Data<HttpState>,
+) -> Result<web::Json<RevokedLink>, Problem> {
+    enable::may_open(&caller.0, &id)?;
+    client(&state)?.revoke_setup_link(&id).await?;
+    let now = state.clock.now();
+    state
+        .write(move |conn| enable::revoked(conn, &caller.0, &id, now))
+        .await?;
+    Ok(web::Json(RevokedLink { revoked_at: now }))
+}
+
+/// WorkOS allows one at a time, and not before some minutes have passed since the last one.
+async fn sync_now(
+    caller: Caller,
+    id: web::Path<String>,
+    state: web::Data<HttpState>,
+) -> Result<Accepted<SyncView>, Problem> {
+    let (actor, directory) = (caller.0.clone(), id.clone());
+    state
+        .read(move |conn| directories::may_sync(conn, &actor, &directory))
+        .await?;
+    let client = client(&state)?;
+    Ok(Accepted(
+        sync(&state.db, &state.clock, client, caller.0, &id).await?,
+    ))
+}
+
+impl From<SyncError> for Problem {
+    fn from(error: SyncError) -> Self {
+        let told = error.to_string();
+        match error {
+            SyncError::Desk(error) => error.into(),
+            SyncError::Client(error) => error.into(),
+            SyncError::Running => Self::new(StatusCode::CONFLICT, "sync-running", told),
+            SyncError::NotPossible(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "refused-by-workos", told)
+            }
+            SyncError::TooSoon(after) => Self {
+                retry_after: after.and_then(|after| u32::try_from(after.as_secs()).ok()),
+                ..Self::new(StatusCode::TOO_MANY_REQUESTS, "sync-too-soon", told)
+            },
+        }
+    }
 }
 
 async fn resync_one(

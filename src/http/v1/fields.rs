@@ -62,7 +62,7 @@ async fn preview(
     state: web::Data<HttpState>,
 ) -> Result<web::Json<fields::PreviewView>, Problem> {
     let told = state
-        .read(move |conn| fields::preview(conn, &caller.0, &id, &body, &query))
+        .read_long(move |conn| fields::preview(conn, &caller.0, &id, &body, &query))
         .await?;
     Ok(web::Json(told))
 }

@@ -18,7 +18,7 @@ pub(super) fn routes(table: &mut Table) {
         .get(
             "/holds",
             list,
-            "Removals, leaves, identity swaps and welcomes that wait for an operator.",
+            "Removals, leaves, identity swaps and messages that wait for an operator.",
         )
         .may(&[404]);
     table.get("/holds/{id}", show, "One hold and who waits in it.");

@@ -21,7 +21,7 @@ mod trial;
 mod triggers;
 mod upstream;
 
-pub use auth::{Caller, Token};
+pub use auth::{Caller, Later, Token, judge};
 
 use actix_web::error::{PathError, QueryPayloadError};
 use actix_web::http::StatusCode;

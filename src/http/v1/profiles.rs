@@ -13,7 +13,7 @@ use super::super::middleware::Arrived;
 use super::super::openapi::{Created, Table};
 use super::super::{HttpState, Problem};
 use super::Caller;
-use super::auth::{Token, not_known};
+use super::auth::{Later, Token, not_known};
 
 pub(super) fn routes(table: &mut Table) {
     table
@@ -149,14 +149,14 @@ async fn release(
 /// Never kept by anybody: a removal must be seen in seconds (promise 3).
 async fn may_enter(
     token: Token,
-    query: web::Query<AccessQuery>,
+    query: Later<AccessQuery>,
     state: web::Data<HttpState>,
     arrived: web::ReqData<Arrived>,
 ) -> Result<CustomizeResponder<web::Json<access::AccessView>>, Problem> {
     let bootstrap = state.bootstrap(&token.0);
     // One reading: this is asked at every session refresh.
     let answer = state
-        .read(move |conn| {
+        .read_first(move |conn| {
             let known = match bootstrap {
                 Some(actor) => Some(actor),
                 None => tokens::authenticate(conn, &token.0)?,
@@ -164,7 +164,7 @@ async fn may_enter(
             let Some(actor) = known else {
                 return Ok(None);
             };
-            access::access(conn, &actor, &query).map(Some)
+            access::access(conn, &actor, &query.read()?).map(Some)
         })
         .await?
         .ok_or_else(not_known)?;

@@ -4,6 +4,7 @@ use actix_web::web;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::db::Urgency;
 use crate::desk::deliveries::{self, DeliveryQuery};
 use crate::desk::resend::{self, ResendBody};
 use crate::desk::triggers::{self, TriggerQuery};
@@ -115,7 +116,12 @@ async fn create(
 ) -> Result<Created<triggers::TriggerView>, Problem> {
     let (now, policy) = (state.clock.now(), state.policy);
     let one = state
-        .write(move |conn| triggers::create(conn, &caller.0, &body, policy, now))
+        .with_db(move |db| {
+            let wanted = triggers::wanted(&caller.0, &body, policy)?;
+            db.write(Urgency::Normal, |conn| {
+                triggers::create(conn, &caller.0, &wanted, now)
+            })
+        })
         .await?;
     Ok(Created(one))
 }
@@ -139,7 +145,12 @@ async fn update(
 ) -> Result<web::Json<triggers::TriggerView>, Problem> {
     let (now, policy) = (state.clock.now(), state.policy);
     let one = state
-        .write(move |conn| triggers::update(conn, &caller.0, &id, &body, policy, now))
+        .with_db(move |db| {
+            let wanted = triggers::wanted(&caller.0, &body, policy)?;
+            db.write(Urgency::Normal, |conn| {
+                triggers::update(conn, &caller.0, &id, &wanted, now)
+            })
+        })
         .await?;
     Ok(web::Json(one))
 }

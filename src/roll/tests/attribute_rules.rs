@@ -183,3 +183,144 @@ fn r51_c8_a_wrong_type_or_an_over_long_text_is_skipped_and_the_rest_applies() {
         .at(1)]);
     assert_eq!(fits.shows("u1", "title"), Some(longest));
 }
+
+#[test]
+fn r83_a_list_in_another_order_is_the_same_list_and_the_earlier_one_stays() {
+    let with = |skills: serde_json::Value, at: u32| {
+        user("u1").custom(json!({"skills": skills})).active().at(at)
+    };
+    let desk = after([with(json!(["b", "a"]), 1), with(json!(["a", "b"]), 2)]);
+    assert_eq!(
+        json!(desk.profile("u1").attributes),
+        json!({"skills": ["b", "a"]})
+    );
+    let desk = after([with(json!(["b", "a"]), 1), with(json!(["a"]), 2)]);
+    assert_eq!(
+        json!(desk.profile("u1").attributes),
+        json!({"skills": ["a"]})
+    );
+    // Which entry is primary says something.
+    let marked =
+        |first: bool| json!([{"value": "a", "primary": first}, {"value": "b", "primary": !first}]);
+    let desk = after([with(marked(true), 1), with(marked(false), 2)]);
+    assert_eq!(
+        json!(desk.profile("u1").attributes),
+        json!({"skills": marked(false)})
+    );
+}
+
+#[test]
+fn r90_a_name_made_of_parts_follows_them_unless_it_was_given_anew() {
+    let full = |name: &str| json!({"display_name": name});
+    let desk = after([
+        user("u1")
+            .named("Ada", "Oster")
+            .custom(full("A. Oster"))
+            .active()
+            .at(1),
+        user("u1").named("Ada", "Berg").at(2),
+    ]);
+    assert_eq!(
+        desk.shows("u1", "display_name").as_deref(),
+        Some("Ada Berg")
+    );
+    assert_eq!(json!(desk.profile("u1").attributes), full("Ada Berg"));
+    let desk = after([
+        user("u1")
+            .named("Ada", "Oster")
+            .custom(full("A. Oster"))
+            .active()
+            .at(1),
+        user("u1")
+            .named("Ada", "Berg")
+            .custom(full("A. Berg"))
+            .at(2),
+        user("u1").named("Ada", "Berg").at(3),
+    ]);
+    assert_eq!(desk.shows("u1", "display_name").as_deref(), Some("A. Berg"));
+}
+
+#[test]
+fn r90_a_full_name_of_another_directory_does_not_cover_the_parts_of_one_that_counts_more() {
+    let desk = after([
+        user("u1")
+            .idp("i")
+            .email("a@x")
+            .custom(json!({"display_name": "Ada Oster"}))
+            .active()
+            .at(1),
+        user("u2")
+            .of("d1")
+            .idp("j")
+            .email("a@y")
+            .custom(json!({"employee_number": "7"}))
+            .active()
+            .at(2),
+    ]);
+    assert_eq!(
+        desk.shows("u1", "display_name").as_deref(),
+        Some("Ada Oster")
+    );
+    let desk = after([
+        user("u1")
+            .email("a@x")
+            .named("Ada", "Berg")
+            .custom(json!({"employee_number": "17"}))
+            .active()
+            .at(1),
+        user("u2")
+            .of("d1")
+            .email("a@x")
+            .custom(json!({"employee_number": "17", "display_name": "Ada Oster"}))
+            .active()
+            .at(2),
+    ]);
+    assert_eq!(
+        desk.shows("u1", "display_name").as_deref(),
+        Some("Ada Berg")
+    );
+}
+
+#[test]
+fn r46_truth_is_read_from_text_and_numbers() {
+    let mut desk = Desk::default();
+    desk.settings.mapping = Mapping {
+        rules: vec![MappingRule::plain(
+            "attributes.remote",
+            &["remote"],
+            ValueKind::Boolean,
+        )],
+        rest: false,
+    };
+    for (at, (said, kept)) in [
+        (json!("True"), true),
+        (json!(" no "), false),
+        (json!(1), true),
+        (json!("OFF"), false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        desk.hear_all([user("u1")
+            .custom(json!({"remote": said}))
+            .active()
+            .at(u32::try_from(at).unwrap() + 1)]);
+        assert_eq!(
+            json!(desk.profile("u1").attributes),
+            json!({"remote": kept})
+        );
+    }
+}
+
+#[test]
+fn r86_a_placeholder_address_does_not_take_a_real_ones_place() {
+    let desk = after([
+        user("u1").email("a@x").active().at(1),
+        user("u1").email("n/a").at(2),
+    ]);
+    assert_eq!(desk.shows("u1", "email").as_deref(), Some("a@x"));
+    assert_eq!(
+        desk.profile("u1").warnings,
+        ["email: came as a placeholder, the last one is kept"]
+    );
+}

@@ -71,7 +71,7 @@ fn r20_what_operators_decided_comes_out_the_same_whenever_they_did() {
 }
 
 impl Desk {
-    fn asks(&self, link: &str) -> Option<Asks> {
+    pub fn asks(&self, link: &str) -> Option<Asks> {
         let mut kin = self.kin.iter().filter(|kin| kin.links.contains_key(link));
         let kin = kin.next().unwrap();
         question(kin, &kin.links[link], &self.known()).map(|asked| asked.kind)

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::roll::{
-    Decisions, DirectoryLife, Edge, Families, Group, Kin, Known, LinkState, Mapping, Membership,
-    Profile, Role, Settings, Source, Statement, Step, apply, comes_late, compose, follow_status,
-    keys_said, refold, turn_concerns,
+    Decisions, DirectoryLife, Edge, Families, Group, Kin, Known, Left, LinkState, Mapping,
+    Membership, Profile, Role, Settings, Source, Statement, Step, apply, comes_late, compose,
+    follow_status, founder_of, keys_said, refold, turn_concerns,
 };
 
 use super::ruled::Places;
@@ -31,6 +31,8 @@ pub struct Desk {
     pub edges: BTreeMap<(String, String), Edge>,
     /// The admin seat that everybody who ever worked here had from the first day.
     pub seats: BTreeMap<String, Membership>,
+    /// Whom each of these seats was given to: the directory users of the profile at that time.
+    pub given_to: BTreeMap<String, BTreeSet<String>>,
     /// What rules gave and took, by profile id.
     pub places: Places,
     /// Sentences about profiles that lost their id.
@@ -201,12 +203,12 @@ impl Desk {
             .keys()
             .filter(|id| !after.people.contains_key(*id))
         {
-            let heir = before
-                .links_of(id)
-                .find_map(|link| after.links.get(&link.id));
-            self.move_places(id, heir.map(|heir| heir.person.as_str()));
+            let heir = founder_of(before, id).and_then(|link| after.links.get(link));
+            self.move_places(id, heir.map(|heir| heir.person.clone()).as_deref());
             if let (Some(row), Some(heir)) = (self.seats.remove(id), heir) {
                 self.seats.entry(heir.person.clone()).or_insert(row);
+                let theirs = self.given_to.remove(id).unwrap_or_default();
+                self.given_to.entry(heir.person.clone()).or_insert(theirs);
             }
         }
         // Whom a late event makes wait was in, and has a seat that must not stay open.
@@ -217,8 +219,16 @@ impl Desk {
             .filter(|(id, person)| person.ever_active || seated(id))
             .collect();
         for (id, person) in followed {
-            let row = self.seats.entry(id.clone()).or_insert_with(|| seat(id));
-            let left = person.left.as_ref();
+            let row = self.seats.entry(id.clone()).or_insert_with(|| {
+                let theirs = after.links_of(id).map(|link| link.id.clone()).collect();
+                self.given_to.insert(id.clone(), theirs);
+                seat(id)
+            });
+            let was = before.people.get(id);
+            let left = Left {
+                before: was.and_then(|was| was.left.as_ref()),
+                now: person.left.as_ref(),
+            };
             follow_status(
                 std::slice::from_mut(row),
                 person.status,

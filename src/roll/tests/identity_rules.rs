@@ -1,8 +1,10 @@
 //! Who is meant: R20 to R26, R31, R32, R36, R37, C1.
 
-use crate::roll::{LinkState, Status};
+use crate::roll::{Asks, EmployeeNumbers, LinkState, Status};
 
+use super::desk::Desk;
 use super::teller::{after, gone, linked, user};
+use super::told::Told;
 
 #[test]
 fn r20_the_providers_id_comes_before_the_number_and_the_number_before_the_address() {
@@ -10,20 +12,20 @@ fn r20_the_providers_id_comes_before_the_number_and_the_number_before_the_addres
         user("u1").idp("i1").number("1").email("a@x").active().at(1),
         user("u1").inactive().at(2),
         user("u2").idp("i2").number("2").email("b@x").active().at(3),
-        user("u3").email("c@x").inactive().at(3),
+        user("u2").deleted().at(4),
+        user("u3").email("c@x").inactive().at(4),
         user("by_number")
-            .of("d1")
             .idp("i9")
             .number("2")
             .email("c@x")
             .active()
-            .at(4),
+            .at(5),
         user("by_idp")
             .idp("i1")
             .number("2")
             .email("c@x")
             .active()
-            .at(5),
+            .at(6),
     ]);
     assert!(desk.is_one("by_idp", "u1"));
     assert!(desk.is_one("by_number", "u2"));
@@ -42,7 +44,188 @@ fn r20_more_than_one_candidate_is_never_guessed() {
         user("u1").idp("i1").number("7").active().at(1),
         user("u2").idp("i2").number("7").active().at(2),
     ]);
-    assert_eq!(numbers.waits_over("u2"), Some("employee_number"));
+    assert!(!numbers.is_one("u1", "u2"));
+    assert_eq!(numbers.waits_over("u2"), None, "a number locks nobody out");
+    assert_eq!(numbers.asks("u2"), Some(Asks::Conflict));
+    assert_eq!(numbers.asks("u1"), None, "asked once");
+}
+
+fn second_directory(number: &str, email: &str) -> [Told; 2] {
+    [
+        user("p")
+            .idp("i1")
+            .number("1001")
+            .email("p@x")
+            .active()
+            .at(1),
+        user("q")
+            .of("d1")
+            .idp("q9")
+            .number(number)
+            .email(email)
+            .active()
+            .at(2),
+    ]
+}
+
+#[test]
+fn r20_one_number_in_two_directories_is_two_people() {
+    let mut desk = after(second_directory("1001", "q@x"));
+    assert!(!desk.is_one("p", "q"));
+    assert_eq!(
+        desk.asks("q"),
+        None,
+        "each directory has numbers of its own"
+    );
+    let q = desk.profile("q");
+    desk.hear_all([user("p").deleted().at(3)]);
+    assert_eq!(desk.status("p"), Status::Removed);
+    assert_eq!(desk.profile("q"), q);
+}
+
+#[test]
+fn r20_a_number_and_the_address_together_are_one_person() {
+    let desk = after(second_directory("1001", "P@x"));
+    assert!(desk.is_one("p", "q"));
+}
+
+#[test]
+fn r20_a_shared_range_of_numbers_joins_what_nothing_contradicts() {
+    let shared = |email: Option<&str>| {
+        let mut desk = Desk::default();
+        desk.settings.employee_numbers = EmployeeNumbers::Shared;
+        let q = user("q").of("d1").idp("q9").number("1001");
+        let q = email.into_iter().fold(q, |q, email| q.email(email));
+        let [p, _] = second_directory("1001", "");
+        desk.hear_all([p, q.active().at(2)]);
+        desk
+    };
+    assert!(shared(None).is_one("p", "q"));
+    let two = shared(Some("q@x"));
+    assert!(!two.is_one("p", "q"));
+    assert_eq!(two.asks("q"), Some(Asks::Conflict));
+    assert_eq!(two.status("q"), Status::Active);
+}
+
+#[test]
+fn r86_a_placeholder_is_no_number_no_address_and_no_providers_id() {
+    for nothing in [" ", "0", "-", "N/A", "none", "unknown", "null", "TBD"] {
+        let somebody = |id: &str, at| {
+            let said = user(id).idp(nothing).number(nothing).email(nothing);
+            said.active().at(at)
+        };
+        let desk = after([somebody("u1", 1), somebody("u2", 2)]);
+        assert!(!desk.is_one("u1", "u2"), "{nothing:?}");
+        assert_eq!(desk.status("u2"), Status::Active, "{nothing:?}");
+        assert_eq!(desk.profile("u2").address_key, None, "{nothing:?}");
+    }
+    let desk = after([user("u1").number("N/A").active().at(1)]);
+    let told = desk.profile("u1").warnings.join("; ");
+    assert!(told.contains("employee_number: a placeholder"), "{told}");
+}
+
+#[test]
+fn r20_what_a_fourth_claimant_shows_to_mean_nobody_comes_apart() {
+    let hired = |n: u32, at| {
+        let id = format!("u{n}");
+        user(&id).idp(&format!("i{n}")).number("7").active().at(at)
+    };
+    let mut desk = after([
+        hired(1, 1),
+        user("u1").deleted().at(2),
+        hired(2, 3),
+        hired(3, 4),
+        hired(4, 5),
+    ]);
+    assert!(desk.is_one("u1", "u2"), "a new record for an old one");
+    desk.hear_all([hired(5, 6)]);
+    assert!(!desk.is_one("u1", "u2"));
+    assert_eq!(desk.status("u1"), Status::Removed);
+    assert_eq!(desk.status("u2"), Status::Active);
+    assert_eq!(desk.asks("u5"), None);
+    let told = desk.profile("u5").warnings.join("; ");
+    assert!(told.contains("more than 3 active people"), "{told}");
+}
+
+#[test]
+fn r20_whom_a_number_made_one_are_two_once_the_first_is_back() {
+    let mut desk = after([
+        user("u1").idp("i1").number("7").email("a@x").active().at(1),
+        user("u1").deleted().at(2),
+        user("u2").idp("i2").number("7").email("b@x").active().at(3),
+    ]);
+    let profile = desk.profile("u1").id;
+    assert!(desk.is_one("u1", "u2"));
+    desk.hear_all([user("u1").active().at(4)]);
+    assert!(!desk.is_one("u1", "u2"));
+    assert_eq!(desk.profile("u1").id, profile, "R31");
+    assert_eq!(desk.status("u2"), Status::Active);
+}
+
+fn three() -> Desk {
+    let hired = |n: u32, email: &str| {
+        let id = format!("u{n}");
+        user(&id).idp(&format!("i{n}")).email(email).active().at(n)
+    };
+    after([hired(1, "a@x"), hired(2, "b@x"), hired(3, "c@x")])
+}
+
+fn addresses(desk: &Desk) -> Vec<Option<String>> {
+    let shown = ["u1", "u2", "u3"].map(|id| desk.shows(id, "email"));
+    shown.to_vec()
+}
+
+#[test]
+fn r23_two_people_exchange_addresses() {
+    for (first, second) in [(10, 11), (11, 10)] {
+        let mut desk = three();
+        desk.hear_all([
+            user("u1").email("b@x").at(first),
+            user("u2").email("a@x").at(second),
+        ]);
+        let wanted = ["b@x", "a@x", "c@x"].map(|email| Some(email.to_owned()));
+        assert_eq!(addresses(&desk), wanted);
+        assert_eq!((desk.asks("u1"), desk.asks("u2")), (None, None));
+    }
+}
+
+#[test]
+fn r23_three_people_rotate_addresses_and_nobody_answers_for_another_meanwhile() {
+    let mut desk = three();
+    desk.hear_all([
+        user("u1").email("b@x").at(10),
+        user("u2").email("c@x").at(11),
+    ]);
+    assert_eq!(
+        addresses(&desk),
+        [Some("b@x".to_owned()), None, Some("c@x".to_owned())],
+        "b@x is given to the first, and no former one is shown in its place"
+    );
+    desk.hear_all([user("u3").email("a@x").at(12)]);
+    let wanted = ["b@x", "c@x", "a@x"].map(|email| Some(email.to_owned()));
+    assert_eq!(addresses(&desk), wanted);
+}
+
+#[test]
+fn r24_what_an_ended_link_once_had_is_nobodys() {
+    let mut desk = after([
+        user("p1").idp("i1").email("a@x").active().at(1),
+        user("p1").deleted().at(2),
+        user("p2").idp("i1").email("a@x").active().at(3),
+        user("p2").email("new@x").at(4),
+        user("q").idp("i2").email("a@x").active().at(5),
+    ]);
+    assert!(!desk.is_one("p2", "q"));
+    assert_eq!(desk.waits_over("q"), None);
+    assert_eq!(desk.status("q"), Status::Active);
+    assert_eq!(desk.shows("q", "email").as_deref(), Some("a@x"));
+    desk.hear_all([gone("d0", 6)]);
+    assert!(
+        !desk.is_one("p2", "q"),
+        "not by a directory that goes either"
+    );
+    desk.hear_all([linked("d0", "okta", 7), user("p2").deleted().at(8)]);
+    assert_eq!(desk.status("p2"), Status::Removed);
 }
 
 #[test]

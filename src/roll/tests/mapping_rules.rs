@@ -131,7 +131,7 @@ fn r51_what_a_transform_cannot_do_is_skipped_and_the_rest_applies() {
         [
             "attributes.driver: neither yes nor no, skipped",
             "attributes.floor: not a number, skipped",
-            "start_date: not a date written as DD/MM/YYYY, skipped"
+            "start_date: cannot be read (not a date written as DD/MM/YYYY), so no welcome goes out by itself"
         ]
     );
 }

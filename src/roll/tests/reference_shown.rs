@@ -99,7 +99,7 @@ impl Model {
         for (id, user) in &self.users {
             let value = json!({
                 "person": name(&user.person), "state": user.state, "waits": user.waits,
-                "idp_id": user.idp, "wanted_email": user.aside,
+                "idp_id": user.idp, "wanted_email": user.email.as_ref().filter(|_| user.refused),
             });
             shown.insert(format!("link {id}"), value);
         }
@@ -132,7 +132,7 @@ impl Model {
             .collect();
         counting.sort_by_key(|user| user.first);
         ended.sort_by_key(|user| (std::cmp::Reverse(user.ended), user.first));
-        let pick = |name: &str| {
+        let pick_from = |counting: &[&User], ended: &[&User], name: &str| {
             let said = counting.iter().filter_map(|user| user.fields.get(name));
             let from_here = said
                 .clone()
@@ -144,10 +144,39 @@ impl Model {
                 .filter(|value| !value.is_null())
                 .cloned()
         };
-        let email = counting
-            .iter()
-            .chain(&ended)
-            .find_map(|user| user.email.clone());
+        let pick = |name: &str| pick_from(&counting, &ended, name);
+        // R90: a full name counts down to whoever gives the first one of its parts.
+        let has_part = |user: &&&User| user.fields.get("first_name").is_some_and(Value::is_string);
+        let upto = |users: &[&User]| users.iter().take_while(|user| !has_part(user)).count() + 1;
+        let full_name = match counting.iter().any(|user| has_part(&user)) {
+            true => pick_from(&counting[..upto(&counting)], &[], "display_name"),
+            false => {
+                let end = upto(&ended).min(ended.len());
+                pick_from(&counting, &ended[..end], "display_name")
+            }
+        };
+        let here = counting.iter().find_map(|user| user.shown());
+        let ended_email = || {
+            let said = ended.iter().find(|user| user.email.is_some())?;
+            said.shown()
+        };
+        // R24: what an ended user once had is not shown of somebody who works, once it is another's.
+        let given_away = |email: &String| {
+            let email = key_of(&Some(email.clone()));
+            let mut others = self.users.values().filter(|user| user.person != person);
+            !counting.is_empty()
+                && email.is_some()
+                && others.any(|user| {
+                    user.state == "active"
+                        && user.waits.is_none()
+                        && !user.refused
+                        && key_of(&user.email) == email
+                })
+        };
+        let email = match counting.iter().any(|user| user.email.is_some()) {
+            true => here,
+            false => ended_email().filter(|email| !given_away(email)),
+        };
         let mut fields = json!({});
         for name in [
             "first_name",
@@ -164,7 +193,11 @@ impl Model {
             .get("first_name")
             .and_then(Value::as_str)
             .map(str::to_owned);
-        fields["display_name"] = first_name
+        fields["display_name"] = full_name
+            .as_ref()
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+            .or(first_name)
             .or(email.clone())
             .unwrap_or("(no name)".to_owned())
             .into();
@@ -172,7 +205,7 @@ impl Model {
             fields["email"] = email.into();
         }
         let mut attributes = json!({});
-        for name in ["badge", "emails"] {
+        for name in ["badge", "emails", "display_name"] {
             if let Some(value) = pick(name) {
                 attributes[name] = value;
             }
@@ -187,6 +220,14 @@ pub(super) mod fields {
     use crate::workos::DirectoryUser;
 
     pub fn take(fields: &mut BTreeMap<&'static str, Value>, said: &DirectoryUser) {
+        let part = |fields: &BTreeMap<&'static str, Value>| {
+            fields
+                .get("first_name")
+                .filter(|name| name.is_string())
+                .cloned()
+        };
+        let former = part(fields);
+        let former_badge = fields.get("badge").cloned();
         match &said.first_name {
             Word::Text(name) => drop(fields.insert("first_name", json!(name))),
             Word::Null => drop(fields.insert("first_name", Value::Null)),
@@ -224,10 +265,40 @@ pub(super) mod fields {
             },
         );
         put("start_date", of("employment_start_date"), &|value| {
-            Some(json!(&value.as_str()?[..10]))
+            let text = match value {
+                Value::Number(number) => {
+                    let digits = number.to_string();
+                    format!("{}-{}-{}", &digits[..4], &digits[4..6], &digits[6..])
+                }
+                text => text.as_str()?.to_owned(),
+            };
+            match text.as_bytes()[4] {
+                // R79: a year past 9000 is no date.
+                b'-' if text.starts_with('9') => Some(Value::Null),
+                b'-' => Some(json!(&text[..10])),
+                _ => None,
+            }
         });
-        for name in ["badge", "emails"] {
+        // R83: a list in another order is the same one, and the earlier stays.
+        for name in ["badge", "emails", "display_name"] {
             put(name, of(name), &|value| Some(value.clone()));
         }
+        if let (Some(former), Some(badge)) = (former_badge, fields.get("badge"))
+            && in_order(badge).is_some()
+            && in_order(&former) == in_order(badge)
+        {
+            fields.insert("badge", former);
+        }
+        let now = part(fields);
+        let given = of("display_name").is_some_and(|name| name.is_string());
+        if former != now && !given && fields.get("display_name").is_some_and(Value::is_string) {
+            fields.insert("display_name", now.unwrap_or(Value::Null));
+        }
+    }
+
+    fn in_order(list: &Value) -> Option<Vec<String>> {
+        let mut items: Vec<String> = list.as_array()?.iter().map(Value::to_string).collect();
+        items.sort();
+        Some(items)
     }
 }

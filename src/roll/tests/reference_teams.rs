@@ -114,7 +114,8 @@ impl Model {
             for (who, user) in theirs().filter(|(_, user)| works(user)) {
                 // C5: one user of a directory under several ids.
                 let same = |other: &User| {
-                    other.directory == user.directory && other.idp == user.idp && user.idp.is_some()
+                    let own = key_of(&user.idp);
+                    other.directory == user.directory && own.is_some() && key_of(&other.idp) == own
                 };
                 let records = || theirs().filter(|(id, other)| *id == who || same(other));
                 let about = |working: bool| {
@@ -124,8 +125,13 @@ impl Model {
                 let idp = user.idp.clone();
                 let by_provider =
                     idp.and_then(|idp| word(Named::ByProvider(user.directory.clone(), idp)));
-                let now = about(true).max(by_provider);
-                if now.or_else(|| about(false)).is_some_and(|(_, joins)| joins) {
+                // Any record at work that is in it is enough; else the last word about any of them.
+                let at_work = records().filter(|(_, other)| works(other));
+                let mut words = at_work.filter_map(|(id, _)| word(Named::ById(id.clone())));
+                let has_it =
+                    words.any(|(_, joins)| joins) || by_provider.is_some_and(|(_, joins)| joins);
+                let last = about(true).max(about(false)).max(by_provider);
+                if has_it || last.is_some_and(|(_, joins)| joins) {
                     names.extend(self.teams.called(id));
                 }
             }

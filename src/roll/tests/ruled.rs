@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use crate::clock::Timestamp;
+use crate::clock::{DateOrder, Timestamp};
 use crate::conditions::Condition;
 use crate::roll::{
-    Candidate, Edge, FIELDS, Group, Holder, Membership, Profile, Role, Ruled, displaced,
+    Candidate, Edge, FIELDS, Group, Holder, Left, Membership, Profile, Role, Ruled, displaced,
     follow_status, groups_of, judge,
 };
 use crate::workos::{self, OrderKey};
@@ -124,7 +124,11 @@ impl Desk {
                 .find_map(|kin| kin.people.get(id)?.left.clone());
             let rows = self.places.entry(id.clone()).or_default();
             let policy = self.settings.restore_admin;
-            follow_status(rows, profile.status, left.as_ref(), policy, Timestamp(1));
+            let left = Left {
+                before: left.as_ref(),
+                now: left.as_ref(),
+            };
+            follow_status(rows, profile.status, left, policy, Timestamp(1));
             self.judge(&ruled, profile);
         }
     }
@@ -181,6 +185,7 @@ impl Desk {
             groups: &groups,
             directories: &directories,
             communities: &communities,
+            date_order: DateOrder::default(),
             rows: &rows,
             staged: &BTreeSet::new(),
         };

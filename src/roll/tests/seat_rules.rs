@@ -2,7 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::roll::{
-    Edge, Group, LEFT, Membership, RestoreAdmin, Role, Source, Status, follow_status,
+    Edge, Group, LEFT, Left, Membership, RestoreAdmin, Role, Source, Status, follow_status,
 };
 use crate::workos::{self, OrderKey};
 
@@ -139,14 +139,30 @@ fn seat(role: Role, source: Source) -> Membership {
     }
 }
 
+fn left<'a>(before: Option<&'a OrderKey>, now: Option<&'a OrderKey>) -> Left<'a> {
+    Left { before, now }
+}
+
 fn leave_and_return(policy: RestoreAdmin) -> Vec<Membership> {
     let mut rows = vec![
         seat(Role::Member, Source::Manual),
         seat(Role::Admin, Source::Manual),
         seat(Role::Admin, Source::Rule),
     ];
-    follow_status(&mut rows, Status::Removed, Some(&key(5)), policy, minute(6));
-    follow_status(&mut rows, Status::Active, Some(&key(5)), policy, minute(8));
+    follow_status(
+        &mut rows,
+        Status::Removed,
+        left(None, Some(&key(5))),
+        policy,
+        minute(6),
+    );
+    follow_status(
+        &mut rows,
+        Status::Active,
+        left(Some(&key(5)), Some(&key(5))),
+        policy,
+        minute(8),
+    );
     rows
 }
 
@@ -159,7 +175,7 @@ fn r29_a_removal_ends_every_membership_member_and_admin() {
     follow_status(
         &mut rows,
         Status::Removed,
-        Some(&key(5)),
+        left(None, Some(&key(5))),
         RestoreAdmin::Ask,
         minute(6),
     );
@@ -168,7 +184,7 @@ fn r29_a_removal_ends_every_membership_member_and_admin() {
     follow_status(
         &mut rows,
         Status::Removed,
-        Some(&key(5)),
+        left(None, Some(&key(5))),
         RestoreAdmin::Ask,
         minute(9),
     );
@@ -212,14 +228,14 @@ fn r31_what_an_operator_ended_stays_ended() {
     follow_status(
         &mut rows,
         Status::Removed,
-        Some(&key(5)),
+        left(None, Some(&key(5))),
         RestoreAdmin::Ask,
         minute(6),
     );
     follow_status(
         &mut rows,
         Status::Active,
-        Some(&key(5)),
+        left(Some(&key(5)), Some(&key(5))),
         RestoreAdmin::Ask,
         minute(8),
     );
@@ -233,7 +249,7 @@ fn r14_an_admin_seat_falls_also_where_the_absence_is_learned_too_late_and_comes_
     follow_status(
         &mut rows,
         Status::Active,
-        Some(&key(5)),
+        left(None, Some(&key(5))),
         RestoreAdmin::Ask,
         minute(9),
     );
@@ -244,7 +260,7 @@ fn r14_an_admin_seat_falls_also_where_the_absence_is_learned_too_late_and_comes_
     follow_status(
         &mut rows,
         Status::Active,
-        None,
+        left(Some(&key(5)), None),
         RestoreAdmin::Ask,
         minute(9),
     );
@@ -256,11 +272,72 @@ fn r14_an_admin_seat_falls_also_where_the_absence_is_learned_too_late_and_comes_
     follow_status(
         &mut later,
         Status::Active,
-        Some(&key(5)),
+        left(Some(&key(5)), Some(&key(5))),
         RestoreAdmin::Ask,
         Timestamp(1),
     );
     assert_eq!(later[0].role, Role::Admin, "given after the return");
+}
+
+/// An admin role given at minute 7 to somebody whose removal, dated minute 5, is applied after that.
+fn given_before_the_removal_was_known() -> Vec<Membership> {
+    vec![Membership {
+        granted_at: minute(7),
+        ..seat(Role::Admin, Source::Manual)
+    }]
+}
+
+#[test]
+fn r31_a_role_does_not_come_back_unasked_where_the_removal_is_dated_before_it_and_applied_after() {
+    let ask = RestoreAdmin::Ask;
+    let lowered = (Role::Member, Some(Role::Admin));
+    let removal = key(5);
+    let mut rows = given_before_the_removal_was_known();
+    follow_status(
+        &mut rows,
+        Status::Removed,
+        left(None, Some(&removal)),
+        ask,
+        minute(8),
+    );
+    let stays = left(Some(&removal), Some(&removal));
+    follow_status(&mut rows, Status::Active, stays, ask, minute(9));
+    assert_eq!((rows[0].role, rows[0].former_role), lowered);
+    // What happens to them later gives nothing back either.
+    follow_status(&mut rows, Status::OnLeave, stays, ask, minute(10));
+    assert_eq!((rows[0].role, rows[0].former_role), lowered);
+    // Removal and return in one batch are no other story (R14).
+    let mut rows = given_before_the_removal_was_known();
+    follow_status(
+        &mut rows,
+        Status::Active,
+        left(None, Some(&removal)),
+        ask,
+        minute(9),
+    );
+    assert_eq!((rows[0].role, rows[0].former_role), lowered);
+}
+
+#[test]
+fn r41_a_removal_that_was_taken_back_leaves_the_role_as_it_was() {
+    let (first, wrong) = (key(5), key(9));
+    let mut rows = given_before_the_removal_was_known();
+    let ask = RestoreAdmin::Ask;
+    follow_status(
+        &mut rows,
+        Status::Removed,
+        left(Some(&first), Some(&wrong)),
+        ask,
+        minute(10),
+    );
+    follow_status(
+        &mut rows,
+        Status::Active,
+        left(Some(&wrong), Some(&first)),
+        ask,
+        minute(11),
+    );
+    assert_eq!((rows[0].role, rows[0].former_role), (Role::Admin, None));
 }
 
 #[test]

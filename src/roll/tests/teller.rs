@@ -26,6 +26,7 @@ pub fn user(id: &str) -> Saying {
             last_name: Word::Absent,
             name: Word::Absent,
             role: None,
+            roles: None,
             custom: None,
             legacy: Map::new(),
             warnings: Vec::new(),

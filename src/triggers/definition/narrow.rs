@@ -51,13 +51,13 @@ impl Reader {
         let custom = name
             .strip_prefix("attributes.")
             .is_some_and(|rest| !rest.is_empty());
-        if custom || FIELDS.contains(&name) {
+        if custom || name == "roles" || FIELDS.contains(&name) {
             return Some(name.to_owned());
         }
         let known = FIELDS.join(", ");
         self.complain(
             "field",
-            format!("one of {known} or attributes.<name> is wanted"),
+            format!("one of {known}, roles or attributes.<name> is wanted"),
         )
     }
 
@@ -125,12 +125,9 @@ impl Reader {
                 "a template is wanted, such as \"{{ count }} people joined: {{ names | join(', ') }}\"",
             ),
             None | Some(Value::Null) => Some(None),
-            Some(Value::String(text)) if !text.trim().is_empty() => {
-                match template::check_digest(text) {
-                    Ok(()) => Some(Some(text.clone())),
-                    Err(error) => self.complain(place, error.to_string()),
-                }
-            }
+            Some(Value::String(text)) if !text.trim().is_empty() => self
+                .judged(text, place, template::check_digest)
+                .map(Some),
             Some(_) => self.complain(place, "a text is wanted"),
         }
     }

@@ -15,7 +15,7 @@ use crate::triggers::channels::target;
 pub enum Recipient {
     /// The person the event is about.
     Person,
-    /// That person's manager, by `manager_email`.
+    /// That person's manager, looked up when it is sent (R81).
     Manager,
     /// A fixed e-mail address.
     Address(String),

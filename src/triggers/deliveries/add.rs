@@ -1,6 +1,7 @@
 //! Adding deliveries: what happened to people, asked against the published triggers of their
-//! organizations, written in the transaction that changed the people. A burst of welcomes is held
-//! (R59), and a moved start date moves what waits for it (R60).
+//! organizations, written in the transaction that changed the people. A burst is held (R59, R80), what
+//! greets somebody whose start date cannot be read is, too (R79), and a moved start date moves what
+//! waits for it (R60).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +21,8 @@ use crate::triggers::destinations::{self, Destination};
 use crate::triggers::plan::{Due, Happening, Terms, due, facts_of};
 use crate::triggers::store;
 
-use super::{DeliveryState, burst, moved};
+use super::burst::{self, Touched};
+use super::{DeliveryState, flap, moved, starts};
 
 #[derive(Insertable)]
 #[diesel(table_name = deliveries, treat_none_as_default_value = false)]
@@ -53,19 +55,55 @@ pub fn plan_and_add(
     organizations: &BTreeMap<String, Organization>,
     now: Timestamp,
 ) -> QueryResult<()> {
-    moved::follow_start(conn, happenings, organizations, now)?;
+    let (happenings, mut touched) = flap::greet_who_flapped(conn, happenings, organizations, now)?;
+    touched.extend(follow_starts(conn, &happenings, organizations, now)?);
+    touched.extend(add_due(conn, &happenings, organizations, now)?);
+    starts::hold_unreadable(conn, &happenings, organizations, now)?;
+    burst::hold(conn, &touched, organizations, now)
+}
+
+/// Only what is planned already follows start dates: nothing new falls due, as when a mapping changed.
+pub fn move_with_starts(
+    conn: &mut Conn,
+    happenings: &[Happening],
+    organizations: &BTreeMap<String, Organization>,
+    now: Timestamp,
+) -> QueryResult<()> {
+    let touched = follow_starts(conn, happenings, organizations, now)?;
+    starts::hold_unreadable(conn, happenings, organizations, now)?;
+    burst::hold(conn, &touched, organizations, now)
+}
+
+fn follow_starts(
+    conn: &mut Conn,
+    happenings: &[Happening],
+    organizations: &BTreeMap<String, Organization>,
+    now: Timestamp,
+) -> QueryResult<Vec<Touched>> {
+    let mut touched = starts::release_readable(conn, happenings, organizations, now)?;
+    touched.extend(moved::follow_start(conn, happenings, organizations, now)?);
+    Ok(touched)
+}
+
+/// Adds what the happenings make due; answers the messages to people among it.
+fn add_due(
+    conn: &mut Conn,
+    happenings: &[Happening],
+    organizations: &BTreeMap<String, Organization>,
+    now: Timestamp,
+) -> QueryResult<Vec<Touched>> {
     let terms = terms_of(organizations);
     let all: Vec<&Happening> = happenings
         .iter()
         .filter(|one| terms.contains_key(&one.organization_id) && one.matters())
         .collect();
     if all.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let ids: BTreeSet<String> = all.iter().map(|one| one.organization_id.clone()).collect();
     let triggers = store::published(conn, &ids.into_iter().collect::<Vec<_>>())?;
     if triggers.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let around = Around::of(conn, &all)?;
     let mut planned: Vec<(&Happening, Due)> = Vec::new();
@@ -93,7 +131,18 @@ pub fn plan_and_add(
     destinations::ensure(conn, &places, now)?;
     let placed: Vec<_> = planned.iter().zip(&places).collect();
     add(conn, &placed, now)?;
-    burst::hold(conn, &planned, organizations, now)
+    let to_people = planned
+        .iter()
+        .filter(|(_, due)| due.channel != Channel::Webhook.name());
+    Ok(to_people
+        .map(|(happening, due)| Touched {
+            organization_id: happening.organization_id.clone(),
+            trigger_id: due.trigger_id.clone(),
+            step: due.step,
+            welcome: due.welcome,
+            due_at: due.due_at,
+        })
+        .collect())
 }
 
 /// What falls due because an operator, or a rule they changed, put people into communities or took

@@ -9,10 +9,12 @@ mod claim;
 mod digest;
 mod failed;
 mod failures;
+mod flap;
 mod forget;
 mod lease;
 mod moved;
 mod operate;
+mod starts;
 
 use diesel::prelude::*;
 
@@ -23,7 +25,7 @@ use crate::people::holds;
 
 use super::definition::Event;
 
-pub use add::{after_hands, plan_and_add};
+pub use add::{after_hands, move_with_starts, plan_and_add};
 pub use browse::{
     AttemptRow, DeliveryFilter, DeliveryRow, DeliveryStats, PARKED, attempts_of, cancelled_at,
     count_of, delivery_stats, delivery_stats_up_to, find, list, of_events, of_profile, show_parked,

@@ -11,11 +11,12 @@ use crate::db::schema::deliveries;
 use crate::db::{Conn, on_backend};
 use crate::people::organizations::Organization;
 use crate::people::surroundings::Surroundings;
-use crate::triggers::definition::Event;
+use crate::triggers::definition::{Channel, Event};
 use crate::triggers::plan::{Happening, facts_of, moved_to};
 use crate::triggers::{store, zone};
 
 use super::DeliveryState;
+use super::burst::Touched;
 
 #[derive(Queryable)]
 struct Waiting {
@@ -26,13 +27,14 @@ struct Waiting {
     due_at: Timestamp,
 }
 
-/// Moves the open welcomes of whoever starts on another day than was said before.
+/// Moves the open welcomes of whoever starts on another day than was said before; answers what moved.
 pub(super) fn follow_start(
     conn: &mut Conn,
     happenings: &[Happening],
     organizations: &BTreeMap<String, Organization>,
     now: Timestamp,
-) -> QueryResult<()> {
+) -> QueryResult<Vec<Touched>> {
+    let mut touched = Vec::new();
     for happening in happenings {
         let (Some(start), Some(organization)) = (
             happening.moved_start(),
@@ -40,9 +42,9 @@ pub(super) fn follow_start(
         ) else {
             continue;
         };
-        move_one(conn, happening, start, organization, now)?;
+        touched.extend(move_one(conn, happening, start, organization, now)?);
     }
-    Ok(())
+    Ok(touched)
 }
 
 fn move_one(
@@ -51,7 +53,7 @@ fn move_one(
     start: NaiveDate,
     organization: &Organization,
     now: Timestamp,
-) -> QueryResult<()> {
+) -> QueryResult<Vec<Touched>> {
     let id = &happening.after.id;
     let open = [DeliveryState::Due.as_str(), DeliveryState::Held.as_str()];
     let waiting: Vec<Waiting> = on_backend!(conn, c => deliveries::table
@@ -69,7 +71,7 @@ fn move_one(
         ))
         .load(c))?;
     if waiting.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let profile = facts_of(&happening.organization_id, &happening.after);
     let surroundings = Surroundings::of(conn, std::slice::from_ref(id))?;
@@ -81,6 +83,7 @@ fn move_one(
         .collect();
     let settings = &organization.settings.messages;
     let zone = zone::of_person(settings, &profile, &communities);
+    let mut touched = Vec::new();
     for one in waiting {
         let Some(definition) = store::version(conn, &one.trigger_id, one.version)? else {
             continue;
@@ -94,7 +97,14 @@ fn move_one(
             on_backend!(conn, c => diesel::update(deliveries::table.find(&one.id))
                 .set(deliveries::due_at.eq(due_at))
                 .execute(c))?;
+            touched.push(Touched {
+                organization_id: happening.organization_id.clone(),
+                trigger_id: one.trigger_id,
+                step: one.step,
+                welcome: step.is_of_first_day() && step.channel != Channel::Webhook,
+                due_at,
+            });
         }
     }
-    Ok(())
+    Ok(touched)
 }

@@ -76,6 +76,7 @@ mod tests {
         Destination::of(&Step {
             channel,
             to: Recipient::from(to.to_owned()),
+            fallback: None,
             after: After::default(),
             at: None,
             subject: None,

@@ -155,6 +155,7 @@ pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<DestinationRow>> {
 pub fn list(
     conn: &mut Conn,
     stopped: Option<bool>,
+    used_by: Option<&str>,
     after: Option<&str>,
     limit: i64,
 ) -> QueryResult<Vec<DestinationRow>> {
@@ -169,6 +170,13 @@ pub fn list(
             Some(true) => query = query.filter(destinations::stopped_at.is_not_null()),
             Some(false) => query = query.filter(destinations::stopped_at.is_null()),
             None => {}
+        }
+        if let Some(organization) = used_by {
+            query = query.filter(diesel::dsl::exists(
+                deliveries::table
+                    .filter(deliveries::destination.eq(destinations::id))
+                    .filter(deliveries::organization_id.eq(organization)),
+            ));
         }
         if let Some(after) = after {
             query = query.filter(destinations::id.gt(after));

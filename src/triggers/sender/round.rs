@@ -128,8 +128,8 @@ impl Sender {
             let one = one.clone();
             move |sender| sender.prepare(&one)
         });
-        let (channel, message) = match prepared.await? {
-            Prepared::Send(channel, message) => (channel, *message),
+        let (channel, message, note) = match prepared.await? {
+            Prepared::Send(channel, message, note) => (channel, *message, note),
             Prepared::Settled => return Ok(()),
         };
         let attempt =
@@ -140,17 +140,23 @@ impl Sender {
         metrics::counter!(telemetry::DELIVERIES_DONE, "channel" => channel.name(), "outcome" => outcome.name()).increment(1);
         let now = self.clock.now();
         self.blocking(move |sender| {
-            sender
-                .db
-                .write(Urgency::Normal, |conn| settle(conn, &one, &outcome, now))
+            sender.db.write(Urgency::Normal, |conn| {
+                settle(conn, &one, &outcome, note.as_deref(), now)
+            })
         })
         .await
     }
 }
 
 /// Writes how it ended, and what that means for everything else that goes there.
-fn settle(conn: &mut Conn, one: &Leased, outcome: &Outcome, now: Timestamp) -> Result<(), DbError> {
-    let settled = settled_as(outcome, one, now);
+fn settle(
+    conn: &mut Conn,
+    one: &Leased,
+    outcome: &Outcome,
+    note: Option<&str>,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let settled = settled_as(outcome, note, one, now);
     if !deliveries::settle(conn, &one.id, one.lease_token, &settled, now)? {
         tracing::warn!(
             delivery_id = one.id,

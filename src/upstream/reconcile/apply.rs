@@ -10,6 +10,7 @@ use super::{Progress, ReconcileError, Reconciler};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::outbox::{self, NewEvent};
+use crate::people::left_out;
 use crate::people::reconciles::{self, Drift, Reconcile};
 use crate::people::{groups, kin};
 use crate::upstream::new_event;
@@ -92,7 +93,7 @@ impl Reconciler {
         for id in candidates {
             progress.calls += 1;
             let asked = self.time_of(None, self.clock.now());
-            match self.client.user(&id).await {
+            match self.client.user(&one.directory_id, &id).await {
                 Err(error) if error.is_not_found() => gone.push((id.clone(), asked)),
                 // Who is there after all joined or returned while the listing went on.
                 done => drop(done?),
@@ -103,10 +104,14 @@ impl Reconciler {
         self.write(move |conn| {
             let users = gone.iter().map(|(id, _)| id.clone()).collect();
             let links = kin::links_by_id(conn, &users)?;
-            let untouched = gone
-                .iter()
-                .filter(|(id, asked)| links.get(id).is_none_or(|link| link.last.at <= *asked));
+            let touched = |(id, asked): &&(String, Timestamp)| {
+                links.get(id).is_some_and(|link| link.last.at > *asked)
+            };
+            let (newer, untouched): (Vec<_>, Vec<_>) = gone.iter().partition(touched);
+            let newer: Vec<String> = newer.into_iter().map(|(id, _)| id.clone()).collect();
+            left_out::leave_out(conn, &row.id, "left_user", &newer)?;
             let found: Vec<Drift> = untouched
+                .into_iter()
                 .map(|(id, asked)| {
                     removal(&row, "user_missing_there", "dsync.user.deleted", id, *asked)
                 })
@@ -130,7 +135,7 @@ impl Reconciler {
         for id in candidates {
             progress.calls += 1;
             let asked = self.time_of(None, self.clock.now());
-            match self.client.group(&id).await {
+            match self.client.group(&one.directory_id, &id).await {
                 Err(error) if error.is_not_found() => gone.push((id.clone(), asked)),
                 done => drop(done?),
             }

@@ -11,14 +11,32 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::reconciles::{self, Drift, Reconcile};
 use crate::people::{groups, kin, organizations};
-use crate::roll::{Link, Mapping, differences};
+use crate::roll::{Group, Link, Settings, differences};
 use crate::workos::{Data, DirectoryUser, read_event};
 
 /// Compares one page in one transaction.
 pub(crate) struct Differ<'a> {
     conn: &'a mut Conn,
     one: &'a Reconcile,
-    mapping: Mapping,
+    settings: Settings,
+    /// What was not compared, because something newer was heard of it.
+    pub(crate) left: Vec<LeftOut>,
+}
+
+/// What was not compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    /// One of [`crate::people::left_out::LEFT_OUT`].
+    pub(crate) kind: &'static str,
+    pub(crate) subject: String,
+    /// When what is newer happened.
+    pub(crate) heard: Timestamp,
+}
+
+/// When something was last heard of a group.
+pub(crate) fn heard_of_group(group: &Group) -> Option<Timestamp> {
+    let keys = [&group.named, &group.deleted, &group.seen];
+    keys.into_iter().flatten().map(|key| key.at).max()
 }
 
 pub(crate) fn id_of(one: &Value) -> Option<String> {
@@ -28,10 +46,13 @@ pub(crate) fn id_of(one: &Value) -> Option<String> {
 impl<'a> Differ<'a> {
     pub(crate) fn new(conn: &'a mut Conn, one: &'a Reconcile) -> Result<Self, ReconcileError> {
         let organization = organizations::find(conn, &one.organization_id)?;
-        let mapping = organization
-            .map(|known| known.settings.mapping)
-            .unwrap_or_default();
-        Ok(Self { conn, one, mapping })
+        let settings = organization.map(|known| known.settings).unwrap_or_default();
+        Ok(Self {
+            conn,
+            one,
+            settings,
+            left: Vec::new(),
+        })
     }
 
     pub(crate) fn users(
@@ -41,13 +62,24 @@ impl<'a> Differ<'a> {
     ) -> Result<Vec<Drift>, ReconcileError> {
         let ids: BTreeSet<String> = listed.iter().filter_map(id_of).collect();
         let links = kin::links_by_id(self.conn, &ids)?;
-        Ok(listed
-            .iter()
-            .filter_map(|user| self.user(user, &links, at))
-            .collect())
+        let found = listed.iter().map(|user| self.user(user, &links, at));
+        Ok(found.collect::<Vec<_>>().into_iter().flatten().collect())
     }
 
-    fn user(&self, listed: &Value, links: &BTreeMap<String, Link>, at: Timestamp) -> Option<Drift> {
+    fn leave_out(&mut self, kind: &'static str, subject: &str, heard: Timestamp) {
+        self.left.push(LeftOut {
+            kind,
+            subject: subject.to_owned(),
+            heard,
+        });
+    }
+
+    fn user(
+        &mut self,
+        listed: &Value,
+        links: &BTreeMap<String, Link>,
+        at: Timestamp,
+    ) -> Option<Drift> {
         let id = id_of(listed)?;
         let mut data = listed.clone();
         data["directory_id"] = json!(self.one.directory_id);
@@ -62,10 +94,13 @@ impl<'a> Differ<'a> {
                     said,
                 ))
             }
-            Some(link) if link.last.at > at => None,
+            Some(link) if link.last.at > at => {
+                self.leave_out("left_user", &id, link.last.at);
+                None
+            }
             Some(link) => {
                 let event = Event::of(self.one, "user_differs", &id);
-                let fields = differences(link, &read_user(&data)?, &self.mapping);
+                let fields = differences(link, &read_user(&data)?, &self.settings);
                 (!fields.is_empty())
                     .then(|| event.fields(fields).saying("dsync.user.updated", data, at))
             }
@@ -89,12 +124,12 @@ impl<'a> Differ<'a> {
                 .get("name")
                 .and_then(Value::as_str)
                 .unwrap_or_default();
-            let newest = |group: &crate::roll::Group| {
-                let keys = [&group.named, &group.deleted, &group.seen];
-                keys.into_iter().flatten().map(|key| key.at).max()
-            };
+            let heard = known.get(&id).and_then(heard_of_group);
+            if let Some(heard) = heard.filter(|heard| *heard > at) {
+                self.leave_out("left_group", &id, heard);
+                continue;
+            }
             match known.get(&id) {
-                Some(group) if newest(group).is_some_and(|last| last > at) => {}
                 Some(group) if group.exists() && group.seen.is_some() => {
                     if group.name != name {
                         let event = Event::of(self.one, "group_differs", &id)
@@ -126,11 +161,18 @@ impl<'a> Differ<'a> {
             .filter(|edge| edge.group_id == group)
             .map(|edge| (edge.directory_user_id.as_str(), (edge.present, edge.key.at)))
             .collect();
-        let missing = ids.iter().filter(|id| match known.get(id.as_str()) {
-            Some((present, said)) => !present && *said <= at,
-            None => true,
-        });
+        let mut missing = Vec::new();
+        for id in &ids {
+            match known.get(id.as_str()) {
+                Some((true, _)) => {}
+                Some((false, said)) if *said > at => {
+                    self.leave_out("left_edge", &format!("{group} {id}"), *said);
+                }
+                _ => missing.push(id),
+            }
+        }
         Ok(missing
+            .into_iter()
             .map(|user| {
                 self.edge(
                     "edge_missing_here",
@@ -150,8 +192,12 @@ impl<'a> Differ<'a> {
         at: Timestamp,
     ) -> Result<Vec<Drift>, ReconcileError> {
         let gone = reconciles::unseen_edges(self.conn, self.one, group)?;
-        let gone = gone.iter().filter(|(_, said)| *said <= at);
+        let (gone, newer): (Vec<_>, Vec<_>) = gone.into_iter().partition(|(_, said)| *said <= at);
+        for (user, said) in newer {
+            self.leave_out("left_edge", &format!("{group} {user}"), said);
+        }
         Ok(gone
+            .iter()
             .map(|(user, _)| {
                 self.edge(
                     "edge_missing_there",

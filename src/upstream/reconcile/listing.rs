@@ -178,8 +178,11 @@ impl Reconciler {
                 }
             }
             let last = page.after.is_none();
-            let found = compare(&mut Differ::new(conn, &row)?, &page.data, last)?;
+            let mut differ = Differ::new(conn, &row)?;
+            let found = compare(&mut differ, &page.data, last)?;
+            let left = std::mem::take(&mut differ.left);
             reconciles::add_drift(conn, &found)?;
+            next.leave_out(conn, &row.id, left)?;
             next.count(kind, new);
             (next.listed, next.cursor) = (last, page.after);
             row.progress = text_of(&next);

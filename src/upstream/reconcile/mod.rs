@@ -4,6 +4,7 @@
 //! A listing that failed, was cut, repeated itself or came back empty ends `incomplete`, and nothing
 //! follows from it (R43).
 
+mod again;
 pub(super) mod apply;
 pub(super) mod differ;
 pub(super) mod event;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use diesel::QueryResult;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
@@ -23,8 +25,10 @@ use tokio::sync::{Notify, watch};
 use super::{LEASE, read, renewing, write};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Db, DbError, new_id};
+use crate::people::left_out;
 use crate::people::reconciles::{self, DONE, INCOMPLETE, Reconcile};
 use crate::workos::client::{Client, ClientError};
+use differ::LeftOut;
 
 /// How often waiting comparisons are looked for.
 const LOOK: Duration = Duration::from_secs(5);
@@ -51,8 +55,12 @@ pub struct Progress {
     pub calls: i64,
     /// Sent to be applied so far.
     pub applied: i64,
+    /// Things that were not compared, because something newer was heard of them up to the end.
+    pub left_out: i64,
     /// How much differed when it ended, by kind and state: for the metrics.
     pub drift: BTreeMap<String, BTreeMap<String, i64>>,
+    /// When the newest of what was left out happened.
+    heard: Option<Timestamp>,
     /// Where the listing goes on.
     cursor: Option<String>,
     /// Whether the listing that is being read has come to its end.
@@ -69,6 +77,15 @@ impl Progress {
             "group" => self.groups += new,
             _ => self.edges += new,
         }
+    }
+
+    /// Notes what is to be looked at again.
+    fn leave_out(&mut self, conn: &mut Conn, id: &str, left: Vec<LeftOut>) -> QueryResult<()> {
+        for item in left {
+            self.heard = self.heard.max(Some(item.heard));
+            left_out::leave_out(conn, id, item.kind, &[item.subject])?;
+        }
+        Ok(())
     }
 }
 
@@ -130,7 +147,7 @@ pub(super) fn passing(organization: &str, directory: &str, now: Timestamp) -> Re
 }
 
 /// The phases, in order.
-const PHASES: [&str; 8] = [
+const PHASES: [&str; 9] = [
     "begin",
     "users",
     "groups",
@@ -138,6 +155,7 @@ const PHASES: [&str; 8] = [
     "missing_edges",
     "missing_users",
     "missing_groups",
+    "again",
     "apply",
 ];
 
@@ -268,6 +286,7 @@ impl Reconciler {
             "missing_edges" => self.check_edges(one, progress).await?,
             "missing_users" => self.check_users(one, progress).await?,
             "missing_groups" => self.check_groups(one, progress).await?,
+            "again" => self.look_again(one, progress).await?,
             _ if !one.apply => return Ok(false),
             _ if self.apply_some(one, progress).await? => true,
             _ => return Ok(false),
@@ -313,6 +332,7 @@ impl Reconciler {
         let mut progress = Progress {
             cursor: None,
             listed: false,
+            heard: None,
             at: String::new(),
             ..progress.clone()
         };

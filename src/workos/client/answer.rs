@@ -1,5 +1,5 @@
 //! Reading WorkOS's answers: pages, and errors in every shape the contract shows (9): `{message}`,
-//! `{code}`, `{error}`, and a bare JSON text.
+//! `{code}`, `{errors: [{code, message or field}]}`, `{error}`, and a bare JSON text.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 
+use super::refusal::{Names, Refusal};
 use crate::clock::Timestamp;
 
 /// Why WorkOS did not give what was asked for.
@@ -52,6 +53,8 @@ pub enum ClientError {
         status: u16,
         /// `invalid_grant`, `duplicate_endpoint`, …; `no code` where it said none.
         code: String,
+        /// What of the request it is about, as far as it says.
+        names: Names,
     },
     /// It is in trouble, or out of reach.
     #[error("WorkOS cannot be reached for {what} ({why}); try again later")]
@@ -101,9 +104,46 @@ impl ClientError {
         matches!(self, Self::Refused { code: said, .. } if said == code)
     }
 
-    /// Whether the request itself was refused: an expired or unknown cursor is told so.
-    pub fn is_bad_request(&self) -> bool {
-        matches!(self, Self::Refused { status: 400, .. })
+    /// Whether a page that was asked for after a cursor was refused because of that cursor. Statuses and
+    /// bodies of an expired one are not documented alike (contract 7), so everything counts that does not
+    /// name something else: a reading that begins again from a time loses nothing.
+    pub fn is_lost_cursor(&self) -> bool {
+        match self {
+            Self::NotFound { .. } | Self::Refused { status: 410, .. } => true,
+            Self::Refused { status, names, .. } => {
+                matches!(status, 400 | 422) && *names != Names::Other
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the time that reading was to begin at was refused: it has to be said, because beginning
+    /// later may lose something.
+    pub fn is_refused_range(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                status: 400 | 410 | 422,
+                names: Names::Position,
+                ..
+            }
+        )
+    }
+
+    /// Whether the path, or the thing it names, is not there: the two look alike.
+    pub fn is_nothing_there(&self) -> bool {
+        self.is_not_found() || self.is_no_such_path()
+    }
+
+    /// Whether this server does not have the path at all, or has it no longer.
+    pub fn is_no_such_path(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                status: 405 | 410 | 501,
+                ..
+            }
+        )
     }
 }
 
@@ -175,27 +215,21 @@ pub(super) fn said_of(
             what,
             retry_after: retry_after(headers, &body),
         }),
-        500..=599 => Err(ClientError::Unreachable {
+        // A server without the path does not get it by being asked again.
+        500 | 502..=599 => Err(ClientError::Unreachable {
             what,
             why: format!("it answered {status}"),
         }),
-        _ => Err(ClientError::Refused {
-            what,
-            status,
-            code: code_of(&body),
-        }),
+        _ => {
+            let refusal = Refusal::read(&body);
+            Err(ClientError::Refused {
+                what,
+                status,
+                code: refusal.code(),
+                names: refusal.names(),
+            })
+        }
     }
-}
-
-/// The stable word of a refusal. Messages are not repeated: they may quote what was sent.
-fn code_of(body: &[u8]) -> String {
-    let said: Value = serde_json::from_slice(body).unwrap_or_default();
-    let word = |key: &str| said.get(key).and_then(Value::as_str);
-    let code = word("code").or_else(|| word("error")).unwrap_or("no code");
-    code.chars()
-        .filter(|letter| letter.is_ascii_alphanumeric() || "_- .".contains(*letter))
-        .take(64)
-        .collect()
 }
 
 fn retry_after(headers: &HeaderMap, body: &[u8]) -> Option<Duration> {

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use super::{Body, Client, ClientError, Page};
+use super::{Body, Client, ClientError, Names, Page};
 use crate::clock::Timestamp;
 
 /// The ten event types an endpoint can subscribe to, and all that is asked for: an unknown name is
@@ -26,6 +26,10 @@ pub const SUBSCRIBED: [&str; 10] = [
 ];
 
 const PAGE: &str = "100";
+
+/// Whom set-up links are made for, in WorkOS's `external_user_id`: the same for all, so that revoking
+/// needs no memory of who opened which, and WorkOS is told no name.
+const OPENED_BY: &str = "rollcall";
 
 /// Where reading of events begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +68,9 @@ struct Exchanged {
 }
 
 impl Client {
-    /// A page of events, each as it came, byte for byte. They come oldest first, whatever is asked.
+    /// A page of events, each as it came, byte for byte. Oldest first is asked for, because the documented
+    /// default is newest first; the live API has ignored the parameter (contract 7), so that the order of
+    /// what comes is looked at by whoever reads it.
     pub async fn events(&self, from: &EventsFrom) -> Result<Page<Box<RawValue>>, ClientError> {
         let names = SUBSCRIBED.join(",");
         let time;
@@ -75,8 +81,15 @@ impl Client {
                 ("range_start", time.as_str())
             }
         };
-        let query = [("events", names.as_str()), ("limit", PAGE), begin];
-        self.get("reading events", "/events", &query).await?.page()
+        let query = [
+            ("events", names.as_str()),
+            ("limit", PAGE),
+            ("order", "asc"),
+            begin,
+        ];
+        self.get("reading events", "/events", &query, None)
+            .await?
+            .page()
     }
 
     /// The directories of an organization.
@@ -90,13 +103,14 @@ impl Client {
             "/directories",
             &[("organization_id", organization)],
             after,
+            None,
         )
         .await
     }
 
     /// One directory, with WorkOS's own counts.
     pub async fn directory(&self, id: &str) -> Result<Value, ClientError> {
-        self.one("reading a directory", &at("/directories", id))
+        self.one("reading a directory", &at("/directories", id), None)
             .await
     }
 
@@ -109,97 +123,12 @@ impl Client {
         all
     }
 
-    /// A page of a directory's users, oldest first: who joins meanwhile comes last.
-    pub async fn users_of_directory(
-        &self,
-        directory: &str,
-        after: Option<&str>,
-    ) -> Result<Page<Value>, ClientError> {
-        self.list(
-            "listing users",
-            "/directory_users",
-            &[("directory", directory)],
-            after,
-        )
-        .await
-    }
-
-    /// A page of a group's users. The supported way to read edges: `user.groups` is empty now.
-    pub async fn users_of_group(
-        &self,
-        directory: &str,
-        group: &str,
-        after: Option<&str>,
-    ) -> Result<Page<Value>, ClientError> {
-        let filter = [("directory", directory), ("group", group)];
-        self.list(
-            "listing a group's users",
-            "/directory_users",
-            &filter,
-            after,
-        )
-        .await
-    }
-
-    /// One directory user.
-    pub async fn user(&self, id: &str) -> Result<Value, ClientError> {
-        self.one("reading a directory user", &at("/directory_users", id))
-            .await
-    }
-
-    /// A page of a directory's groups.
-    pub async fn groups_of_directory(
-        &self,
-        directory: &str,
-        after: Option<&str>,
-    ) -> Result<Page<Value>, ClientError> {
-        self.list(
-            "listing groups",
-            "/directory_groups",
-            &[("directory", directory)],
-            after,
-        )
-        .await
-    }
-
-    /// A page of a user's groups.
-    pub async fn groups_of_user(
-        &self,
-        user: &str,
-        after: Option<&str>,
-    ) -> Result<Page<Value>, ClientError> {
-        self.list(
-            "listing a user's groups",
-            "/directory_groups",
-            &[("user", user)],
-            after,
-        )
-        .await
-    }
-
-    /// All of a user's groups.
-    pub async fn all_groups_of_user(&self, user: &str) -> Result<Vec<Value>, ClientError> {
-        let (mut all, mut after) = (Vec::new(), None::<String>);
-        loop {
-            let page = self.groups_of_user(user, after.as_deref()).await?;
-            all.extend(page.data);
-            if page.after.is_none() || page.after == after {
-                return Ok(all);
-            }
-            after = page.after;
-        }
-    }
-
-    /// One group.
-    pub async fn group(&self, id: &str) -> Result<Value, ClientError> {
-        self.one("reading a group", &at("/directory_groups", id))
-            .await
-    }
-
     /// A set-up link for Directory Sync. Whoever has it may configure the organization for five
     /// minutes: it is shown once to an administrator, and neither logged nor kept.
     pub async fn setup_link(&self, organization: &str) -> Result<SecretString, ClientError> {
-        let body = json!({ "organization": organization, "intent": "dsync" });
+        let body = json!({
+            "organization": organization, "intent": "dsync", "external_user_id": OPENED_BY,
+        });
         let said = self
             .send(
                 "making a set-up link",
@@ -209,6 +138,42 @@ impl Client {
             )
             .await?;
         Ok(said.one::<Link>()?.link)
+    }
+
+    /// Ends every set-up link that was made here for an organization and that still lives.
+    pub async fn revoke_setup_link(&self, organization: &str) -> Result<(), ClientError> {
+        let body = json!({ "organization": organization, "external_user_id": OPENED_BY });
+        let done = self
+            .send(
+                "revoking a set-up link",
+                Method::POST,
+                "/portal/revoke_link",
+                Body::Json(body),
+            )
+            .await;
+        match done {
+            Err(error) if error.is_nothing_there() => Err(ClientError::Refused {
+                what: "revoking a set-up link: it knows none that was made here for this organization, or cannot revoke links; one ends by itself five minutes after it was opened",
+                status: 404,
+                code: "no code".to_owned(),
+                names: Names::Nothing,
+            }),
+            done => done.map(drop),
+        }
+    }
+
+    /// Asks WorkOS to read a directory from its provider now. Asked once: whoever asked is told of a
+    /// limit, and waits for nothing.
+    pub async fn sync_directory(&self, id: &str) -> Result<(), ClientError> {
+        let path = format!("{}/sync", at("/directories", id));
+        self.send_once(
+            "asking for a sync of the directory",
+            &Method::POST,
+            &path,
+            &Body::Nothing,
+        )
+        .await
+        .map(drop)
     }
 
     /// Exchanges an SSO code for the profile of who logged in.
@@ -244,9 +209,14 @@ impl Client {
     ) -> Result<Page<WebhookEndpoint>, ClientError> {
         let mut query = vec![("limit", PAGE)];
         query.extend(after.map(|after| ("after", after)));
-        self.get("listing webhook endpoints", "/webhook_endpoints", &query)
-            .await?
-            .page()
+        self.get(
+            "listing webhook endpoints",
+            "/webhook_endpoints",
+            &query,
+            None,
+        )
+        .await?
+        .page()
     }
 
     /// Makes an endpoint that hears of the ten Directory Sync events.
@@ -280,27 +250,34 @@ impl Client {
         .one()
     }
 
-    async fn one(&self, what: &'static str, path: &str) -> Result<Value, ClientError> {
-        self.get(what, path, &[]).await?.one()
+    pub(super) async fn one(
+        &self,
+        what: &'static str,
+        path: &str,
+        directory: Option<&str>,
+    ) -> Result<Value, ClientError> {
+        self.get(what, path, &[], directory).await?.one()
     }
 
-    async fn list(
+    /// A page of a list, oldest first: who joins meanwhile comes last.
+    pub(super) async fn list(
         &self,
         what: &'static str,
         path: &str,
         filter: &[(&str, &str)],
         after: Option<&str>,
+        directory: Option<&str>,
     ) -> Result<Page<Value>, ClientError> {
         let mut query = filter.to_vec();
         query.extend([("limit", PAGE), ("order", "asc")]);
         query.extend(after.map(|after| ("after", after)));
-        self.get(what, path, &query).await?.page()
+        self.get(what, path, &query, directory).await?.page()
     }
 }
 
 /// The path of one thing. Ids are opaque and may be the customer's own (contract 3.2), so whatever
 /// could mean something in a path is escaped.
-fn at(collection: &str, id: &str) -> String {
+pub(super) fn at(collection: &str, id: &str) -> String {
     let mut path = format!("{collection}/");
     for byte in id.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {

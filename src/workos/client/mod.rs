@@ -6,11 +6,15 @@
 mod answer;
 mod calls;
 mod pace;
+mod refusal;
+mod scoped;
 
 pub use answer::{ClientError, Page};
 pub use calls::{EventsFrom, SUBSCRIBED, WebhookEndpoint};
+pub use refusal::Names;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, RequestBuilder, Response, redirect};
@@ -44,6 +48,8 @@ pub struct Client {
     http: reqwest::Client,
     settings: Arc<ClientSettings>,
     pace: Arc<Pace>,
+    /// Set once the server was seen not to have the directory-scoped reads.
+    unscoped: Arc<AtomicBool>,
 }
 
 impl Client {
@@ -63,6 +69,7 @@ impl Client {
             http,
             settings: Arc::new(settings),
             pace: Arc::new(Pace::new()),
+            unscoped: Arc::default(),
         })
     }
 
@@ -81,15 +88,16 @@ impl Client {
         Ok(url)
     }
 
-    /// Reads; again and again where the network, WorkOS or its limits are in the way.
+    /// Reads; again and again where the network, WorkOS or its limits are in the way. `directory` is the
+    /// one whose limit the call counts for.
     async fn get(
         &self,
         what: &'static str,
         path: &str,
         query: &[(&str, &str)],
+        directory: Option<&str>,
     ) -> Result<Said, ClientError> {
         let url = self.url(path, query)?;
-        let directory = limited_directory(path, query);
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -112,27 +120,38 @@ impl Client {
         path: &str,
         body: Body,
     ) -> Result<Said, ClientError> {
-        let url = self.url(path, &[])?;
         let mut attempt = 0;
         loop {
             attempt += 1;
-            self.pace.wait(None).await;
-            let request = self.http.request(method.clone(), url.clone());
-            let request = match &body {
-                Body::Json(value) => request
-                    .header("content-type", "application/json")
-                    .body(value.to_string()),
-                Body::Form(text) => request
-                    .header("content-type", "application/x-www-form-urlencoded")
-                    .body(text.clone()),
-            };
-            match self.once(what, request).await {
+            match self.send_once(what, &method, path, &body).await {
                 Err(error @ ClientError::RateLimited { .. }) if attempt < ATTEMPTS => {
                     tokio::time::sleep(pause_after(&error, attempt)).await;
                 }
                 done => return done,
             }
         }
+    }
+
+    async fn send_once(
+        &self,
+        what: &'static str,
+        method: &Method,
+        path: &str,
+        body: &Body,
+    ) -> Result<Said, ClientError> {
+        let url = self.url(path, &[])?;
+        self.pace.wait(None).await;
+        let request = self.http.request(method.clone(), url);
+        let request = match body {
+            Body::Nothing => request,
+            Body::Json(value) => request
+                .header("content-type", "application/json")
+                .body(value.to_string()),
+            Body::Form(text) => request
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(text.clone()),
+        };
+        self.once(what, request).await
     }
 
     async fn once(&self, what: &'static str, request: RequestBuilder) -> Result<Said, ClientError> {
@@ -150,20 +169,9 @@ impl Client {
 
 /// A request's body.
 enum Body {
+    Nothing,
     Json(serde_json::Value),
     Form(String),
-}
-
-/// `/directory_users` is limited by directory; a group's users count for the directory that is named
-/// with it, or for the group where none is.
-fn limited_directory<'a>(path: &str, query: &[(&str, &'a str)]) -> Option<&'a str> {
-    let value = |name: &str| {
-        query
-            .iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| *value)
-    };
-    (path == "/directory_users").then(|| value("directory").or_else(|| value("group")))?
 }
 
 fn pause_after(error: &ClientError, attempt: u32) -> Duration {

@@ -56,6 +56,7 @@ impl TestApp {
         config.webhook.secrets = Some(SECRET.into());
         config.access.admin_token = Some(TOKEN.into());
         config.triggers.allow_private_targets = true;
+        config.http.snapshot = Duration::ZERO;
         let options = Options {
             no_worker: true,
             ..Options::default()

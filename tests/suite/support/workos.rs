@@ -1,5 +1,6 @@
-//! WorkOS's API as the contract describes it, for tests: events oldest first whatever `order` says,
-//! 400 on unknown event names and cursors, fresh events hidden, pages with cursors, four calls a
+//! WorkOS's API as the contract describes it, for tests: events oldest first whatever `order` says (or as it
+//! says, as the official emulator does), 400 on unknown event names and cursors, reads below a directory
+//! beside the old ones (either can be away), fresh events hidden, pages with cursors, four calls a
 //! second to `/directory_users` of one directory and then the bare text `"Ratelimited"`, empty
 //! `groups`, set-up links of five minutes; and faults to switch on.
 
@@ -47,6 +48,25 @@ pub enum Fault {
     SamePage,
     /// Events come newest first.
     NewestFirst,
+    /// Events come in no order at all.
+    Unsorted,
+}
+
+/// How this WorkOS differs from today's.
+#[derive(Debug, Default)]
+pub struct Variant {
+    /// The reads below a directory are not there: answered with this status.
+    pub unscoped: Option<u16>,
+    /// The older reads are not there: answered with this status.
+    pub old_paths: Option<u16>,
+    /// `order` of the Events API is obeyed; its default is newest first.
+    pub obeys_order: bool,
+    /// A `range_start` that lies further back is refused.
+    pub window: Option<(Timestamp, Duration)>,
+    /// How an unknown cursor is answered.
+    pub lost_cursor: Option<(u16, &'static str)>,
+    /// Set-up links cannot be revoked.
+    pub keeps_links: bool,
 }
 
 /// What the environment holds.
@@ -62,9 +82,13 @@ pub struct Environment {
     pub codes: BTreeMap<String, Value>,
     pub endpoints: Vec<Value>,
     pub links: Vec<(String, Instant)>,
+    /// The directories that were asked to be synced.
+    pub syncs: Vec<String>,
+    pub variant: Variant,
     pub faults: BTreeMap<String, VecDeque<Fault>>,
     pub requests: Vec<String>,
     calls: BTreeMap<String, Vec<Instant>>,
+    openers: BTreeMap<String, String>,
     stopped: bool,
 }
 
@@ -222,10 +246,27 @@ fn answer(all: &mut Environment, request: &TakenRequest) -> Answer {
         .query_pairs()
         .into_owned()
         .collect();
-    let key = match (path.as_str(), query.contains_key("group")) {
+    // A fault of the old path is one of the new path, too.
+    let (key, query) = by_its_old_name(&path, query);
+    let key = match (key.as_str(), query.contains_key("group")) {
         ("/directory_users", true) => "/directory_users?group",
-        (path, _) => path,
+        (key, _) => key,
     };
+    let scoped = key != path && path.starts_with("/directories/");
+    let old = path.starts_with("/directory_users") || path.starts_with("/directory_groups");
+    let missing = match (scoped, old) {
+        (true, _) => all.variant.unscoped,
+        (_, true) if !query.contains_key("user") => all.variant.old_paths,
+        _ => None,
+    };
+    if let Some(status) = missing {
+        return say(
+            status,
+            json!({"message": "Not Found", "error": "Not Found"}),
+        );
+    }
+    let key = key.to_owned();
+    let key = key.as_str();
     let fault = all
         .faults
         .get_mut(key)
@@ -245,6 +286,13 @@ fn answer(all: &mut Environment, request: &TakenRequest) -> Answer {
         return say(401, json!({"message": "Unauthorized"}));
     }
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    // Listings of users look at the limit themselves.
+    if let (true, ["directories", id, rest @ ..]) = (scoped, parts.as_slice())
+        && *rest != ["users"]
+        && is_too_soon(all, id)
+    {
+        return (429, None, "\"Ratelimited\"".to_owned());
+    }
     match (request.method.as_str(), parts.as_slice()) {
         ("GET", ["events"]) => events(all, &query, fault.as_ref()),
         ("GET", ["directories"]) => {
@@ -276,11 +324,21 @@ fn answer(all: &mut Environment, request: &TakenRequest) -> Answer {
                 say(200, one)
             }
         },
+        ("POST", ["directories", id, "sync"]) => sync(all, id),
+        ("GET", ["directories", _, "users"]) => users(all, &query, fault.as_ref()),
+        ("GET", ["directories", _, "groups"]) => groups(all, &query, fault.as_ref()),
+        ("GET", ["directories", of, "users", id]) => {
+            single(all.users.get(*id).filter(|one| one["directory_id"] == *of))
+        }
+        ("GET", ["directories", of, "groups", id]) => {
+            single(all.groups.get(*id).filter(|one| one["directory_id"] == *of))
+        }
         ("GET", ["directory_users"]) => users(all, &query, fault.as_ref()),
         ("GET", ["directory_groups"]) => groups(all, &query, fault.as_ref()),
         ("GET", ["directory_users", id]) => single(all.users.get(*id)),
         ("GET", ["directory_groups", id]) => single(all.groups.get(*id)),
         ("POST", ["portal", "generate_link"]) => portal(all, request),
+        ("POST", ["portal", "revoke_link"]) => revoke(all, request),
         ("POST", ["sso", "token"]) => token(all, &form),
         ("GET", ["webhook_endpoints"]) => list(
             &all.endpoints.iter().collect::<Vec<_>>(),
@@ -321,9 +379,31 @@ fn events(all: &Environment, query: &BTreeMap<String, String>, fault: Option<&Fa
             json!({"code": "invalid_events_request", "message": "events, and either after or range_start"}),
         );
     }
+    if query
+        .get("range_start")
+        .is_some_and(|text| !text.ends_with('Z'))
+    {
+        return say(
+            400,
+            json!({"code": "invalid_events_request", "message": "range_start must be UTC"}),
+        );
+    }
     let since = query
         .get("range_start")
         .map(|text| Timestamp::parse(text).unwrap());
+    if let Some((now, window)) = all.variant.window
+        && since.is_some_and(|since| now.since(since) >= window)
+    {
+        return say(
+            400,
+            json!({"message": "Validation failed", "errors": [{"code": "out_of_range", "field": "range_start"}]}),
+        );
+    }
+    if let (Some(after), Some((status, body))) = (query.get("after"), all.variant.lost_cursor)
+        && !all.events.iter().any(|one| id_of(one) == after)
+    {
+        return (status, None, body.to_owned());
+    }
     let mut rows: Vec<&Value> = all
         .events
         .iter()
@@ -334,8 +414,16 @@ fn events(all: &Environment, query: &BTreeMap<String, String>, fault: Option<&Fa
             })
         })
         .collect();
-    if matches!(fault, Some(Fault::NewestFirst)) {
-        rows.reverse();
+    let newest_first =
+        all.variant.obeys_order && query.get("order").is_none_or(|order| order != "asc");
+    match fault {
+        Some(Fault::Unsorted) => rows.sort_by_key(|one| {
+            let id = id_of(one);
+            id.bytes().rev().collect::<Vec<_>>()
+        }),
+        Some(Fault::NewestFirst) => rows.reverse(),
+        _ if newest_first => rows.reverse(),
+        _ => {}
     }
     list(&rows, query, fault)
 }
@@ -381,13 +469,9 @@ fn users(all: &mut Environment, query: &BTreeMap<String, String>, fault: Option<
     let Some(key) = query.get("directory").or(group) else {
         return say(422, json!({"message": "directory or group"}));
     };
-    let now = Instant::now();
-    let calls = all.calls.entry(key.clone()).or_default();
-    calls.retain(|at| now.duration_since(*at) < Duration::from_secs(1));
-    if calls.len() >= 4 {
+    if is_too_soon(all, &key.clone()) {
         return (429, None, "\"Ratelimited\"".to_owned());
     }
-    calls.push(now);
     let within = |one: &&Value| {
         query
             .get("directory")
@@ -461,6 +545,79 @@ fn groups(all: &Environment, query: &BTreeMap<String, String>, fault: Option<&Fa
     list(&rows.collect::<Vec<_>>(), query, fault)
 }
 
+/// Four calls a second of one directory; counts this one.
+fn is_too_soon(all: &mut Environment, directory: &str) -> bool {
+    let now = Instant::now();
+    let calls = all.calls.entry(directory.to_owned()).or_default();
+    calls.retain(|at| now.duration_since(*at) < Duration::from_secs(1));
+    if calls.len() < 4 {
+        calls.push(now);
+        return false;
+    }
+    true
+}
+
+/// A read below a directory, as the older path and query for the same.
+fn by_its_old_name(
+    path: &str,
+    mut query: BTreeMap<String, String>,
+) -> (String, BTreeMap<String, String>) {
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let name = match parts.as_slice() {
+        ["directories", directory, "users" | "groups"] => {
+            query.insert("directory".to_owned(), (*directory).to_owned());
+            format!("/directory_{}", parts[2])
+        }
+        ["directories", _, "users" | "groups", id] => format!("/directory_{}/{id}", parts[2]),
+        _ => path.to_owned(),
+    };
+    (name, query)
+}
+
+/// Whether a request lists the users of a directory, by whichever path.
+pub fn lists_users(request: &str) -> bool {
+    (request.contains("/directory_users?") || request.contains("/users?"))
+        && !request.contains("group=")
+}
+
+/// Queued, or refused while one that was asked for before is not over: see [`Fault::Answer`] for the rest.
+fn sync(all: &mut Environment, id: &str) -> Answer {
+    let Some(directory) = all.directories.get(id) else {
+        return say(404, json!({"message": "Directory not found"}));
+    };
+    if directory["type"] != "gsuite directory" {
+        return say(
+            422,
+            json!({"code": "directory_sync_not_supported", "message": "type"}),
+        );
+    }
+    if all.syncs.iter().any(|synced| synced == id) {
+        return say(
+            409,
+            json!({"code": "directory_sync_in_progress", "message": "running"}),
+        );
+    }
+    all.syncs.push(id.to_owned());
+    say(200, json!({"status": "queued"}))
+}
+
+/// Ends the links that were made with this external user id.
+fn revoke(all: &mut Environment, request: &TakenRequest) -> Answer {
+    let body = request.json();
+    let known = format!("{}\0{}", body["organization"], body["external_user_id"]);
+    let before = all.links.len();
+    let gone = all.openers.iter().filter(|(_, opener)| **opener == known);
+    let gone: BTreeSet<String> = gone.map(|(link, _)| link.clone()).collect();
+    if all.variant.keeps_links {
+        return say(404, json!({"message": "Not Found", "error": "Not Found"}));
+    }
+    all.links.retain(|(link, _)| !gone.contains(link));
+    match before - all.links.len() {
+        0 => say(404, json!({"message": "Not Found"})),
+        _ => say(200, json!({})),
+    }
+}
+
 fn portal(all: &mut Environment, request: &TakenRequest) -> Answer {
     let body = request.json();
     if body["intent"] != "dsync" || !body["organization"].is_string() {
@@ -472,6 +629,8 @@ fn portal(all: &mut Environment, request: &TakenRequest) -> Answer {
     );
     all.links
         .push((link.clone(), Instant::now() + Duration::from_secs(300)));
+    let opener = format!("{}\0{}", body["organization"], body["external_user_id"]);
+    all.openers.insert(link.clone(), opener);
     say(201, json!({"link": link}))
 }
 

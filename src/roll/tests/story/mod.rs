@@ -69,7 +69,7 @@ pub struct Speech {
     /// Which of their directory user ids.
     pub again: u8,
     pub life: Life,
-    pub idp: bool,
+    pub idp: Idp,
     pub email: Word,
     /// The address stands in the older `emails` list.
     pub listed: bool,
@@ -79,6 +79,15 @@ pub struct Speech {
     pub old_title: Option<OldTitle>,
     /// Nothing but the ids it cannot do without.
     pub bare: bool,
+}
+
+/// What a payload says of the provider's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Idp {
+    Own,
+    Unsaid,
+    /// A word that stands where somebody had nothing to write (R86).
+    Placeholder,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -295,8 +304,9 @@ impl Speech {
             return write!(out, ", bare");
         }
         match self.idp {
-            true => write!(out, ", idp i{}", self.who)?,
-            false => write!(out, ", no idp")?,
+            Idp::Own => write!(out, ", idp i{}", self.who)?,
+            Idp::Unsaid => write!(out, ", no idp")?,
+            Idp::Placeholder => write!(out, ", idp N/A")?,
         }
         for (name, word) in [("email", &self.email), ("first name", &self.first_name)] {
             match word {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Act, BEGINNING, Life, OldTitle, Speech, Stamp, Step, Word};
+use super::{Act, BEGINNING, Idp, Life, OldTitle, Speech, Stamp, Step, Word};
 
 impl Step {
     pub(super) fn body(&self, at: u64, id: &str, company: u32) -> Value {
@@ -148,8 +148,10 @@ impl Speech {
         if !self.bare {
             put("organization_id", format!("org_{company}").into());
         }
-        if self.idp {
-            put("idp_id", format!("i{}", self.who).into());
+        match self.idp {
+            Idp::Own => put("idp_id", format!("i{}", self.who).into()),
+            Idp::Unsaid => {}
+            Idp::Placeholder => put("idp_id", "N/A".into()),
         }
         match self.life {
             Life::Active => put("state", "active".into()),

@@ -1,0 +1,1 @@
+DELETE FROM jobs WHERE kind = 'fields.reapply' AND created_by = 'upgrade';
