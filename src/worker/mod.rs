@@ -13,6 +13,7 @@ mod erase;
 mod fold;
 mod fold_groups;
 mod graves;
+mod groups_in_hand;
 mod guard;
 mod happenings;
 mod item;
