@@ -198,7 +198,7 @@ impl Asked {
         now: Timestamp,
     ) -> Result<(), ReconcileError> {
         let found = self.drift(conn, organization, link)?;
-        outbox::enqueue(conn, &events_of(&found, now))?;
+        outbox::enqueue(conn, &events_of(&found.drift, now))?;
         Ok(())
     }
 
