@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::db::{Db, Urgency, migrate};
 use crate::people::profiles::{ToSave, save};
 use crate::roll::{Person, Profile, Role as Seat, Status};
+use crate::workos::clean;
 
 const ORG: &str = "org_1";
 const NOW: Timestamp = Timestamp(1_800_000_000_000_000);
@@ -56,7 +57,7 @@ impl House {
             updated: NOW,
         };
         let profile = Profile {
-            address_key: None,
+            address_key: clean::key(&format!("{name}@example.com")),
             id: id.to_owned(),
             status,
             fields,

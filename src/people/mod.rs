@@ -23,6 +23,7 @@ mod opened_holds;
 pub mod opt_outs;
 pub mod organizations;
 pub mod processes;
+mod profile_keys;
 mod profile_links;
 pub mod profiles;
 pub mod reconciles;

@@ -11,6 +11,7 @@ use crate::db::{Conn, ROWS_PER_STATEMENT, contains, in_parts, on_backend};
 use crate::roll::{Person, Profile, Status};
 use crate::workos::clean;
 
+pub use super::profile_keys::{addresses_under, by_email, by_idp_id};
 use super::{to_json, unreadable};
 
 pub use super::profile_links::{
@@ -371,51 +372,5 @@ pub fn ids_with_access(conn: &mut Conn, organization: &str) -> QueryResult<Vec<S
         .filter(profiles::status.eq_any(["active", "on_leave"]))
         .order(profiles::id)
         .select(profiles::id)
-        .load(c))
-}
-
-/// Everybody of an organization under an address, whatever their status.
-pub fn by_email(conn: &mut Conn, organization: &str, email: &str) -> QueryResult<Vec<ProfileRow>> {
-    let Some(email) = email_key(email) else {
-        return Ok(Vec::new());
-    };
-    on_backend!(conn, c => profiles::table
-        .filter(profiles::organization_id.eq(organization))
-        .filter(profiles::email_key.eq(email))
-        .select(ProfileRow::as_select())
-        .load(c))
-}
-
-/// The addresses, as shown, of an organization's people whose key is kept as this one.
-pub fn addresses_under(
-    conn: &mut Conn,
-    organization: &str,
-    kept: &str,
-) -> QueryResult<Vec<String>> {
-    on_backend!(conn, c => profiles::table
-        .filter(profiles::organization_id.eq(organization))
-        .filter(profiles::email_key.eq(kept))
-        .filter(profiles::email.is_not_null())
-        .select(profiles::email.assume_not_null())
-        .load(c))
-}
-
-/// Everybody of an organization who has a link under a provider's id, in whatever directory.
-pub fn by_idp_id(
-    conn: &mut Conn,
-    organization: &str,
-    idp_id: &str,
-) -> QueryResult<Vec<ProfileRow>> {
-    let Some(idp_id) = clean::id_key(idp_id) else {
-        return Ok(Vec::new());
-    };
-    on_backend!(conn, c => profiles::table
-        .filter(profiles::organization_id.eq(organization))
-        .filter(profiles::id.eq_any(links::table
-            .filter(links::organization_id.eq(organization))
-            .filter(links::idp_id.eq(idp_id))
-            .filter(links::profile_id.is_not_null())
-            .select(links::profile_id.assume_not_null())))
-        .select(ProfileRow::as_select())
         .load(c))
 }

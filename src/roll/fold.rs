@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::workos::OrderKey;
+use crate::workos::{OrderKey, clean};
 
 use super::attributes::Values;
 use super::claims::{address_of, email_key_of};
@@ -133,8 +133,12 @@ fn listen(kin: &mut Kin, before: &Kin, statement: &Statement, known: &Known<'_>)
         let mut values = Values::over(&mut link.values, known.settings.date_order);
         values.take(said, &known.settings.mapping);
         link.warnings = values.warnings;
-        if said.email.text().is_some() {
-            // The newer word about the address replaces the one that was kept aside.
+        // The newer word about the address replaces the one that was kept aside; a placeholder is none.
+        if said
+            .email
+            .text()
+            .is_some_and(|email| !clean::is_placeholder(email))
+        {
             link.wanted_email = None;
         }
     }

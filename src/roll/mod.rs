@@ -10,6 +10,7 @@ mod claims;
 mod comparing;
 mod compose;
 mod contest;
+mod converted;
 mod decisions;
 mod directory;
 mod drift;

@@ -13,7 +13,8 @@ use crate::clock::{Date, DateOrder};
 
 use crate::workos::clean;
 
-use super::attributes::{LONGEST_TEXT, Skipped, is_empty};
+use super::attributes::{LONGEST_TEXT, is_empty};
+use super::converted::Skipped;
 
 /// One step on the way of a value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

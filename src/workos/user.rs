@@ -165,9 +165,9 @@ fn read_role(data: &Object<'_>) -> Option<String> {
 const MOST_ROLES: usize = 200;
 const LONGEST_SLUG: usize = 200;
 
-/// `{"slug": …}`, or the bare slug as a log-in may write it.
+/// `{"slug": …}`; a bare text is another shape than WorkOS's, and is not used (R51).
 fn slug_of(role: &Value) -> Option<String> {
-    let slug = role.get("slug").unwrap_or(role).as_str()?.trim();
+    let slug = role.get("slug")?.as_str()?.trim();
     let fits = !slug.is_empty() && slug.chars().count() <= LONGEST_SLUG;
     fits.then(|| slug.to_owned())
 }

@@ -155,8 +155,14 @@ impl Model {
         if active || silent || pending {
             fields::take(&mut user.fields, &said.user);
             if let Word::Text(email) = &said.user.email {
-                user.email = Some(email.clone());
-                said_address = true;
+                let means_nobody = key_of(&Some(email.clone())).is_none();
+                // R86: a placeholder is shown only of whom nothing better is known.
+                if !means_nobody || key_of(&user.email).is_none() {
+                    user.email = Some(email.clone());
+                    said_address = true;
+                } else if user.refused && key_of(&user.former).is_none() {
+                    user.former = Some(email.clone());
+                }
             }
         }
         let begins = user.state == "active" && !worked_before;
