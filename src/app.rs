@@ -5,6 +5,7 @@
 mod outgoing;
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
@@ -26,6 +27,7 @@ use crate::desk::webhook_secrets::SecretUses;
 use crate::desk::wrong_paths::WrongPaths;
 use crate::http::{ClientBounds, HttpState, Wanted};
 use crate::intake::Intake;
+use crate::outbox::queue_stats;
 use crate::people::processes;
 use crate::telemetry;
 use crate::triggers::sender::Sender;
@@ -38,8 +40,10 @@ mod every;
 mod limits;
 mod presence;
 mod server;
+mod suspects;
 mod upstream;
 
+pub use suspects::{this_program, try_suspects};
 pub use upstream::{webhook_secrets, workos_client};
 
 use every::every;
@@ -63,6 +67,8 @@ pub struct Options {
     pub no_worker: bool,
     /// `--no-migrate`: refuse to start on pending migrations instead of running them.
     pub no_migrate: bool,
+    /// This program, to be started again to try events in a process of their own; none in a library.
+    pub program: Option<PathBuf>,
 }
 
 /// The parts that every role needs.
@@ -131,8 +137,8 @@ impl App {
         })
     }
 
-    /// A worker; `careful` events are taken singly first.
-    pub fn worker(&self, careful: usize) -> Worker {
+    /// A worker; so many `suspects` are tried in a process of their own first.
+    pub fn worker(&self, suspects: usize) -> Worker {
         let settings = BatchSettings {
             max_attempts: self.config.worker.max_attempts,
             arm_new: self.options.dev,
@@ -142,8 +148,9 @@ impl App {
             self.clock.clone(),
             settings,
             self.config.worker.batch,
-            careful,
+            suspects,
         )
+        .with_program(suspects::program(&self.config, &self.options))
     }
 
     /// A sender of due deliveries.
@@ -167,7 +174,7 @@ impl App {
         } else {
             "serve"
         };
-        let careful = self.begin(role)?;
+        let suspects = self.begin(role)?;
         let (intake, committer) = Intake::start(
             self.db.clone(),
             Arc::clone(&self.wake),
@@ -191,7 +198,7 @@ impl App {
         let mut tasks = JoinSet::new();
         let http = tokio::spawn(server);
         if !self.options.no_worker {
-            self.spawn_work(&mut tasks, careful, &stop);
+            self.spawn_work(&mut tasks, suspects, &stop);
         }
         if let Some(catch_up) = catch_up {
             tasks.spawn(catch_up.run(self.pulling(), Arc::clone(&self.poke), stop.clone()));
@@ -208,9 +215,9 @@ impl App {
 
     /// Works off the outbox and sends deliveries until `stop` says so (`rollcall work`).
     pub async fn work(self, stop: watch::Receiver<bool>) -> anyhow::Result<()> {
-        let careful = self.begin("work")?;
+        let suspects = self.begin("work")?;
         let mut tasks = JoinSet::new();
-        self.spawn_work(&mut tasks, careful, &stop);
+        self.spawn_work(&mut tasks, suspects, &stop);
         self.spawn_housekeeping(&mut tasks, &stop);
         wait_for(stop).await;
         self.finish(tasks).await;
@@ -283,8 +290,8 @@ impl App {
         }
     }
 
-    /// Announces the process; answers how many events to take singly, because somebody stopped
-    /// without saying so and one of the first events may be why.
+    /// Announces the process; answers how many events to try in a process of their own first, because
+    /// somebody stopped without saying so and one of those that wait may be why.
     fn begin(&self, role: &str) -> anyhow::Result<usize> {
         let now = self.clock.now();
         let unclean = self.db.write(Urgency::Normal, |conn| {
@@ -292,17 +299,20 @@ impl App {
             processes::begin(conn, &self.process_id, role, now)?;
             Ok::<_, DbError>(unclean)
         })?;
-        if unclean > 0 {
-            tracing::warn!(
-                processes = unclean,
-                "an earlier process stopped uncleanly; the first events are taken singly"
-            );
+        if unclean == 0 {
+            return Ok(0);
         }
-        Ok(if unclean > 0 {
-            self.config.worker.batch
-        } else {
-            0
-        })
+        let waiting = self
+            .db
+            .read(|conn| Ok::<_, DbError>(queue_stats(conn)?.ready))?;
+        tracing::warn!(
+            processes = unclean,
+            waiting,
+            "an earlier process stopped uncleanly; the events that wait are tried in a process of their own"
+        );
+        // Removals that come meanwhile go first: a batch more, so that they push nobody out.
+        let waiting = usize::try_from(waiting).unwrap_or(0);
+        Ok(waiting.saturating_add(self.config.worker.batch))
     }
 
     fn end(&self) {
@@ -310,12 +320,12 @@ impl App {
             Ok::<_, DbError>(processes::end(conn, &self.process_id)?)
         });
         if let Err(error) = done {
-            tracing::warn!(%error, "could not sign off; the next start takes the first events singly");
+            tracing::warn!(%error, "could not sign off; the next start tries the events that wait in a process of their own");
         }
     }
 
-    fn spawn_work(&self, tasks: &mut JoinSet<()>, careful: usize, stop: &watch::Receiver<bool>) {
-        let worker = self.worker(careful);
+    fn spawn_work(&self, tasks: &mut JoinSet<()>, suspects: usize, stop: &watch::Receiver<bool>) {
+        let worker = self.worker(suspects);
         // One writer on SQLite: a second worker would only wait for the first.
         let workers = match self.db.backend() {
             crate::db::Backend::Sqlite => 1,

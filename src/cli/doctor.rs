@@ -112,6 +112,11 @@ fn examine(config: &Config, setup: &Setup) -> Result<Vec<Check>, Failure> {
     };
     let place = format!("{:?}", db.url());
     checks.push(doctor::reachable(db.backend(), &place));
+    if let Some(locked) = db.read(doctor::of_locks)? {
+        // The rest reads the same tables, and would wait for them.
+        checks.push(locked);
+        return Ok(checks);
+    }
     let state = database::state_of(&db)?;
     // Before everything ran, what is missing is no news.
     let unreadable = if state.pending.is_empty() {

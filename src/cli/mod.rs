@@ -46,6 +46,7 @@ mod tests;
 mod tokens;
 mod trial;
 mod triggers;
+mod try_suspects;
 mod upstream;
 mod webhook_secrets;
 mod why;
@@ -105,6 +106,8 @@ enum Command {
     Openapi(openapi::Args),
     Completions(completions::Args),
     Man(man::Args),
+    #[command(hide = true)]
+    TrySuspects(try_suspects::Args),
 }
 
 impl Command {
@@ -142,6 +145,7 @@ impl Command {
             Self::Openapi(args) => openapi::run(args, context),
             Self::Completions(args) => completions::run(args, context),
             Self::Man(args) => man::run(args, context),
+            Self::TrySuspects(args) => try_suspects::run(args, context).await,
         }
     }
 }

@@ -61,6 +61,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         dev: args.dev,
         no_worker: args.no_worker,
         no_migrate: args.no_migrate,
+        program: app::this_program(),
     };
     let place = DatabaseUrl::parse(&config.database.url)
         .map(|url| url.place())

@@ -2,7 +2,7 @@
 
 use super::serve::{not_started, stop_signal};
 use super::{Context, Exit, Failure, ListedSettings};
-use crate::app::{App, Options};
+use crate::app::{self, App, Options};
 use crate::clock::Clock;
 
 /// Work off events and send messages, without listening
@@ -25,8 +25,11 @@ pub struct Args {
 /// Works until SIGTERM or Ctrl-C, or until nothing is due.
 pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let config = context.service_config()?;
-    let app =
-        App::open(config, Clock::System, Options::default()).map_err(|why| not_started(&why))?;
+    let options = Options {
+        program: app::this_program(),
+        ..Options::default()
+    };
+    let app = App::open(config, Clock::System, options).map_err(|why| not_started(&why))?;
     if args.once {
         let done = app.work_once().await.map_err(|why| not_started(&why))?;
         context.output.note(format!("worked off {done} events"));

@@ -10,7 +10,7 @@ use diesel::sql_types::Text;
 use include_dir::{Dir, include_dir};
 use sha2::{Digest, Sha256};
 
-use super::{Backend, Conn, DbError, on_backend, schema};
+use super::{Backend, Conn, DbError, Fault, on_backend, schema};
 
 static SQLITE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/migrations/sqlite");
 static POSTGRES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/migrations/postgres");
@@ -120,8 +120,10 @@ macro_rules! unreadable_among {
             let answered = on_backend!(&mut *$conn, c => schema::$table::table.limit(0).execute(c));
             match answered.map_err(DbError::from) {
                 Ok(_) => {}
-                Err(error) if error.is_away() => return Err(error),
-                Err(_) => failing.push(stringify!($table)),
+                Err(error) if matches!(error.fault(), Fault::Own | Fault::Unready) => {
+                    failing.push(stringify!($table));
+                }
+                Err(error) => return Err(error),
             }
         )+
         failing

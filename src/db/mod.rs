@@ -4,17 +4,22 @@
 //! disk (promise 1). On SQLite one connection writes, intake before everything else.
 
 mod conn;
+mod connect;
 pub mod deadline;
+pub mod fault;
 pub mod health;
 mod integrity;
+pub mod locks;
 mod migrations;
 mod pool;
 pub mod pulse;
 pub mod schema;
+mod turn;
 mod types;
 mod url;
 
 pub use conn::Conn;
+pub use fault::Fault;
 pub use integrity::unreadable_tables;
 pub use migrations::{
     MigrationState, edited_sentence, migrate, migration_state, revert_all, unreadable_sentence,
@@ -104,32 +109,6 @@ pub enum DbError {
 }
 
 impl DbError {
-    /// Whether the database is away, rather than refusing what was asked: trying again later helps.
-    pub fn is_away(&self) -> bool {
-        use diesel::result::{DatabaseErrorKind, Error};
-        match self {
-            Self::Connect { .. } | Self::Pool(_) | Self::Url(_) | Self::Migration(_) => true,
-            Self::Query(
-                Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _)
-                | Error::BrokenTransactionManager,
-            ) => true,
-            Self::Query(Error::DatabaseError(_, what)) => {
-                let what = what.message();
-                let words = [
-                    "disk",
-                    "readonly",
-                    "locked",
-                    "full",
-                    "terminat",
-                    "shut",
-                    "connection",
-                ];
-                words.iter().any(|word| what.contains(word))
-            }
-            Self::Query(_) => false,
-        }
-    }
-
     /// Whether there is no database to talk to, as against one that said no.
     pub fn is_unreachable(&self) -> bool {
         use diesel::result::{DatabaseErrorKind, Error};

@@ -1,31 +1,32 @@
-//! [`Db`]: the pool, and on SQLite the one writing connection beside it. Whoever writes says how
-//! urgent it is: the intake's groups go before the worker's batches, because WorkOS is waiting.
+//! [`Db`]: the pools, and on SQLite the one writing connection beside them. Whoever writes says how
+//! urgent it is: the intake's groups go before the worker's batches, because WorkOS is waiting. On
+//! PostgreSQL each purpose has connections and time limits of its own, so that none waits for another;
+//! with the server gone, whoever asks is told at once.
 //! Diesel's own `ConnectionManager` is not used: over the enum it hides the real connection error.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use diesel::connection::SimpleConnection;
 use diesel::r2d2::R2D2Connection;
-use diesel::{Connection, PgConnection, SqliteConnection};
 
+use super::connect::{self, Purpose, establish};
+use super::turn::Writer;
 use super::{Backend, Conn, DatabaseUrl, DbError, write};
 
-/// WAL and FULL: a commit is on disk (promise 1). The larger autocheckpoint halves the p99 of a
-/// group commit (measured on prototypes: 5.6 against 13 ms); the busy timeout is for a second process.
-/// What is deleted is overwritten, so that a copy of the file does not tell what was erased (R65).
-const SQLITE_PRAGMAS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-     PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 4000; PRAGMA temp_store = MEMORY; \
-     PRAGMA secure_delete = ON;";
-
-/// SQLite's page cache of one connection, in KiB: of a service, and of a command beside it, which must
-/// not take much memory for long work such as comparing a large directory.
-const CACHE: u32 = 32_768;
-const LEAN_CACHE: u32 = 4_096;
-
+/// How long to wait where all connections are in use.
 const WAIT_FOR_CONNECTION: Duration = Duration::from_secs(5);
+/// After each part of that wait it is asked whether there is a server at all.
+const PART_OF_WAIT: Duration = Duration::from_millis(25);
+/// A connection that failed so recently says that the server is gone. The pool itself goes on trying twice
+/// a second, so that the news is never older while it is.
+const NEWS: Duration = Duration::from_secs(3);
+const RETRY_WITHIN: Duration = Duration::from_secs(1);
+/// The intake has one committer; the second connection replaces one that is being ended.
+const INTAKE_CONNECTIONS: u32 = 2;
+/// How often a failing connection is told in the log.
+const LOG_EVERY: Duration = Duration::from_secs(10);
 
-/// Who goes first on SQLite's one writing connection.
+/// Who goes first on SQLite's one writing connection; on PostgreSQL, whose connection is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Urgency {
     /// A sender waits for the commit.
@@ -40,41 +41,54 @@ pub struct Db(Arc<Inner>);
 
 struct Inner {
     url: DatabaseUrl,
-    pool: r2d2::Pool<Manager>,
-    writer: Option<Writer>,
+    lean: bool,
+    read: Pool,
+    writing: Writing,
+    damage: Mutex<Option<Instant>>,
+}
+
+enum Writing {
+    Sqlite(Writer),
+    Postgres { intake: Pool, work: Pool },
 }
 
 impl Db {
-    /// Opens the database with up to `connections` at once; connects once, so that a wrong URL,
+    /// Opens the database with about so many `connections` at once; connects once, so that a wrong URL,
     /// password or a missing directory is told now and in the driver's own words.
     pub fn open(url: &str, connections: u32) -> Result<Self, DbError> {
-        Self::open_with(url, connections, CACHE)
+        Self::open_with(url, connections, false)
     }
 
-    /// As [`Db::open`], with little memory for SQLite's pages.
+    /// As [`Db::open`], for a command: with little memory for SQLite's pages, and no limit on how long a
+    /// statement takes.
     pub fn open_lean(url: &str, connections: u32) -> Result<Self, DbError> {
-        Self::open_with(url, connections, LEAN_CACHE)
+        Self::open_with(url, connections, true)
     }
 
-    fn open_with(url: &str, connections: u32, cache: u32) -> Result<Self, DbError> {
+    fn open_with(url: &str, connections: u32, lean: bool) -> Result<Self, DbError> {
         let url = DatabaseUrl::parse(url)?;
-        let writer = match &url {
-            DatabaseUrl::Sqlite(_) => Some(Writer::new(establish(&url, false, cache)?)),
+        let first = establish(&url, Purpose::Work, lean)?;
+        // Those who write hear of one server from each other; a reader may be content with a standby.
+        let (writers, readers_own) = (Arc::<News>::default(), Arc::<News>::default());
+        let pool = |purpose, size, news: &Arc<News>| Pool::new(&url, purpose, lean, size, news);
+        let (writing, readers) = match &url {
+            DatabaseUrl::Sqlite(_) => (Writing::Sqlite(Writer::new(first)), connections),
             DatabaseUrl::Postgres(_) => {
-                establish(&url, false, cache)?;
-                None
+                let writing = Writing::Postgres {
+                    intake: pool(Purpose::Intake, INTAKE_CONNECTIONS, &writers),
+                    work: pool(Purpose::Work, connections / 2 + 2, &writers),
+                };
+                (writing, connections / 2)
             }
         };
-        let pool = r2d2::Pool::builder()
-            .max_size(connections.max(2))
-            .min_idle(Some(0))
-            .connection_timeout(WAIT_FOR_CONNECTION)
-            .error_handler(Box::new(LogError))
-            .build_unchecked(Manager {
-                url: url.clone(),
-                cache,
-            });
-        Ok(Self(Arc::new(Inner { url, pool, writer })))
+        let read = pool(Purpose::Read, readers, &readers_own);
+        Ok(Self(Arc::new(Inner {
+            url,
+            lean,
+            read,
+            writing,
+            damage: Mutex::default(),
+        })))
     }
 
     /// Which database this is.
@@ -95,12 +109,7 @@ impl Db {
         &self,
         work: impl FnOnce(&mut Conn) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut conn = self
-            .0
-            .pool
-            .get()
-            .map_err(|error| DbError::Pool(error.to_string()))?;
-        work(&mut conn)
+        work(&mut *self.0.read.get()?)
     }
 
     /// Runs one write transaction on this thread (blocking).
@@ -109,20 +118,31 @@ impl Db {
         urgency: Urgency,
         work: impl FnOnce(&mut Conn) -> Result<T, E>,
     ) -> Result<T, E> {
-        match &self.0.writer {
-            Some(writer) => {
+        match &self.0.writing {
+            Writing::Sqlite(writer) => {
                 let mut turn = writer.take_turn(urgency);
                 write(turn.conn()?, work)
             }
-            None => {
-                let mut conn = self
-                    .0
-                    .pool
-                    .get()
-                    .map_err(|error| DbError::Pool(error.to_string()))?;
-                write(&mut conn, work)
+            Writing::Postgres { intake, work: pool } => {
+                let pool = match urgency {
+                    Urgency::Intake => intake,
+                    Urgency::Normal => pool,
+                };
+                write(&mut *pool.get()?, work)
             }
         }
+    }
+
+    /// Notes that a page of the database could not be read.
+    pub fn note_damage(&self) {
+        let mut damage = self.0.damage.lock().unwrap_or_else(PoisonError::into_inner);
+        *damage = Some(Instant::now());
+    }
+
+    /// Whether a page of the database could not be read within the given time.
+    pub fn is_damaged(&self, within: Duration) -> bool {
+        let damage = self.0.damage.lock().unwrap_or_else(PoisonError::into_inner);
+        damage.is_some_and(|at| at.elapsed() < within)
     }
 
     /// Runs one write transaction and takes it back, whatever came of it (blocking).
@@ -153,66 +173,83 @@ impl Db {
         })
     }
 
-    /// As [`Db::write`] but outside of any transaction: for migrations.
+    /// As [`Db::write`] but outside of any transaction and without limits of time: for migrations.
     pub fn maintain<T, E: From<DbError>>(
         &self,
         work: impl FnOnce(&mut Conn) -> Result<T, E>,
     ) -> Result<T, E> {
-        match &self.0.writer {
-            Some(writer) => work(writer.take_turn(Urgency::Normal).conn()?),
-            None => {
-                let mut conn = self
-                    .0
-                    .pool
-                    .get()
-                    .map_err(|error| DbError::Pool(error.to_string()))?;
-                work(&mut conn)
+        match &self.0.writing {
+            Writing::Sqlite(writer) => work(writer.take_turn(Urgency::Normal).conn()?),
+            Writing::Postgres { .. } => work(&mut establish(
+                &self.0.url,
+                Purpose::Maintenance,
+                self.0.lean,
+            )?),
+        }
+    }
+}
+
+/// The connections for one purpose.
+struct Pool {
+    connections: r2d2::Pool<Manager>,
+    news: Arc<News>,
+}
+
+impl Pool {
+    fn new(url: &DatabaseUrl, purpose: Purpose, lean: bool, size: u32, news: &Arc<News>) -> Self {
+        let connections = r2d2::Pool::builder()
+            .max_size(size.max(2))
+            .min_idle(Some(0))
+            .connection_timeout(RETRY_WITHIN)
+            .error_handler(Box::new(LogError::default()))
+            .build_unchecked(Manager {
+                url: url.clone(),
+                purpose,
+                lean,
+                news: Arc::clone(news),
+            });
+        Self {
+            connections,
+            news: Arc::clone(news),
+        }
+    }
+
+    /// A connection; waits for one that is in use, and not for a server that is gone.
+    fn get(&self) -> Result<r2d2::PooledConnection<Manager>, DbError> {
+        let began = Instant::now();
+        loop {
+            let error = match self.connections.get_timeout(PART_OF_WAIT) {
+                Ok(connection) => return Ok(connection),
+                Err(error) => error,
+            };
+            if self.news.is_bad() || began.elapsed() >= WAIT_FOR_CONNECTION {
+                return Err(DbError::Pool(error.to_string()));
             }
         }
     }
 }
 
-/// Opens one connection; errors carry the driver's own words.
-fn establish(url: &DatabaseUrl, read_only: bool, cache: u32) -> Result<Conn, DbError> {
-    let failed = |source| DbError::Connect {
-        what: url.place(),
-        source,
-    };
-    match url {
-        DatabaseUrl::Sqlite(path) => {
-            super::deadline::watch_connections();
-            private(path);
-            let mut c = SqliteConnection::establish(&path.to_string_lossy()).map_err(failed)?;
-            c.batch_execute(SQLITE_PRAGMAS)?;
-            c.batch_execute(&format!("PRAGMA cache_size = -{cache}"))?;
-            if read_only {
-                c.batch_execute("PRAGMA query_only = ON")?;
-            }
-            Ok(Conn::Sqlite(c))
-        }
-        DatabaseUrl::Postgres(text) => {
-            let mut c = PgConnection::establish(text).map_err(failed)?;
-            // A role or database may have it off; promise 1 does not depend on that.
-            c.batch_execute("SET synchronous_commit = on; SET client_min_messages = warning")?;
-            Ok(Conn::Postgres(c))
-        }
-    }
-}
+/// What the last attempt to connect came to.
+#[derive(Default)]
+struct News(Mutex<Option<Instant>>);
 
-/// Makes a database file that only its owner reads and writes, whatever the umask; SQLite gives the files
-/// beside it the same mode. Where it cannot be made, SQLite says why in its own words.
-fn private(path: &std::path::Path) {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let _ = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
+impl News {
+    fn note(&self, failed: bool) {
+        let mut news = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *news = failed.then(Instant::now);
+    }
+
+    fn is_bad(&self) -> bool {
+        let news = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        news.is_some_and(|at| at.elapsed() < NEWS)
+    }
 }
 
 struct Manager {
     url: DatabaseUrl,
-    cache: u32,
+    purpose: Purpose,
+    lean: bool,
+    news: Arc<News>,
 }
 
 impl r2d2::ManageConnection for Manager {
@@ -220,15 +257,27 @@ impl r2d2::ManageConnection for Manager {
     type Error = DbError;
 
     fn connect(&self) -> Result<Conn, DbError> {
-        let read_only = matches!(self.url, DatabaseUrl::Sqlite(_));
-        establish(&self.url, read_only, self.cache)
+        let made = establish(&self.url, self.purpose, self.lean);
+        self.news.note(made.is_err());
+        made
     }
 
     fn is_valid(&self, conn: &mut Conn) -> Result<(), DbError> {
         match conn {
             // A file does not go away between two queries: nothing to ask.
             Conn::Sqlite(_) => Ok(()),
-            Conn::Postgres(c) => Ok(c.batch_execute("SELECT 1")?),
+            Conn::Postgres(c) => {
+                // The round trip is made anyway. A server that became a standby keeps its connections.
+                let takes_writes = connect::takes_writes(c)?;
+                if takes_writes || !self.purpose.writes(&self.url) {
+                    return Ok(());
+                }
+                self.news.note(true);
+                Err(DbError::Pool(
+                    "the server is read-only: a standby, or in the middle of a fail-over"
+                        .to_owned(),
+                ))
+            }
         }
     }
 
@@ -242,106 +291,16 @@ impl r2d2::ManageConnection for Manager {
     }
 }
 
-#[derive(Debug)]
-struct LogError;
+/// Tells of a connection that failed, not of each.
+#[derive(Debug, Default)]
+struct LogError(Mutex<Option<Instant>>);
 
 impl r2d2::HandleError<DbError> for LogError {
     fn handle_error(&self, error: DbError) {
-        tracing::warn!(%error, "database connection");
-    }
-}
-
-/// SQLite's one writing connection and the line before it.
-struct Writer {
-    line: Mutex<Line>,
-    moved: Condvar,
-    conn: Mutex<Conn>,
-}
-
-#[derive(Default)]
-struct Line {
-    busy: bool,
-    urgent_waiting: usize,
-    normal_waiting: usize,
-    urgent_streak: usize,
-}
-
-/// So many urgent turns in a row, then one other: a flood of webhooks must not starve the worker,
-/// which is what revokes a leaver's access.
-const URGENT_STREAK: usize = 4;
-
-impl Line {
-    fn may_go(&self, urgent: bool) -> bool {
-        if self.busy {
-            return false;
-        }
-        let normal_is_due = self.normal_waiting > 0 && self.urgent_streak >= URGENT_STREAK;
-        if urgent {
-            !normal_is_due
-        } else {
-            self.urgent_waiting == 0 || normal_is_due
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_none_or(|last| last.elapsed() >= LOG_EVERY) {
+            *last = Some(Instant::now());
+            tracing::warn!(%error, "database connection");
         }
     }
-
-    fn waiting(&mut self, urgent: bool) -> &mut usize {
-        if urgent {
-            &mut self.urgent_waiting
-        } else {
-            &mut self.normal_waiting
-        }
-    }
-}
-
-impl Writer {
-    fn new(conn: Conn) -> Self {
-        Self {
-            line: Mutex::default(),
-            moved: Condvar::new(),
-            conn: Mutex::new(conn),
-        }
-    }
-
-    fn take_turn(&self, urgency: Urgency) -> Turn<'_> {
-        let mut line = lock(&self.line);
-        let urgent = urgency == Urgency::Intake;
-        *line.waiting(urgent) += 1;
-        while !line.may_go(urgent) {
-            line = self
-                .moved
-                .wait(line)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        *line.waiting(urgent) -= 1;
-        line.urgent_streak = if urgent { line.urgent_streak + 1 } else { 0 };
-        line.busy = true;
-        drop(line);
-        Turn {
-            writer: self,
-            conn: lock(&self.conn),
-        }
-    }
-}
-
-struct Turn<'a> {
-    writer: &'a Writer,
-    conn: MutexGuard<'a, Conn>,
-}
-
-impl Turn<'_> {
-    #[allow(clippy::unnecessary_wraps, reason = "the one shape for both databases")]
-    fn conn(&mut self) -> Result<&mut Conn, DbError> {
-        Ok(&mut self.conn)
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        lock(&self.writer.line).busy = false;
-        self.writer.moved.notify_all();
-    }
-}
-
-/// A panic elsewhere rolled back its transaction already: the lock is good to use.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

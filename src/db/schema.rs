@@ -103,6 +103,7 @@ diesel::table! {
         name -> Text,
         state -> Text,
         remembered -> Text,
+        renamed -> Bool,
     }
 }
 
@@ -116,6 +117,7 @@ diesel::table! {
         removal -> Bool,
         event_id -> Text,
         recorded_at -> BigInt,
+        idp_id -> Nullable<Text>,
     }
 }
 
@@ -542,6 +544,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    user_refetches (directory_user_id) {
+        directory_user_id -> Text,
+        directory_id -> Text,
+        organization_id -> Text,
+        due_at -> BigInt,
+        tries -> Integer,
+    }
+}
+
+diesel::table! {
     setup_links (organization_id) {
         organization_id -> Text,
         opened_at -> BigInt,
@@ -638,6 +650,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     reconcile_seen,
     drift_items,
     membership_refetches,
+    user_refetches,
     setup_links,
     webhook_secret_uses,
     webhook_refusals,

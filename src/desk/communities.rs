@@ -1,6 +1,8 @@
 //! Communities at the desk: created, renamed, deleted, with everybody in them. Writes take the
 //! organization's part first, so that no worker moves the same people meanwhile (R73).
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -311,19 +313,44 @@ fn apply_rules(
     );
     ids.sort();
     ids.dedup();
+    follow_rules(conn, actor, row, &ids, now)?;
+    look(conn, actor, row, now)
+}
+
+/// Brings the rule rows of the given people up to date in a community, and in those whose rules ask who is in
+/// another one.
+pub(super) fn follow_rules(
+    conn: &mut Conn,
+    actor: &Actor,
+    row: &Community,
+    ids: &[String],
+    now: Timestamp,
+) -> Result<(), DeskError> {
     let mut caused = Vec::new();
+    let mut others = BTreeSet::new();
     for some in ids.chunks(ROWS_PER_STATEMENT) {
-        for turned in rules::apply_in(conn, vec![row.clone()], some, now)? {
+        for turned in rules::apply_in(conn, row, some, now)? {
             let role =
                 |one: &Membership| one.ended_at.is_none().then(|| one.role.as_str().to_owned());
             let (old, new) = (turned.before.as_ref().and_then(role), role(&turned.after));
-            if old != new {
-                caused.push(change(actor, row, &turned.after.profile_id, old, new, now));
+            if old == new {
+                continue;
+            }
+            let mut turn = change(actor, row, &turned.after.profile_id, old, new, now);
+            turn.change.name.clone_from(&turned.after.community_id);
+            caused.push(turn);
+            if turned.after.community_id != row.id {
+                others.insert(turned.after.community_id);
             }
         }
     }
     record(conn, &caused, now)?;
-    look(conn, actor, row, now)
+    for id in others {
+        if let Some(other) = communities::find(conn, &id)? {
+            look(conn, actor, &other, now)?;
+        }
+    }
+    Ok(())
 }
 
 fn good_name(name: &str) -> Result<String, DeskError> {

@@ -13,12 +13,16 @@ use crate::people::{chores, groups, processes};
 
 mod directories;
 mod disk;
+mod durability;
 mod files;
+mod locks;
 mod sending;
 mod webhooks;
 mod workos;
 
 use disk::disk;
+use durability::durability;
+pub use locks::of_locks;
 use sending::{mail, messages, places, reached};
 pub use webhooks::SecretShape;
 
@@ -222,20 +226,6 @@ fn retention(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError> {
             }
         }
     })
-}
-
-fn durability(conn: &mut Conn) -> Result<Check, DeskError> {
-    let name = "durability";
-    let all = health::durability(conn)?;
-    let told = |one: &health::Durability| format!("{}={}", one.setting, one.value);
-    let bad: Vec<&health::Durability> = all.iter().filter(|one| !one.enough).collect();
-    if bad.is_empty() {
-        let all: Vec<String> = all.iter().map(told).collect();
-        return Ok(Check::ok(name, all.join(", ")));
-    }
-    let findings: Vec<String> = bad.iter().map(|one| told(one)).collect();
-    let advice: Vec<&str> = bad.iter().map(|one| one.advice).collect();
-    Ok(Check::fail(name, findings.join(", "), advice.join("; ")))
 }
 
 fn clock(conn: &mut Conn, now: Timestamp) -> Result<Option<Check>, DeskError> {

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::outbox::{self, EventFilter, EventRow, EventState, Refusal};
-use crate::people::{changes, erasures, profiles};
+use crate::people::{changes, erasures, groups};
 use crate::triggers::deliveries;
 use crate::worker;
 
@@ -240,7 +240,7 @@ pub(super) fn one_of(name: &str, word: &str, known: &[&str]) -> Result<(), DeskE
 
 fn people_of(conn: &mut Conn, rows: &[EventRow]) -> Result<BTreeMap<String, String>, DeskError> {
     let subjects: Vec<String> = rows.iter().filter_map(|row| row.subject.clone()).collect();
-    Ok(profiles::profile_of_links(conn, &subjects)?)
+    Ok(groups::people_of(conn, &subjects)?.into_iter().collect())
 }
 
 fn view(row: EventRow, people: &BTreeMap<String, String>) -> EventView {

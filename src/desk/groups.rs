@@ -52,6 +52,8 @@ pub struct WaitingView {
     pub group_id: String,
     pub group_name: Option<String>,
     pub directory_user_id: String,
+    /// The provider's id, where no event gave the user an id of WorkOS's.
+    pub idp_id: Option<String>,
     /// `user`, `group` or `user and group`.
     pub waits_for: &'static str,
     pub since: Timestamp,
@@ -136,6 +138,7 @@ impl From<WaitingEdge> for WaitingView {
             group_id: row.group_id,
             group_name: named,
             directory_user_id: row.directory_user_id,
+            idp_id: row.idp_id,
             since: row.recorded_at,
         }
     }

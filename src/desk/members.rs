@@ -12,7 +12,7 @@ use crate::people::{profiles, seated as people};
 use crate::roll::{Change, Membership, Role as Seat, Source};
 use crate::triggers::deliveries;
 
-use super::communities::{held, note, seen};
+use super::communities::{follow_rules, held, note, seen};
 use super::profiles::has_access;
 use super::seats::look;
 use super::{Actor, Cursor, DeskError, MAX_LIMIT, Page, Place, Role, limit_of};
@@ -188,6 +188,7 @@ pub fn put_member(
             Some(&detail),
             now,
         )?;
+        follow_rules(conn, actor, &community, &[profile_id.to_owned()], now)?;
         look(conn, actor, &community, now)?;
     }
     communities::members(conn, id)?
@@ -218,6 +219,7 @@ pub fn remove_member(
     record(conn, &[caused], now)?;
     let act = "community.member_removed";
     note(conn, actor, act, &community, Some(profile_id), now)?;
+    follow_rules(conn, actor, &community, &[profile_id.to_owned()], now)?;
     look(conn, actor, &community, now)
 }
 

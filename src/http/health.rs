@@ -1,12 +1,14 @@
 //! Liveness, readiness with its reasons, and the metrics. Anybody may ask: the database is read at most
 //! once a second for all who do, on indexes and capped.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
 use crate::clock::Timestamp;
-use crate::db::{DbError, migration_state};
+use crate::db::{DbError, Fault, migration_state};
 use crate::desk::{DeskError, failing};
 use crate::outbox::{QueueStats, catch_ups, gaps, queue_stats};
 use crate::people::reconciles::{self, ReconcileStats};
@@ -23,6 +25,28 @@ const TOO_OLD_SECONDS: u64 = 300;
 /// The process answers.
 pub(super) async fn live() -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "live" }))
+}
+
+/// An event that waits for a damaged page is tried again at least every minute.
+const DAMAGE_IS_NEWS: Duration = Duration::from_secs(150);
+
+fn unavailable(database: &str) -> Answered {
+    let checks = json!({ "database": database });
+    let body = json!({ "status": "unavailable", "checks": checks });
+    (StatusCode::SERVICE_UNAVAILABLE, body.to_string())
+}
+
+/// What is the matter with the database, without its internals.
+fn of_fault(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Away => "cannot be reached, or takes no writes",
+        Fault::Contention | Fault::Deadlock => {
+            "did not answer within a second: somebody holds a lock; `rollcall doctor` says who"
+        }
+        Fault::Unready => "is not set up for this version or this user; run `rollcall doctor`",
+        Fault::Damaged => "is damaged: a page cannot be read; run `rollcall doctor`",
+        Fault::Own => "could not answer; the log says why",
+    }
 }
 
 struct Findings {
@@ -54,11 +78,14 @@ async fn readiness(state: &HttpState) -> Answered {
         })
     })
     .await;
-    let Ok(Ok(found)) = found else {
-        let checks = json!({ "database": "cannot be reached" });
-        let body = json!({ "status": "unavailable", "checks": checks });
-        return (StatusCode::SERVICE_UNAVAILABLE, body.to_string());
+    let found = match found {
+        Ok(Ok(found)) => found,
+        Ok(Err(error)) => return unavailable(of_fault(error.fault())),
+        Err(_) => return unavailable("could not be asked"),
     };
+    if state.db.is_damaged(DAMAGE_IS_NEWS) {
+        return unavailable(of_fault(Fault::Damaged));
+    }
     let age = found.queue.oldest_ready.map(|at| now.since(at).as_secs());
     let migrated = found.pending == 0;
     let fresh = age.is_none_or(|age| age < TOO_OLD_SECONDS);

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::db::DbError;
+use crate::db::{DbError, Fault};
 use crate::desk::DeskError;
 use crate::telemetry;
 use crate::workos::client::ClientError;
@@ -136,12 +136,16 @@ impl From<DeskError> for Problem {
 impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
         tracing::error!(%error, request_id = super::middleware::current_request_id(), "the database could not answer");
-        match error {
-            DbError::Pool(_) | DbError::Connect { .. } => Self::unavailable(
+        match error.fault() {
+            Fault::Away => Self::unavailable(
                 "the database cannot be reached just now; try again in a few seconds",
                 5,
             ),
-            _ => Self::new(
+            Fault::Contention | Fault::Deadlock => Self::unavailable(
+                "the database is busy with something else just now; try again in a few seconds",
+                2,
+            ),
+            Fault::Unready | Fault::Damaged | Fault::Own => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "internal",
                 "something went wrong on our side; the log has it under this request id",

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use crate::db::{Db, DbError, Urgency};
+use crate::db::{Db, DbError, Fault, Urgency};
 use crate::outbox::{Compared, NewEvent, compare_repeats, enqueue, gaps};
 use crate::telemetry as names;
 
@@ -206,13 +206,7 @@ fn report(compared: &Compared) {
     }
 }
 
+/// Whether what was handed in is the reason, so that each event by itself tells which of them.
 fn is_about_the_data(error: &DbError) -> bool {
-    use diesel::result::{DatabaseErrorKind, Error};
-    match error {
-        DbError::Query(Error::DatabaseError(kind, _)) => {
-            !matches!(kind, DatabaseErrorKind::ClosedConnection)
-        }
-        DbError::Query(Error::SerializationError(_)) => true,
-        _ => false,
-    }
+    error.fault() == Fault::Own
 }

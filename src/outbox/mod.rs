@@ -29,7 +29,7 @@ pub use forget::{forget, forget_subject};
 pub use prune::{old_attempts, old_bodies, prune_attempts, prune_bodies};
 pub use repeats::{Compared, Repeat, compare as compare_repeats, repeat_of};
 pub use replay::{Refusal, Replayed, discard, reject, release, replay, replay_places};
-pub use settle::{Settlement, Verdict, mark_attempt, settle};
+pub use settle::{Settlement, Verdict, settle};
 pub use stats::{QueueStats, due_up_to, queue_stats, queue_stats_up_to};
 
 /// The states of an event. There is no `running`: claim, work and settle are one transaction.

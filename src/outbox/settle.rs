@@ -1,6 +1,5 @@
-//! Settling: what became of the events of a batch, written set-wise. Bodies are never touched.
-//! `mark_attempt` is for careful mode: the attempt is committed before the work, so that an event
-//! that kills the process does not kill it for ever.
+//! Settling: what became of the events of a batch, written set-wise. Bodies are never touched. Nothing is
+//! written before the work: what a process does not live to settle is as if it had not begun.
 
 use std::collections::BTreeMap;
 
@@ -143,14 +142,6 @@ fn write(conn: &mut Conn, verdict: &Verdict, ids: &[i64], now: Timestamp) -> Que
             outbox::available_at.eq(available_at),
             outbox::attempts.eq(outbox::attempts + 1),
         ))
-        .execute(c))?;
-    Ok(())
-}
-
-/// Counts an attempt that is about to be made (careful mode), by its weight.
-pub fn mark_attempt(conn: &mut Conn, id: i64, weight: i32) -> QueryResult<()> {
-    on_backend!(conn, c => diesel::update(outbox::table.find(id))
-        .set(outbox::attempts.eq(outbox::attempts + weight))
         .execute(c))?;
     Ok(())
 }

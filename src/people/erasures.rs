@@ -13,6 +13,7 @@ use crate::db::schema::{erasures, link_keys, links};
 use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
 use crate::roll::erasure::Tombstone;
 use crate::roll::idp_key;
+use crate::workos::provider_user;
 
 use super::secrets;
 
@@ -136,10 +137,16 @@ pub fn end(conn: &mut Conn, profile: &str, at: Timestamp) -> QueryResult<()> {
 /// Under which names events speak of somebody: their directory users, and what stands in the place
 /// of those that were erased.
 pub fn subjects_of(conn: &mut Conn, profile: &str) -> QueryResult<Vec<String>> {
-    let mut all: Vec<String> = on_backend!(conn, c => links::table
+    let held: Vec<(String, String, Option<String>)> = on_backend!(conn, c => links::table
         .filter(links::profile_id.eq(profile))
-        .select(links::directory_user_id)
+        .select((links::directory_user_id, links::directory_id, links::idp_id))
         .load(c))?;
+    let mut all = Vec::new();
+    for (user, directory, idp_id) in held {
+        // Membership events may name them by the provider's id alone (R95).
+        all.extend(idp_id.map(|id| provider_user(&directory, &id)));
+        all.push(user);
+    }
     let erased: Vec<String> = on_backend!(conn, c => erasures::table
         .filter(erasures::profile_id.eq(profile))
         .filter(erasures::of_user.eq(true))

@@ -23,6 +23,7 @@ struct GroupRow<'a> {
     name: &'a str,
     state: &'static str,
     remembered: String,
+    renamed: bool,
 }
 
 /// Those of the given groups that are known.
@@ -34,41 +35,41 @@ pub fn load(conn: &mut Conn, ids: &[String]) -> QueryResult<BTreeMap<String, Gro
             .load(c))
     })?;
     rows.into_iter()
-        .map(|(id, remembered)| {
-            let group = serde_json::from_str(&remembered)
-                .map_err(|error| unreadable("group", &id, &error))?;
-            Ok((id, group))
-        })
+        .map(|(id, remembered)| Ok((id.clone(), read((id, remembered))?)))
         .collect()
 }
 
 /// Writes groups, new or known, each with its organization.
 pub fn save(conn: &mut Conn, all: &[(&str, &Group)]) -> QueryResult<()> {
-    let rows: Vec<GroupRow<'_>> = all
-        .iter()
-        .map(|(organization_id, group)| {
-            Ok(GroupRow {
-                id: &group.id,
-                organization_id,
-                directory_id: &group.directory_id,
-                idp_id: group.idp_id.as_deref(),
-                name: &group.name,
-                state: if group.exists() { "active" } else { "deleted" },
-                remembered: to_json(group)?,
+    for chunk in all.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<GroupRow<'_>> = chunk
+            .iter()
+            .map(|(organization_id, group)| {
+                Ok(GroupRow {
+                    id: &group.id,
+                    organization_id,
+                    directory_id: &group.directory_id,
+                    idp_id: group.idp_id.as_deref(),
+                    name: &group.name,
+                    state: if group.exists() { "active" } else { "deleted" },
+                    remembered: to_json(group)?,
+                    renamed: group.former_names().next().is_some(),
+                })
             })
-        })
-        .collect::<QueryResult<_>>()?;
-    on_backend!(conn, c => diesel::insert_into(groups::table)
-        .values(&rows)
-        .on_conflict(groups::id)
-        .do_update()
-        .set((
-            groups::idp_id.eq(excluded(groups::idp_id)),
-            groups::name.eq(excluded(groups::name)),
-            groups::state.eq(excluded(groups::state)),
-            groups::remembered.eq(excluded(groups::remembered)),
-        ))
-        .execute(c))?;
+            .collect::<QueryResult<_>>()?;
+        on_backend!(conn, c => diesel::insert_into(groups::table)
+            .values(&rows)
+            .on_conflict(groups::id)
+            .do_update()
+            .set((
+                groups::idp_id.eq(excluded(groups::idp_id)),
+                groups::name.eq(excluded(groups::name)),
+                groups::state.eq(excluded(groups::state)),
+                groups::remembered.eq(excluded(groups::remembered)),
+                groups::renamed.eq(excluded(groups::renamed)),
+            ))
+            .execute(c))?;
+    }
     Ok(())
 }
 
@@ -83,6 +84,7 @@ struct EdgeRow {
     removal: bool,
     event_id: String,
     recorded_at: Timestamp,
+    idp_id: Option<String>,
 }
 
 impl From<EdgeRow> for Edge {
@@ -90,6 +92,7 @@ impl From<EdgeRow> for Edge {
         Self {
             group_id: row.group_id,
             directory_user_id: row.directory_user_id,
+            idp_id: row.idp_id,
             present: row.present,
             key: OrderKey {
                 at: row.at,
@@ -132,6 +135,7 @@ pub fn save_edges(conn: &mut Conn, all: &[(String, Edge)], now: Timestamp) -> Qu
                 removal: edge.key.removal,
                 event_id: edge.key.event_id.clone(),
                 recorded_at: now,
+                idp_id: edge.idp_id.clone(),
             })
             .collect();
         on_backend!(conn, c => diesel::insert_into(group_edges::table)
@@ -182,11 +186,7 @@ pub fn list(
         query.load(c)
     })?;
     rows.into_iter()
-        .map(|(id, organization, remembered)| {
-            let group = serde_json::from_str(&remembered)
-                .map_err(|error| unreadable("group", &id, &error))?;
-            Ok((organization, group))
-        })
+        .map(|(id, organization, remembered)| Ok((organization, read((id, remembered))?)))
         .collect()
 }
 
@@ -197,11 +197,61 @@ pub fn of_directory(conn: &mut Conn, directory: &str) -> QueryResult<Vec<Group>>
         .filter(groups::state.eq("active"))
         .select((groups::id, groups::remembered))
         .load(c))?;
-    rows.into_iter()
-        .map(|(id, remembered)| {
-            serde_json::from_str(&remembered).map_err(|error| unreadable("group", &id, &error))
-        })
-        .collect()
+    rows.into_iter().map(read).collect()
+}
+
+/// All groups of a directory, also those that have ended: whoever joined one of them later than it
+/// ended stands in it.
+pub fn ever_of_directory(conn: &mut Conn, directory: &str) -> QueryResult<Vec<Group>> {
+    let rows: Vec<(String, String)> = on_backend!(conn, c => groups::table
+        .filter(groups::directory_id.eq(directory))
+        .select((groups::id, groups::remembered))
+        .load(c))?;
+    rows.into_iter().map(read).collect()
+}
+
+/// The groups of the given directories that had another name before.
+pub fn renamed(conn: &mut Conn, directories: &BTreeSet<&str>) -> QueryResult<Vec<Group>> {
+    if directories.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<(String, String)> = on_backend!(conn, c => groups::table
+        .filter(groups::directory_id.eq_any(directories))
+        .filter(groups::renamed.eq(true))
+        .select((groups::id, groups::remembered))
+        .load(c))?;
+    rows.into_iter().map(read).collect()
+}
+
+fn read((id, remembered): (String, String)) -> QueryResult<Group> {
+    serde_json::from_str(&remembered).map_err(|error| unreadable("group", &id, &error))
+}
+
+/// The people of directory users as edges name them, by WorkOS's id or by the provider's (R95): name
+/// and profile.
+pub fn people_of(conn: &mut Conn, names: &[String]) -> QueryResult<Vec<(String, String)>> {
+    let named: Vec<(String, Option<String>)> = in_parts(names, |some| {
+        on_backend!(conn, c => links::table
+            .filter(links::directory_user_id.eq_any(some))
+            .select((links::directory_user_id, links::profile_id))
+            .load(c))
+    })?;
+    let by_provider: Vec<(String, Option<String>)> = in_parts(names, |some| {
+        on_backend!(conn, c => group_edges::table
+            .inner_join(groups::table.on(groups::id.eq(group_edges::group_id)))
+            .inner_join(links::table.on(links::directory_id
+                .eq(groups::directory_id)
+                .and(links::idp_id.eq(group_edges::idp_id))))
+            .filter(group_edges::directory_user_id.eq_any(some))
+            .filter(group_edges::idp_id.is_not_null())
+            .select((group_edges::directory_user_id, links::profile_id))
+            .distinct()
+            .load(c))
+    })?;
+    let all = named.into_iter().chain(by_provider);
+    Ok(all
+        .filter_map(|(name, profile)| Some((name, profile?)))
+        .collect())
 }
 
 /// Those of the given names that living groups of these directories have: directory and name.
@@ -240,6 +290,7 @@ pub struct WaitingEdge {
     pub group_id: String,
     pub group_name: Option<String>,
     pub directory_user_id: String,
+    pub idp_id: Option<String>,
     pub known_user: Option<String>,
     pub recorded_at: Timestamp,
 }
@@ -252,7 +303,12 @@ pub fn waiting(
     after: Option<(Timestamp, String, String)>,
     limit: i64,
 ) -> QueryResult<Vec<WaitingEdge>> {
+    // Whoever has the provider's id, where that is all an event said.
+    let provided = diesel::alias!(links as provided);
     on_backend!(conn, c => {
+        let has_it = provided
+            .filter(provided.field(links::directory_id).nullable().eq(groups::directory_id.nullable()))
+            .filter(provided.field(links::idp_id).eq(group_edges::idp_id));
         let mut query = group_edges::table
             .left_join(links::table.on(links::directory_user_id.eq(group_edges::directory_user_id)))
             .left_join(groups::table.on(groups::id.eq(group_edges::group_id)))
@@ -260,6 +316,7 @@ pub fn waiting(
             .filter(group_edges::recorded_at.le(before))
             .filter(
                 links::directory_user_id.nullable().is_null()
+                    .and(diesel::dsl::not(diesel::dsl::exists(has_it)))
                     .or(groups::name.nullable().is_null())
                     .or(groups::name.nullable().eq("")),
             )
@@ -271,6 +328,7 @@ pub fn waiting(
                 group_edges::group_id,
                 groups::name.nullable(),
                 group_edges::directory_user_id,
+                group_edges::idp_id,
                 links::directory_user_id.nullable(),
                 group_edges::recorded_at,
             ))

@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::db::schema::{changes, hold_items, holds, links, outbox, profiles};
 use crate::db::{Conn, ROWS_PER_STATEMENT, in_parts, on_backend};
 
-pub use super::opened_holds::{open, open_or_known};
+pub use super::opened_holds::{of_directory, open, open_or_known, speaks_for_somebody};
 
 /// A hold's row.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Insertable, Selectable)]
@@ -207,7 +207,7 @@ pub fn take_out(conn: &mut Conn, hold: &str, profile: &str) -> QueryResult<()> {
 }
 
 /// Adds everybody with an active link in a directory to a hold, in one statement: it may be all of
-/// a large company.
+/// a large company. Those that are in it stay as they are.
 pub fn add_directory(
     conn: &mut Conn,
     hold: &str,
@@ -218,7 +218,8 @@ pub fn add_directory(
     let sql = "INSERT INTO hold_items (hold_id, event_id, profile_id, applied, held_at) \
          SELECT DISTINCT $1, $2, l.profile_id, false, CAST($3 AS BIGINT) \
          FROM links l JOIN profiles p ON p.id = l.profile_id \
-         WHERE l.directory_id = $4 AND l.state = 'active' AND p.status IN ('active', 'on_leave')";
+         WHERE l.directory_id = $4 AND l.state = 'active' AND p.status IN ('active', 'on_leave') \
+         AND NOT EXISTS (SELECT 1 FROM hold_items h WHERE h.hold_id = $1 AND h.profile_id = l.profile_id)";
     on_backend!(conn, c => diesel::sql_query(sql)
         .bind::<Text, _>(hold)
         .bind::<Text, _>(event)

@@ -26,6 +26,7 @@ pub mod processes;
 mod profile_links;
 pub mod profiles;
 pub mod reconciles;
+pub mod refetches;
 pub mod refusals;
 pub mod renames;
 pub mod rules;

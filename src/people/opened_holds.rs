@@ -3,11 +3,11 @@
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
-use crate::db::schema::holds;
+use crate::db::schema::{holds, links, profiles};
 use crate::db::{Conn, new_id, on_backend};
 use crate::telemetry;
 
-use super::holds::{Hold, HoldItem, OPEN, open_of};
+use super::holds::{DIRECTORY_DELETED, Hold, HoldItem, OPEN, open_of};
 
 impl Hold {
     /// A hold that nobody has decided yet.
@@ -63,4 +63,30 @@ pub fn open_or_known(
     let hold = Hold::new(organization, kind, reason, now);
     open(conn, &hold)?;
     Ok(hold.id)
+}
+
+/// Whether a directory speaks for somebody whom no other one does.
+pub fn speaks_for_somebody(conn: &mut Conn, directory: &str) -> QueryResult<bool> {
+    let found: Option<String> = on_backend!(conn, c => links::table
+        .inner_join(profiles::table.on(profiles::id.nullable().eq(links::profile_id)))
+        .filter(links::directory_id.eq(directory))
+        .filter(links::state.eq("active"))
+        .filter(profiles::status.eq_any(["active", "on_leave"]))
+        .select(links::directory_user_id)
+        .first(c)
+        .optional())?;
+    Ok(found.is_some())
+}
+
+/// The holds of a deleted directory, decided or not.
+pub fn of_directory(
+    conn: &mut Conn,
+    organization: &str,
+    directory: &str,
+) -> QueryResult<Vec<Hold>> {
+    on_backend!(conn, c => holds::table
+        .filter(holds::organization_id.eq(organization))
+        .filter(holds::directory_id.eq(directory))
+        .filter(holds::kind.eq(DIRECTORY_DELETED))
+        .load(c))
 }

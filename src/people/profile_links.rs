@@ -152,6 +152,15 @@ fn nested(rows: Vec<(String, String, i64)>) -> BTreeMap<String, BTreeMap<String,
     all
 }
 
+/// One link, where it is known.
+pub fn link(conn: &mut Conn, directory_user: &str) -> QueryResult<Option<LinkRow>> {
+    on_backend!(conn, c => links::table
+        .find(directory_user)
+        .select(LinkRow::as_select())
+        .first(c)
+        .optional())
+}
+
 /// The state of one link, as shown.
 pub fn state_of_link(conn: &mut Conn, directory_user: &str) -> QueryResult<Option<String>> {
     on_backend!(conn, c => links::table

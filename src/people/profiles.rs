@@ -14,7 +14,7 @@ use crate::workos::clean;
 use super::{to_json, unreadable};
 
 pub use super::profile_links::{
-    LinkRow, active_of_directory, counts_of_organizations, counts_up_to,
+    LinkRow, active_of_directory, counts_of_organizations, counts_up_to, link,
     link_counts_of_directories, links_of, organizations_of, profile_of_links, state_of_link,
 };
 

@@ -1,6 +1,7 @@
 //! Community rules: "group or attribute condition → community, role" (R52, R53). A rule's row
-//! stands beside a manual one; the rule ending removes only its own. Who has no access is in
-//! nothing. The worker calls this for whom a batch touched, the desk when rules change.
+//! stands beside a manual one; the rule ending removes only its own. Loaded and written here,
+//! decided by the roll. The worker calls this for whom a batch touched, the desk when rules or
+//! members change.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,8 @@ use serde_json::{Value, json};
 use crate::clock::Timestamp;
 use crate::conditions::{Condition, Problem};
 use crate::db::Conn;
-use crate::roll::{LEFT, Membership, Role, Source};
+pub use crate::roll::RULE_ENDED;
+use crate::roll::{self, Membership, Role, Ruled};
 
 use super::communities::{self, Community};
 use super::profiles::{self, ProfileRow};
@@ -47,9 +49,6 @@ impl Turned {
         self.after.ended_at.is_some() && self.after.ended_reason.as_deref() == Some(RULE_ENDED)
     }
 }
-
-/// The reason that a rule's end writes.
-pub const RULE_ENDED: &str = "the rule does not apply any more";
 
 /// Reads rules as `POST /v1/communities` takes them, or tells everything that is wrong.
 pub fn parse(rules: &[Value]) -> Result<Vec<Rule>, Vec<Problem>> {
@@ -126,17 +125,33 @@ fn spare_staged(conn: &mut Conn, ids: &[String], turned: Vec<Turned>) -> QueryRe
     Ok(turned)
 }
 
-/// Brings the rule rows of the given profiles up to date in the given communities, and writes them;
-/// answers what turned.
+/// Brings the rule rows of the given profiles up to date in a community, and in those whose rules ask
+/// who is in another one; writes them, and answers what turned.
 pub fn apply_in(
     conn: &mut Conn,
-    all: Vec<Community>,
+    community: &Community,
     ids: &[String],
     now: Timestamp,
 ) -> QueryResult<Vec<Turned>> {
-    let turned = judge_in(conn, all, ids, now)?;
+    let mut all = communities::with_rules(conn, &community.organization_id)?;
+    all.retain(|other| other.id != community.id && asks_who_is_where(other));
+    all.push(community.clone());
+    let staged = staged::of(conn, ids)?;
+    let mut turned = judge_in(conn, all, ids, now)?;
+    turned.retain(|one| {
+        let place = (one.after.community_id.clone(), one.after.profile_id.clone());
+        one.after.community_id == community.id || !one.is_leave() || !staged.contains(&place)
+    });
     write(conn, &turned)?;
     Ok(turned)
+}
+
+/// Whether one of its rules asks for other communities, so that it follows what becomes of them.
+fn asks_who_is_where(community: &Community) -> bool {
+    let rules: Vec<Rule> = serde_json::from_str(&community.rules).unwrap_or_default();
+    rules
+        .iter()
+        .any(|rule| rule.when.fields().contains("community"))
 }
 
 /// Writes what turned.
@@ -157,94 +172,41 @@ fn judge_in(
     if all.is_empty() || ids.is_empty() {
         return Ok(Vec::new());
     }
-    let rules: Vec<(Community, Vec<Rule>)> = all
-        .into_iter()
-        .map(|one| {
-            let rules = serde_json::from_str(&one.rules)
-                .map_err(|error| unreadable("rules", &one.id, &error))?;
-            Ok((one, rules))
-        })
-        .collect::<QueryResult<_>>()?;
+    let ruled: Vec<Ruled> = all.iter().map(read).collect::<QueryResult<_>>()?;
     let people = profiles::load(conn, ids)?;
     let surroundings = Surroundings::of(conn, ids)?;
     let rows = communities::memberships_of(conn, ids)?;
+    let mut staged: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (community, profile) in staged::of(conn, ids)? {
+        staged.entry(profile).or_default().insert(community);
+    }
+    let nothing = BTreeSet::new();
     let mut turned = Vec::new();
     for (id, person) in &people {
         let profile = facts_of(person);
-        let facts = surroundings.facts(id, &profile);
         let theirs = rows.get(id).map_or(&[][..], Vec::as_slice);
-        for (community, rules) in &rules {
-            let wanted = rules
-                .iter()
-                .filter(|rule| rule.when.matches(&facts))
-                .filter_map(|rule| Role::parse(&rule.role));
-            let wanted = strongest(wanted).filter(|_| has_access(person));
-            let row = theirs
-                .iter()
-                .find(|row| row.community_id == community.id && row.source == Source::Rule);
-            turned.extend(turn(community, person, row, wanted, now));
-        }
+        let staged = staged.get(id).unwrap_or(&nothing);
+        let candidate = surroundings.candidate(person, &profile, theirs, staged);
+        let turns = roll::judge(&ruled, &candidate, now);
+        turned.extend(turns.into_iter().map(|(before, after)| Turned {
+            organization_id: person.organization_id.clone(),
+            before,
+            after,
+        }));
     }
     Ok(turned)
 }
 
-fn has_access(person: &ProfileRow) -> bool {
-    matches!(person.status.as_str(), "active" | "on_leave")
-}
-
-fn strongest(roles: impl Iterator<Item = Role>) -> Option<Role> {
-    roles.fold(None, |best, role| {
-        if best == Some(Role::Admin) {
-            best
-        } else {
-            Some(role)
-        }
-    })
-}
-
-fn turn(
-    community: &Community,
-    person: &ProfileRow,
-    row: Option<&Membership>,
-    wanted: Option<Role>,
-    now: Timestamp,
-) -> Option<Turned> {
-    let after = match (row, wanted) {
-        (None, None) => return None,
-        (None, Some(role)) => Membership {
-            community_id: community.id.clone(),
-            profile_id: person.id.clone(),
-            source: Source::Rule,
-            role,
-            former_role: None,
-            stand_in: None,
-            granted_at: now,
-            ended_at: None,
-            ended_reason: None,
-        },
-        (Some(row), Some(role)) => Membership {
-            role,
-            granted_at: if row.ended_at.is_some() {
-                now
-            } else {
-                row.granted_at
-            },
-            ended_at: None,
-            ended_reason: None,
-            ..row.clone()
-        },
-        // Who left keeps the snapshot's reason: it is what a return restores from.
-        (Some(row), None) if row.ended_at.is_some() => return None,
-        (Some(row), None) => Membership {
-            ended_at: Some(now),
-            ended_reason: Some(if has_access(person) { RULE_ENDED } else { LEFT }.to_owned()),
-            ..row.clone()
-        },
-    };
-    (row != Some(&after)).then(|| Turned {
-        organization_id: community.organization_id.clone(),
-        before: row.cloned(),
-        after,
+fn read(community: &Community) -> QueryResult<Ruled> {
+    let rules: Vec<Rule> = serde_json::from_str(&community.rules)
+        .map_err(|error| unreadable("rules", &community.id, &error))?;
+    let rules = rules
+        .into_iter()
+        .filter_map(|rule| Some((rule.when, Role::parse(&rule.role)?)));
+    Ok(Ruled {
+        community_id: community.id.clone(),
+        name: community.name.clone(),
+        rules: rules.collect(),
     })
 }
 

@@ -1,6 +1,5 @@
 //! What conditions may ask about people beside their profile: groups, communities, directories.
-//! Groups follow the person: on a return under a new directory user id the edges of the old one
-//! carry over unless a newer event says otherwise (C5).
+//! Loaded here; which groups somebody is in is decided by the roll.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,9 +8,9 @@ use diesel::QueryResult;
 use crate::clock::DateOrder;
 use crate::conditions::Facts;
 use crate::db::Conn;
-use crate::roll::{Edge, Group, idp_key};
+use crate::roll::{Candidate, Edge, Holder, Membership, Status, groups_of};
 
-use super::profiles::LinkRow;
+use super::profiles::{LinkRow, ProfileRow};
 use super::{groups, organizations, profiles, seated};
 
 /// Groups, communities and directories of people, by profile id.
@@ -28,13 +27,13 @@ impl Surroundings {
     /// Loads them for the given profiles.
     pub fn of(conn: &mut Conn, ids: &[String]) -> QueryResult<Self> {
         let links = profiles::links_of(conn, ids)?;
-        let users: Vec<String> = links
+        let names: Vec<String> = links
             .values()
             .flatten()
-            .map(|link| link.directory_user_id.clone())
+            .flat_map(|link| holder(link).names())
             .collect();
         let mut edges: BTreeMap<String, Vec<Edge>> = BTreeMap::new();
-        for edge in groups::edges_of_links(conn, &users)? {
+        for edge in groups::edges_of_links(conn, &names)? {
             edges
                 .entry(edge.directory_user_id.clone())
                 .or_default()
@@ -58,14 +57,8 @@ impl Surroundings {
         let in_use = groups::names_in_use(conn, &of, &former)?;
         let mut all = Self::default();
         for (profile, links) in &links {
-            let held = edges_that_count(links, &edges, &known)
-                .into_values()
-                .filter(|edge| edge.holds(known.get(&edge.group_id)))
-                .flat_map(|edge| match known.get(&edge.group_id) {
-                    Some(group) => called(group, &in_use),
-                    None => vec![(edge.group_id.clone(), String::new())],
-                })
-                .collect();
+            let holders: Vec<Holder<'_>> = links.iter().map(holder).collect();
+            let held = groups_of(&holders, &edges, &known, &in_use);
             all.groups.insert(profile.clone(), held);
             let active = links
                 .iter()
@@ -85,6 +78,30 @@ impl Surroundings {
         Ok(all)
     }
 
+    /// What rules are asked about somebody: `profile` is their JSON, `rows` their memberships, and
+    /// `staged` the communities where the end of a rule's row waits or was refused.
+    pub fn candidate<'a>(
+        &'a self,
+        row: &'a ProfileRow,
+        profile: &'a serde_json::Value,
+        rows: &'a [Membership],
+        staged: &'a BTreeSet<String>,
+    ) -> Candidate<'a> {
+        let facts = self.facts(&row.id, profile);
+        let status = Status::parse(&row.status);
+        Candidate {
+            profile_id: &row.id,
+            has_access: status.is_some_and(Status::has_access),
+            profile,
+            groups: facts.groups,
+            directories: facts.directories,
+            communities: facts.communities,
+            date_order: facts.date_order,
+            rows,
+            staged,
+        }
+    }
+
     /// The facts of one person; `profile` is their JSON.
     pub fn facts<'a>(&'a self, id: &str, profile: &'a serde_json::Value) -> Facts<'a> {
         Facts {
@@ -102,56 +119,11 @@ impl Surroundings {
     }
 }
 
-/// All that a rule may call a group: its id and name, the names it had before (unless another group
-/// of the directory has one of them now), and the ids of those whose place it took (R52).
-fn called(group: &Group, in_use: &BTreeSet<(String, String)>) -> Vec<(String, String)> {
-    let former = group
-        .former_names()
-        .filter(|name| !in_use.contains(&(group.directory_id.clone(), (*name).clone())))
-        .map(|name| (group.id.clone(), name.clone()));
-    let taken = group
-        .took_over
-        .iter()
-        .map(|id| (id.clone(), group.name.clone()));
-    std::iter::once((group.id.clone(), group.name.clone()))
-        .chain(former)
-        .chain(taken)
-        .collect()
-}
-
-/// The edges that count for a person: a place is theirs while any record that lives has it, whatever
-/// is said of another record. Where none has, the newest edge to the group decides, over all
-/// records of the same provider's id: on a return under a new directory user id the places of the old
-/// one carry over (C5). Records of whom none is active do not count.
-fn edges_that_count<'a>(
-    links: &[LinkRow],
-    edges: &'a BTreeMap<String, Vec<Edge>>,
-    known: &BTreeMap<String, Group>,
-) -> BTreeMap<(&'a str, String), &'a Edge> {
-    let identity = |link: &LinkRow| {
-        let own = link.idp_id.as_deref().and_then(idp_key);
-        let own = own.unwrap_or_else(|| link.directory_user_id.clone());
-        format!("{}\0{own}", link.directory_id)
-    };
-    let lives = |link: &LinkRow| link.state == "active";
-    let active: Vec<String> = links
-        .iter()
-        .filter(|link| lives(link))
-        .map(identity)
-        .collect();
-    let mut counting: BTreeMap<(&str, String), (bool, &Edge)> = BTreeMap::new();
-    for link in links.iter().filter(|link| active.contains(&identity(link))) {
-        for edge in edges.get(&link.directory_user_id).into_iter().flatten() {
-            let holds = lives(link) && edge.holds(known.get(&edge.group_id));
-            let place = (edge.group_id.as_str(), identity(link));
-            match counting.get(&place) {
-                Some((held, other)) if (*held, &other.key) >= (holds, &edge.key) => {}
-                _ => {
-                    counting.insert(place, (holds, edge));
-                }
-            }
-        }
+fn holder(link: &LinkRow) -> Holder<'_> {
+    Holder {
+        directory_user_id: &link.directory_user_id,
+        directory_id: &link.directory_id,
+        idp_id: link.idp_id.as_deref(),
+        active: link.state == "active",
     }
-    let edges = counting.into_iter();
-    edges.map(|(place, (_, edge))| (place, edge)).collect()
 }

@@ -32,6 +32,10 @@ pub struct DirectoryTurn {
     /// An operator decided that its people are removed (R36).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removes: bool,
+    /// `dsync.deleted`: its groups ended with it (R85). A directory that was only deactivated keeps
+    /// them, because nobody announces them again when it goes on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
     /// WorkOS's `type`, where the event said it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
@@ -82,6 +86,22 @@ impl DirectoryLife {
     pub(super) fn speaks_at(&self, key: &OrderKey) -> bool {
         let before = self.turns.iter().take_while(|turn| turn.key <= *key);
         self.turns.is_empty() || before.last().is_some_and(|turn| turn.linked)
+    }
+
+    /// When its groups ended last (R85): what was said of them and of who is in them before that
+    /// counts no more, also where it comes later.
+    pub fn groups_ended(&self) -> Option<&OrderKey> {
+        let deleted = self.turns.iter().filter(|turn| turn.deleted);
+        deleted.map(|turn| &turn.key).max()
+    }
+
+    /// Takes back that its people were removed with it. What WorkOS said stays: the directory is
+    /// gone, and its people are held.
+    pub fn take_back_removal(&mut self) {
+        self.turns.retain(|turn| !turn.removes || turn.deleted);
+        for turn in &mut self.turns {
+            turn.removes = false;
+        }
     }
 
     /// Whether it is linked now.

@@ -29,13 +29,16 @@ mod messages;
 mod numbers;
 mod outcome;
 mod parting;
+mod places;
 mod question;
 mod refold;
+mod rules;
 mod screen;
 mod settings;
 mod statement;
 mod succession;
 mod swap;
+mod tie;
 mod transforms;
 mod visibility;
 
@@ -56,8 +59,10 @@ pub use memberships::{LEFT, Left, Membership, Role, Source, StandIn, follow_stat
 pub use messages::{BurstGuard, MessageSettings, QuietHours};
 pub(crate) use outcome::sentence;
 pub use outcome::{Change, Outcome, diff_profiles};
+pub use places::{Holder, displaced, groups_of, standing_edges};
 pub use question::{Asks, Question, question};
 pub use refold::{comes_late, founder_of, reconcile, refold, turn_concerns};
+pub use rules::{Candidate, RULE_ENDED, Ruled, Turn, judge};
 pub use screen::UNASKED;
 pub use settings::{
     EmployeeNumbers, Exclusion, OnDirectoryDeleted, OnLeave, PollCycle, RestoreAdmin, Settings,
@@ -65,6 +70,7 @@ pub use settings::{
 pub use statement::{Life, Said, Statement, Step};
 pub use succession::{Candidates, Succession, Successor};
 pub use swap::{SwapGuard, swapped};
+pub use tie::is_tie;
 pub use transforms::{Otherwise, Transform};
 pub use visibility::{HIDDEN, Hidden};
 

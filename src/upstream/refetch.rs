@@ -1,12 +1,15 @@
-//! Who comes back gets their memberships from our own snapshot, and WorkOS may not announce them again
-//! (R77): so the groups of everybody whose status turned from removed to active are asked for once,
-//! and what differs goes through the outbox like a webhook.
+//! What is asked at WorkOS without anybody's asking for it. Who comes back gets their memberships from our own snapshot, and WorkOS may not announce them again
+//! (R77): so the groups of everybody whose status turned from removed to active are asked for once.
+//! Who was removed and returned in one instant is read at once, and the answer decides (R96).
+//! What differs goes through the outbox like a webhook.
 
 use super::reconcile::{ReconcileError, Reconciler};
 use super::resync::Asked;
 use super::{read, write};
 use crate::db::DbError;
+use crate::people::refetches::{self, UserRefetch};
 use crate::people::{changes, profiles};
+use crate::retry;
 use crate::roll::is_of_logins;
 
 /// Returns read in one round.
@@ -37,6 +40,59 @@ impl Reconciler {
             .await?;
         }
         Ok(returned.len())
+    }
+
+    /// Asks WorkOS about everybody of whom it said in one instant that they work and that they do not
+    /// (R96): what it answers decides, as an event of its own. Answers how many were asked about.
+    pub async fn refetch_tied(&self) -> Result<usize, ReconcileError> {
+        let now = self.now();
+        let due = read(self.db(), move |conn| {
+            Ok::<_, DbError>(refetches::due(conn, now, AT_ONCE)?)
+        })
+        .await?;
+        for tied in &due {
+            let failed = self.ask_about(tied).await.err();
+            let (user, tries) = (tied.directory_user_id.clone(), tied.tries);
+            let later = self.now().plus(retry::wait_after(
+                u32::try_from(tries).unwrap_or(0).saturating_add(1),
+                i64::from(tries),
+            ));
+            if let Some(error) = &failed {
+                tracing::warn!(%error, directory_user_id = user, "WorkOS could not be asked about somebody who was removed and returned in the same instant; it is tried again, and until then the removal stands");
+            }
+            write(self.db(), move |conn| {
+                match failed {
+                    Some(_) => refetches::put_off(conn, &user, later)?,
+                    None => refetches::forget(conn, &[user])?,
+                }
+                Ok::<_, DbError>(())
+            })
+            .await?;
+        }
+        Ok(due.len())
+    }
+
+    async fn ask_about(&self, tied: &UserRefetch) -> Result<(), ReconcileError> {
+        let user = tied.directory_user_id.clone();
+        let link = read(self.db(), move |conn| {
+            Ok::<_, DbError>(profiles::link(conn, &user)?)
+        })
+        .await?;
+        let Some(link) = link else { return Ok(()) };
+        let asked = Asked::whole(
+            self.client(),
+            &link.directory_id,
+            &link.directory_user_id,
+            self.now(),
+        )
+        .await?;
+        let (organization, now) = (tied.organization_id.clone(), self.now());
+        write(self.db(), move |conn| {
+            asked.mend(conn, &organization, &link, now)
+        })
+        .await?;
+        self.wake();
+        Ok(())
     }
 
     async fn refetch(&self, profile: &str) -> Result<(), ReconcileError> {

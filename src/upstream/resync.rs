@@ -76,7 +76,7 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    async fn whole(
+    pub(super) async fn whole(
         client: &Client,
         directory: &str,
         id: &str,
@@ -187,6 +187,19 @@ impl Asked {
             ));
         }
         Ok(found)
+    }
+
+    /// Puts everything that differs into the outbox.
+    pub(super) fn mend(
+        &self,
+        conn: &mut Conn,
+        organization: &str,
+        link: &LinkRow,
+        now: Timestamp,
+    ) -> Result<(), ReconcileError> {
+        let found = self.drift(conn, organization, link)?;
+        outbox::enqueue(conn, &events_of(&found, now))?;
+        Ok(())
     }
 
     /// Puts what differs of groups and edges into the outbox.

@@ -1,6 +1,7 @@
 //! One claimed batch, in the transaction that claimed it: load, fold, write, settle. A crash before
-//! the commit leaves everything as it was. An event that fails in the fold, by an error or a panic, has changed
-//! nothing and is retried or parked alone; the rest of the batch goes on.
+//! the commit leaves everything as it was. An event that fails in the fold has changed nothing and is retried
+//! or parked alone; the rest of the batch goes on. What the database refuses, and a panic, end the batch: it
+//! is halved until that event stands alone.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use diesel::QueryResult;
 
 use crate::clock::Timestamp;
-use crate::db::{Conn, DbError};
+use crate::db::{Conn, DbError, fault};
 use crate::outbox::{self, Claimed, Settlement, Verdict};
 use crate::retry;
 use crate::roll::Outcome;
@@ -70,8 +71,11 @@ pub(super) fn run(
     let mut causes: BTreeMap<String, Cause> = BTreeMap::new();
     let mut settled = Vec::new();
     for item in &items {
-        let effect = match judge(conn, &mut world, item, settings) {
+        let effect = match judge(conn, &mut world, item) {
             Ok(effect) => effect,
+            Err(Failure::Database(error)) => return Err(error.into()),
+            // It counts only where it panics alone: a neighbour may have left behind what it fell over.
+            Err(Failure::Panic(_)) if items.len() > 1 => return Err(stopped_by_a_panic()),
             Err(error) => {
                 settled.push(fail(item, settings, &error, now));
                 continue;
@@ -153,27 +157,47 @@ enum Failure {
     Unusable(String),
     /// It may go another time.
     Passing(String),
+    /// A defect of ours.
+    Panic(String),
+    /// The database said no: whose fault that is is judged where the transaction ends.
+    Database(diesel::result::Error),
 }
 
-fn judge(
-    conn: &mut Conn,
-    world: &mut World,
-    item: &Item,
-    settings: BatchSettings,
-) -> Result<Effect, Failure> {
+/// What a batch ends with in which something panicked: it is halved until that stands alone.
+pub(super) fn stopped_by_a_panic() -> DbError {
+    DbError::Query(diesel::result::Error::QueryBuilderError(
+        "a panic stopped the batch".into(),
+    ))
+}
+
+/// The outcome of that name as metrics know it.
+pub(super) fn outcome_named(name: &str) -> &'static str {
+    let all = [
+        Outcome::Applied,
+        Outcome::Unchanged,
+        Outcome::Stale,
+        Outcome::Ignored,
+        Outcome::Held,
+    ];
+    let found = all
+        .into_iter()
+        .map(Outcome::as_str)
+        .find(|known| *known == name);
+    found.unwrap_or("failed")
+}
+
+fn judge(conn: &mut Conn, world: &mut World, item: &Item) -> Result<Effect, Failure> {
     if let Err(unusable) = &item.event {
         return Err(Failure::Unusable(unusable.to_string()));
     }
-    if item.claimed.attempts >= i32::try_from(settings.max_attempts).unwrap_or(i32::MAX) {
-        return Err(Failure::Unusable(
-            "every attempt ended without a result: the process stopped while it was worked on"
-                .to_owned(),
-        ));
-    }
+    #[cfg(debug_assertions)]
+    die_if_asked(item);
     match catch_unwind(AssertUnwindSafe(|| fold_item(conn, world, item))) {
         Ok(Ok(effect)) => Ok(effect),
+        Ok(Err(error @ diesel::result::Error::DatabaseError(..))) => Err(Failure::Database(error)),
+        Ok(Err(error)) if fault::of(&error).is_innocent() => Err(Failure::Database(error)),
         Ok(Err(error)) => Err(Failure::Passing(format!(
-            "the database could not answer while it was applied: {error}"
+            "what is known could not be read while it was applied: {error}"
         ))),
         Err(panic) => {
             let what = panic
@@ -183,12 +207,21 @@ fn judge(
                 .unwrap_or("no message");
             tracing::error!(
                 event_id = item.claimed.event_id,
-                "a panic while applying an event; it alone is retried"
+                "a panic while applying an event"
             );
-            Err(Failure::Passing(format!(
+            Err(Failure::Panic(format!(
                 "a defect in Rollcall stopped it (panic: {what}); please report it"
             )))
         }
+    }
+}
+
+/// A fail point of builds for tests: the process dies over the event of that id, as it would of a stack
+/// that is too small. Not in a release build.
+#[cfg(debug_assertions)]
+fn die_if_asked(item: &Item) {
+    if std::env::var("ROLLCALL_TEST_DIE_OVER").is_ok_and(|id| id == item.claimed.event_id) {
+        std::process::abort();
     }
 }
 
@@ -200,8 +233,11 @@ fn fail(item: &Item, settings: BatchSettings, failure: &Failure, now: Timestamp)
         Failure::Unusable(error) => Verdict::Park {
             error: error.clone(),
         },
-        Failure::Passing(error) => {
+        Failure::Passing(error) | Failure::Panic(error) => {
             after_failure(item.claimed.id, attempt, settings, error.clone(), now)
+        }
+        Failure::Database(error) => {
+            after_failure(item.claimed.id, attempt, settings, error.to_string(), now)
         }
     };
     Settlement {

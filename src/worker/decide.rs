@@ -86,6 +86,7 @@ pub(super) fn learn_end(directory: &mut directories::Directory, now: Timestamp) 
         directory_id: directory.id.clone(),
         linked: false,
         kind: None,
+        deleted: false,
         removes: true,
     });
 }
@@ -122,7 +123,7 @@ pub fn restore_directory(
     };
     let organization = directory.organization_id.clone();
     outbox::lock_part(conn, outbox::part_of(&organization))?;
-    directory.life.turns.retain(|turn| !turn.removes);
+    directory.life.take_back_removal();
     directories::save(conn, &[&directory])?;
     let by = By::Operator(actor.to_owned());
     let ended =

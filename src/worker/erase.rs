@@ -11,11 +11,12 @@ use crate::people::changes::{self, Caused};
 use crate::people::erasures::{self, ErasureKey, NewErasure};
 use crate::people::profiles::{self, LinkRow, ProfileRow};
 use crate::people::{
-    communities, decisions, groups, kin, mentions, opt_outs, reconciles, statements, suspensions,
+    communities, decisions, groups, kin, mentions, opt_outs, reconciles, refetches, statements,
+    suspensions,
 };
 use crate::roll::{Change, Kin, Status};
 use crate::triggers::deliveries;
-use crate::workos::OrderKey;
+use crate::workos::{OrderKey, provider_user};
 
 use super::decide::{By, fold_again, world_of};
 use super::write::write_world;
@@ -64,7 +65,13 @@ pub fn erase(
     statements::delete_of(conn, &users)?;
     kin::delete_links(conn, &users)?;
     decisions::forget(conn, &users)?;
+    let by_provider: Vec<String> = links
+        .iter()
+        .filter_map(|link| Some(provider_user(&link.directory_id, link.idp_id.as_deref()?)))
+        .collect();
     groups::delete_edges_of(conn, &users)?;
+    groups::delete_edges_of(conn, &by_provider)?;
+    refetches::forget(conn, &users)?;
     communities::forget(conn, ids)?;
     reconciles::forget_users(conn, &users)?;
     profiles::blank(conn, &row.id)?;
@@ -75,7 +82,7 @@ pub fn erase(
         messages: deliveries::forget(conn, &row.id, &row.organization_id, &addresses, now)?,
         ..Erased::default()
     };
-    for user in &users {
+    for user in users.iter().chain(&by_provider) {
         let hash = key.of_user(user);
         erased.events += outbox::forget_subject(conn, user, &hash, "the person was erased", now)?;
         mentions::replace_in_jobs(conn, user, &hash)?;

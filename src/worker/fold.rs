@@ -6,16 +6,17 @@ use diesel::QueryResult;
 use crate::db::Conn;
 use crate::people::changes::Caused;
 use crate::people::kin::concerned_by_turn;
+use crate::people::refetches::UserRefetch;
 use crate::roll::{
-    DirectoryTurn, Group, Kin, Known, OnDirectoryDeleted, Outcome, Statement, Step, apply,
-    comes_late, compose, refold, swapped,
+    DirectoryLife, DirectoryTurn, Kin, Known, Link, OnDirectoryDeleted, Outcome, Statement, Step,
+    apply, comes_late, compose, is_tie, refold, swapped,
 };
 use crate::workos::{Data, Directory, OrderKey};
 
 use super::compare::compare;
 use super::deletions::DeletedOrganization;
 use super::effect::Effect;
-use super::fold_groups::{connect, note_group};
+use super::fold_groups::{connect, turn_group};
 use super::guard::{Detached, leavers};
 use super::item::Item;
 use super::swaps::pass_swaps;
@@ -38,7 +39,6 @@ pub(super) fn fold_item(conn: &mut Conn, world: &mut World, item: &Item) -> Quer
     if let Some((organization, statement)) = item.statement() {
         return hear(conn, world, item, &organization, statement);
     }
-    let organization = item.organization_id.clone().unwrap_or_default();
     Ok(match item.data() {
         Some(Data::DirectoryActivated(said)) => return turn(conn, world, item, said, true),
         Some(Data::DirectoryDeleted(said)) => return turn(conn, world, item, said, false),
@@ -46,27 +46,13 @@ pub(super) fn fold_item(conn: &mut Conn, world: &mut World, item: &Item) -> Quer
             return turn(conn, world, item, said, false);
         }
         Some(Data::GroupCreated(said) | Data::GroupUpdated(said)) => {
-            let known = world
-                .groups
-                .entry(said.id.clone())
-                .or_insert_with(|| Group::unnamed(&said.id, &said.directory_id));
-            let before = known.clone();
-            known.learn(&item.key, said.name.as_deref(), said.idp_id.as_deref());
-            let after = known.clone();
-            note_group(world, &before, &after)
+            turn_group(world, said, |group| {
+                group.learn(&item.key, said.name.as_deref(), said.idp_id.as_deref());
+            })
         }
-        Some(Data::GroupDeleted(said)) => {
-            let known = world
-                .groups
-                .entry(said.id.clone())
-                .or_insert_with(|| Group::unnamed(&said.id, &said.directory_id));
-            let before = known.clone();
-            known.end(&item.key);
-            let after = known.clone();
-            note_group(world, &before, &after)
-        }
-        Some(Data::UserAdded(said)) => connect(world, &organization, said, &item.key, true),
-        Some(Data::UserRemoved(said)) => connect(world, &organization, said, &item.key, false),
+        Some(Data::GroupDeleted(said)) => turn_group(world, said, |group| group.end(&item.key)),
+        Some(Data::UserAdded(said)) => connect(world, said, &item.key, true),
+        Some(Data::UserRemoved(said)) => connect(world, said, &item.key, false),
         Some(Data::OrganizationDeleted(id)) => organization_deleted(world, item, id),
         Some(Data::Ignored { reason }) => Effect::new(Outcome::Ignored, reason.clone()),
         _ => Effect::new(Outcome::Unchanged, "nothing to do"),
@@ -135,6 +121,10 @@ fn hear(
     if effect.changes.is_empty() {
         effect = quiet(&after, &step, &known, late, effect);
     }
+    let tie = is_tie(&before, &statement);
+    if tie {
+        effect = tied(effect);
+    }
     let guard = world.settings(organization).removal_guard;
     let leavers = leavers(&before, &after);
     if !leavers.is_empty() {
@@ -166,6 +156,23 @@ fn hear(
              than the guard lets pass; it waits for an operator",
         ));
     }
+    if tie && !repeated {
+        world.ties.push(UserRefetch {
+            directory_user_id: statement.directory_user_id().to_owned(),
+            directory_id: directory.clone(),
+            organization_id: organization.to_owned(),
+            due_at: world.now,
+            tries: 0,
+        });
+    }
+    if came_after_the_end(world, &before, &after, &directory) {
+        world.guards.detached.push(Detached {
+            organization_id: organization.to_owned(),
+            directory_id: directory,
+            event_id: key.event_id.clone(),
+            late: true,
+        });
+    }
     if !repeated {
         world
             .new_statements
@@ -181,6 +188,26 @@ fn hear(
         relatives.touched = true;
     }
     Ok(effect)
+}
+
+/// A removal and a return of one instant (R96): that nothing newer was said is part of the answer.
+fn tied(effect: Effect) -> Effect {
+    const TIE: &str = "a removal and a return were sent for the same instant, and at a tie the removal stands; with an API key, WorkOS is asked which of them holds";
+    let reason = match effect.outcome {
+        Outcome::Applied => format!("{}; {TIE}", effect.reason),
+        _ => TIE.to_owned(),
+    };
+    Effect { reason, ..effect }
+}
+
+/// Whether somebody begins to work in a directory that was deleted, told too late: the hold that an
+/// operator decides names them as well (R36).
+fn came_after_the_end(world: &World, before: &Kin, after: &Kin, directory: &str) -> bool {
+    let ended = |life: &DirectoryLife| !life.live() && life.groups_ended().is_some();
+    let counts = |kin: &Kin, id: &str| kin.links.get(id).is_some_and(Link::counts);
+    let mut links = after.links.values().filter(|link| link.counts());
+    world.lives.get(directory).is_some_and(ended)
+        && links.any(|link| link.directory_id == directory && !counts(before, &link.id))
 }
 
 /// An event that changed nothing: had newer ones spoken, or was it known all along?
@@ -242,6 +269,7 @@ fn turn(
         directory_id: said.id.clone(),
         linked,
         removes,
+        deleted: !linked && !deactivated,
         kind: said.kind.clone(),
     });
     let is_live = life.live();
@@ -264,6 +292,9 @@ fn turn(
             "it says nothing that is not known already",
         ));
     }
+    if !linked && !deactivated {
+        world.end_groups_of(conn, &said.id)?;
+    }
     if removes {
         world.ended.push((said.id.clone(), item.key.clone()));
     } else if !linked && !is_live && !deactivated {
@@ -271,6 +302,7 @@ fn turn(
             organization_id: organization.clone(),
             directory_id: said.id.clone(),
             event_id: item.key.event_id.clone(),
+            late: false,
         });
     }
     let concerned = concerned_by_turn(conn, &said.id)?;
@@ -289,7 +321,7 @@ fn turn(
             "the directory was deleted, and as the organization has set, everybody is removed whom no other directory speaks for"
         }
         (false, _) => {
-            "the directory is detached; nobody is removed by that alone, an operator decides"
+            "the directory is detached and its groups have ended; nobody is removed by that alone, and an operator decides about whoever is left in it"
         }
     };
     Ok(Effect {

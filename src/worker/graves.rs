@@ -156,9 +156,11 @@ fn ids_of(item: &Item) -> Option<(String, String, Option<String>)> {
             user.directory_id.clone(),
             user.idp_id.clone(),
         )),
-        Data::UserAdded(edge) | Data::UserRemoved(edge) => {
-            Some((edge.user_id.clone(), edge.directory_id.clone(), None))
-        }
+        Data::UserAdded(edge) | Data::UserRemoved(edge) => Some((
+            edge.user_id.clone(),
+            edge.directory_id.clone(),
+            edge.user_idp_id.clone(),
+        )),
         _ => None,
     }
 }

@@ -35,6 +35,8 @@ pub(super) struct Detached {
     pub organization_id: String,
     pub directory_id: String,
     pub event_id: String,
+    /// It is not the deletion itself, but somebody of whom was heard only after it.
+    pub late: bool,
 }
 
 #[derive(Debug, Default)]
@@ -183,28 +185,34 @@ impl Guards {
                 "more removals than the guard lets pass; an operator decides"
             );
         }
+        let mut looked_at = BTreeSet::new();
         for one in &self.detached {
-            open_for_directory(conn, one, now)?;
+            if looked_at.insert(&one.directory_id) {
+                open_for_directory(conn, one, now)?;
+            }
         }
         Ok(())
     }
 }
 
+/// Opens a hold for the people of a deleted directory, or adds those who were heard of later. A hold
+/// over nobody is not opened: there is nothing to decide.
 fn open_for_directory(conn: &mut Conn, one: &Detached, now: Timestamp) -> QueryResult<()> {
-    let directory = Some(one.directory_id.as_str());
-    if holds::open_of(
-        conn,
-        &one.organization_id,
-        holds::DIRECTORY_DELETED,
-        directory,
-    )?
-    .is_some()
-    {
+    let known = holds::of_directory(conn, &one.organization_id, &one.directory_id)?;
+    let open = known.iter().find(|hold| hold.state == holds::OPEN);
+    // What was decided about a directory counts for those who are heard of later.
+    let decided = one.late && open.is_none() && !known.is_empty();
+    let nobody = !holds::speaks_for_somebody(conn, &one.directory_id)?;
+    if decided || nobody {
+        return Ok(());
+    }
+    if let Some(open) = open {
+        holds::add_directory(conn, &open.id, &one.event_id, &one.directory_id, now)?;
         return Ok(());
     }
     let reason = "the directory was deleted in WorkOS, often because the provider is changed; nobody was removed by that";
     let hold = Hold {
-        directory_id: directory.map(str::to_owned),
+        directory_id: Some(one.directory_id.clone()),
         ..Hold::new(&one.organization_id, holds::DIRECTORY_DELETED, reason, now)
     };
     holds::open(conn, &hold)?;

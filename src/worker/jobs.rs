@@ -12,7 +12,7 @@ use crate::db::{Conn, DbError, Urgency};
 use crate::people::jobs::{self, JobRow};
 use crate::retry;
 
-use super::{Worker, deletions, is_deadlock, reapply, replay, resend};
+use super::{Worker, deletions, reapply, replay, resend};
 
 /// The kinds whose steps need no network.
 const KINDS: [&str; 5] = [
@@ -68,7 +68,7 @@ impl Worker {
         }));
         let why = match done {
             Ok(Ok(())) => return Ok(true),
-            Ok(Err(error)) if error.is_away() || is_deadlock(&error) => {
+            Ok(Err(error)) if error.fault().is_innocent() => {
                 self.give_back(&job);
                 return Err(error);
             }

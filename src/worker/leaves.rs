@@ -14,7 +14,8 @@ use crate::people::changes::{self, Caused};
 use crate::people::holds::{self, Hold, HoldItem};
 use crate::people::rules::{self, Turned};
 use crate::people::staged::{self, Staged};
-use crate::people::{groups, organizations, profiles, renames};
+use crate::people::{groups, organizations, renames};
+use crate::roll::Group;
 use crate::roll::guard::{RemovalGuard, WINDOW};
 use crate::triggers::deliveries;
 
@@ -83,19 +84,24 @@ pub(super) fn stage(
 /// The people of groups that this batch deleted and whose provider knows them by name only.
 fn members_of_deleted(conn: &mut Conn, world: &World) -> QueryResult<BTreeMap<String, String>> {
     let mut all = BTreeMap::new();
+    // What ended with its directory was not renamed (R85).
+    let with_directory = |group: &Group| {
+        let life = world.lives.get(&group.directory_id);
+        life.and_then(|life| life.groups_ended()) == group.deleted.as_ref()
+    };
     let deleted = world
         .changed_groups
         .iter()
         .filter_map(|id| world.groups.get(id))
-        .filter(|group| !group.exists() && group.goes_by_name());
+        .filter(|group| !group.exists() && group.goes_by_name() && !with_directory(group));
     for group in deleted {
         let users = groups::joined(conn, &group.id)?;
         if users.len() < FEWEST {
             continue;
         }
         let users: Vec<String> = users.into_iter().collect();
-        let people = profiles::profile_of_links(conn, &users)?;
-        all.extend(people.into_values().map(|id| (id, group.id.clone())));
+        let people = groups::people_of(conn, &users)?;
+        all.extend(people.into_iter().map(|(_, id)| (id, group.id.clone())));
     }
     Ok(all)
 }
@@ -197,9 +203,9 @@ pub fn hand_over(
     let mut users = groups::joined(conn, old)?;
     users.extend(groups::joined(conn, &heir.id)?);
     let users: Vec<String> = users.into_iter().collect();
-    let people = profiles::profile_of_links(conn, &users)?;
+    let people = groups::people_of(conn, &users)?;
     staged::clear(conn, &hold.id)?;
-    let ids = people.into_values().collect();
+    let ids = people.into_iter().map(|(_, id)| id).collect();
     judge_again(conn, &hold.organization_id, ids, actor, now)?;
     Ok(true)
 }

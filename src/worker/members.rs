@@ -9,7 +9,7 @@ use crate::db::Conn;
 use crate::people::changes::Caused;
 use crate::people::succession::{Gone, follow, lost_by_leaving};
 use crate::people::{communities, groups, profiles, rules};
-use crate::roll::{Change, Group, Left, Membership, RestoreAdmin, Role, follow_status};
+use crate::roll::{Change, Group, Left, Membership, RestoreAdmin, Role, displaced, follow_status};
 use crate::workos::OrderKey;
 
 use super::leaves::stage;
@@ -146,10 +146,20 @@ pub(super) fn follow_seats(
             ));
         }
     }
+    // Whoever got or gave back an admin role by hand may be in another community because of it.
+    let mut people: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for one in &caused {
+        people
+            .entry(one.organization_id.clone())
+            .or_default()
+            .insert(one.change.profile_id.clone());
+    }
+    caused.extend(ask_rules(conn, world, people, causes)?);
     Ok(caused)
 }
 
-/// Rule memberships of everybody whom the batch touched: by their profile, or by a group of theirs.
+/// Rule memberships of everybody whom the batch may concern: by their profile, by a link of theirs, or
+/// by a group.
 pub(super) fn follow_rules(
     conn: &mut Conn,
     world: &World,
@@ -161,31 +171,34 @@ pub(super) fn follow_rules(
         .iter()
         .map(|(_, user)| user.clone())
         .collect();
-    let groups: Vec<String> = world.changed_groups.iter().cloned().collect();
-    let in_groups = groups::in_groups(conn, &groups)?;
+    let turned = world.groups_turned(conn)?;
+    let in_groups = groups::in_groups(conn, &turned)?;
     users.extend(in_groups.iter().map(|(_, user)| user.clone()));
-    let by_user = profiles::profile_of_links(conn, &users)?;
+    users.sort();
+    users.dedup();
+    let mut people: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (user, profile) in groups::people_of(conn, &users)? {
+        people.entry(user).or_default().push(profile);
+    }
     let mut causes = causes.clone();
-    for edge in world
-        .changed_edges
-        .iter()
-        .filter_map(|place| world.edges.get(place))
-    {
-        let directory = world
-            .groups
-            .get(&edge.group_id)
-            .map(|group| group.directory_id.clone())
-            .unwrap_or_default();
-        if let Some(profile) = by_user.get(&edge.directory_user_id) {
+    let mut because = |user: &str, cause: &Cause| {
+        for profile in people.get(user).into_iter().flatten() {
             causes
                 .entry(profile.clone())
-                .or_insert_with(|| (edge.key.clone(), directory));
+                .or_insert_with(|| cause.clone());
+        }
+    };
+    for place in &world.changed_edges {
+        let group = world.groups.get(&place.0);
+        let directory = group.map(|group| group.directory_id.clone());
+        if let Some(edge) = world.edges.get(place) {
+            let cause = (edge.key.clone(), directory.unwrap_or_default());
+            because(&edge.directory_user_id, &cause);
         }
     }
     for (group, user) in &in_groups {
-        let cause = world.groups.get(group).and_then(cause_of_group);
-        if let (Some(profile), Some(cause)) = (by_user.get(user), cause) {
-            causes.entry(profile.clone()).or_insert(cause);
+        if let Some(cause) = world.groups.get(group).and_then(cause_of_group) {
+            because(user, &cause);
         }
     }
     let mut touched: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -195,15 +208,30 @@ pub(super) fn follow_rules(
             .or_default()
             .insert(one.after.id.clone());
     }
-    let ids: Vec<String> = by_user.into_values().collect();
-    for (id, row) in profiles::load(conn, &ids)? {
+    let mut others: BTreeSet<String> = people.into_values().flatten().collect();
+    others.extend(world.relocated.iter().cloned());
+    for one in world.relatives.iter().filter(|one| one.touched) {
+        others.extend(displaced(&one.original, &one.kin));
+    }
+    let others: Vec<String> = others.into_iter().collect();
+    for (id, row) in profiles::load(conn, &others)? {
         touched.entry(row.organization_id).or_default().insert(id);
     }
+    ask_rules(conn, world, touched, &causes)
+}
+
+/// Asks the rules about the given people of each organization, and writes what turned.
+fn ask_rules(
+    conn: &mut Conn,
+    world: &World,
+    people: BTreeMap<String, BTreeSet<String>>,
+    causes: &BTreeMap<String, Cause>,
+) -> QueryResult<Vec<Caused>> {
     let mut caused = Vec::new();
-    for (organization, ids) in touched {
+    for (organization, ids) in people {
         let ids: Vec<String> = ids.into_iter().collect();
         let turned = rules::judge(conn, &organization, &ids, world.now)?;
-        let turned = stage(conn, world, &organization, turned, &causes)?;
+        let turned = stage(conn, world, &organization, turned, causes)?;
         rules::write(conn, &turned)?;
         for turned in turned {
             caused.extend(membership_change(

@@ -12,7 +12,8 @@ use crate::people::decisions;
 use crate::people::directories::{self, Directory};
 use crate::people::kin::{self, Found, Key};
 use crate::people::organizations::{self, Organization};
-use crate::people::{groups, statements};
+use crate::people::refetches::UserRefetch;
+use crate::people::{profiles, statements};
 use crate::roll::{
     Decisions, DirectoryLife, Edge, Families, Group, Kin, Settings, Statement, Step, comes_late,
     keys_said, turn_concerns,
@@ -57,7 +58,11 @@ pub(super) struct World {
     pub place: BTreeMap<String, usize>,
     pub recorded: BTreeMap<String, Timestamp>,
     pub groups: BTreeMap<String, Group>,
+    /// Groups as they were before this batch.
+    pub groups_before: BTreeMap<String, Group>,
     pub changed_groups: BTreeSet<String>,
+    /// Those of the users of this batch's edges who were announced before it.
+    pub users_known: BTreeSet<String>,
     pub edges: BTreeMap<(String, String), Edge>,
     pub changed_edges: BTreeSet<(String, String)>,
     /// Events that have left a statement before: replays and copies by another road.
@@ -70,6 +75,10 @@ pub(super) struct World {
     /// Profiles that were erased, of those that the kin in hand could take for their own.
     pub erased: BTreeSet<String>,
     pub swaps: Swaps,
+    /// Directory users of whom WorkOS said two things in one instant (R96).
+    pub ties: Vec<UserRefetch>,
+    /// People who came to their organization with their directory, which no event had named until now.
+    pub relocated: BTreeSet<String>,
     /// Directories that end with their people, and the event that says so (R36).
     pub ended: Vec<(String, OrderKey)>,
     /// Organizations that this batch heard were deleted (R84).
@@ -122,7 +131,10 @@ impl World {
             if let Some(organization) = item.organization_id.as_deref()
                 && directory.is_homeless()
             {
-                directories::relocate(conn, &directory.organization_id, organization)?;
+                let former = &directory.organization_id;
+                self.relocated
+                    .extend(profiles::ids_with_access(conn, former)?);
+                directories::relocate(conn, former, organization)?;
                 organization.clone_into(&mut directory.organization_id);
                 self.changed_directories.insert(id.clone());
             }
@@ -162,35 +174,6 @@ impl World {
             .iter()
             .map(|(id, one)| (id.clone(), one.life.clone()))
             .collect();
-        Ok(())
-    }
-
-    fn load_groups(&mut self, conn: &mut Conn, items: &[Item]) -> QueryResult<()> {
-        let mut ids = BTreeSet::new();
-        let mut users = BTreeSet::new();
-        for item in items {
-            match item.data() {
-                Some(
-                    Data::GroupCreated(group)
-                    | Data::GroupUpdated(group)
-                    | Data::GroupDeleted(group),
-                ) => {
-                    ids.insert(group.id.clone());
-                }
-                Some(Data::UserAdded(edge) | Data::UserRemoved(edge)) => {
-                    ids.insert(edge.group.id.clone());
-                    users.insert(edge.user_id.clone());
-                }
-                _ => {}
-            }
-        }
-        self.groups = groups::load(conn, &ids.into_iter().collect::<Vec<_>>())?;
-        for edge in groups::edges_of_links(conn, &users.into_iter().collect::<Vec<_>>())? {
-            self.edges.insert(
-                (edge.group_id.clone(), edge.directory_user_id.clone()),
-                edge,
-            );
-        }
         Ok(())
     }
 

@@ -11,7 +11,8 @@ use crate::people::changes::{self, Caused};
 use crate::people::directories::Directory;
 use crate::people::profiles::{self, ToSave};
 use crate::people::{
-    communities, directories, groups, kin, legal_holds, opt_outs, statements, suspensions,
+    communities, directories, groups, kin, legal_holds, opt_outs, refetches, statements,
+    suspensions,
 };
 use crate::roll::{Known, Membership, Person, Profile, Status, compose, founder_of, question};
 use crate::triggers::deliveries;
@@ -56,6 +57,7 @@ pub(super) fn write_world(
     merge_gone(conn, world)?;
     world.guards.write(conn, world.now)?;
     world.swaps.write(conn, world.now)?;
+    refetches::ask(conn, &world.ties)?;
     deletions::write(conn, world, &moved, causes)?;
     let mut seats = Seats::default();
     let mut ended = write_memberships(conn, world, &moved, causes, &mut seats)?;

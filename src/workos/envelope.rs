@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 
-use super::ids::event_time;
+use super::ids::{event_time, provider_user};
 use super::json::{MAX_DEPTH, Object, is_too_deep};
 use super::text::{MAX_ID, sanitise};
 use super::user::UserState;
@@ -199,10 +199,15 @@ impl Ids {
             let of_user = user.as_ref().and_then(|user| user.id(key));
             of_user.or_else(|| group.as_ref().and_then(|group| group.id(key)))
         };
+        let directory = self.directory.or_else(|| within("directory_id"));
         Self {
             organization: self.organization.or_else(|| within("organization_id")),
-            directory: self.directory.or_else(|| within("directory_id")),
-            subject: user.as_ref().and_then(|user| user.id("id")),
+            subject: user.as_ref().and_then(|user| {
+                let by_provider =
+                    || Some(provider_user(directory.as_deref()?, &user.id("idp_id")?));
+                user.id("id").or_else(by_provider)
+            }),
+            directory,
             state: None,
         }
     }

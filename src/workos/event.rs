@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::clean;
 use super::envelope::{outer_object, readable};
+use super::ids::provider_user;
 use super::json::Object;
 use super::user::{DirectoryUser, Said};
 
@@ -83,8 +84,10 @@ pub struct Membership {
     pub directory_id: String,
     /// The organization, where the payload says it.
     pub organization_id: Option<String>,
-    /// The directory user's id.
+    /// The directory user's id; where the event has none, [`provider_user`] of the next.
     pub user_id: String,
+    /// The provider's id of a user whom the event gives no id of WorkOS's (R95).
+    pub user_idp_id: Option<String>,
     /// The group.
     pub group: Group,
 }
@@ -201,9 +204,18 @@ impl Membership {
             "directory",
             "data.directory_id",
         )?;
+        let named = user.id("id");
+        let user_idp_id = match named {
+            Some(_) => None,
+            None => user.id("idp_id").filter(|id| !clean::is_placeholder(id)),
+        };
+        let by_provider = user_idp_id
+            .as_deref()
+            .map(|id| provider_user(&directory_id, id));
         Ok(Self {
             organization_id: first("organization_id"),
-            user_id: Unusable::unless(user.id("id"), kind, "user", "data.user.id")?,
+            user_id: Unusable::unless(named.or(by_provider), kind, "user", "data.user.id")?,
+            user_idp_id,
             group: Group::read(kind, &group, Some(&directory_id))?,
             directory_id,
         })

@@ -4,8 +4,10 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use sha2::{Digest, Sha256};
 use ulid::Ulid;
 
+use super::clean;
 use crate::clock::Timestamp;
 
 const ULID_LEN: usize = 26;
@@ -21,6 +23,18 @@ pub fn event_time(id: &str) -> Option<Timestamp> {
     i64::try_from(ulid.timestamp_ms())
         .ok()
         .map(Timestamp::from_millis)
+}
+
+/// The id that stands for a user whom a membership event names by the provider's id alone (R95). A
+/// digest: both parts in full would be longer than a database may index.
+pub fn provider_user(directory_id: &str, idp_id: &str) -> String {
+    let key = clean::id_key(idp_id);
+    let key = key.as_deref().unwrap_or(idp_id);
+    let digest = Sha256::digest(format!("{directory_id}\0{key}"));
+    format!(
+        "provider_user_{}",
+        hex::encode(digest.get(..16).unwrap_or_default())
+    )
 }
 
 /// A new event id as WorkOS writes it, `event_` and a ULID of that instant. Instants before 1970

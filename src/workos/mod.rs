@@ -22,7 +22,7 @@ mod legacy;
 
 pub use envelope::{Envelope, EnvelopeError, read_envelope};
 pub use event::{Data, Directory, Event, Group, Membership, Unusable, read_event};
-pub use ids::{event_time, new_event_id};
+pub use ids::{event_time, new_event_id, provider_user};
 pub use order::OrderKey;
 pub use signature::{
     Rejection, Secret, Secrets, SecretsError, Verified, sign, time_of, verify, well_formed,

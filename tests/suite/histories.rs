@@ -9,8 +9,11 @@ use futures_util::StreamExt;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, TestRunner};
 use rollcall::db::Backend;
+use rollcall::people::communities::{self as rows, Community};
+use rollcall::people::organizations;
 use rollcall::worker::{BatchSettings, Worker};
 use rollcall::workos::{Data, OrderKey, UserState, read_event};
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::roads::drain_at_once;
@@ -21,7 +24,7 @@ use crate::support::macros::on_both;
 #[path = "../../src/roll/tests/story/mod.rs"]
 mod story;
 
-use story::{History, histories};
+use story::{History, communities, histories};
 
 on_both!(r14_random_companies_end_as_in_order_whatever_the_road);
 
@@ -44,6 +47,7 @@ async fn r14_random_companies_end_as_in_order_whatever_the_road(backend: Backend
     let companies = companies();
     let wanted = in_order(&companies).await;
     let app = TestApp::start(backend).await;
+    found(&app, companies.len());
     as_they_come(&app, &companies).await;
     let parked =
         app.lines("SELECT event_id AS line FROM outbox WHERE state NOT IN ('done', 'ignored')");
@@ -59,9 +63,40 @@ async fn r14_random_companies_end_as_in_order_whatever_the_road(backend: Backend
     }
 }
 
+/// Each company's communities, with rules by all that a rule may ask for, before anything happens.
+fn found(app: &TestApp, companies: usize) {
+    let now = app.clock.now();
+    app.write(|conn| {
+        let ids: Vec<String> = (0..companies)
+            .map(|number| format!("org_{number}"))
+            .collect();
+        organizations::ensure(conn, &ids, false, now)?;
+        for (company, organization_id) in (0..).zip(&ids) {
+            for (name, rules) in communities(company) {
+                let rules: Vec<Value> = rules
+                    .into_iter()
+                    .map(|(when, role)| json!({"when": when, "role": role}))
+                    .collect();
+                let community = Community {
+                    id: format!("community {name}_{company}"),
+                    organization_id: organization_id.clone(),
+                    name: name.to_owned(),
+                    rules: json!(rules).to_string(),
+                    created_at: now,
+                    updated_at: now,
+                    orphaned_at: None,
+                };
+                assert!(rows::create(conn, &community)?);
+            }
+        }
+        Ok(())
+    });
+}
+
 /// Every company in its own order, the companies side by side.
 async fn in_order(companies: &[History]) -> BTreeMap<u32, Vec<String>> {
     let app = TestApp::start(Backend::Sqlite).await;
+    found(&app, companies.len());
     let mut left: Vec<_> = (0..)
         .zip(companies)
         .map(|(company, history)| history.in_order(company).into_iter())
@@ -181,7 +216,7 @@ async fn is_refused_from_the_200_on(app: &TestApp, event: &Event, words: &Words)
     );
 }
 
-/// Where each company ended: everybody with their links, groups and who is in them, directories. People
+/// Where each company ended: everybody with their links and memberships, groups and who is in them, directories. People
 /// are named by their first link, since it depends on the road which of two ids a profile got.
 fn ends(app: &TestApp) -> BTreeMap<u32, Vec<String>> {
     let mut links: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -228,7 +263,11 @@ fn ends(app: &TestApp) -> BTreeMap<u32, Vec<String>> {
         let company = theirs
             .first()
             .map_or("nobody_0", |link| link.split(' ').next().unwrap());
-        let line = format!("{} is {shown}", theirs.join(" + "));
+        let places = app.lines(&format!(
+            "SELECT role || ' in ' || community_id AS line FROM memberships \
+             WHERE profile_id = '{profile}' AND ended_at IS NULL ORDER BY community_id"
+        ));
+        let line = format!("{} is {shown}, {}", theirs.join(" + "), places.join(", "));
         ends.entry(number_of(company)).or_default().push(line);
     }
     for query in [

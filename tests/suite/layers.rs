@@ -40,7 +40,7 @@ const MAY_USE: &[(&str, &str)] = &[
     // Long conversations with WorkOS's API: it asks, the desk and the intake act.
     (
         "upstream",
-        "desk worker intake people outbox db telemetry clock workos roll",
+        "desk worker intake people outbox db telemetry clock workos roll retry",
     ),
     ("intake", "outbox db telemetry clock"),
     (

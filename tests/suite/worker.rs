@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use rollcall::outbox::{EventState, mark_attempt};
+use rollcall::outbox::EventState;
 use rollcall::worker::{BatchSettings, Worker};
 use serde_json::{Value, json};
 
@@ -15,8 +15,7 @@ on_both!(
     r10_a_poison_event_hurts_only_itself_and_is_applied_after_repair,
     r10_a_failed_event_is_retried_later_and_not_sooner,
     r10_a_parked_event_can_be_discarded_with_a_reason,
-    an_event_that_kills_the_process_is_parked_in_the_end,
-    after_a_crash_careful_workers_park_nobody_innocent,
+    r92_after_a_crash_nobody_is_suspected_where_no_program_can_be_started,
     r67_a_removal_overtakes_three_thousand_updates,
     r73_several_workers_apply_each_event_once,
 );
@@ -126,7 +125,7 @@ async fn r10_a_parked_event_can_be_discarded_with_a_reason(app: TestApp) {
 }
 
 /// A worker as it begins after an unclean stop.
-fn careful(app: &TestApp, batch: usize) -> Worker {
+fn after_a_crash(app: &TestApp, batch: usize) -> Worker {
     let settings = BatchSettings {
         max_attempts: 8,
         arm_new: false,
@@ -134,39 +133,7 @@ fn careful(app: &TestApp, batch: usize) -> Worker {
     Worker::new(app.db.clone(), app.clock.clone(), settings, batch, batch)
 }
 
-fn row_id(app: &TestApp, event: &Event) -> i64 {
-    let found = app.read(|conn| rollcall::outbox::find(conn, &event.id()));
-    found.unwrap().id
-}
-
-async fn an_event_that_kills_the_process_is_parked_in_the_end(app: TestApp) {
-    let killer = ada().created(minute(0));
-    let others: Vec<Event> = (0..10)
-        .map(|n| employee(&format!("p{n}")).created(minute(1)))
-        .collect();
-    app.enqueue(std::slice::from_ref(&killer));
-    app.enqueue(&others);
-    // The first crash left no mark; the second came after a careful worker had committed its own.
-    let id = row_id(&app, &killer);
-    app.write(|conn| mark_attempt(conn, id, 4));
-
-    tokio::task::block_in_place(|| careful(&app, 200).drain()).unwrap();
-
-    let parked = app.event(&killer.id()).await;
-    assert_eq!(parked["state"], "parked", "{parked}");
-    assert!(
-        parked["error"]
-            .as_str()
-            .unwrap()
-            .contains("the process stopped")
-    );
-    assert_eq!(app.people().len(), 10, "the others are applied");
-    for event in &others {
-        assert_eq!(app.event(&event.id()).await["attempts"], 1);
-    }
-}
-
-async fn after_a_crash_careful_workers_park_nobody_innocent(app: TestApp) {
+async fn r92_after_a_crash_nobody_is_suspected_where_no_program_can_be_started(app: TestApp) {
     let mut events = Vec::new();
     for n in 0..40 {
         let mut person = employee(&format!("p{n}"));
@@ -175,7 +142,7 @@ async fn after_a_crash_careful_workers_park_nobody_innocent(app: TestApp) {
         events.push(person.created(minute(n)));
     }
     app.enqueue(&events);
-    at_once(&careful(&app, 30), 4).await;
+    at_once(&after_a_crash(&app, 30), 4).await;
     for event in &events {
         let done = app.event(&event.id()).await;
         assert_eq!(

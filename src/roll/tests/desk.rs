@@ -12,6 +12,7 @@ use crate::roll::{
     follow_status, founder_of, keys_said, refold, turn_concerns,
 };
 
+use super::ruled::Places;
 use super::told::Told;
 
 /// Everything kept between batches.
@@ -32,6 +33,8 @@ pub struct Desk {
     pub seats: BTreeMap<String, Membership>,
     /// Whom each of these seats was given to: the directory users of the profile at that time.
     pub given_to: BTreeMap<String, BTreeSet<String>>,
+    /// What rules gave and took, by profile id.
+    pub places: Places,
     /// Sentences about profiles that lost their id.
     pub lost: Vec<String>,
 }
@@ -47,7 +50,7 @@ impl Desk {
             }
         }
         self.sort_into_kin();
-        let before: Vec<Kin> = self.kin.clone();
+        let before = self.clone();
         for told in batch {
             let earlier = self.kin.clone();
             match told {
@@ -55,6 +58,12 @@ impl Desk {
                 Told::Turn(turn) => {
                     let directory = turn.directory_id.clone();
                     if self.lives.entry(directory.clone()).or_default().learn(turn) {
+                        let known = self.groups.values();
+                        let theirs = known.filter(|group| group.directory_id == directory);
+                        let ids: Vec<String> = theirs.map(|group| group.id.clone()).collect();
+                        for id in ids {
+                            self.change_group(&id, &directory, |_| {});
+                        }
                         for place in 0..self.kin.len() {
                             if turn_concerns(&self.kin[place], &directory) {
                                 self.kin[place] = self.fold_again(place);
@@ -62,36 +71,19 @@ impl Desk {
                         }
                     }
                 }
-                Told::Group(key, id, name) => {
-                    let group = self.groups.entry(id.clone());
-                    let group = group.or_insert_with(|| Group::unnamed(&id, "d0"));
-                    match &name {
-                        Some(name) => group.learn(&key, Some(name), None),
+                Told::Group(key, said) => {
+                    self.change_group(&said.id, &said.directory_id, |group| match &said.name {
+                        Some(name) => group.learn(&key, Some(name), said.idp_id.as_deref()),
                         None => group.end(&key),
-                    }
+                    })
                 }
-                Told::Edge(key, group_id, directory_user_id, present) => {
-                    let place = (group_id.clone(), directory_user_id.clone());
-                    let fresh = Edge {
-                        group_id,
-                        directory_user_id,
-                        present,
-                        key: key.clone(),
-                    };
-                    self.edges
-                        .entry(place)
-                        .or_insert(fresh)
-                        .learn(&key, present);
-                }
+                Told::Edge(key, said, present) => self.connect(&key, &said, present),
             }
             for (before, after) in earlier.iter().zip(&self.kin) {
                 self.lost.extend(lost(before, after));
             }
         }
-        let after = self.kin.clone();
-        for (before, after) in before.iter().zip(&after) {
-            self.follow(before, after);
-        }
+        self.follow_all(&before);
     }
 
     /// An operator says who is who; whoever is concerned is folded again.
@@ -104,13 +96,21 @@ impl Desk {
             }
         }
         self.sort_into_kin();
-        let before = self.kin.clone();
+        let before = self.clone();
         let places = BTreeSet::from([self.place[one], self.place[other]]);
         for place in places {
             self.kin[place] = self.fold_again(place);
-            let after = self.kin[place].clone();
-            self.follow(&before[place], &after);
         }
+        self.follow_all(&before);
+    }
+
+    /// Memberships follow once everybody is folded, as the worker's writing does it.
+    fn follow_all(&mut self, before: &Self) {
+        let after = self.kin.clone();
+        for (was, is) in before.kin.iter().zip(&after) {
+            self.follow(was, is);
+        }
+        self.follow_rules(before);
     }
 
     pub fn known(&self) -> Known<'_> {
@@ -189,9 +189,11 @@ impl Desk {
             known.extend(keys);
         }
         self.sort_into_kin();
+        let before = self.clone();
         for place in 0..self.kin.len() {
             self.kin[place] = self.fold_again(place);
         }
+        self.follow_rules(&before);
     }
 
     /// Seats follow their person, as the worker's writing does it.
@@ -202,6 +204,7 @@ impl Desk {
             .filter(|id| !after.people.contains_key(*id))
         {
             let heir = founder_of(before, id).and_then(|link| after.links.get(link));
+            self.move_places(id, heir.map(|heir| heir.person.clone()).as_deref());
             if let (Some(row), Some(heir)) = (self.seats.remove(id), heir) {
                 self.seats.entry(heir.person.clone()).or_insert(row);
                 let theirs = self.given_to.remove(id).unwrap_or_default();
@@ -303,6 +306,7 @@ impl Desk {
                 remembered.id = name(&person.id);
                 remembered.possible_rehire_of = person.possible_rehire_of.as_deref().map(name);
                 let mut value = serde_json::to_value(&remembered).unwrap();
+                value["in"] = self.communities_of(&person.id).into();
                 value["fields"] = serde_json::to_value(&profile.fields).unwrap();
                 value["attributes"] = Value::Object(profile.attributes);
                 value["warnings"] = profile.warnings.into();

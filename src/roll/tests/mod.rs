@@ -10,6 +10,7 @@ mod lifecycle_rules;
 mod mapping_rules;
 mod order_rules;
 mod reference;
+mod ruled;
 mod screen_rules;
 mod screened;
 mod seat_rules;

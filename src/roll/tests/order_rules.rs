@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use crate::roll::{Status, diff_profiles};
+use crate::roll::{Status, diff_profiles, is_tie};
 
 use super::teller::{after, minute, user};
+use super::told::Told;
 
 #[test]
 fn r11_an_older_event_changes_no_part_that_a_newer_one_spoke_of_and_gives_the_others() {
@@ -130,4 +131,34 @@ fn r49_as_many_changes_as_fields_changed() {
         ("title", None, Some("Lead")),
     ];
     assert_eq!(told, expected);
+}
+
+#[test]
+fn r96_a_removal_and_a_return_of_one_instant_are_a_tie_from_either_side() {
+    let active = || user("u1").active().at(5);
+    let tie = |before: Vec<Told>, last: Told| {
+        let desk = after(before);
+        let Told::User(statement) = last else {
+            return false;
+        };
+        desk.kin.iter().any(|kin| is_tie(kin, &statement))
+    };
+    for gone in [user("u1").deleted(), user("u1").inactive()] {
+        let gone = gone.at(5);
+        let joined = || user("u1").active().at(1);
+        assert!(tie(vec![joined(), gone.clone()], active()));
+        assert!(tie(vec![joined(), active()], gone.clone()));
+        assert!(
+            !tie(vec![joined()], gone.clone()),
+            "nothing was said against it"
+        );
+        assert!(
+            !tie(vec![joined(), gone.clone()], gone.clone()),
+            "it is the same event"
+        );
+        assert!(
+            !tie(vec![joined(), gone], user("u1").active().at(6)),
+            "it is newer"
+        );
+    }
 }

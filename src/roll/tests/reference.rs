@@ -58,6 +58,7 @@ pub struct Model {
     people: BTreeMap<String, Person>,
     gone: BTreeSet<String>,
     kinds: BTreeMap<String, String>,
+    teams: Teams,
     /// How many events were told.
     time: usize,
     now: Timestamp,
@@ -96,12 +97,16 @@ impl Model {
                 } else {
                     self.gone.insert(turn.directory_id.clone());
                 }
+                if turn.deleted {
+                    self.teams.directory_ends(self.time, &turn.directory_id);
+                }
                 if let Some(kind) = &turn.kind {
                     self.kinds.insert(turn.directory_id.clone(), kind.clone());
                 }
             }
             Told::User(statement) => self.speak(&statement.said),
-            Told::Group(..) | Told::Edge(..) => return,
+            Told::Group(_, said) => return self.teams.group(self.time, said),
+            Told::Edge(_, said, joins) => return self.teams.edge(self.time, said, *joins),
         }
         loop {
             let before = (self.users.clone(), self.people.clone());
@@ -700,3 +705,7 @@ impl User {
 #[path = "reference_shown.rs"]
 mod shown;
 use shown::fields;
+
+#[path = "reference_teams.rs"]
+mod teams;
+use teams::Teams;

@@ -110,6 +110,7 @@ impl Model {
             let reason = excluded.or(left.map(|left| left.2));
             let value = json!({
                 "status": person.status,
+                "in": self.communities_of(id),
                 "fields": fields,
                 "attributes": attributes,
                 "period": person.period,
@@ -121,7 +122,7 @@ impl Model {
         shown
     }
 
-    fn fields_of(&self, person: &str) -> (Value, Value) {
+    pub(super) fn fields_of(&self, person: &str) -> (Value, Value) {
         let theirs = || self.users.values().filter(|user| user.person == person);
         let mut counting: Vec<&User> = theirs()
             .filter(|user| user.state == "active" && user.waits.is_none())
@@ -177,7 +178,13 @@ impl Model {
             false => ended_email().filter(|email| !given_away(email)),
         };
         let mut fields = json!({});
-        for name in ["first_name", "title", "start_date", "employee_number"] {
+        for name in [
+            "first_name",
+            "title",
+            "department",
+            "start_date",
+            "employee_number",
+        ] {
             if let Some(value) = pick(name) {
                 fields[name] = value;
             }
@@ -245,6 +252,9 @@ pub(super) mod fields {
         };
         put("title", of("job_title"), &|value| {
             value.is_string().then(|| value.clone())
+        });
+        put("department", of("department_name"), &|value| {
+            Some(value.clone())
         });
         put(
             "employee_number",

@@ -4,32 +4,42 @@ use crate::clock::Timestamp;
 use crate::roll::{
     Edge, Group, LEFT, Left, Membership, RestoreAdmin, Role, Source, Status, follow_status,
 };
-use crate::workos::OrderKey;
+use crate::workos::{self, OrderKey};
 
 use super::teller::{after, key, minute, user};
 use super::told::Told;
 
 fn edge(at: u32, joins: bool) -> Told {
-    Told::Edge(
-        OrderKey {
-            removal: !joins,
-            ..key(at)
-        },
-        "g".to_owned(),
-        "u1".to_owned(),
-        joins,
-    )
+    let key = OrderKey {
+        removal: !joins,
+        ..key(at)
+    };
+    let said = workos::Membership {
+        directory_id: "d0".to_owned(),
+        organization_id: None,
+        user_id: "u1".to_owned(),
+        user_idp_id: None,
+        group: group_said(None),
+    };
+    Told::Edge(key, said, joins)
+}
+
+fn group_said(name: Option<&str>) -> workos::Group {
+    workos::Group {
+        id: "g".to_owned(),
+        directory_id: "d0".to_owned(),
+        organization_id: None,
+        idp_id: None,
+        name: name.map(str::to_owned),
+    }
 }
 
 fn group(at: u32, name: Option<&str>) -> Told {
-    Told::Group(
-        OrderKey {
-            removal: name.is_none(),
-            ..key(at)
-        },
-        "g".to_owned(),
-        name.map(str::to_owned),
-    )
+    let key = OrderKey {
+        removal: name.is_none(),
+        ..key(at)
+    };
+    Told::Group(key, group_said(name))
 }
 
 fn holds(told: impl IntoIterator<Item = Told>) -> bool {
@@ -335,6 +345,7 @@ fn r15_an_edge_says_whether_a_word_was_news() {
     let mut edge = Edge {
         group_id: "g".to_owned(),
         directory_user_id: "u".to_owned(),
+        idp_id: None,
         present: true,
         key: key(3),
     };

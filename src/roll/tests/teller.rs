@@ -129,6 +129,7 @@ fn turn(directory: &str, kind: Option<&str>, linked: bool, at: u32) -> Told {
         key,
         directory_id: directory.to_owned(),
         removes: false,
+        deleted: !linked,
         linked,
         kind: kind.map(str::to_owned),
     })

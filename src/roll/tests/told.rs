@@ -3,14 +3,18 @@
 use serde_json::Value;
 
 use crate::roll::{DirectoryTurn, Said, Statement};
-use crate::workos::{Data, DirectoryUser, OrderKey, read_envelope, read_event};
+use crate::workos::{
+    Data, Directory, DirectoryUser, Group, Membership, OrderKey, read_envelope, read_event,
+};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Told {
     User(Box<Statement>),
     Turn(DirectoryTurn),
-    Group(OrderKey, String, Option<String>),
-    Edge(OrderKey, String, String, bool),
+    /// A group, which is deleted where it has no name.
+    Group(OrderKey, Group),
+    /// Somebody joins a group or leaves it.
+    Edge(OrderKey, Membership, bool),
 }
 
 impl Told {
@@ -35,16 +39,16 @@ impl Told {
         Some(match data {
             Data::UserCreated(user) | Data::UserUpdated(user) => said(key(false), user, false),
             Data::UserDeleted(user) => said(key(true), user, true),
-            Data::DirectoryActivated(one) => turned(key(false), one.id, one.kind, true),
-            Data::DirectoryDeleted(one) | Data::DirectoryDeactivated(one) => {
-                turned(key(true), one.id, one.kind, false)
+            Data::DirectoryActivated(one) => turned(key(false), one, true, false),
+            Data::DirectoryDeleted(one) => turned(key(true), one, false, true),
+            Data::DirectoryDeactivated(one) => turned(key(true), one, false, false),
+            Data::GroupCreated(group) | Data::GroupUpdated(group) => Self::Group(key(false), group),
+            Data::GroupDeleted(group) => {
+                let name = None;
+                Self::Group(key(true), Group { name, ..group })
             }
-            Data::GroupCreated(group) | Data::GroupUpdated(group) => {
-                Self::Group(key(false), group.id, group.name)
-            }
-            Data::GroupDeleted(group) => Self::Group(key(true), group.id, None),
-            Data::UserAdded(edge) => Self::Edge(key(false), edge.group.id, edge.user_id, true),
-            Data::UserRemoved(edge) => Self::Edge(key(true), edge.group.id, edge.user_id, false),
+            Data::UserAdded(edge) => Self::Edge(key(false), edge, true),
+            Data::UserRemoved(edge) => Self::Edge(key(true), edge, false),
             Data::OrganizationDeleted(_) | Data::Ignored { .. } => return None,
         })
     }
@@ -57,12 +61,13 @@ fn said(key: OrderKey, user: DirectoryUser, deleted: bool) -> Told {
     Told::User(Box::new(statement))
 }
 
-fn turned(key: OrderKey, directory_id: String, kind: Option<String>, linked: bool) -> Told {
+fn turned(key: OrderKey, one: Directory, linked: bool, deleted: bool) -> Told {
     Told::Turn(DirectoryTurn {
         key,
-        directory_id,
+        directory_id: one.id,
         linked,
         removes: false,
-        kind,
+        deleted,
+        kind: one.kind,
     })
 }

@@ -205,6 +205,7 @@ impl Reconciler {
             self.begin_due(scheduled).await?;
         }
         self.work_off().await?;
+        self.refetch_tied().await?;
         self.refetch_returned().await.map(drop)
     }
 

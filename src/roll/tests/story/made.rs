@@ -48,17 +48,28 @@ fn act() -> impl Strategy<Value = Act> {
         },
     );
     let name = proptest::sample::select(vec![Some("Staff"), Some("All"), None]);
-    let group = (0u8..2, name).prop_map(|(group, name)| Act::Group { group, name });
-    let join = (0u8..2, 0u8..3, 0u8..2, any::<bool>(), any::<bool>()).prop_map(
-        |(group, who, again, joins, partial)| Act::Join {
+    let place = || (prop_oneof![2 => Just(0u8), 1 => Just(1)], 0u8..2);
+    let group = (place(), name).prop_map(|((directory, group), name)| Act::Group {
+        directory,
+        group,
+        name,
+    });
+    let named = proptest::sample::select(vec![None, Some("Staff"), Some("All")]);
+    let user = (0u8..3, 0u8..2, prop::bool::weighted(0.2));
+    let joins = (prop::bool::weighted(0.7), any::<bool>());
+    let join = (place(), named, user, joins).prop_map(
+        |((directory, group), named, (who, again, by_provider), (joins, partial))| Act::Join {
+            directory,
             group,
+            named,
+            by_provider,
             who,
             again,
             joins,
             partial,
         },
     );
-    prop_oneof![32 => speech(), 6 => link, 2 => group, 4 => join, 1 => Just(Act::Noise)]
+    prop_oneof![32 => speech(), 8 => link, 5 => group, 10 => join, 1 => Just(Act::Noise)]
 }
 
 /// Many people of few directories under one number or one address.
@@ -226,16 +237,19 @@ fn custom() -> impl Strategy<Value = Option<Map<String, Value>>> {
         json!(["a", "b"]),
         json!(["b", "a"]),
     ]);
+    let department = prop_oneof![2 => Just(json!("Sales")), 1 => Just(json!("Research"))];
     let some = (
         proptest::option::of(title),
+        proptest::option::weighted(0.4, department),
         proptest::option::weighted(0.25, number),
         proptest::option::weighted(0.3, start),
         proptest::option::weighted(0.4, badge),
         proptest::option::weighted(0.2, Just(json!("A. Full"))),
     );
-    let some = some.prop_map(|(title, number, start, badge, name)| {
+    let some = some.prop_map(|(title, department, number, start, badge, name)| {
         let members = [
             ("job_title", title),
+            ("department_name", department),
             ("employee_number", number),
             ("employment_start_date", start),
             ("badge", badge),

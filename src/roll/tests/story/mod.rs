@@ -8,9 +8,11 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+mod communities;
 mod made;
 mod sent;
 
+pub use communities::communities;
 pub use made::histories;
 
 /// 2026-03-02 09:00 UTC, in milliseconds: when every story begins.
@@ -37,11 +39,17 @@ pub enum Act {
         former_name: bool,
     },
     Group {
+        directory: u8,
         group: u8,
         name: Option<&'static str>,
     },
     Join {
+        directory: u8,
         group: u8,
+        /// What the event calls the group beside its id (R95).
+        named: Option<&'static str>,
+        /// The user is named by the provider's id alone (R95).
+        by_provider: bool,
         who: u8,
         again: u8,
         joins: bool,
@@ -244,19 +252,34 @@ impl Act {
                 let kind = kind.unwrap_or("unsaid");
                 write!(out, "directory d{directory} {turn}, type {kind}")
             }
-            Self::Group { group, name } => {
-                write!(out, "group g{group} {}", name.unwrap_or("deleted"))
+            Self::Group {
+                directory,
+                group,
+                name,
+            } => {
+                let name = name.unwrap_or("deleted");
+                write!(out, "group g{group}.d{directory} {name}")
             }
             Self::Join {
+                directory,
                 group,
+                named,
+                by_provider,
                 who,
                 again,
                 joins,
                 partial,
             } => {
+                match by_provider {
+                    true => write!(out, "idp i{who} of d{directory}")?,
+                    false => write!(out, "u{who}.d{directory}.{again}")?,
+                }
                 let verb = if *joins { "joins" } else { "leaves" };
-                let partial = if *partial { ", partial user" } else { "" };
-                write!(out, "u{who}.d0.{again} {verb} g{group}{partial}")
+                write!(out, " {verb} g{group}.d{directory}")?;
+                if let Some(named) = named {
+                    write!(out, ", called {named}")?;
+                }
+                write!(out, "{}", if *partial { ", partial user" } else { "" })
             }
             Self::Noise => write!(out, "an event of another kind"),
         }

@@ -60,10 +60,14 @@ impl Act {
                 };
                 (event, data)
             }
-            Self::Group { group, name } => {
+            Self::Group {
+                directory,
+                group,
+                name,
+            } => {
                 let mut data = json!({
-                    "id": format!("g{group}_{company}"), "directory_id": directory_id(0),
-                    "organization_id": organization,
+                    "id": group_id(*group, *directory, company),
+                    "directory_id": directory_id(*directory), "organization_id": organization,
                 });
                 if let Some(name) = name {
                     data["name"] = (*name).into();
@@ -76,22 +80,30 @@ impl Act {
                 (event, data)
             }
             Self::Join {
+                directory,
                 group,
+                named,
+                by_provider,
                 who,
                 again,
                 joins,
                 partial,
             } => {
-                let mut user = json!({
-                    "id": user_id(*who, 0, *again, company), "directory_id": directory_id(0),
-                });
+                let mut user = match by_provider {
+                    true => json!({"idp_id": format!("i{who}")}),
+                    false => json!({"id": user_id(*who, *directory, *again, company)}),
+                };
+                user["directory_id"] = directory_id(*directory).into();
                 if *partial {
                     user["state"] = "active".into();
                     user["first_name"] = "Nobody".into();
                     user["email"] = Value::Null;
                     user["custom_attributes"] = json!({});
                 }
-                let group = json!({"id": format!("g{group}_{company}")});
+                let mut group = json!({"id": group_id(*group, *directory, company)});
+                if let Some(named) = named {
+                    group["name"] = (*named).into();
+                }
                 let event = match joins {
                     true => "dsync.group.user_added",
                     false => "dsync.group.user_removed",
@@ -99,7 +111,7 @@ impl Act {
                 (
                     event,
                     json!({
-                        "directory_id": directory_id(0), "organization_id": organization,
+                        "directory_id": directory_id(*directory), "organization_id": organization,
                         "user": user, "group": group,
                     }),
                 )
@@ -110,6 +122,10 @@ impl Act {
             ),
         }
     }
+}
+
+fn group_id(group: u8, directory: u8, company: u32) -> String {
+    format!("g{group}.d{directory}_{company}")
 }
 
 fn user_id(who: u8, directory: u8, again: u8, company: u32) -> String {

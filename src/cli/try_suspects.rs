@@ -1,0 +1,58 @@
+//! `rollcall try-suspects`: the process of its own in which `serve` and `work` try events after an unclean
+//! stop. Nobody else gives this command. It ends when its standard input does, which is when its parent ends.
+
+use std::io::Read as _;
+
+use super::{Context, Exit, Failure};
+use crate::app;
+
+/// Try events in a process of its own (started by `serve` and `work`)
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  DATABASE_URL=sqlite://rollcall.db rollcall try-suspects --limit 1")]
+pub struct Args {
+    /// How many at most
+    #[arg(long)]
+    limit: usize,
+    /// These rows, each by itself
+    #[arg(long, value_name = "ID")]
+    only: Vec<i64>,
+    /// New organizations are armed
+    #[arg(long)]
+    arm_new: bool,
+}
+
+/// Tries them.
+pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+    let heard = ["ROLLCALL_BATCH", "ROLLCALL_MAX_ATTEMPTS"];
+    let measures = context.loaded_alone(&heard)?.config.worker;
+    let url = std::env::var("DATABASE_URL").map_err(|_| {
+        Failure::new(
+            Exit::Configuration,
+            "DATABASE_URL is not set: this command is started by `serve` and `work`, which set it",
+        )
+    })?;
+    std::thread::spawn(end_with_the_parent);
+    let tried = tokio::task::spawn_blocking(move || {
+        let orders = (args.limit, args.only);
+        app::try_suspects(
+            &url,
+            &measures,
+            args.arm_new,
+            orders,
+            &mut std::io::stdout(),
+        )
+    });
+    tried
+        .await
+        .map_err(|why| Failure::new(Exit::SomeFailed, why.to_string()))??;
+    Ok(Exit::Done)
+}
+
+/// What is in hand is rolled back: nobody is left to hear of it.
+fn end_with_the_parent() {
+    let mut nothing = [0_u8; 64];
+    let mut input = std::io::stdin().lock();
+    while input.read(&mut nothing).is_ok_and(|read| read > 0) {}
+    std::process::exit(i32::from(Exit::Unavailable as u8));
+}
