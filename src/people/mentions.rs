@@ -83,9 +83,13 @@ fn hide(said: &mut Value, names: &BTreeSet<String>) -> bool {
             };
             hides || hid
         }),
-        Value::Array(items) => items
-            .iter_mut()
-            .fold(false, |hid, item| hide(item, names) || hid),
+        Value::Array(items) => {
+            // Every one of them, also behind the first that is hidden.
+            let hid = items
+                .iter_mut()
+                .filter_map(|item| hide(item, names).then_some(()));
+            hid.count() > 0
+        }
         _ => false,
     }
 }

@@ -69,6 +69,11 @@ fn places(
             json!({"rules": rule}),
         ),
         (
+            "PUT",
+            format!("/v1/communities/{community}"),
+            json!({"rules": rule}),
+        ),
+        (
             "PATCH",
             home.clone(),
             json!({"settings": {"on_leave": {"when": when()}}}),
