@@ -43,10 +43,11 @@ mod server;
 mod suspects;
 mod upstream;
 
+pub use server::bind;
 pub use suspects::{this_program, try_suspects};
 pub use upstream::{webhook_secrets, workos_client};
 
-use every::every;
+use every::{every, wait_for};
 use presence::is_gone;
 
 pub use outgoing::{channels, channels_to_reach};
@@ -396,15 +397,4 @@ impl App {
         self.end();
         tracing::info!("stopped");
     }
-}
-
-/// Binds the address, so that a taken port is told before anything starts.
-pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .with_context(|| format!("could not listen on {address}: is another Rollcall running? Choose another with --listen"))
-}
-
-async fn wait_for(mut stop: watch::Receiver<bool>) {
-    // An error means that whoever could say stop is gone: stop.
-    let _ = stop.wait_for(|stopped| *stopped).await;
 }

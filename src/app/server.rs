@@ -1,6 +1,6 @@
 //! The HTTP server: its listeners, what each connection and head may take, and the routes of API and console.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use actix_web::{App, HttpServer, middleware::from_fn, web};
 use anyhow::Context as _;
@@ -45,4 +45,10 @@ pub(super) fn start_http(
             .context("could not serve on the listener")?;
     }
     Ok(server.run())
+}
+
+/// Binds the address, so that a taken port is told before anything starts.
+pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .with_context(|| format!("could not listen on {address}: is another Rollcall running? Choose another with --listen"))
 }

@@ -175,6 +175,7 @@ pub fn unreadable_tables(conn: &mut Conn) -> Result<Vec<&'static str>, DbError> 
         reconcile_seen,
         drift_items,
         membership_refetches,
+        user_refetches,
         setup_links,
         webhook_secret_uses,
         webhook_refusals,

@@ -139,6 +139,7 @@ fn folds(settings: &Settings) -> impl PartialEq + use<> {
         settings.exclude.clone(),
         settings.on_leave.when.clone(),
         settings.directory_priority.clone(),
+        settings.employee_numbers,
     )
 }
 

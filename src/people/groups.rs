@@ -217,7 +217,7 @@ pub fn renamed(conn: &mut Conn, directories: &BTreeSet<&str>) -> QueryResult<Vec
     }
     let rows: Vec<(String, String)> = on_backend!(conn, c => groups::table
         .filter(groups::directory_id.eq_any(directories))
-        .filter(groups::renamed.eq(true))
+        .filter(groups::renamed)
         .select((groups::id, groups::remembered))
         .load(c))?;
     rows.into_iter().map(read).collect()

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::upsert::excluded;
 
 use crate::clock::Timestamp;
-use crate::db::schema::{links, profiles};
+use crate::db::schema::profiles;
 use crate::db::{Conn, ROWS_PER_STATEMENT, contains, in_parts, on_backend};
 use crate::roll::{Person, Profile, Status};
 use crate::workos::clean;

@@ -73,20 +73,35 @@ pub fn standing_edges<'a>(
         if !working.contains(&identity) {
             continue;
         }
-        for name in holder.names() {
-            // What is said under the provider's id means whoever has it now.
-            let present = holder.active || name != holder.directory_user_id;
-            for edge in edges.get(&name).into_iter().flatten() {
-                let has_it = present && edge.holds(groups.get(&edge.group_id));
-                let place = (edge.group_id.as_str(), identity.clone());
-                let known = standing.entry(place).or_insert((has_it, edge));
-                if (known.0, &known.1.key) < (has_it, &edge.key) {
-                    *known = (has_it, edge);
-                }
+        for edge in words_about(holder, edges) {
+            let has_it = holder.active && edge.holds(groups.get(&edge.group_id));
+            let place = (edge.group_id.as_str(), identity.clone());
+            let best = standing.entry(place).or_insert((has_it, edge));
+            if (best.0, &best.1.key) < (has_it, &edge.key) {
+                *best = (has_it, edge);
             }
         }
     }
     standing.into_values().map(|(_, edge)| edge).collect()
+}
+
+/// The newest word about one record for each group, whichever of its two names the event used (R95). What
+/// is said under the provider's id means whoever has it now, so an ended record has its own alone.
+fn words_about<'a>(
+    holder: &Holder<'_>,
+    edges: &'a BTreeMap<String, Vec<Edge>>,
+) -> impl Iterator<Item = &'a Edge> + use<'a> {
+    let mut newest: BTreeMap<&str, &Edge> = BTreeMap::new();
+    let names = holder.names().into_iter();
+    for name in names.filter(|name| holder.active || *name == holder.directory_user_id) {
+        for edge in edges.get(&name).into_iter().flatten() {
+            let word = newest.entry(&edge.group_id).or_insert(edge);
+            if word.key < edge.key {
+                *word = edge;
+            }
+        }
+    }
+    newest.into_values()
 }
 
 /// The groups a person is in, by all that a rule may call them: id and name. `in_use` are the names

@@ -35,6 +35,7 @@ impl Hidden {
                 hidden
                     .keys
                     .extend(keys.filter_map(|parts| parts.into_iter().next()));
+                hidden.keys.extend(usual_sources(&rule.target));
             } else {
                 hidden.shown.insert(rule.target.clone());
             }
@@ -102,6 +103,20 @@ impl Hidden {
             _ => {}
         }
     }
+}
+
+/// Where a field usually comes from, whatever this mapping reads: older payloads repeat it there, and
+/// what no rule reads becomes an attribute.
+fn usual_sources(target: &str) -> Vec<String> {
+    let usual = Mapping::default().rules.into_iter();
+    let mut names: Vec<String> = usual
+        .filter(|rule| rule.target == target)
+        .flat_map(|rule| rule.from)
+        .collect();
+    if !names.is_empty() {
+        names.push(target.to_owned());
+    }
+    names
 }
 
 #[cfg(test)]

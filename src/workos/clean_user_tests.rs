@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::super::{Data, read_event};
 use super::*;
+use crate::workos::{Data, read_event};
 
 fn with(mut data: Value) -> DirectoryUser {
     data["id"] = json!("u1");

@@ -134,7 +134,11 @@ async fn r42_the_swap_guard_is_a_setting_as_well(app: TestApp) {
 
 async fn r16_places_that_wait_are_listed_on_the_command_line(app: TestApp) {
     app.apply(&ada().created(minute(0))).await;
-    app.apply(&ada().joined("nobodys", minute(1))).await;
+    // Neither a name nor a provider's id: the group is not known by this event (R95).
+    let joined = ada().joined("nobodys", minute(1));
+    let joined = joined.set("data.group.name", Value::Null);
+    app.apply(&joined.set("data.group.idp_id", Value::Null))
+        .await;
     app.advance(Duration::from_secs(25 * 3_600));
     let waiting = app.get("/v1/groups/waiting").await;
     assert_eq!(waiting["data"].as_array().unwrap().len(), 1, "{waiting}");

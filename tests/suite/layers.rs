@@ -56,7 +56,8 @@ const MAY_USE: &[(&str, &str)] = &[
     ("telemetry", "clock"),
     ("roll", "workos conditions clock"),
     ("workos", "clock"),
-    ("conditions", "clock"),
+    // Values are compared in their cleaned form, which is said in one place.
+    ("conditions", "workos clock"),
     ("retry", "clock"),
     ("clock", ""),
 ];

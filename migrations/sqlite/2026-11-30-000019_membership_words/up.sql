@@ -7,7 +7,7 @@ CREATE INDEX links_provider ON links (directory_id, idp_id);
 -- groups that had it have to be found.
 ALTER TABLE groups ADD COLUMN renamed INTEGER NOT NULL DEFAULT 0 CHECK (renamed IN (0, 1));
 UPDATE groups SET renamed = 1 WHERE json_array_length(remembered, '$.names') > 1;
-CREATE INDEX groups_renamed ON groups (directory_id) WHERE renamed = 1;
+CREATE INDEX groups_renamed ON groups (directory_id) WHERE renamed;
 
 -- Directory users whom WorkOS is asked about, because it said in one instant that they work and that they
 -- do not (R96).

@@ -1,6 +1,7 @@
 //! The roll proven: each rule that it decides, a few events at a time; random company histories in any
 //! order against in-order delivery; and a second, simple model written from the rules alone.
 
+mod address_rules;
 mod any_order;
 mod attribute_rules;
 mod decided;

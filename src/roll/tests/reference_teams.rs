@@ -118,19 +118,22 @@ impl Model {
                     other.directory == user.directory && own.is_some() && key_of(&other.idp) == own
                 };
                 let records = || theirs().filter(|(id, other)| *id == who || same(other));
-                let about = |working: bool| {
-                    let of = records().filter(move |(_, other)| works(other) == working);
-                    of.filter_map(|(id, _)| word(Named::ById(id.clone()))).max()
+                // A record is spoken of under its own id, and while it works also under the provider's (R95).
+                let last_word = |id: &String, other: &User| {
+                    let by_provider = other
+                        .idp
+                        .clone()
+                        .filter(|_| works(other))
+                        .and_then(|idp| word(Named::ByProvider(other.directory.clone(), idp)));
+                    word(Named::ById(id.clone())).max(by_provider)
                 };
-                let idp = user.idp.clone();
-                let by_provider =
-                    idp.and_then(|idp| word(Named::ByProvider(user.directory.clone(), idp)));
+                let words = |working: bool| {
+                    let of = records().filter(move |(_, other)| works(other) == working);
+                    of.filter_map(|(id, other)| last_word(id, other))
+                };
                 // Any record at work that is in it is enough; else the last word about any of them.
-                let at_work = records().filter(|(_, other)| works(other));
-                let mut words = at_work.filter_map(|(id, _)| word(Named::ById(id.clone())));
-                let has_it =
-                    words.any(|(_, joins)| joins) || by_provider.is_some_and(|(_, joins)| joins);
-                let last = about(true).max(about(false)).max(by_provider);
+                let has_it = words(true).any(|(_, joins)| joins);
+                let last = words(true).chain(words(false)).max();
                 if has_it || last.is_some_and(|(_, joins)| joins) {
                     names.extend(self.teams.called(id));
                 }
