@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
 use crate::support::contract::document;
-use crate::support::events::{ORGANIZATION, ada, directory, employee, minute};
+use crate::support::events::{Employee, ORGANIZATION, ada, directory, employee, minute};
 use crate::support::macros::on_both;
 use crate::support::source::sources;
 
@@ -321,10 +321,15 @@ async fn things(app: &TestApp) -> BTreeMap<&'static str, String> {
     all.insert("destination", destination);
     for name in ["decided", "approved", "rejected"] {
         let id = format!("directory_{name}");
-        for (kind, at) in [("dsync.activated", 2), ("dsync.deleted", 3)] {
-            app.apply(&directory(kind, minute(at)).set("data.id", id.clone()))
-                .await;
-        }
+        let employee = Employee {
+            directory: id.clone(),
+            ..employee(name)
+        };
+        let change = |kind: &str, at: u64| directory(kind, minute(at)).set("data.id", id.clone());
+        app.apply(&change("dsync.activated", 2)).await;
+        // A hold over nobody is not opened.
+        app.apply(&employee.created(minute(2))).await;
+        app.apply(&change("dsync.deleted", 3)).await;
         let holds = app.get("/v1/holds?state=open").await;
         let hold = holds["data"]
             .as_array()

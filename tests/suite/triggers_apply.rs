@@ -125,6 +125,8 @@ async fn the_readmes_example_is_applied_and_its_mail_post_and_webhook_arrive(tow
         "{words}"
     );
 
+    // A manager is somebody who works there (R81).
+    town.app.apply(&employee("grace").created(minute(0))).await;
     town.arm().await;
     let newcomer = ada()
         .created(minute(1))

@@ -180,10 +180,7 @@ async fn r9_hostile_text_is_stored_found_and_shown(app: TestApp) {
     assert_eq!(app.drain(), 1);
     let profile = app.profile(&ada());
     assert_eq!(profile.first_name.as_deref(), Some("A\u{fffd}da\u{fffd}"));
-    assert_eq!(
-        profile.last_name.as_deref(),
-        Some("\u{202e}عَدا 🦀 O'Neil %_\\")
-    );
+    assert_eq!(profile.last_name.as_deref(), Some("عَدا 🦀 O'Neil %_\\"));
     for searched in ["🦀", "%_\\", "o'neil", "\u{fffd}"] {
         let filter = rollcall::people::profiles::ProfileFilter {
             q: Some(searched.to_owned()),
