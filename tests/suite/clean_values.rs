@@ -204,9 +204,9 @@ async fn r87_a_database_from_before_is_cleaned_by_a_job(app: TestApp) {
         "UPDATE link_keys SET key = 'e:zoë@test.example' WHERE key LIKE 'e:%';
          UPDATE profiles SET email_key = 'zoë@test.example', search = 'old';
          UPDATE opt_outs SET address = 'zoë@test.example';
-         UPDATE statements SET said = replace(said, 'Zürich', ' Zürich​ ');
-         UPDATE links SET remembered = replace(remembered, 'Zürich', ' Zürich​ ');
-         UPDATE profiles SET attributes = replace(attributes, 'Zürich', ' Zürich​ ')",
+         UPDATE statements SET said = replace(said, 'Zürich', ' Zürich\u{200b} ');
+         UPDATE links SET remembered = replace(remembered, 'Zürich', ' Zürich\u{200b} ');
+         UPDATE profiles SET attributes = replace(attributes, 'Zürich', ' Zürich\u{200b} ')",
     );
     stranger.run(match app.db.backend() {
         rollcall::db::Backend::Sqlite => {

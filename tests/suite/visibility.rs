@@ -165,7 +165,12 @@ async fn a_token_without_the_right_sees_no_sensitive_value_anywhere(app: TestApp
         .ok();
     assert_eq!(
         shown["hidden"],
-        json!(["department", "attributes.contract", "attributes.pay"])
+        json!([
+            "department",
+            "attributes.contract",
+            "attributes.department",
+            "attributes.pay"
+        ])
     );
     assert_eq!(
         (&shown["department"], &shown["title"]),
