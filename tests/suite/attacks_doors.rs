@@ -137,7 +137,7 @@ async fn r94_a_head_or_body_that_does_not_come_ends_its_connection(backend: Back
     let (read, mut write) = drip.into_split();
     let dripping = tokio::spawn(async move {
         while write.write_all(b"x").await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await; // why: the pace of the attack
         }
     });
     let mut read = read;
@@ -194,7 +194,7 @@ async fn r75_two_thousand_deliveries_in_one_moment_are_stored_or_told_to_come_ag
                     // Turned away before there was a request.
                     Err(error) => assert!(error.is_request(), "{error}"),
                 }
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await; // why: a sender that backs off
             }
             false
         });
