@@ -146,6 +146,7 @@ diesel::table! {
         ended_reason -> Nullable<Text>,
         stands_in_for -> Nullable<Text>,
         stood_as -> Nullable<Text>,
+        given_for -> Nullable<Text>,
     }
 }
 

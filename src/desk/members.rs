@@ -167,6 +167,7 @@ pub fn put_member(
             profile_id: profile_id.to_owned(),
             source: Source::Manual,
             role: seat,
+            given_for: None,
             former_role: None,
             stand_in: None,
             granted_at: now,

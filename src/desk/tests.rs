@@ -43,6 +43,7 @@ impl House {
         ]);
         let person = Person {
             id: id.to_owned(),
+            made_for: String::new(),
             status,
             ever_active: true,
             admitted: true,

@@ -170,6 +170,7 @@ struct Row {
     ended_reason: Option<String>,
     stands_in_for: Option<String>,
     stood_as: Option<String>,
+    given_for: Option<String>,
 }
 
 impl From<Row> for Membership {
@@ -177,6 +178,7 @@ impl From<Row> for Membership {
         Self {
             community_id: row.community_id,
             profile_id: row.profile_id,
+            given_for: row.given_for,
             source: Source::parse(&row.source).unwrap_or(Source::Manual),
             role: Role::parse(&row.role).unwrap_or(Role::Member),
             former_role: row.former_role.as_deref().and_then(Role::parse),
@@ -227,6 +229,7 @@ pub fn save_memberships(conn: &mut Conn, all: &[(String, Membership)]) -> QueryR
                 granted_at: one.granted_at,
                 ended_at: one.ended_at,
                 ended_reason: one.ended_reason.clone(),
+                given_for: one.given_for.clone(),
                 stands_in_for: one.stand_in.as_ref().map(|kept| kept.of.clone()),
                 stood_as: one
                     .stand_in
@@ -247,6 +250,7 @@ pub fn save_memberships(conn: &mut Conn, all: &[(String, Membership)]) -> QueryR
                 memberships::ended_reason.eq(excluded(memberships::ended_reason)),
                 memberships::stands_in_for.eq(excluded(memberships::stands_in_for)),
                 memberships::stood_as.eq(excluded(memberships::stood_as)),
+                memberships::given_for.eq(excluded(memberships::given_for)),
             ))
             .execute(c))?;
     }
@@ -335,6 +339,13 @@ pub fn set_orphaned(conn: &mut Conn, id: &str, orphaned_at: Option<Timestamp>) -
 /// Deletes all membership rows of the given profiles: they were moved to others.
 pub fn forget(conn: &mut Conn, profiles: &[String]) -> QueryResult<()> {
     on_backend!(conn, c => diesel::delete(memberships::table.filter(memberships::profile_id.eq_any(profiles))).execute(c))?;
+    Ok(())
+}
+
+/// A membership that was moved to somebody else goes from where it was.
+pub fn forget_one(conn: &mut Conn, row: &Membership) -> QueryResult<()> {
+    let id = (&row.community_id, &row.profile_id, row.source.as_str());
+    on_backend!(conn, c => diesel::delete(memberships::table.find(id)).execute(c))?;
     Ok(())
 }
 

@@ -181,6 +181,7 @@ impl<'a> Place<'a> {
             profile_id: next.clone(),
             source: Source::Manual,
             role: Role::Admin,
+            given_for: None,
             former_role: None,
             // Who gets their own seat back keeps it.
             stand_in: (role != Successor::CoOwner).then(|| StandIn {

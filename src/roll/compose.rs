@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::workos::clean_user::{MOST_ATTRIBUTES, MOST_BYTES};
 
 use super::attributes::{ALL_ATTRIBUTES, ROLES, START_UNREADABLE, name_of_parts};
-use super::claims::{Repeated, held_key_of, warnings_of};
+use super::claims::{Repeated, warnings_of};
 use super::fold::Known;
 use super::identity::email_key;
 use super::kin::{Kin, Link, Person};
@@ -82,8 +82,7 @@ impl Profile {
 
 /// Composes the profile of one person.
 pub fn compose(kin: &Kin, person: &Person, known: &Known<'_>) -> Profile {
-    let mut links: Vec<&Link> = kin.links_of(&person.id).collect();
-    links.sort_by(|one, other| by_word(one, other, known));
+    let links = by_weight(kin, &person.id, known);
     let mapping = &known.settings.mapping;
     let text = |target: &str| {
         let value = shown_value(&links, target, mapping);
@@ -97,7 +96,7 @@ pub fn compose(kin: &Kin, person: &Person, known: &Known<'_>) -> Profile {
             fields.insert(name, found);
         }
     }
-    if works && given_away(kin, person, &links) {
+    if works && given_away(kin, person, &links, known) {
         fields.remove("email");
     }
     let email = fields.get("email").cloned();
@@ -269,17 +268,39 @@ fn missing(links: &[&Link], mapping: &Mapping) -> Vec<String> {
         .collect()
 }
 
-/// Whether all that is known of somebody's address is what an ended link once had, and the directory
-/// has given it to somebody else since (R24).
-fn given_away(kin: &Kin, person: &Person, links: &[&Link]) -> bool {
-    let Some(link) = links.iter().find(|link| link.values.contains_key("email")) else {
+/// Whether all that is known of somebody's address is what another link of theirs once had or waits
+/// with, and somebody else is shown under it (R24). Where two have it by nothing better, neither
+/// is: it would be a guess whose it is (R25).
+fn given_away(kin: &Kin, person: &Person, links: &[&Link], known: &Known<'_>) -> bool {
+    let Some(shown) = inherited(links) else {
         return false;
     };
-    let shown = link.email().filter(|_| !link.counts()).and_then(email_key);
-    shown.is_some_and(|shown| {
-        let mut others = kin.links.values().filter(|other| other.person != person.id);
-        others.any(|other| other.counts() && held_key_of(other).as_ref() == Some(&shown))
-    })
+    let mut others = kin.links.values().filter(|other| other.person != person.id);
+    let used = others
+        .any(|other| other.counts() && other.email().and_then(email_key).as_ref() == Some(&shown));
+    let inherits = |other: &Person| {
+        let theirs = by_weight(kin, &other.id, known);
+        theirs.iter().any(|link| link.counts()) && inherited(&theirs).as_ref() == Some(&shown)
+    };
+    let mut people = kin.people.values().filter(|other| other.id != person.id);
+    used || people.any(inherits)
+}
+
+/// The address that no link which counts has a word about, but another one of the same person.
+fn inherited(links: &[&Link]) -> Option<String> {
+    let first = links
+        .iter()
+        .find(|link| link.values.contains_key("email"))?;
+    first
+        .email()
+        .filter(|_| !first.counts())
+        .and_then(email_key)
+}
+
+fn by_weight<'a>(kin: &'a Kin, person: &'a str, known: &Known<'_>) -> Vec<&'a Link> {
+    let mut links: Vec<&Link> = kin.links_of(person).collect();
+    links.sort_by(|one, other| by_word(one, other, known));
+    links
 }
 
 fn warnings(

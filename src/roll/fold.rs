@@ -1,4 +1,4 @@
-//! The fold itself: [`apply`] takes one step on a kin, [`fold`] takes all of them in order from
+//! The fold itself: [`apply`] takes one step on a kin, `fold` takes all of them in order from
 //! nothing. Both are the same code; the second is what an event that comes late costs.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +18,7 @@ use super::identity::{Verdict, idp_key, is_live, judge};
 use super::kin::{Kin, Link, LinkState, Person};
 use super::lifecycle::settle;
 use super::parting::part;
+use super::refold::reconcile;
 use super::settings::Settings;
 use super::statement::{Life, Statement, Step};
 
@@ -54,8 +55,21 @@ impl Known<'_> {
     }
 }
 
-/// Takes one step. The caller sees to it that it is the newest of this kin; otherwise [`fold`].
+/// Takes one step. The caller sees to it that it is the newest of this kin; otherwise
+/// [`super::refold`].
 pub fn apply(kin: &Kin, step: &Step, known: &Known<'_>) -> Kin {
+    let next = take(kin, step, known);
+    let same = |link: &Link| {
+        let was = kin.links.get(&link.id);
+        was.is_none_or(|was| was.person == link.person)
+    };
+    match next.links.values().all(same) {
+        true => next,
+        false => reconcile(kin, next, known.erased),
+    }
+}
+
+fn take(kin: &Kin, step: &Step, known: &Known<'_>) -> Kin {
     let mut next = kin.clone();
     match step {
         Step::Said(statement) => listen(&mut next, kin, statement, known),
@@ -76,7 +90,7 @@ pub fn fold(steps: &[Step], known: &Known<'_>) -> Kin {
     sorted.dedup_by(|one, other| one.key() == other.key());
     sorted
         .into_iter()
-        .fold(Kin::default(), |kin, step| apply(&kin, step, known))
+        .fold(Kin::default(), |kin, step| take(&kin, step, known))
 }
 
 /// An operator's decision ends every link of a directory (R36).

@@ -154,6 +154,11 @@ impl Link {
 pub struct Person {
     /// The profile id.
     pub id: String,
+    /// The directory user that the profile was made for. Where people turn out to be two, the profile
+    /// and what was given to it stay with this one, whoever joined it later (R31). Empty in what was
+    /// stored before it was noted: then it is the one known first.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub made_for: String,
     /// Where they stand.
     pub status: Status,
     /// Whether they ever worked there.
@@ -190,6 +195,7 @@ impl Person {
     pub(super) fn new(id: &str, link: &Link) -> Self {
         Self {
             id: id.to_owned(),
+            made_for: link.id.clone(),
             status: Status::Pending,
             ever_active: false,
             admitted: false,

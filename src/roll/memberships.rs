@@ -35,6 +35,9 @@ pub struct Membership {
     pub profile_id: String,
     /// Why it exists.
     pub source: Source,
+    /// The directory user it was given for, where the profile has become another one's or two were taken
+    /// for one; otherwise it is for whom the profile was made.
+    pub given_for: Option<String>,
     /// What it gives.
     pub role: Role,
     /// The role before a return lowered it: a seat an operator may give back.
@@ -144,16 +147,17 @@ pub fn follow_status(
     now: Timestamp,
 ) {
     for row in rows {
+        let dated_before = left.now.is_some_and(|left| row.granted_at <= left.at);
+        // Also of whom a person must decide about first: on their return nothing tells of it any more.
+        if left.is_undone() && row.former_role == Some(Role::Admin) && !dated_before {
+            row.role = Role::Admin;
+            row.former_role = None;
+        }
         if status.has_access() {
             let returns = row.ended_reason.as_deref() == Some(LEFT);
             if returns {
                 row.ended_at = None;
                 row.ended_reason = None;
-            }
-            let dated_before = left.now.is_some_and(|left| row.granted_at <= left.at);
-            if left.is_undone() && row.former_role == Some(Role::Admin) && !dated_before {
-                row.role = Role::Admin;
-                row.former_role = None;
             }
             let ended = dated_before
                 || left.is_news()

@@ -62,7 +62,7 @@ pub(crate) use outcome::sentence;
 pub use outcome::{Change, Outcome, diff_profiles};
 pub use places::{Holder, displaced, groups_of, standing_edges};
 pub use question::{Asks, Question, question};
-pub use refold::{comes_late, founder_of, reconcile, refold, turn_concerns};
+pub use refold::{comes_late, keeper_of, reconcile, refold, rightful, scattered, turn_concerns};
 pub use rules::{Candidate, RULE_ENDED, Ruled, Turn, judge};
 pub use screen::UNASKED;
 pub use settings::{

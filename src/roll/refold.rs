@@ -11,6 +11,7 @@ use super::fold::{Known, fold, free_id};
 use super::identity::earliest;
 use super::kin::Kin;
 use super::lifecycle::carry_let_go;
+use super::memberships::Membership;
 use super::statement::Step;
 
 /// Whether a statement has to be put in its place: something newer was said of the kin, or a
@@ -81,27 +82,78 @@ pub fn reconcile(old: &Kin, new: Kin, erased: &BTreeSet<String>) -> Kin {
             renamed.insert(id.clone(), free);
         }
     }
-    rename(new, &renamed)
+    let mut new = rename(new, &renamed);
+    note_keepers(old, &mut new);
+    new
 }
 
-/// Who may keep which profile, the strongest claim first: somebody who works or worked there before
-/// somebody who never did, whoever has the link that the profile began with before who joined it later.
+/// Who may keep which profile, the strongest claim first: whoever has the link that it was made for
+/// before who joined it later, somebody who works or worked there before somebody who never did.
 fn claims(old: &Kin, new: &Kin) -> BTreeSet<(bool, bool, bool, String, String)> {
     let claim = new.links.values().filter_map(|link| {
         let former = old.people.get(&old.links.get(&link.id)?.person)?;
         let person = new.people.get(&link.person)?;
-        let joined = founder_of(old, &former.id) != Some(&link.id);
+        let joined = keeper_of(old, &former.id) != Some(&link.id);
         former.ever_active.then(|| {
             let (id, former) = (person.id.clone(), former.id.clone());
-            (!person.ever_active, joined, id != former, id, former)
+            (joined, !person.ever_active, id != former, id, former)
         })
     });
     claim.collect()
 }
 
-/// The link that a person began with.
-pub fn founder_of<'a>(kin: &'a Kin, person: &'a str) -> Option<&'a String> {
-    earliest(kin.links_of(person)).map(|link| &link.id)
+/// The link that a profile was made for, and that keeps it.
+pub fn keeper_of<'a>(kin: &'a Kin, person: &'a str) -> Option<&'a String> {
+    let made_for = kin.people.get(person).map(|person| &person.made_for);
+    let mut theirs = kin.links_of(person);
+    let own = theirs.find(|link| Some(&link.id) == made_for);
+    own.or_else(|| earliest(kin.links_of(person)))
+        .map(|link| &link.id)
+}
+
+/// People who lost a link to somebody else: what was given to them may be that one's (R31).
+pub fn scattered(before: &Kin, after: &Kin) -> BTreeSet<String> {
+    let moved = before.links.values().filter(|was| {
+        let is = after.links.get(&was.id);
+        is.is_some_and(|is| is.person != was.person)
+    });
+    let gone = before.people.keys();
+    let gone = gone.filter(|id| !after.people.contains_key(*id)).cloned();
+    moved.map(|was| was.person.clone()).chain(gone).collect()
+}
+
+/// A membership where it belongs once links have gone to other people: with whoever has the link that
+/// it was given for. Whoever joined the profile later has no right to it (R31). It remembers that
+/// link, so that it comes back where two people were taken for one for a while. `None`: nobody's.
+pub fn rightful(row: &Membership, before: &Kin, after: &Kin) -> Option<Membership> {
+    let given_for = row.given_for.as_ref().and_then(|id| after.links.get(id));
+    let keeper = || after.links.get(keeper_of(before, &row.profile_id)?);
+    let link = given_for.or_else(keeper)?;
+    Some(Membership {
+        profile_id: link.person.clone(),
+        given_for: Some(link.id.clone()),
+        ..row.clone()
+    })
+}
+
+/// Whom a profile is for from now on: as before, or else whoever of before is left.
+fn note_keepers(old: &Kin, new: &mut Kin) {
+    let keepers: BTreeMap<String, String> = new
+        .people
+        .keys()
+        .filter_map(|id| {
+            let here = |link: &str| new.links.get(link).is_some_and(|link| link.person == *id);
+            let before = keeper_of(old, id).filter(|link| here(link));
+            let left = || earliest(old.links_of(id).filter(|link| here(&link.id)));
+            let keeper = before.or_else(|| left().map(|link| &link.id));
+            Some((id.clone(), keeper.or_else(|| keeper_of(new, id))?.clone()))
+        })
+        .collect();
+    for (id, person) in &mut new.people {
+        if let Some(keeper) = keepers.get(id) {
+            person.made_for.clone_from(keeper);
+        }
+    }
 }
 
 fn rename(kin: Kin, renamed: &BTreeMap<String, String>) -> Kin {

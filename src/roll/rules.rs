@@ -137,6 +137,7 @@ fn turn(
             profile_id: candidate.profile_id.to_owned(),
             source: Source::Rule,
             role,
+            given_for: None,
             former_role: None,
             stand_in: None,
             granted_at: now,

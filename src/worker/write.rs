@@ -14,7 +14,9 @@ use crate::people::{
     communities, directories, groups, kin, legal_holds, opt_outs, refetches, statements,
     suspensions,
 };
-use crate::roll::{Known, Membership, Person, Profile, Status, compose, founder_of, question};
+use crate::roll::{
+    Known, Person, Profile, Source, Status, compose, keeper_of, question, rightful, scattered,
+};
 use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
@@ -229,24 +231,25 @@ fn follow_addresses(conn: &mut Conn, moved: &[Moved]) -> QueryResult<()> {
     Ok(())
 }
 
-/// People who turned out to be somebody else: what hung on them moves, and the row goes.
+/// People who turned out to be somebody else: what hung on them goes where it belongs, and so does the
+/// row of whoever is nobody any more.
 fn merge_gone(conn: &mut Conn, world: &World) -> QueryResult<()> {
     let mut gone = Vec::new();
     for one in touched(world) {
-        for id in one
-            .original
-            .people
-            .keys()
-            .filter(|id| !one.kin.people.contains_key(*id))
-        {
-            // Whoever joined it later has no right to what the first one was given.
-            let heir = founder_of(&one.original, id)
-                .and_then(|link| one.kin.links.get(link))
-                .map(|link| link.person.clone());
-            if let Some(heir) = heir {
-                move_to_heir(conn, &one.organization_id, id, &heir)?;
+        for id in scattered(&one.original, &one.kin) {
+            let stays = one.kin.people.contains_key(&id);
+            move_rows(conn, one, &id, stays)?;
+            if stays {
+                continue;
             }
-            gone.push(id.clone());
+            let heir = keeper_of(&one.original, &id).and_then(|link| one.kin.links.get(link));
+            if let Some(heir) = heir {
+                legal_holds::reassign(conn, &id, &heir.person)?;
+                opt_outs::reassign(conn, &id, &heir.person)?;
+                changes::reassign(conn, &id, &heir.person)?;
+                deliveries::reassign(conn, &id, &heir.person)?;
+            }
+            gone.push(id);
         }
     }
     if gone.is_empty() {
@@ -257,35 +260,29 @@ fn merge_gone(conn: &mut Conn, world: &World) -> QueryResult<()> {
     profiles::delete(conn, &gone)
 }
 
-fn move_to_heir(conn: &mut Conn, organization: &str, from: &str, heir: &str) -> QueryResult<()> {
-    let rows = communities::memberships_of(conn, &[from.to_owned(), heir.to_owned()])?;
-    let theirs = rows.get(heir).cloned().unwrap_or_default();
-    let moved: Vec<(String, Membership)> = rows
-        .get(from)
-        .into_iter()
-        .flatten()
-        .filter(|row| {
-            let same = theirs
-                .iter()
-                .find(|own| own.community_id == row.community_id && own.source == row.source);
-            // A seat they have now counts more than one that ended.
-            same.is_none_or(|own| own.ended_at.is_some() && row.ended_at.is_none())
-        })
-        .map(|row| {
-            (
-                organization.to_owned(),
-                Membership {
-                    profile_id: heir.to_owned(),
-                    ..row.clone()
-                },
-            )
-        })
-        .collect();
-    communities::save_memberships(conn, &moved)?;
-    legal_holds::reassign(conn, from, heir)?;
-    opt_outs::reassign(conn, from, heir)?;
-    changes::reassign(conn, from, heir)?;
-    deliveries::reassign(conn, from, heir)
+/// What rules give to somebody who stays is asked of everybody concerned afterwards.
+fn move_rows(conn: &mut Conn, one: &Relatives, id: &str, stays: bool) -> QueryResult<()> {
+    let all = communities::memberships_of(conn, &[id.to_owned()])?;
+    let meant = all.into_values().flatten();
+    for row in meant.filter(|row| !stays || row.source == Source::Manual) {
+        let Some(moved) = rightful(&row, &one.original, &one.kin) else {
+            continue;
+        };
+        if moved.profile_id == id {
+            continue;
+        }
+        let theirs = communities::memberships_of(conn, std::slice::from_ref(&moved.profile_id))?;
+        let same = theirs
+            .values()
+            .flatten()
+            .find(|own| own.community_id == moved.community_id && own.source == moved.source);
+        // A seat they have now counts more than one that ended.
+        if same.is_none_or(|own| own.ended_at.is_some() && moved.ended_at.is_none()) {
+            communities::save_memberships(conn, &[(one.organization_id.clone(), moved)])?;
+        }
+        communities::forget_one(conn, &row)?;
+    }
+    Ok(())
 }
 
 /// Messages that fall due because of what happened, and those that must not go out any more.

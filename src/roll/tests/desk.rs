@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::roll::{
     Decisions, DirectoryLife, Edge, Families, Group, Kin, Known, Left, LinkState, Mapping,
     Membership, Profile, Role, Settings, Source, Statement, Step, apply, comes_late, compose,
-    follow_status, founder_of, keys_said, refold, turn_concerns,
+    follow_status, keeper_of, keys_said, refold, rightful, scattered, turn_concerns,
 };
 
 use super::ruled::Places;
@@ -198,17 +198,24 @@ impl Desk {
 
     /// Seats follow their person, as the worker's writing does it.
     fn follow(&mut self, before: &Kin, after: &Kin) {
-        for id in before
-            .people
-            .keys()
-            .filter(|id| !after.people.contains_key(*id))
-        {
-            let heir = founder_of(before, id).and_then(|link| after.links.get(link));
-            self.move_places(id, heir.map(|heir| heir.person.clone()).as_deref());
-            if let (Some(row), Some(heir)) = (self.seats.remove(id), heir) {
-                self.seats.entry(heir.person.clone()).or_insert(row);
-                let theirs = self.given_to.remove(id).unwrap_or_default();
-                self.given_to.entry(heir.person.clone()).or_insert(theirs);
+        for id in scattered(before, after) {
+            if !after.people.contains_key(&id) {
+                let heir = keeper_of(before, &id).and_then(|link| after.links.get(link));
+                self.move_places(&id, heir.map(|heir| heir.person.as_str()));
+            }
+            let moved = self.seats.get(&id).map(|row| rightful(row, before, after));
+            if moved
+                .as_ref()
+                .is_some_and(|row| row.as_ref().is_some_and(|row| row.profile_id == id))
+            {
+                continue;
+            }
+            let theirs = self.given_to.remove(&id).unwrap_or_default();
+            self.seats.remove(&id);
+            if let Some(row) = moved.flatten() {
+                let heir = row.profile_id.clone();
+                self.seats.entry(heir.clone()).or_insert(row);
+                self.given_to.entry(heir).or_insert(theirs);
             }
         }
         // Whom a late event makes wait was in, and has a seat that must not stay open.
@@ -219,6 +226,12 @@ impl Desk {
             .filter(|(id, person)| person.ever_active || seated(id))
             .collect();
         for (id, person) in followed {
+            // Who works here for the first time has the seat of that day, beside what moved to them.
+            let lowered = |row: &Membership| row.former_role.is_some();
+            let is_new = before.people.get(id).is_none_or(|was| !was.ever_active);
+            if is_new && self.seats.get(id).is_some_and(lowered) {
+                self.seats.remove(id);
+            }
             let row = self.seats.entry(id.clone()).or_insert_with(|| {
                 let theirs = after.links_of(id).map(|link| link.id.clone()).collect();
                 self.given_to.insert(id.clone(), theirs);
@@ -304,6 +317,8 @@ impl Desk {
                 let profile = compose(kin, person, &self.known());
                 let mut remembered = person.clone();
                 remembered.id = name(&person.id);
+                // Which of several keeps the profile depends on who came first, and nobody sees it.
+                remembered.made_for = String::new();
                 remembered.possible_rehire_of = person.possible_rehire_of.as_deref().map(name);
                 let mut value = serde_json::to_value(&remembered).unwrap();
                 value["in"] = self.communities_of(&person.id).into();
@@ -350,6 +365,7 @@ fn seat(profile: &str) -> Membership {
         profile_id: profile.to_owned(),
         source: Source::Manual,
         role: Role::Admin,
+        given_for: None,
         former_role: None,
         stand_in: None,
         granted_at: Timestamp(0),

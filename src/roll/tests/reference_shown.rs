@@ -122,6 +122,20 @@ impl Model {
         shown
     }
 
+    /// What a person is shown under whose working users never said an address.
+    fn email_of_ended(&self, person: &str) -> Option<String> {
+        let (counting, mut ended): (Vec<&User>, Vec<&User>) = self
+            .users
+            .values()
+            .filter(|user| user.person == person)
+            .partition(|user| user.state == "active" && user.waits.is_none());
+        if counting.iter().any(|user| user.email.is_some()) {
+            return None;
+        }
+        ended.sort_by_key(|user| (std::cmp::Reverse(user.ended), user.first));
+        ended.iter().find(|user| user.email.is_some())?.shown()
+    }
+
     pub(super) fn fields_of(&self, person: &str) -> (Value, Value) {
         let theirs = || self.users.values().filter(|user| user.person == person);
         let mut counting: Vec<&User> = theirs()
@@ -156,26 +170,24 @@ impl Model {
             }
         };
         let here = counting.iter().find_map(|user| user.shown());
-        let ended_email = || {
-            let said = ended.iter().find(|user| user.email.is_some())?;
-            said.shown()
-        };
-        // R24: what an ended user once had is not shown of somebody who works, once it is another's.
-        let given_away = |email: &String| {
-            let email = key_of(&Some(email.clone()));
-            let mut others = self.users.values().filter(|user| user.person != person);
+        // R24: what an ended user once had is not shown of somebody who works, once another is shown
+        // under it, for a better reason or for the same.
+        let given_away = |email: &Option<String>| {
+            let works = |user: &&User| user.state == "active" && user.waits.is_none();
+            let others = || self.users.values().filter(|user| user.person != person);
+            let shown = |user: &User| key_of(&user.shown()) == key_of(email);
             !counting.is_empty()
-                && email.is_some()
-                && others.any(|user| {
-                    user.state == "active"
-                        && user.waits.is_none()
-                        && !user.refused
-                        && key_of(&user.email) == email
-                })
+                && key_of(email).is_some()
+                && (others().filter(works).any(shown)
+                    || others()
+                        .filter(works)
+                        .any(|user| key_of(&self.email_of_ended(&user.person)) == key_of(email)))
         };
         let email = match counting.iter().any(|user| user.email.is_some()) {
             true => here,
-            false => ended_email().filter(|email| !given_away(email)),
+            false => self
+                .email_of_ended(person)
+                .filter(|email| !given_away(&Some(email.clone()))),
         };
         let mut fields = json!({});
         for name in [

@@ -20,6 +20,8 @@ pub(super) struct Teams {
     teams: BTreeMap<String, Team>,
     /// Who was said last to be in a group or not, by group and by how the event named them.
     words: BTreeMap<(String, Named), (usize, bool)>,
+    /// Directories that were deleted once: a group there exists only where an event of its own says so.
+    ended: BTreeSet<String>,
 }
 
 /// How an event names a user.
@@ -37,9 +39,10 @@ impl Team {
 
 impl Teams {
     fn team(&mut self, said: &Group, directory: &str) -> &mut Team {
+        let there = !self.ended.contains(directory);
         self.teams.entry(said.id.clone()).or_insert_with(|| Team {
             directory: directory.to_owned(),
-            there: true,
+            there,
             ..Team::default()
         })
     }
@@ -68,6 +71,7 @@ impl Teams {
 
     /// R85: with the directory go its groups.
     pub fn directory_ends(&mut self, _: usize, directory: &str) {
+        self.ended.insert(directory.to_owned());
         let mut gone = Vec::new();
         for (id, team) in &mut self.teams {
             if team.directory == directory {

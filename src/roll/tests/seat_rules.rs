@@ -131,6 +131,7 @@ fn seat(role: Role, source: Source) -> Membership {
         profile_id: "p".to_owned(),
         source,
         role,
+        given_for: None,
         former_role: None,
         stand_in: None,
         granted_at: minute(1),

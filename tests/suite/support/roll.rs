@@ -77,6 +77,7 @@ impl TestApp {
                     profile_id: (*profile).to_owned(),
                     source: Source::Manual,
                     role: *role,
+                    given_for: None,
                     former_role: None,
                     stand_in: None,
                     granted_at: now,
