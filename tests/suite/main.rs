@@ -50,6 +50,7 @@ mod mail_tls;
 mod membership_words;
 mod messages_fail_safe;
 mod migrations;
+mod nightly;
 mod on_call;
 mod openapi;
 mod operators;

@@ -4,6 +4,7 @@
 pub mod app;
 pub mod binary;
 pub mod chromium;
+pub mod company;
 pub mod contract;
 pub mod events;
 pub mod http;
