@@ -11,6 +11,7 @@ pub mod http;
 pub mod http_sink;
 pub mod macros;
 pub mod operators;
+pub mod own_postgres;
 pub mod place;
 pub mod plans;
 pub mod post;
