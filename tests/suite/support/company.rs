@@ -192,18 +192,18 @@ impl Company {
         while let Some(done) = self.senders.join_next().await {
             done.unwrap();
         }
-        nothing_waits(http).await;
         let db = self.database();
-        let deliveries = eventually("no message waits", async || {
-            let states = count(
-                &db,
-                "SELECT state AS name, count(*) AS count FROM deliveries GROUP BY state",
-            );
-            let waits = ["due", "claimed", "attempting"]
-                .iter()
-                .any(|state| states.contains_key(*state));
-            (!waits).then_some(states)
-        })
+        settles(
+            &db,
+            "SELECT state AS name, count(*) AS count FROM outbox GROUP BY state",
+            &["ready"],
+        )
+        .await;
+        let deliveries = settles(
+            &db,
+            "SELECT state AS name, count(*) AS count FROM deliveries GROUP BY state",
+            &["due", "claimed", "attempting"],
+        )
         .await;
         self.nothing_is_lost(&db);
         self.everybody_is_right(&db, http).await;
@@ -285,15 +285,21 @@ impl Company {
     }
 }
 
-/// Waits until no event waits for a worker.
-pub async fn nothing_waits(http: &Caller) {
-    eventually("everything is worked off", async || {
-        let page = http
-            .api("GET", "/v1/events?state=ready&limit=1", None)
-            .await;
-        (page.status == 200 && page.body["data"].as_array()?.is_empty()).then_some(())
-    })
-    .await;
+/// Waits until nothing is in these states any more, for as long as it gets less; answers how many are in others.
+async fn settles(db: &Db, sql: &str, waiting: &[&str]) -> BTreeMap<String, i64> {
+    let mut before = i64::MAX;
+    loop {
+        let (now, states) = eventually("what waits gets less", async || {
+            let states = count(db, sql);
+            let now: i64 = waiting.iter().filter_map(|state| states.get(*state)).sum();
+            (now < before).then_some((now, states))
+        })
+        .await;
+        if now == 0 {
+            return states;
+        }
+        before = now;
+    }
 }
 
 /// What `/v1/access` says of somebody.
