@@ -12,6 +12,7 @@ pub mod clock;
 pub mod conditions;
 pub mod config;
 pub mod console;
+pub mod crash;
 pub mod db;
 pub mod desk;
 pub mod http;

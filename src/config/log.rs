@@ -61,6 +61,13 @@ pub(super) fn read(from: &mut Reader<'_>) -> Option<Log> {
 }
 
 fn filter(text: &str) -> Result<String, String> {
+    // Its parser takes letters for bytes and panics on others (tracing-subscriber 0.3.23; found by `fuzz/`).
+    if !text.is_ascii() {
+        return Err(
+            "a log filter has ASCII letters only: write `info`, or `info,rollcall::worker=debug`"
+                .to_owned(),
+        );
+    }
     EnvFilter::try_new(text)
         .map(|_| text.to_owned())
         .map_err(|why| {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+use crate::crash::{self, Step};
 use crate::db::{Db, DbError, Fault, Urgency};
 use crate::outbox::{Compared, NewEvent, compare_repeats, enqueue, gaps};
 use crate::telemetry as names;
@@ -123,10 +124,12 @@ impl Intake {
 fn commit_groups(db: &Db, mut waiting: mpsc::Receiver<Waiting>, wake: &Notify) {
     let mut group = Vec::with_capacity(LARGEST_GROUP);
     while waiting.blocking_recv_many(&mut group, LARGEST_GROUP) > 0 {
+        crash::at(Step::IntakeGathered);
         let began = Instant::now();
         let events: Vec<NewEvent> = group.iter().map(|one| one.event.clone()).collect();
         let doors: Vec<Door> = group.iter().map(|one| one.door).collect();
         let committed = commit(db, &events, &doors);
+        crash::at(Step::IntakeCommitted);
         metrics::histogram!(names::INTAKE_COMMIT_SECONDS).record(began.elapsed());
         #[allow(clippy::cast_precision_loss, reason = "a group has at most 512 events")]
         metrics::histogram!(names::INTAKE_GROUP_SIZE).record(events.len() as f64);
@@ -135,6 +138,7 @@ fn commit_groups(db: &Db, mut waiting: mpsc::Receiver<Waiting>, wake: &Notify) {
             // Nobody may be waiting any more; the event is durable all the same.
             let _ = one.answer.send(result);
         }
+        crash::at(Step::IntakeAnswered);
         if accepted {
             wake.notify_one();
         }
@@ -183,7 +187,9 @@ fn try_commit(db: &Db, events: &[NewEvent], doors: &[Door]) -> Result<Vec<bool>,
         gaps::came_late(conn, &through(Door::Webhook, false))?;
         let known = events.iter().zip(&new).filter(|(_, new)| !**new);
         let known: Vec<&NewEvent> = known.map(|(event, _)| event).collect();
-        Ok::<_, DbError>((new, compare_repeats(conn, &known)?))
+        let compared = compare_repeats(conn, &known)?;
+        crash::at(Step::IntakeWritten);
+        Ok::<_, DbError>((new, compared))
     })?;
     report(&compared);
     Ok(new)

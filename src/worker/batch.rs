@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use diesel::QueryResult;
 
 use crate::clock::Timestamp;
+use crate::crash::{self, Step};
 use crate::db::{Conn, DbError, fault};
 use crate::outbox::{self, Claimed, Settlement, Verdict};
 use crate::retry;
@@ -63,10 +64,12 @@ pub(super) fn run(
     if claimed.is_empty() {
         return Ok(BatchReport::default());
     }
+    crash::at(Step::BatchClaimed);
     let mut items: Vec<Item> = claimed.into_iter().map(Item::read).collect();
     // In the order of events: what arrived together in the wrong order costs nothing.
     items.sort_by(|one, other| one.key.cmp(&other.key));
     let mut world = World::load(conn, &mut items, settings.arm_new, now)?;
+    crash::at(Step::BatchLoaded);
     let mut caused = Vec::new();
     let mut causes: BTreeMap<String, Cause> = BTreeMap::new();
     let mut settled = Vec::new();
@@ -110,16 +113,19 @@ pub(super) fn run(
         });
         caused.extend(effect.changes);
     }
+    crash::at(Step::BatchFolded);
     write_world(conn, &mut world, caused, &causes)?;
     for (directory, key) in &world.ended {
         let by = By::Event(key.clone(), directory.clone());
         end_people(conn, directory, &by, now)?;
     }
+    crash::at(Step::BatchWritten);
     outbox::settle(conn, &settled, now)?;
     follow_access_of(conn, &world, &items, &settled)?;
     if let Some(graves) = &world.graves {
         graves.close(conn, &items)?;
     }
+    crash::at(Step::BatchSettled);
     Ok(report(&items, &settled))
 }
 

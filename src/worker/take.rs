@@ -10,6 +10,7 @@ use std::time::Duration;
 use diesel::QueryResult;
 
 use crate::clock::Timestamp;
+use crate::crash::{self, Step};
 use crate::db::{Conn, DbError, Fault, Urgency, locks};
 use crate::outbox::{self, Claimed, Settlement, Verdict};
 
@@ -68,6 +69,9 @@ impl Worker {
                 Ok(claimed)
             }) {
                 Ok(report) => {
+                    if in_hand > 0 {
+                        crash::at(Step::BatchCommitted);
+                    }
                     self.leave_no_trace(&report);
                     return Ok(report);
                 }

@@ -31,7 +31,7 @@ const MAY_USE: &[(&str, &str)] = &[
     ),
     (
         "worker",
-        "triggers people outbox db telemetry clock workos roll conditions retry",
+        "triggers people outbox db telemetry clock crash workos roll conditions retry",
     ),
     (
         "desk",
@@ -42,7 +42,7 @@ const MAY_USE: &[(&str, &str)] = &[
         "upstream",
         "desk worker intake people outbox db telemetry clock workos roll retry",
     ),
-    ("intake", "outbox db telemetry clock"),
+    ("intake", "outbox db telemetry clock crash"),
     (
         "triggers",
         "people db telemetry clock workos roll conditions retry",
@@ -60,6 +60,7 @@ const MAY_USE: &[(&str, &str)] = &[
     ("conditions", "workos clock"),
     ("retry", "clock"),
     ("clock", ""),
+    ("crash", ""),
 ];
 
 /// Single files that may use more than their layer: figures for health and metrics are read where

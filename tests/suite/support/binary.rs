@@ -75,15 +75,54 @@ impl Service {
 
     /// SIGTERM.
     pub fn terminate(&self) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-        assert!(sent.success());
+        self.signal("-TERM");
     }
 
     /// Limits the size of the files that it may write from now on (Linux).
     pub fn limit_files(&self, bytes: &str) {
         let pid = self.child.id().to_string();
         let limit = format!("--fsize={bytes}:unlimited");
+        let done = Command::new("prlimit")
+            .args(["--pid", &pid, &limit])
+            .status();
+        assert!(done.unwrap().success());
+    }
+
+    /// Freezes it.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// How many files and connections it has open (Linux).
+    pub fn open_files(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.child.id());
+        std::fs::read_dir(folder).unwrap().count()
+    }
+
+    /// How much memory it has, in KiB (Linux).
+    pub fn memory(&self) -> usize {
+        let file = format!("/proc/{}/status", self.child.id());
+        let text = std::fs::read_to_string(file).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        kib.unwrap().trim().parse().unwrap()
+    }
+
+    /// Limits how many files and connections it may have open from now on (Linux).
+    pub fn limit_open_files(&self, most: usize) {
+        let pid = self.child.id().to_string();
+        let limit = format!("--nofile={most}:");
         let done = Command::new("prlimit")
             .args(["--pid", &pid, &limit])
             .status();

@@ -4,12 +4,14 @@
 pub mod app;
 pub mod binary;
 pub mod chromium;
+pub mod company;
 pub mod contract;
 pub mod events;
 pub mod http;
 pub mod http_sink;
 pub mod macros;
 pub mod operators;
+pub mod own_postgres;
 pub mod place;
 pub mod plans;
 pub mod post;

@@ -12,13 +12,21 @@ use diesel::sql_types::BigInt;
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl};
 
 /// A running `.ci/postgres`: it serves until the pipe to its standard input closes.
-struct Server {
-    url: String,
+pub struct Server {
+    pub url: String,
     process: Child,
 }
 
 impl Server {
-    fn start() -> Self {
+    /// Lets go of it, and waits until it is gone without a trace.
+    pub fn end(mut self) {
+        drop(self.process.stdin.take());
+        let ended = self.process.wait();
+        assert!(ended.is_ok_and(|status| status.success()));
+    }
+
+    /// Starts one.
+    pub fn start() -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/.ci/postgres");
         let mut process = Command::new("bash")
             .arg(script)
@@ -162,7 +170,13 @@ fn admin() -> PgConnection {
     })
 }
 
-fn run(conn: &mut PgConnection, sql: &str) {
+/// A connection.
+pub fn connect(url: &str) -> PgConnection {
+    PgConnection::establish(url).unwrap_or_else(|error| panic!("{url}: {error}"))
+}
+
+/// Runs statements.
+pub fn run(conn: &mut PgConnection, sql: &str) {
     conn.batch_execute(sql)
         .unwrap_or_else(|error| panic!("{sql}: {error}"));
 }
@@ -203,10 +217,6 @@ fn with_database(url: &str, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn connect(url: &str) -> PgConnection {
-        PgConnection::establish(url).unwrap()
-    }
 
     #[test]
     fn databases_of_one_template_are_separate_and_gone_when_dropped() {
@@ -266,17 +276,12 @@ mod tests {
 
     #[test]
     fn a_throw_away_server_ends_when_its_owner_lets_go() {
-        let mut server = Server::start();
-        run(&mut connect(&server.url), "SELECT 1");
-        drop(server.process.stdin.take());
-        assert!(server.process.wait().unwrap().success());
-        assert!(PgConnection::establish(&server.url).is_err());
-        let folder = server
-            .url
-            .rsplit_once("host=")
-            .unwrap()
-            .1
-            .replace("%2F", "/");
+        let server = Server::start();
+        let url = server.url.clone();
+        run(&mut connect(&url), "SELECT 1");
+        server.end();
+        assert!(PgConnection::establish(&url).is_err());
+        let folder = url.rsplit_once("host=").unwrap().1.replace("%2F", "/");
         assert!(!std::path::Path::new(&folder).exists());
     }
 
