@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
 use actix_web::web;
 use anyhow::Context as _;
 use tokio::sync::{Notify, watch};
@@ -25,10 +24,11 @@ use crate::desk::refusals::Refusals;
 use crate::desk::retention;
 use crate::desk::webhook_secrets::SecretUses;
 use crate::desk::wrong_paths::WrongPaths;
-use crate::http::{ClientBounds, HttpState, Wanted};
+use crate::http::{ClientBounds, Drain, HttpState, Wanted};
 use crate::intake::Intake;
 use crate::outbox::queue_stats;
 use crate::people::processes;
+use crate::stop::{Cut, Ended, wait_for};
 use crate::telemetry;
 use crate::triggers::sender::Sender;
 use crate::triggers::{Channels, Policy};
@@ -40,6 +40,7 @@ mod every;
 mod limits;
 mod presence;
 mod server;
+mod stopping;
 mod suspects;
 mod upstream;
 
@@ -47,7 +48,7 @@ pub use server::bind;
 pub use suspects::{this_program, try_suspects};
 pub use upstream::{webhook_secrets, workos_client};
 
-use every::{every, wait_for};
+use every::every;
 use presence::is_gone;
 
 pub use outgoing::{channels, channels_to_reach};
@@ -93,6 +94,8 @@ pub struct App {
     refusals: Refusals,
     wrong_paths: WrongPaths,
     process_id: String,
+    /// Made when a stop has no more time for what waits.
+    cut: Cut,
 }
 
 impl App {
@@ -113,7 +116,8 @@ impl App {
             migrate(conn)
         })?;
         settle_key(&db, config.access.erasure_key.as_ref(), clock.now())?;
-        let channels = channels(&config, &db, clock.now(), options.dev)?;
+        let cut = Cut::default();
+        let channels = channels(&config, &db, clock.now(), options.dev, cut.clone())?;
         let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
         let process_id = format!(
             "{}:{}:{}",
@@ -135,6 +139,7 @@ impl App {
             refusals: Refusals::default(),
             wrong_paths: WrongPaths::default(),
             process_id,
+            cut,
         })
     }
 
@@ -163,13 +168,13 @@ impl App {
         )
     }
 
-    /// Serves on `listener` until `stop` says so: stops accepting, finishes what is in hand, gives
+    /// Serves on `listener` until `stop` says so: turns away what comes then, finishes what is in hand, gives
     /// leases back. Answers within the configured shutdown time.
     pub async fn serve(
         self,
         listener: TcpListener,
         stop: watch::Receiver<bool>,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Ended> {
         let role = if self.options.no_worker {
             "serve --no-worker"
         } else {
@@ -194,10 +199,9 @@ impl App {
         let state = web::Data::new(self.http_state(intake, metrics_at)?);
         let console = web::Data::new(Console::new(self.secure_cookie()));
         let listeners = std::iter::once(listener).chain(apart);
-        let server = server::start_http(listeners, state, console, &self.config.http)?;
-        let handle = server.handle();
+        let drain = state.drain.clone();
+        let http = server::start_http(listeners, state, console, &self.config.http)?;
         let mut tasks = JoinSet::new();
-        let http = tokio::spawn(server);
         if !self.options.no_worker {
             self.spawn_work(&mut tasks, suspects, &stop);
         }
@@ -209,30 +213,13 @@ impl App {
         }
         self.spawn_housekeeping(&mut tasks, &stop);
         self.spawn_counting(&mut tasks, &stop);
-        wait_for(stop.clone()).await;
-        self.shut_down(handle, http, tasks, Some(committer)).await;
-        Ok(())
-    }
-
-    /// Works off the outbox and sends deliveries until `stop` says so (`rollcall work`).
-    pub async fn work(self, stop: watch::Receiver<bool>) -> anyhow::Result<()> {
-        let suspects = self.begin("work")?;
-        let mut tasks = JoinSet::new();
-        self.spawn_work(&mut tasks, suspects, &stop);
-        self.spawn_housekeeping(&mut tasks, &stop);
         wait_for(stop).await;
-        self.finish(tasks).await;
-        Ok(())
-    }
-
-    /// Works off everything that is due, sends everything that is due, and ends (`work --once`, C11).
-    pub async fn work_once(self) -> anyhow::Result<usize> {
-        let worker = self.worker(self.begin("work")?);
-        let done = tokio::task::spawn_blocking(move || worker.drain()).await??;
-        let sender = self.sender();
-        while sender.run_once().await? > 0 {}
-        self.end();
-        Ok(done)
+        let serving = stopping::Serving {
+            http,
+            drain,
+            committer,
+        };
+        Ok(self.shut_down(serving, tasks).await)
     }
 
     fn http_state(
@@ -275,6 +262,7 @@ impl App {
                 metrics_at,
                 CONNECTIONS,
             ),
+            drain: Drain::new(self.cut.clone()),
         })
     }
 
@@ -316,13 +304,15 @@ impl App {
         Ok(waiting.saturating_add(self.config.worker.batch))
     }
 
-    fn end(&self) {
+    /// Signs off; answers whether it could.
+    fn end(&self) -> bool {
         let done = self.db.write(Urgency::Normal, |conn| {
             Ok::<_, DbError>(processes::end(conn, &self.process_id)?)
         });
-        if let Err(error) = done {
+        if let Err(error) = &done {
             tracing::warn!(%error, "could not sign off; the next start tries the events that wait in a process of their own");
         }
+        done.is_ok()
     }
 
     fn spawn_work(&self, tasks: &mut JoinSet<()>, suspects: usize, stop: &watch::Receiver<bool>) {
@@ -353,48 +343,5 @@ impl App {
             retention::sweep(&db, policy, retention::A_ROUND, clock.now())
                 .map_err(|error| error.to_string())
         }));
-    }
-
-    /// First no new requests, then the committer's last group, then workers and sender.
-    async fn shut_down(
-        self,
-        handle: ServerHandle,
-        http: tokio::task::JoinHandle<std::io::Result<()>>,
-        tasks: JoinSet<()>,
-        committer: Option<std::thread::JoinHandle<()>>,
-    ) {
-        tracing::info!("stopping: finishing what is in hand");
-        let limit = self.config.http.shutdown;
-        let in_time = tokio::time::timeout(limit, async {
-            handle.stop(true).await;
-            // Its end drops the last handle on the intake, and with that the committer ends.
-            let _ = http.await;
-            if let Some(committer) = committer {
-                let _ = tokio::task::spawn_blocking(move || committer.join()).await;
-            }
-        })
-        .await;
-        if in_time.is_err() {
-            tracing::warn!(
-                "some requests did not end in time and were dropped; WorkOS will deliver them again"
-            );
-        }
-        self.finish(tasks).await;
-    }
-
-    async fn finish(self, mut tasks: JoinSet<()>) {
-        let ended = tokio::time::timeout(self.config.http.shutdown, async {
-            while tasks.join_next().await.is_some() {}
-        })
-        .await;
-        if ended.is_err() {
-            tracing::warn!(
-                "some work did not end in time; it was rolled back or its lease will run out"
-            );
-            tasks.abort_all();
-        }
-        self.count_up();
-        self.end();
-        tracing::info!("stopped");
     }
 }

@@ -21,6 +21,7 @@ pub mod outbox;
 pub mod people;
 pub mod retry;
 pub mod roll;
+pub mod stop;
 pub mod telemetry;
 pub mod triggers;
 pub mod upstream;

@@ -23,9 +23,3 @@ pub(super) async fn every<T: Send + 'static>(
         }
     }
 }
-
-/// Until somebody says stop.
-pub(super) async fn wait_for(mut stop: watch::Receiver<bool>) {
-    // An error means that whoever could say stop is gone: stop.
-    let _ = stop.wait_for(|stopped| *stopped).await;
-}

@@ -5,6 +5,7 @@ use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::db::{Db, Urgency};
 use crate::desk;
+use crate::stop::Cut;
 use crate::triggers::{ChannelSettings, Channels};
 
 /// The ways out as configured, to try whether they can be reached: no key is made up for it.
@@ -30,6 +31,7 @@ pub fn channels(
     db: &Db,
     now: Timestamp,
     capture: bool,
+    cut: Cut,
 ) -> anyhow::Result<Channels> {
     let webhook_secret = match &config.triggers.webhook_secret {
         Some(secret) => secret.clone(),
@@ -40,6 +42,7 @@ pub fn channels(
     Ok(Channels::new(ChannelSettings {
         webhook_secret: Some(webhook_secret),
         capture,
+        cut,
         ..settings(config)
     })?)
 }

@@ -22,6 +22,8 @@ pub enum Exit {
     Refused = 4,
     /// The database or the service cannot be reached (`EX_UNAVAILABLE`).
     Unavailable = 69,
+    /// `serve` or `work` stopped before everything in hand was finished (`EX_TEMPFAIL`).
+    WorkLeft = 75,
     /// The configuration is wrong (`EX_CONFIG`).
     Configuration = 78,
 }
@@ -36,6 +38,7 @@ impl Exit {
             Self::NotFound => "not_found",
             Self::Refused => "refused",
             Self::Unavailable => "unavailable",
+            Self::WorkLeft => "work_left",
             Self::Configuration => "configuration",
         }
     }
@@ -56,6 +59,7 @@ Exit codes:
   3   not found
   4   refused (a hold, a role, a signature, a \"no\")
   69  the database or the service cannot be reached
+  75  stopped with work left; the next start goes on with it
   78  the configuration is wrong";
 
 /// Why a command ends early.
@@ -126,9 +130,10 @@ mod tests {
             Exit::NotFound,
             Exit::Refused,
             Exit::Unavailable,
+            Exit::WorkLeft,
             Exit::Configuration,
         ];
-        assert_eq!(codes.map(|exit| exit as u8), [0, 1, 2, 3, 4, 69, 78]);
+        assert_eq!(codes.map(|exit| exit as u8), [0, 1, 2, 3, 4, 69, 75, 78]);
         for exit in codes {
             assert!(
                 EXIT_CODES.contains(&format!("\n  {:<4}", exit as u8)),

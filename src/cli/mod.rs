@@ -40,6 +40,7 @@ mod serve;
 mod settings;
 mod shown;
 mod signature;
+mod stop;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -170,7 +171,13 @@ pub fn main() -> Exit {
         }
     };
     let done = runtime.block_on(cli.command.run(&context));
-    end(&context, done)
+    let exit = end(&context, done);
+    // Whatever was left may hang; it is not waited for.
+    runtime.shutdown_background();
+    if exit == Exit::WorkLeft {
+        stop::leave(exit);
+    }
+    exit
 }
 
 fn end(context: &Context, done: Result<Exit, Failure>) -> Exit {

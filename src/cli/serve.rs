@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
-use tokio::sync::watch;
 
 use super::secret::DEV_SECRET_FILE;
+use super::stop::stop_signal;
 use super::{Context, Exit, Failure, ListedSettings};
 use crate::app::{self, App, Options};
 use crate::clock::Clock;
@@ -40,7 +40,7 @@ pub struct Args {
     _settings: ListedSettings,
 }
 
-/// Serves until SIGTERM or Ctrl-C.
+/// Serves until SIGTERM or Ctrl-C; a second one ends at once.
 pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let mut config = context.service_config()?;
     if args.dev {
@@ -67,12 +67,12 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         .map(|url| url.place())
         .unwrap_or_default();
     let token = config.access.admin_token.clone();
+    let limit = config.http.shutdown;
     let app = App::open(config, Clock::System, options).map_err(|why| not_started(&why))?;
+    let stop = stop_signal(limit)?;
     announce(context, args.dev, address, &place, token.is_some());
-    app.serve(listener, stop_signal())
-        .await
-        .map_err(|why| not_started(&why))?;
-    Ok(Exit::Done)
+    let ended = app.serve(listener, stop).await;
+    ended.map(Exit::from).map_err(|why| not_started(&why))
 }
 
 /// Whether `rollcall webhooks register` kept a secret in this database.
@@ -88,27 +88,6 @@ fn has_registered(config: &Config) -> bool {
 pub(super) fn not_started(why: &anyhow::Error) -> Failure {
     Failure::new(Exit::Unavailable, format!("{why:#}"))
         .hint("`rollcall doctor` looks for the cause")
-}
-
-/// Says stop at SIGTERM or Ctrl-C.
-pub(super) fn stop_signal() -> watch::Receiver<bool> {
-    let (say, stop) = watch::channel(false);
-    tokio::spawn(async move {
-        let terminate = async {
-            match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-                Ok(mut signal) => {
-                    signal.recv().await;
-                }
-                Err(_) => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = terminate => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
-        let _ = say.send(true);
-    });
-    stop
 }
 
 /// A second `serve` on one SQLite file would answer for the same events twice over: it is told.

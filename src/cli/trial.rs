@@ -3,6 +3,7 @@
 use crate::app;
 use crate::clock::Clock;
 use crate::desk::trial::{self, TrialOrder, TrialView};
+use crate::stop::Cut;
 
 use super::database::{self, DryRun};
 use super::{Context, Exit, Failure, shown};
@@ -38,7 +39,7 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let config = context.config()?;
     let db = database::open(&config)?;
-    let channels = app::channels(&config, &db, Clock::System.now(), false)
+    let channels = app::channels(&config, &db, Clock::System.now(), false, Cut::default())
         .map_err(|why| Failure::new(Exit::Configuration, why.to_string()))?;
     let order = TrialOrder {
         profile_id: args.profile.clone(),

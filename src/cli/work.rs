@@ -1,6 +1,7 @@
 //! `rollcall work`: works off the outbox and sends deliveries, without taking webhooks.
 
-use super::serve::{not_started, stop_signal};
+use super::serve::not_started;
+use super::stop::stop_signal;
 use super::{Context, Exit, Failure, ListedSettings};
 use crate::app::{self, App, Options};
 use crate::clock::Clock;
@@ -29,15 +30,16 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         program: app::this_program(),
         ..Options::default()
     };
+    let limit = config.http.shutdown;
     let app = App::open(config, Clock::System, options).map_err(|why| not_started(&why))?;
+    let stop = stop_signal(limit)?;
     if args.once {
-        let done = app.work_once().await.map_err(|why| not_started(&why))?;
-        context.output.note(format!("worked off {done} events"));
-        return Ok(Exit::Done);
+        let done = app.work_once(stop).await;
+        let (events, ended) = done.map_err(|why| not_started(&why))?;
+        context.output.note(format!("worked off {events} events"));
+        return Ok(ended.into());
     }
     context.output.note("working; stop with Ctrl-C");
-    app.work(stop_signal())
-        .await
-        .map_err(|why| not_started(&why))?;
-    Ok(Exit::Done)
+    let ended = app.work(stop).await;
+    ended.map(Exit::from).map_err(|why| not_started(&why))
 }

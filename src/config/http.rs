@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::reader::{Reader, http_url, network, seconds, whole};
+use super::reader::{Reader, http_url, network, whole};
 use super::setting::Setting;
 
 /// The HTTP side of the service.
@@ -19,7 +19,7 @@ pub struct Http {
     pub trusted_proxies: Vec<IpNet>,
     /// Largest request body in bytes; beyond it the answer is 413 (R8).
     pub body_limit: usize,
-    /// How long a stop may take before what is left is dropped.
+    /// How long a stop may take, all in all.
     pub shutdown: Duration,
     /// Where people reach the console; decides whether its cookie wants HTTPS.
     pub public_url: Option<String>,
@@ -80,7 +80,8 @@ const SHUTDOWN: Setting = Setting::new(
 )
 .help(
     "SECONDS",
-    "How long a stop may take to finish what is in hand.",
+    "How long a stop may take, all in all, whatever hangs: what is in hand is finished, and what is not finished by \
+         then is left for the next start (exit code 75). 1 to 3600; a supervisor must wait longer before it kills.",
 )
 .default("20");
 
@@ -167,7 +168,7 @@ pub(super) fn read(from: &mut Reader<'_>) -> Option<Http> {
     let allowed_sources = from.list(&ALLOWED_SOURCES, network);
     let trusted_proxies = from.list(&TRUSTED_PROXIES, network);
     let body_limit = from.value(&BODY_LIMIT, |text| whole(text, 1_024, 64 << 20));
-    let shutdown = from.value(&SHUTDOWN, seconds);
+    let shutdown = from.value(&SHUTDOWN, |text| whole(text, 1, 3_600));
     let public_url = from.value(&PUBLIC_URL, http_url);
     let metrics_listen = from.value(&METRICS_LISTEN, address);
     let client_time = from.value(&CLIENT_SECONDS, |text| whole(text, 1, 600));
@@ -179,7 +180,7 @@ pub(super) fn read(from: &mut Reader<'_>) -> Option<Http> {
         allowed_sources,
         trusted_proxies,
         body_limit: usize::try_from(body_limit?).ok()?,
-        shutdown: shutdown?,
+        shutdown: Duration::from_secs(shutdown?),
         public_url,
         metrics_listen,
         client_time: Duration::from_secs(client_time?),

@@ -5,8 +5,9 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_web::body::MessageBody;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::ConnectionType;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
@@ -15,8 +16,9 @@ use actix_web::{Error, HttpMessage, ResponseError, web};
 
 use crate::telemetry;
 
-use super::connections::TurnedAway;
-use super::payload::{Body, watched};
+use super::connections::{Counted, TurnedAway};
+use super::drain::{Drain, Passage, read_off};
+use super::payload::{Body, answer_with, watched};
 use super::{HttpState, Problem};
 
 tokio::task_local! {
@@ -32,6 +34,9 @@ pub(crate) fn current_request_id() -> String {
 
 /// How long a body may take where no server has said it.
 const DEFAULT_TIME: Duration = Duration::from_secs(30);
+
+/// A longer answer may have to wait for its reader; a shorter one is the system's at once.
+const LONG_ANSWER: u64 = 16 * 1024;
 
 /// The longest path and query, in bytes.
 const LONGEST_ADDRESS: usize = 16 * 1024;
@@ -107,6 +112,51 @@ fn method_label(method: &Method) -> &'static str {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrived(pub Instant);
 
+/// The request's way through the server; it ends with its answer.
+fn passage_of(request: &ServiceRequest) -> Passage {
+    let state = request.app_data::<web::Data<HttpState>>();
+    let drain = state.map_or_else(Drain::default, |state| state.drain.clone());
+    let counted = request.conn_data::<Counted>();
+    Passage::begin(drain, counted.map(|counted| Arc::clone(&counted.talk)))
+}
+
+/// Whether it is answered although the service stops: a process that is being finished lives.
+fn is_answered_to_the_end(request: &ServiceRequest) -> bool {
+    request.path() == "/health/live"
+}
+
+/// What comes of a request: by its handler, or what is said instead of it. Errors are only those of the cut.
+async fn answer(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+    passage: &Passage,
+    drain: &Drain,
+    body: &Body,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    if let Some(problem) = refused(&request) {
+        return Ok(request.into_response(problem.error_response()));
+    }
+    if passage.late && !is_answered_to_the_end(&request) {
+        let state = request.app_data::<web::Data<HttpState>>();
+        let most = state.map_or(0, |state| state.body_limit);
+        read_off(&mut request, most).await;
+        return Ok(request.into_response(Problem::stopping().error_response()));
+    }
+    tokio::select! {
+        biased;
+        answer = next.call(request) => Ok(answer?.map_into_boxed_body()),
+        () = drain.cut() => {
+            // Who has not even sent it had nothing in our hands.
+            if body.is_whole() {
+                drain.leave_one();
+            }
+            let problem = Problem::stopping();
+            let said = problem.error_response();
+            Err(InternalError::from_response(problem, said).into())
+        }
+    }
+}
+
 /// Gives the request its id, and tells log and metrics about it.
 pub async fn observe(
     mut request: ServiceRequest,
@@ -121,18 +171,45 @@ pub async fn observe(
         .unwrap_or_else(|| "(none)".to_owned());
     let name = HeaderValue::from_str(&id);
     let shown = id.clone();
+    let mut passage = passage_of(&request);
+    let drain = passage.drain();
+    let told = move |status: StatusCode| {
+        let (status, took) = (status.as_u16(), began.elapsed());
+        metrics::histogram!(
+            telemetry::HTTP_SECONDS,
+            "method" => method, "route" => route.clone(), "status" => status.to_string()
+        )
+        .record(took);
+        tracing::debug!(
+            request_id = shown,
+            method,
+            route,
+            status,
+            took_ms = took.as_millis(),
+            "answered"
+        );
+    };
     REQUEST_ID
         .scope(RefCell::new(id), async move {
             // Errors become answers here, while the request's id is known.
             let body = watch_body(&mut request);
-            let mut answer = match refused(&request) {
-                Some(problem) => request.into_response(problem.error_response()),
-                None => next.call(request).await?.map_into_boxed_body(),
+            let mut answer = match answer(request, next, &passage, &drain, &body).await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    passage.is_last();
+                    told(error.as_response_error().status_code());
+                    return Err(error);
+                }
             };
+            if drain.has_begun() || !body.is_whole() {
+                passage.is_last();
+                answer
+                    .response_mut()
+                    .head_mut()
+                    .set_connection_type(ConnectionType::Close);
+            }
             if !body.is_whole() {
                 // What is left of it is not waited for, and must not be read as another request.
-                let head = answer.response_mut().head_mut();
-                head.set_connection_type(ConnectionType::Close);
                 answer = answer.map_body(|_, answer| body.last_until_answered(answer));
             }
             if let Ok(name) = name {
@@ -140,21 +217,15 @@ pub async fn observe(
                     .headers_mut()
                     .insert(HeaderName::from_static("x-request-id"), name);
             }
-            let status = answer.status().as_u16();
-            let took = began.elapsed();
-            metrics::histogram!(
-                telemetry::HTTP_SECONDS,
-                "method" => method, "route" => route.clone(), "status" => status.to_string()
-            )
-            .record(took);
-            tracing::debug!(
-                request_id = shown,
-                method,
-                route,
-                status,
-                took_ms = took.as_millis(),
-                "answered"
-            );
+            told(answer.status());
+            let is_long = match answer.response().body().size() {
+                BodySize::None => false,
+                BodySize::Sized(bytes) => bytes > LONG_ANSWER,
+                BodySize::Stream => true,
+            };
+            if is_long {
+                answer = answer.map_body(|_, answer| answer_with(answer, passage));
+            }
             Ok(answer)
         })
         .await

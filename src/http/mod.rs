@@ -4,6 +4,7 @@
 mod body;
 mod bucket;
 mod connections;
+mod drain;
 mod health;
 mod middleware;
 mod openapi;
@@ -13,10 +14,12 @@ mod rates;
 mod snapshot;
 mod source;
 mod state;
+mod talk;
 pub mod v1;
 mod webhook;
 
 pub use connections::{Bounds, Connections};
+pub use drain::Drain;
 pub use openapi::document;
 pub use problem::Problem;
 pub use state::{ClientBounds, HttpState, Wanted};

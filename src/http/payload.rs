@@ -53,19 +53,24 @@ impl Body {
     /// Has it last as long as its answer. The server closes the connection behind a body that somebody still
     /// holds; one that was dropped it would read to its end, in chunks however slow.
     pub(super) fn last_until_answered(self, answer: BoxBody) -> BoxBody {
-        BoxBody::new(Answer {
-            body: Box::pin(answer),
-            _payload: self.payload,
-        })
+        answer_with(answer, self.payload)
     }
 }
 
-struct Answer {
-    body: Pin<Box<BoxBody>>,
-    _payload: Rc<RefCell<Payload>>,
+/// An answer that keeps something until it has gone.
+pub(super) fn answer_with<T: Unpin + 'static>(answer: BoxBody, kept: T) -> BoxBody {
+    BoxBody::new(Answer {
+        body: Box::pin(answer),
+        _kept: kept,
+    })
 }
 
-impl MessageBody for Answer {
+struct Answer<T> {
+    body: Pin<Box<BoxBody>>,
+    _kept: T,
+}
+
+impl<T: Unpin> MessageBody for Answer<T> {
     type Error = Box<dyn std::error::Error>;
 
     fn size(&self) -> BodySize {

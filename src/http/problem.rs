@@ -12,8 +12,8 @@ use crate::desk::DeskError;
 use crate::telemetry;
 use crate::workos::client::ClientError;
 
-use super::HttpState;
 use super::webhook::SIGNATURE;
+use super::{HttpState, drain};
 
 /// An error as the caller sees it.
 #[derive(Debug, Clone)]
@@ -99,6 +99,9 @@ impl ResponseError for Problem {
         }
         if let Some(methods) = &self.allow {
             answer.insert_header((header::ALLOW, methods.as_str()));
+        }
+        if self.kind == drain::KIND {
+            answer.force_close();
         }
         let body = Told {
             kind: format!("urn:rollcall:problem:{}", self.kind),

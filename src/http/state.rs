@@ -24,6 +24,7 @@ use crate::triggers::{Channels, Policy};
 use crate::workos::Secrets;
 use crate::workos::client::Client;
 
+use super::drain::Drain;
 use super::health::Answered;
 use super::payload::Unfinished;
 use super::rates::Rates;
@@ -73,6 +74,8 @@ pub struct HttpState {
     pub stale_kept: AtomicI64,
     /// What clients may ask of the server.
     pub bounds: ClientBounds,
+    /// What is being answered, and whether the service stops.
+    pub drain: Drain,
 }
 
 /// What clients may ask of the server, and how much of it is under way.

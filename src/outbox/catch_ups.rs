@@ -106,6 +106,20 @@ pub fn advance(
     Ok(moved == 1)
 }
 
+/// Gives back what this owner holds, without a word on how it went. What it still has on the way changes
+/// nothing any more.
+pub fn let_go(conn: &mut Conn, owner: &str) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::update(catch_ups::table
+        .filter(catch_ups::lease_owner.eq(owner))
+        .filter(catch_ups::lease_until.is_not_null()))
+        .set((
+            catch_ups::lease_token.eq(catch_ups::lease_token + 1),
+            catch_ups::lease_until.eq(None::<Timestamp>),
+        ))
+        .execute(c))?;
+    Ok(())
+}
+
 /// Gives the lease back. `error` is why it ended early; without one everything was read.
 pub fn finish(
     conn: &mut Conn,

@@ -159,8 +159,13 @@ struct Id {
     id: String,
 }
 
+/// The longest that a job waits whose steps were begun and ended without a word.
+const LONGEST_LEASE: Duration = Duration::from_secs(600);
+
 /// Takes the open job of one of these kinds that nobody has worked on for longest, for as long as the
-/// lease lasts. The attempt is counted here, and taken off again by [`save`].
+/// lease lasts. That an earlier step ended without a word is no evidence against the job (R92): whoever
+/// stops or kills a process in the middle of one leaves just that. It only waits longer the longer it has come no
+/// further, so that a step that does end its process leaves the others their time.
 pub fn claim(
     conn: &mut Conn,
     kinds: &[&str],
@@ -187,13 +192,16 @@ pub fn claim(
     let Some(Id { id }) = found.into_iter().next() else {
         return Ok(None);
     };
+    let interrupted = find(conn, &id)?.filter(|job| job.lease_until.is_some());
+    let lease = interrupted.map_or(lease, |job| {
+        (now.since(job.updated_at) / 4).clamp(lease, LONGEST_LEASE.max(lease))
+    });
     on_backend!(conn, c => diesel::update(jobs::table.find(&id))
         .set((
             jobs::state.eq(JobState::Running.as_str()),
             jobs::lease_owner.eq(owner),
             jobs::lease_token.eq(jobs::lease_token + 1),
             jobs::lease_until.eq(Some(now.plus(lease))),
-            jobs::attempts.eq(jobs::attempts + 1),
         ))
         .execute(c))?;
     let claimed = find(conn, &id)?;
@@ -222,10 +230,7 @@ pub fn give_back(conn: &mut Conn, job: &JobRow) -> QueryResult<()> {
         .filter(jobs::id.eq(&job.id))
         .filter(jobs::lease_token.eq(job.lease_token))
         .filter(jobs::state.eq(JobState::Running.as_str())))
-        .set((
-            jobs::attempts.eq(jobs::attempts - 1),
-            jobs::lease_until.eq(None::<Timestamp>),
-        ))
+        .set(jobs::lease_until.eq(None::<Timestamp>))
         .execute(c))?;
     Ok(())
 }
@@ -284,7 +289,7 @@ pub fn save<C: Serialize, R: Serialize>(
     Ok(saved > 0)
 }
 
-/// A step failed: again at `retry_at`, or never. Its claim has counted the attempt.
+/// A step failed, which is counted: again at `retry_at`, or never.
 pub fn fail(
     conn: &mut Conn,
     job: &JobRow,
@@ -302,6 +307,7 @@ pub fn fail(
         .filter(jobs::state.eq(JobState::Running.as_str())))
         .set((
             jobs::state.eq(state.as_str()),
+            jobs::attempts.eq(jobs::attempts + 1),
             jobs::reason.eq(reason),
             jobs::available_at.eq(retry_at.unwrap_or(now)),
             jobs::updated_at.eq(now),

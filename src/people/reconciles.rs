@@ -146,6 +146,20 @@ pub fn renew(conn: &mut Conn, id: &str, token: i64, until: Timestamp) -> QueryRe
     Ok(())
 }
 
+/// Gives back what this owner works on. What it still has on the way changes nothing any more.
+pub fn let_go(conn: &mut Conn, owner: &str) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::update(reconciles::table
+        .filter(reconciles::lease_owner.eq(owner))
+        .filter(reconciles::lease_until.is_not_null())
+        .filter(reconciles::state.eq(RUNNING)))
+        .set((
+            reconciles::lease_token.eq(reconciles::lease_token + 1),
+            reconciles::lease_until.eq(None::<Timestamp>),
+        ))
+        .execute(c))?;
+    Ok(())
+}
+
 /// Writes the checkpoint and renews the lease; false when the lease is somebody else's by now.
 pub fn save(conn: &mut Conn, one: &Reconcile, until: Timestamp) -> QueryResult<bool> {
     let saved = on_backend!(conn, c => diesel::update(reconciles::table

@@ -122,7 +122,7 @@ impl CatchUp {
                     tell(&done);
                     done.is_err()
                 }
-                _ = stop.changed() => return,
+                _ = stop.changed() => return self.let_go().await,
             };
             let pause = if failed {
                 AGAIN.min(pulling.interval)
@@ -134,6 +134,17 @@ impl CatchUp {
                 () = poked(&poke), if pulling.poked => {}
                 _ = stop.changed() => {}
             }
+        }
+    }
+
+    /// A reading that is left in the middle is taken up by whoever comes next, without waiting for the lease.
+    async fn let_go(&self) {
+        let owner = self.owner.clone();
+        let gone = write(&self.db, move |conn| {
+            Ok::<_, DbError>(catch_ups::let_go(conn, &owner)?)
+        });
+        if let Err(error) = gone.await {
+            tracing::warn!(%error, "could not give catching up back; it is free again within a minute");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Jobs in the worker: one step at a time, each in one transaction with its own note of how far it
 //! came, so that a crash loses nothing and repeats nothing. Live events go first; under a load that
-//! never ends a job still gets a step now and then. The attempt is counted before the step begins: one
-//! that kills the process is given up. A new kind is a name in [`KINDS`] and a match arm.
+//! never ends a job still gets a step now and then. Only errors count against a job: a step that ends with
+//! its process proves nothing (R92). A new kind is a name in [`KINDS`] and a match arm.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
@@ -29,9 +29,6 @@ const BATCHES_BETWEEN: u32 = 20;
 /// Between the claim and its step nobody else begins the same one. During the step the row is locked:
 /// the lease only tells how soon a crash is got over.
 const LEASE: Duration = Duration::from_secs(5);
-/// Said of a job whose steps were begun and never ended.
-const KILLED: &str = "each of five attempts at its next step ended without a word: the process was \
-                      killed, or ran out of memory, in the middle of it; look at the service's log";
 
 impl Worker {
     /// One turn of the loop: a batch of events, and where none was due, one step of a job (blocking).
@@ -55,9 +52,6 @@ impl Worker {
         let Some(job) = claimed else {
             return Ok(false);
         };
-        if attempt_of(&job) > MOST_ATTEMPTS {
-            return self.fail_step(&job, KILLED, now);
-        }
         let done = catch_unwind(AssertUnwindSafe(|| {
             self.db.write(Urgency::Normal, |conn| {
                 if jobs::hold(conn, &job, &owner)? {
@@ -78,7 +72,7 @@ impl Worker {
         self.fail_step(&job, &why, now)
     }
 
-    /// Takes off the attempt that was not made. Where the database is away, it counts.
+    /// Free again at once: the step was not made, through no fault of its own.
     fn give_back(&self, job: &JobRow) {
         let given = self.db.write(Urgency::Normal, |conn| {
             Ok::<_, DbError>(jobs::give_back(conn, job)?)
@@ -107,7 +101,7 @@ impl Worker {
 
 /// The attempt that a claimed job is in, from 1.
 fn attempt_of(job: &JobRow) -> u32 {
-    u32::try_from(job.attempts).unwrap_or(1)
+    u32::try_from(job.attempts).unwrap_or(0).saturating_add(1)
 }
 
 fn step(conn: &mut Conn, job: &JobRow, now: Timestamp) -> Result<(), DbError> {

@@ -163,17 +163,22 @@ impl Worker {
             .write(Urgency::Normal, |conn| leaves::settle_due(conn, now))
     }
 
-    /// Works off everything that is due, events and jobs (blocking); answers how many events. For
-    /// `work --once` and tests.
+    /// Works off everything that is due, events and jobs (blocking); answers how many events.
     pub fn drain(&self) -> Result<usize, DbError> {
+        self.drain_until(&|| false).map(|(total, _)| total)
+    }
+
+    /// The same until somebody says stop; answers also whether nothing was left. For `work --once`.
+    pub fn drain_until(&self, stop: &dyn Fn() -> bool) -> Result<(usize, bool), DbError> {
         let mut total = 0;
-        loop {
+        while !stop() {
             match self.run_once()? {
                 0 if self.step_job()? => {}
-                0 => return Ok(total),
+                0 => return Ok((total, true)),
                 done => total += done,
             }
         }
+        Ok((total, false))
     }
 
     /// Works until `stop` says so; what is in hand is finished.

@@ -9,12 +9,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::app::TestApp;
-use crate::support::events::{ada, employee, minute};
+use crate::support::events::{ORGANIZATION, ada, employee, minute};
 use crate::support::macros::on_both;
 
 on_both!(
     r94_words_that_anybody_may_send_are_no_labels,
     r94_a_search_has_two_hundred_letters_and_none_is_a_fault_of_ours,
+    r94_a_body_nested_a_thousand_levels_deep_is_refused_in_words,
     r94_a_head_or_body_that_does_not_come_ends_its_connection,
     r94_a_header_that_is_no_signature_is_answered_before_the_body,
     r75_two_thousand_deliveries_in_one_moment_are_stored_or_told_to_come_again,
@@ -310,4 +311,25 @@ async fn metrics_and_readiness_are_read_once_a_second_for_all(backend: Backend) 
     app.deliver(&ada().updated(minute(1))).await.ok();
     assert_eq!(app.http.call("GET", "/metrics").await.text, first);
     assert_eq!(app.http.call("GET", "/health/ready").await.text, ready);
+}
+
+async fn r94_a_body_nested_a_thousand_levels_deep_is_refused_in_words(app: TestApp) {
+    let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(1_000), close.repeat(1_000));
+    let fields = format!("/v1/organizations/{ORGANIZATION}/fields");
+    for (method, path) in [
+        ("POST", "/v1/communities"),
+        ("POST", "/v1/triggers"),
+        ("POST", "/v1/logins"),
+        ("PUT", fields.as_str()),
+    ] {
+        for body in [
+            deep("[", "]"),
+            deep("{\"not\":", "}"),
+            format!("{{\"name\":{}}}", deep("[", "]")),
+        ] {
+            let told = app.http.post_text(method, path, &body).await;
+            assert!((400..500).contains(&told.status), "{path}: {told:?}");
+            assert!(told.body["detail"].is_string(), "{path}: {told:?}");
+        }
+    }
 }

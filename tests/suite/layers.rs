@@ -14,15 +14,15 @@ const MAY_USE: &[(&str, &str)] = &[
     // the desk's, for all three of its doors.
     (
         "cli",
-        "app desk upstream intake triggers db config telemetry clock workos roll conditions retry",
+        "app desk upstream intake triggers db config telemetry clock workos roll conditions retry stop",
     ),
     (
         "app",
-        "http console desk upstream worker intake triggers people outbox db config telemetry clock workos retry",
+        "http console desk upstream worker intake triggers people outbox db config telemetry clock workos retry stop",
     ),
     (
         "http",
-        "desk upstream intake triggers db telemetry clock workos roll conditions",
+        "desk upstream intake triggers db telemetry clock workos roll conditions stop",
     ),
     (
         // The pages share the server with the API: its state, a request's source and id.
@@ -45,7 +45,7 @@ const MAY_USE: &[(&str, &str)] = &[
     ("intake", "outbox db telemetry clock crash"),
     (
         "triggers",
-        "people db telemetry clock workos roll conditions retry",
+        "people db telemetry clock workos roll conditions retry stop",
     ),
     // Tokens, operators' acts and processes are kept with the people.
     ("people", "db telemetry clock workos roll conditions"),
@@ -59,6 +59,7 @@ const MAY_USE: &[(&str, &str)] = &[
     // Values are compared in their cleaned form, which is said in one place.
     ("conditions", "workos clock"),
     ("retry", "clock"),
+    ("stop", ""),
     ("clock", ""),
     ("crash", ""),
 ];

@@ -74,6 +74,7 @@ mod seats;
 mod second_source;
 mod sending_crashes;
 mod spine;
+mod stopping;
 mod story;
 mod support;
 mod targets;

@@ -9,6 +9,7 @@ use crate::support::macros::on_both;
 
 on_both!(
     a_list_shows_everything_once_while_rows_are_added,
+    a_cursor_shows_nobody_the_rows_of_another_organization,
     a_cursor_of_another_list_or_none_at_all_is_refused,
 );
 
@@ -108,18 +109,64 @@ async fn more(app: &TestApp, community: &str, round: u64) {
     app.advance(std::time::Duration::from_secs(90_000));
 }
 
-async fn a_list_shows_everything_once_while_rows_are_added(app: TestApp) {
+/// A company with a community; answers the community's id.
+async fn company(app: &TestApp) -> String {
     app.apply(&directory("dsync.activated", minute(0))).await;
     let arm = format!("/v1/organizations/{ORGANIZATION}/arm");
     app.call("POST", &arm, Value::Null).await.ok();
     let body = json!({"organization_id": ORGANIZATION, "name": "Chess"});
     let chess = app.call("POST", "/v1/communities", body).await.ok();
-    let chess = chess["id"].as_str().unwrap();
+    let chess = chess["id"].as_str().unwrap().to_owned();
     let first = employee("first");
     app.apply(&first.created(minute(0))).await;
     let id = app.profile(&first).id;
     let seat = format!("/v1/communities/{chess}/members/{id}");
     app.call("PUT", &seat, json!({"role": "admin"})).await.ok();
+    chess
+}
+
+/// Every cursor that lists give to whoever may see everything, asked with by who is limited to one organization:
+/// they see what is theirs, or are told that the cursor is of no use.
+async fn a_cursor_shows_nobody_the_rows_of_another_organization(app: TestApp) {
+    let chess = &company(&app).await;
+    for round in 1..=2 {
+        more(&app, chess, round).await;
+    }
+    let limited = app.token("limited", "viewer", Some("org_c1"));
+    let mut tried = 0;
+    for (list, name) in LISTS {
+        let path = path(list, chess);
+        let asked = async |query: &str| {
+            let path = format!("{path}?{query}");
+            let told = app.http.unchecked(Some(&limited), "GET", &path, None).await;
+            assert!(told.status < 500, "{path}: {told:?}");
+            told
+        };
+        let own = asked("limit=200").await;
+        let own = if own.status == 200 {
+            names(&own.body, name)
+        } else {
+            Vec::new()
+        };
+        let mut cursor = None;
+        loop {
+            let theirs = page(&app, &path, 1, cursor.as_deref()).await;
+            cursor = theirs["next_cursor"].as_str().map(str::to_owned);
+            let Some(from) = &cursor else { break };
+            tried += 1;
+            let told = asked(&format!("limit=200&cursor={from}")).await;
+            if told.status == 200 {
+                let seen = names(&told.body, name);
+                assert!(seen.iter().all(|row| own.contains(row)), "{path}: {seen:?}");
+            }
+        }
+    }
+    assert!(tried > LISTS.len(), "{tried}");
+    app.leave_work();
+}
+
+async fn a_list_shows_everything_once_while_rows_are_added(app: TestApp) {
+    let chess = &company(&app).await;
     for round in 1..=4 {
         more(&app, chess, round).await;
     }

@@ -22,11 +22,13 @@ use self::place::Place;
 use self::play::Play;
 use self::stage::Stage;
 use self::tell::Teller;
-use super::serve::{DEV_TOKEN_FILE, not_started, stop_signal};
+use super::serve::{DEV_TOKEN_FILE, not_started};
+use super::stop::stop_signal;
 use super::{Context, Exit, Failure, client};
 use crate::app::{App, Options};
 use crate::clock::Clock;
 use crate::desk::{Actor, Role};
+use crate::stop::{Ended, wait_for};
 use crate::workos::Secrets;
 
 /// See what Rollcall does: a company's weeks in a second, over real HTTP
@@ -59,33 +61,33 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         &format!("{}, everything below goes through it", place.origin()),
     );
     tell.say("database", &format!("{} (fresh)", place.database()));
-    let interrupted = stop_signal();
+    let interrupted = stop_signal(place.config.http.shutdown)?;
     let (say_stop, stop) = watch::channel(false);
     let (stage, served) = start(&place, stop)?;
     let told = tokio::select! {
         told = story(&stage, &tell, context) => told,
-        () = said(interrupted.clone()) => Ok(None),
+        () = wait_for(interrupted.clone()) => Ok(None),
     };
     if let Ok(Some(id)) = &told {
         further(&stage, &tell, &place, id, stays).await;
         if stays {
             tell.plain("\nServing on; stop with Ctrl-C.");
-            said(interrupted).await;
+            wait_for(interrupted).await;
         }
     }
     let _ = say_stop.send(true);
-    served
+    let ended = served
         .await
         .map_err(|why| Failure::new(Exit::SomeFailed, why.to_string()))?
         .map_err(|why| not_started(&why))?;
-    told.map(|_| Exit::Done)
+    told.map(|_| ended.into())
 }
 
 /// The service, and how the demo sees it.
 fn start(
     place: &Place,
     stop: watch::Receiver<bool>,
-) -> Result<(Stage, JoinHandle<anyhow::Result<()>>), Failure> {
+) -> Result<(Stage, JoinHandle<anyhow::Result<Ended>>), Failure> {
     let config = place.config.clone();
     let secrets = config
         .webhook
@@ -186,10 +188,6 @@ async fn further(stage: &Stage, tell: &Teller<'_>, place: &Place, id: &str, stay
         let story = "fixtures/scenarios/normal-week.jsonl";
         tell.command("more", &format!("rollcall send {story} --to {origin}"));
     }
-}
-
-async fn said(mut stop: watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stopped| *stopped).await;
 }
 
 /// An address that nobody uses: the usual one, or any.

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use super::{Channel, Outcome};
 use crate::clock::Timestamp;
+use crate::stop::Cut;
 
 pub use client::{ClientError, Names, http_client};
 pub use slack::MAX_TEXT as MAX_SLACK_TEXT;
@@ -66,6 +67,8 @@ pub struct ChannelSettings {
     pub names: Names,
     /// `serve --dev`: nothing leaves the house, everything counts as sent.
     pub capture: bool,
+    /// When no answer is waited for any more.
+    pub cut: Cut,
 }
 
 /// A setting that cannot work; told at start-up.
@@ -94,6 +97,7 @@ struct Live {
     client: Client,
     webhook_key: Option<SigningKey>,
     allow_private: bool,
+    cut: Cut,
 }
 
 impl Channels {
@@ -128,6 +132,7 @@ impl Channels {
                 settings.mail_from.as_deref(),
                 allow_private,
                 mail,
+                settings.cut.clone(),
             )?),
             None => None,
         };
@@ -149,6 +154,7 @@ impl Channels {
             client,
             webhook_key,
             allow_private,
+            cut: settings.cut,
         })))
     }
 
@@ -167,25 +173,42 @@ impl Channels {
         all
     }
 
-    /// One attempt at one message. Takes at most [`LONGEST_ATTEMPT`]. To be awaited to its end: an
-    /// attempt that is dropped halfway has an unknown outcome.
+    /// One attempt at one message. Takes at most [`LONGEST_ATTEMPT`], and ends at the cut. To be awaited to
+    /// its end: an attempt that is dropped halfway has an unknown outcome.
     pub async fn send(&self, channel: Channel, message: &Message) -> Outcome {
         let Some(live) = &self.0 else {
             return Outcome::sent("captured");
         };
+        if live.cut.is_reached() {
+            return Outcome::later("the service stopped before it was sent");
+        }
+        tokio::select! {
+            // Whoever knows that nothing has left yet says so first.
+            biased;
+            outcome = live.send(channel, message) => outcome,
+            () = live.cut.reached() => {
+                live.cut.leave();
+                Outcome::unknown("the service stopped before an answer came")
+            }
+        }
+    }
+}
+
+impl Live {
+    async fn send(&self, channel: Channel, message: &Message) -> Outcome {
         match channel {
-            Channel::Email => match &live.smtp {
+            Channel::Email => match &self.smtp {
                 Some(smtp) => smtp.send(message).await,
                 None => Outcome::refused_destination(
                     "no mail server is configured: set ROLLCALL_SMTP_URL",
                 ),
             },
-            Channel::Slack => live.slack.send(message).await,
+            Channel::Slack => self.slack.send(message).await,
             Channel::Webhook => {
                 webhook::send(
-                    &live.client,
-                    live.webhook_key.as_ref(),
-                    live.allow_private,
+                    &self.client,
+                    self.webhook_key.as_ref(),
+                    self.allow_private,
                     message,
                 )
                 .await

@@ -29,6 +29,7 @@ use self::compose::Letter;
 pub use self::settings::SmtpError;
 use self::settings::{Server, Tls};
 use super::Message;
+use crate::stop::Cut;
 use crate::triggers::Outcome;
 
 /// How many idle connections are kept, and for how long: servers hang up after a minute or more.
@@ -60,6 +61,7 @@ impl Default for Patience {
 pub(super) struct Smtp {
     server: Server,
     patience: Patience,
+    cut: Cut,
     idle: Mutex<Vec<(AsyncSmtpConnection, Instant)>>,
 }
 
@@ -69,11 +71,13 @@ impl Smtp {
         mail_from: Option<&str>,
         allow_plain: bool,
         patience: Patience,
+        cut: Cut,
     ) -> Result<Self, SmtpError> {
         let server = Server::parse(url, mail_from, allow_plain)?;
         Ok(Self {
             server,
             patience,
+            cut,
             idle: Mutex::new(Vec::new()),
         })
     }
@@ -84,16 +88,23 @@ impl Smtp {
             Ok(letter) => letter,
             Err(reason) => return Outcome::refused_message(reason),
         };
-        let mut connection =
-            match tokio::time::timeout(self.patience.before, self.go_ahead(&letter)).await {
-                Ok(Ok(connection)) => connection,
-                Ok(Err(outcome)) => return outcome,
-                Err(_) => {
-                    return Outcome::later(
-                        "the mail server did not answer in time; the text was not handed over",
-                    );
-                }
-            };
+        let ready = tokio::time::timeout(self.patience.before, self.go_ahead(&letter));
+        let ready = tokio::select! {
+            ready = ready => ready,
+            () = self.cut.reached() => {
+                self.cut.leave();
+                return Outcome::later("the service stopped before the text was handed over");
+            }
+        };
+        let mut connection = match ready {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(outcome)) => return outcome,
+            Err(_) => {
+                return Outcome::later(
+                    "the mail server did not answer in time; the text was not handed over",
+                );
+            }
+        };
         match tokio::time::timeout(self.patience.after, connection.message(&letter.text)).await {
             Ok(Ok(reply)) if reply.code().is_positive() && !reply.has_code(354) => {
                 self.keep(connection);

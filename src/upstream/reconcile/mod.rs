@@ -191,12 +191,21 @@ impl Reconciler {
                         tracing::warn!(%error, "a comparison could not be worked on; it is taken up again");
                     }
                 }
-                _ = stop.changed() => return,
+                _ = stop.changed() => return self.let_go().await,
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => {}
                 _ = stop.changed() => {}
             }
+        }
+    }
+
+    /// What is left in the middle is taken up by whoever comes next, without waiting for the lease.
+    async fn let_go(&self) {
+        let owner = self.owner.clone();
+        let gone = self.write(move |conn| Ok(reconciles::let_go(conn, &owner)?));
+        if let Err(error) = gone.await {
+            tracing::warn!(%error, "could not give a comparison back; it is free again within a minute");
         }
     }
 

@@ -73,7 +73,9 @@ impl TestApp {
         let app = block_in_place(|| App::open(setup.config, clock.clone(), setup.options)).unwrap();
         let (stop, stopped) = watch::channel(false);
         let (db, worker, sender) = (app.db.clone(), app.worker(0), app.sender());
-        let serving = tokio::spawn(async move { app.serve(listener, stopped).await.unwrap() });
+        let serving = tokio::spawn(async move {
+            let _ = app.serve(listener, stopped).await.unwrap();
+        });
         // Answered when it has begun: nothing that the test does may come in between.
         assert_eq!(http.call("GET", "/health/live").await.status, 200);
         Self {

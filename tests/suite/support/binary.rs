@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use super::http::{Caller, SECRET, TOKEN};
 use super::wait::eventually;
@@ -26,6 +27,9 @@ pub fn rollcall(database: &str, folder: &std::path::Path) -> Command {
         .stderr(Stdio::piped());
     command
 }
+
+/// What starting `kill`, and waiting for a core, may take on a busy machine.
+const BUSY: Duration = Duration::from_millis(500);
 
 /// A running process. Killed when dropped.
 pub struct Service {
@@ -76,6 +80,16 @@ impl Service {
     /// SIGTERM.
     pub fn terminate(&self) {
         self.signal("-TERM");
+    }
+
+    /// SIGTERM, and how it ends: within the limit, whatever hangs.
+    pub async fn stopped_within(&mut self, limit: Duration) -> (ExitStatus, String) {
+        let began = Instant::now();
+        self.terminate();
+        let (status, words) = self.ended().await;
+        let took = began.elapsed();
+        assert!(took < limit + BUSY, "it took {took:?}:\n{words}");
+        (status, words)
     }
 
     /// Limits the size of the files that it may write from now on (Linux).

@@ -62,6 +62,11 @@ impl Caller {
         }
     }
 
+    /// Where it calls.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// `http://address` + path.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)

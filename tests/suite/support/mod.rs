@@ -9,6 +9,7 @@ pub mod contract;
 pub mod events;
 pub mod http;
 pub mod http_sink;
+pub mod line;
 pub mod macros;
 pub mod operators;
 pub mod own_postgres;
