@@ -42,6 +42,7 @@ mod presence;
 mod server;
 mod suspects;
 mod upstream;
+mod watching;
 
 pub use server::bind;
 pub use suspects::{this_program, try_suspects};
@@ -92,6 +93,7 @@ pub struct App {
     secret_uses: SecretUses,
     refusals: Refusals,
     wrong_paths: WrongPaths,
+    memory: watching::Memory,
     process_id: String,
 }
 
@@ -99,6 +101,7 @@ impl App {
     /// Opens and migrates the database and checks every setting that can be checked before the start.
     pub fn open(config: Config, clock: Clock, options: Options) -> anyhow::Result<Self> {
         let db = Db::open(&config.database.url, CONNECTIONS)?;
+        let clock = db.corrected(clock);
         db.maintain(|conn| {
             // Otherwise asked by `migrate`, under its lock: several may start on an empty database.
             if options.no_migrate {
@@ -134,6 +137,7 @@ impl App {
             secret_uses: SecretUses::default(),
             refusals: Refusals::default(),
             wrong_paths: WrongPaths::default(),
+            memory: watching::Memory::default(),
             process_id,
         })
     }
@@ -294,6 +298,7 @@ impl App {
     /// Announces the process; answers how many events to try in a process of their own first, because
     /// somebody stopped without saying so and one of those that wait may be why.
     fn begin(&self, role: &str) -> anyhow::Result<usize> {
+        self.recognize()?;
         let now = self.clock.now();
         let unclean = self.db.write(Urgency::Normal, |conn| {
             let unclean = processes::sweep(conn, now, &is_gone)?;
@@ -317,6 +322,7 @@ impl App {
     }
 
     fn end(&self) {
+        self.leave_mark();
         let done = self.db.write(Urgency::Normal, |conn| {
             Ok::<_, DbError>(processes::end(conn, &self.process_id)?)
         });
@@ -339,6 +345,7 @@ impl App {
     }
 
     fn spawn_housekeeping(&self, tasks: &mut JoinSet<()>, stop: &watch::Receiver<bool>) {
+        self.spawn_watch(tasks, stop);
         let (db, clock, id) = (self.db.clone(), self.clock.clone(), self.process_id.clone());
         tasks.spawn(every(HEARTBEAT, stop.clone(), move || {
             let now = clock.now();

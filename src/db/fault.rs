@@ -17,6 +17,8 @@ pub enum Fault {
     /// There is no database, or it takes nothing now: stopped, failing over, read-only, out of
     /// connections or space. Everybody waits.
     Away,
+    /// Its file was deleted, moved or replaced while it was open. Everybody waits.
+    Replaced,
     /// It is not set up for us: a grant that was taken back, a table that is missing. Everybody waits.
     Unready,
     /// Taken out of a deadlock, or of transactions that cannot be put in an order: at once again.
@@ -41,6 +43,7 @@ impl DbError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Connect { .. } | Self::Pool(_) | Self::Url(_) | Self::Migration(_) => Fault::Away,
+            Self::Replaced { .. } => Fault::Replaced,
             Self::Query(error) => of(error),
         }
     }

@@ -40,6 +40,9 @@ fn unavailable(database: &str) -> Answered {
 fn of_fault(fault: Fault) -> &'static str {
     match fault {
         Fault::Away => "cannot be reached, or takes no writes",
+        Fault::Replaced => {
+            "its file was deleted, moved or replaced while it was open, so nothing is stored: put it back, or restart Rollcall"
+        }
         Fault::Contention | Fault::Deadlock => {
             "did not answer within a second: somebody holds a lock; `rollcall doctor` says who"
         }
