@@ -95,7 +95,13 @@ fn show_life(db: &Db, memory: &Memory, now: Timestamp) -> Result<(), DeskError> 
     let known = memory.get();
     let alive = db.write(Urgency::Normal, |conn| {
         restored::note_alive(conn, known.as_ref(), place.as_ref(), now)
-    })?;
+    });
+    // Whoever asks whether this is ready only reads: that nothing can be written is seen here.
+    db.note_writes(match &alive {
+        Err(DeskError::Database(error)) => Some(error),
+        _ => None,
+    });
+    let alive = alive?;
     if let Some(restore) = &alive.restored {
         tracing::warn!(
             restore_id = restore.id,

@@ -18,6 +18,7 @@ mod pool;
 pub mod pulse;
 pub mod schema;
 mod skew;
+mod trouble;
 mod turn;
 mod types;
 mod url;
@@ -105,6 +106,16 @@ pub enum DbError {
     /// All connections are in use, or the database is away.
     #[error("no database connection became free in time: {0}")]
     Pool(String),
+    /// SQLite's file was not opened.
+    #[error("cannot open the database file {file} ({words}): {advice}")]
+    NotOpened {
+        /// Its path.
+        file: String,
+        /// SQLite's own words.
+        words: String,
+        /// What to do.
+        advice: &'static str,
+    },
     /// The path leads to another file than was opened, or to none.
     #[error(
         "the database file {file} is not the one that was opened: {what}. Nothing is stored any more, since it would be \
@@ -129,7 +140,10 @@ impl DbError {
     pub fn is_unreachable(&self) -> bool {
         use diesel::result::{DatabaseErrorKind, Error};
         match self {
-            Self::Connect { .. } | Self::Pool(_) | Self::Replaced { .. } => true,
+            Self::Connect { .. }
+            | Self::NotOpened { .. }
+            | Self::Pool(_)
+            | Self::Replaced { .. } => true,
             Self::Query(Error::DatabaseError(kind, _)) => {
                 matches!(kind, DatabaseErrorKind::ClosedConnection)
             }

@@ -15,6 +15,7 @@ use crate::clock::{Clock, Skew};
 use super::connect::{self, Purpose, establish};
 use super::opened::OpenedFiles;
 use super::skew;
+use super::trouble::Writes;
 use super::turn::Writer;
 use super::{Backend, Conn, DatabaseUrl, DbError, write};
 
@@ -51,6 +52,7 @@ struct Inner {
     writing: Writing,
     damage: Mutex<Option<Instant>>,
     damaged_for_good: AtomicBool,
+    writes: Writes,
     skew: Arc<Skew>,
 }
 
@@ -104,6 +106,7 @@ impl Db {
             writing,
             damage: Mutex::default(),
             damaged_for_good: AtomicBool::new(false),
+            writes: Writes::default(),
             skew,
         })))
     }
@@ -206,6 +209,16 @@ impl Db {
     /// Notes that the pages do not fit together: no more than a restart with another file mends that.
     pub fn note_damage_for_good(&self) {
         self.0.damaged_for_good.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes what an attempt to write came to.
+    pub fn note_writes(&self, error: Option<&DbError>) {
+        self.0.writes.note(error);
+    }
+
+    /// Why nothing could be written the last time, with what to do.
+    pub fn write_trouble(&self) -> Option<&'static str> {
+        self.0.writes.trouble()
     }
 
     /// Whether a page of the database could not be read within the given time.

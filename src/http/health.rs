@@ -86,6 +86,9 @@ async fn readiness(state: &HttpState) -> Answered {
         Ok(Err(error)) => return unavailable(of_fault(error.fault())),
         Err(_) => return unavailable("could not be asked"),
     };
+    if let Some(trouble) = state.db.write_trouble() {
+        return unavailable(trouble);
+    }
     if state.db.is_damaged(DAMAGE_IS_NEWS) {
         return unavailable(of_fault(Fault::Damaged));
     }

@@ -81,6 +81,35 @@ async fn r74_a_database_file_that_is_moved_replaced_or_deleted_takes_nothing_mor
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn r74_a_file_that_cannot_be_opened_says_why_and_what_to_do() {
+    let (place, folder) = (Place::new(Backend::Sqlite), tempfile::tempdir().unwrap());
+    let start = |url: &str| {
+        let mut command = rollcall(url, folder.path());
+        let ended = block_in_place(|| command.arg("serve").output().unwrap());
+        assert_eq!(ended.status.code(), Some(69), "{ended:?}");
+        String::from_utf8_lossy(&ended.stderr).into_owned()
+    };
+    std::fs::write(
+        file_of(&place),
+        "no database at all, though long enough for one".repeat(99),
+    )
+    .unwrap();
+    let told = start(&place.url());
+    assert!(told.contains("restore a back-up"), "{told}");
+    assert!(
+        doctor(&place, "database")["finding"]
+            .as_str()
+            .unwrap()
+            .contains("damaged")
+    );
+    // A folder stands where the file should.
+    let in_the_way = folder.path().join("roll.db");
+    std::fs::create_dir(&in_the_way).unwrap();
+    let told = start(&format!("sqlite://{}", in_the_way.display()));
+    assert!(told.contains("df -i"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn r74_the_log_and_the_doctor_say_that_the_file_was_replaced() {
     let (place, folder) = (Place::new(Backend::Sqlite), tempfile::tempdir().unwrap());
     let (service, http) = Service::serve(rollcall(&place.url(), folder.path()), &[]).await;
