@@ -17,7 +17,7 @@ use crate::roll::{Kin, Link, LinkState, Role, Status};
 /// in passing. `.ci/histories` asks for more.
 pub(super) fn wanted() -> u32 {
     let asked = std::env::var("ROLLCALL_HISTORIES").ok();
-    asked.and_then(|text| text.parse().ok()).unwrap_or(1_000)
+    asked.and_then(|text| text.parse().ok()).unwrap_or(100)
 }
 
 /// The longest history, in events.
