@@ -62,7 +62,9 @@ impl Writes {
         let trouble = error
             .filter(|error| error.fault() == Fault::Away)
             .map(|error| {
-                let code = error.code().and_then(|code| code.parse().ok());
+                // SQLSTATE has five letters or digits, a result code fewer.
+                let code = error.code().filter(|code| code.len() < 5);
+                let code = code.and_then(|code| code.parse().ok());
                 code.and_then(advice).unwrap_or("it takes no writes")
             });
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = trouble;

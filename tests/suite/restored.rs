@@ -90,8 +90,8 @@ async fn r63_after_a_restored_back_up_what_may_have_been_sent_waits_in_a_hold(ba
     assert_eq!(given.only_hold().await["waiting"], 2);
     assert_eq!(
         given.web.requests().len(),
-        3,
-        "machines are told at least once"
+        4,
+        "machines are told at least once, and so twice"
     );
     let second = waiting(&given);
     assert_eq!(
@@ -105,7 +105,7 @@ async fn r63_after_a_restored_back_up_what_may_have_been_sent_waits_in_a_hold(ba
 
     decide(&given, "approve").await;
     assert_eq!(given.subjects().await.len(), 5, "approved, they go");
-    given.app.advance(HOUR * 72);
+    given.app.advance(HOUR * 48);
     assert_eq!(
         given.subjects().await.len(),
         8,
