@@ -61,11 +61,16 @@ fn ask(conn: &mut Conn, look: Look) -> QueryResult<Option<String>> {
         return Ok(None);
     };
     let line: Line = match look {
-        Look::Quick => diesel::sql_query("SELECT quick_check AS line FROM pragma_quick_check(1)"),
+        Look::Quick => {
+            diesel::sql_query("SELECT quick_check AS line FROM pragma_quick_check LIMIT 1")
+        }
         Look::Whole => {
-            diesel::sql_query("SELECT integrity_check AS line FROM pragma_integrity_check(1)")
+            diesel::sql_query("SELECT integrity_check AS line FROM pragma_integrity_check LIMIT 1")
         }
     }
     .get_result(c)?;
-    Ok((line.line != SOUND).then_some(line.line))
+    let found = line.line;
+    // The first line says which database, and there is one.
+    let first = found.lines().find(|line| !line.starts_with("***"));
+    Ok((found != SOUND).then(|| first.unwrap_or(&found).to_owned()))
 }
