@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::console::{Console, Secure};
+use crate::console::Console;
 use crate::db::{Db, DbError, Urgency, migrate, migration_state, new_id};
 use crate::desk::erasure::settle_key;
 use crate::desk::refusals::Refusals;
@@ -280,19 +280,6 @@ impl App {
                 CONNECTIONS,
             ),
         })
-    }
-
-    /// Whether the console's cookie wants HTTPS.
-    fn secure_cookie(&self) -> Secure {
-        let http = &self.config.http;
-        match &http.public_url {
-            Some(url) if url.starts_with("http://") => Secure::Never,
-            Some(_) => Secure::Always,
-            None if http.listen.ip().is_loopback() && http.trusted_proxies.is_empty() => {
-                Secure::WhereForwarded
-            }
-            None => Secure::Always,
-        }
     }
 
     /// Announces the process; answers how many events to try in a process of their own first, because
