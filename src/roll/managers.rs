@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::workos::clean;
+
 use super::identity::fold_case;
 
 /// What a directory says of somebody's manager.
@@ -25,16 +27,28 @@ impl ManagerWords {
         *self == Self::default()
     }
 
+    /// The id that may be meant.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        named(self.id.iter())
+    }
+
     /// The numbers that may be meant.
     pub fn numbers(&self) -> impl Iterator<Item = &str> {
-        self.number.iter().chain(&self.id).map(String::as_str)
+        named(self.number.iter().chain(&self.id))
     }
 
     /// The addresses that may be meant.
     pub fn addresses(&self) -> impl Iterator<Item = &str> {
         let ids = self.id.iter().filter(|id| id.contains('@'));
-        self.email.iter().chain(ids).map(String::as_str)
+        named(self.email.iter().chain(ids))
     }
+}
+
+/// A placeholder names nobody (R86), also where somebody's own number is the same placeholder.
+fn named<'a>(words: impl Iterator<Item = &'a String>) -> impl Iterator<Item = &'a str> {
+    words
+        .map(String::as_str)
+        .filter(|word| !clean::is_placeholder(word))
 }
 
 /// A directory user of somebody who may be meant.
@@ -93,12 +107,13 @@ pub fn meant(
             .collect::<Vec<_>>()
     };
     let mut tiers: Vec<Vec<&ManagerCandidate>> = Vec::new();
-    if let Some(id) = &words.id {
-        tiers.push(has_link(&|link| link.id == *id));
+    for id in words.ids() {
+        let of_provider = |link: &ManagerLink| link.idp_id.as_deref() == Some(id);
+        tiers.push(has_link(&|link| link.id == id));
         tiers.push(has_link(&|link| {
-            link.idp_id.as_ref() == Some(id) && directories.contains(&link.directory_id)
+            of_provider(link) && directories.contains(&link.directory_id)
         }));
-        tiers.push(has_link(&|link| link.idp_id.as_ref() == Some(id)));
+        tiers.push(has_link(&of_provider));
     }
     let among = |fits: &dyn Fn(&ManagerCandidate) -> bool| {
         candidates
@@ -255,6 +270,19 @@ mod tests {
             who(&by_id("7"), &[twin("a", true), twin("b", false)]),
             is("a")
         );
+    }
+
+    #[test]
+    fn r86_a_placeholder_is_nobodys_manager_though_somebody_has_it() {
+        let mut nobody = person("li", true);
+        nobody.number = Some("0".to_owned());
+        nobody.email = Some("n/a".to_owned());
+        nobody.links[0].idp_id = Some("N/A".to_owned());
+        let all = [nobody];
+        for word in ["N/A", "0", "-", " "] {
+            assert_eq!(who(&by_id(word), &all), Meant::Nobody, "{word:?}");
+        }
+        assert_eq!(who(&by_email("n/a"), &all), Meant::Nobody);
     }
 
     #[test]

@@ -72,6 +72,37 @@ fn r24_what_an_ended_link_once_had_is_nobodys() {
 }
 
 #[test]
+fn r24_an_address_that_two_people_have_by_nothing_better_is_neither_s() {
+    let returns = |old: &str, new: &str, idp: &str, at: u32| {
+        [
+            user(old).idp(idp).email("a@x").active().at(at),
+            user(old).deleted().at(at + 1),
+            user(new).idp(idp).active().at(at + 2),
+        ]
+    };
+    let mut desk = after(returns("p1", "p2", "i1", 1));
+    assert_eq!(desk.shows("p2", "email").as_deref(), Some("a@x"));
+    desk.hear_all(returns("q1", "q2", "i2", 11));
+    assert!(!desk.is_one("p2", "q2"));
+    assert_eq!(desk.shows("p2", "email"), None);
+    assert_eq!(desk.shows("q2", "email"), None);
+}
+
+#[test]
+fn r25_a_former_address_that_is_shown_is_nobody_elses_by_an_older_record() {
+    let desk = after([
+        user("p").idp("i1").email("b@x").active().at(1),
+        user("q1").idp("i2").active().at(2),
+        user("r").of("d1").idp("i1").email("a@x").active().at(3),
+        user("p").email("a@x").at(4),
+        user("q2").idp("i2").email("b@x").at(5),
+    ]);
+    assert!(desk.is_one("q1", "q2"));
+    assert_eq!(desk.shows("p", "email").as_deref(), Some("b@x"));
+    assert_eq!(desk.shows("q1", "email"), None);
+}
+
+#[test]
 fn r21_adoption_by_address_does_not_rewrite_it_and_later_events_may() {
     let mut desk = after([
         user("u1").email("Ada@X.com").inactive().at(1),

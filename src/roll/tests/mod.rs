@@ -7,6 +7,7 @@ mod attribute_rules;
 mod decided;
 mod desk;
 mod identity_rules;
+mod keeper_rules;
 mod lifecycle_rules;
 mod mapping_rules;
 mod order_rules;
