@@ -128,7 +128,7 @@ pub enum DbError {
         what: &'static str,
     },
     /// A statement failed.
-    #[error("the database refused a statement: {0}")]
+    #[error("the database refused a statement: {0}{advice}", advice = trouble::advice_about(.0))]
     Query(#[from] diesel::result::Error),
     /// A migration failed, or the schema is from a newer version.
     #[error("{0}")]

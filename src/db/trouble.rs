@@ -13,7 +13,7 @@ use super::{DbError, Fault};
 fn advice(code: i32) -> Option<&'static str> {
     Some(match code & 0xff {
         sqlite::SQLITE_BUSY | sqlite::SQLITE_LOCKED => {
-            "another process has locked the file: end it (`fuser` names it), it is no other `rollcall`"
+            "another process has kept the file locked for seconds: `fuser` on it names that process"
         }
         sqlite::SQLITE_READONLY | sqlite::SQLITE_PERM | sqlite::SQLITE_AUTH => {
             "the file, its folder or the disk is read-only for this user: make both writable"
@@ -51,6 +51,15 @@ pub(super) fn not_opened(path: &Path, error: DbError) -> DbError {
         },
         None => error,
     }
+}
+
+/// What to do about a refused statement, to be said after its words; nothing where it is not about the file.
+pub(super) fn advice_about(error: &diesel::result::Error) -> String {
+    let diesel::result::Error::DatabaseError(_, information) = error else {
+        return String::new();
+    };
+    let found = result_code(information.message()).and_then(advice);
+    found.map_or_else(String::new, |advice| format!(" ({advice})"))
 }
 
 /// What the last attempt to write met.
@@ -116,6 +125,14 @@ mod tests {
         );
         assert!(told.to_string().contains("ulimit -n"), "{told}");
         assert_eq!(told.fault(), Fault::Away);
+    }
+
+    #[test]
+    fn a_refused_statement_says_what_to_do_where_it_is_about_the_file() {
+        let told = refused("attempt to write a readonly database").to_string();
+        assert!(told.contains("make both writable"), "{told}");
+        let told = refused("no such table: x").to_string();
+        assert!(told.ends_with("no such table: x"), "{told}");
     }
 
     #[test]
