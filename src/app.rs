@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::console::{Console, Secure};
+use crate::console::Console;
 use crate::db::{Db, DbError, Urgency, migrate, migration_state, new_id};
 use crate::desk::erasure::settle_key;
 use crate::desk::refusals::Refusals;
@@ -43,6 +43,7 @@ mod server;
 mod stopping;
 mod suspects;
 mod upstream;
+mod watching;
 
 pub use server::bind;
 pub use suspects::{this_program, try_suspects};
@@ -93,6 +94,7 @@ pub struct App {
     secret_uses: SecretUses,
     refusals: Refusals,
     wrong_paths: WrongPaths,
+    memory: watching::Memory,
     process_id: String,
     /// Made when a stop has no more time for what waits.
     cut: Cut,
@@ -102,6 +104,7 @@ impl App {
     /// Opens and migrates the database and checks every setting that can be checked before the start.
     pub fn open(config: Config, clock: Clock, options: Options) -> anyhow::Result<Self> {
         let db = Db::open(&config.database.url, CONNECTIONS)?;
+        let clock = db.corrected(clock);
         db.maintain(|conn| {
             // Otherwise asked by `migrate`, under its lock: several may start on an empty database.
             if options.no_migrate {
@@ -138,6 +141,7 @@ impl App {
             secret_uses: SecretUses::default(),
             refusals: Refusals::default(),
             wrong_paths: WrongPaths::default(),
+            memory: watching::Memory::default(),
             process_id,
             cut,
         })
@@ -266,22 +270,10 @@ impl App {
         })
     }
 
-    /// Whether the console's cookie wants HTTPS.
-    fn secure_cookie(&self) -> Secure {
-        let http = &self.config.http;
-        match &http.public_url {
-            Some(url) if url.starts_with("http://") => Secure::Never,
-            Some(_) => Secure::Always,
-            None if http.listen.ip().is_loopback() && http.trusted_proxies.is_empty() => {
-                Secure::WhereForwarded
-            }
-            None => Secure::Always,
-        }
-    }
-
     /// Announces the process; answers how many events to try in a process of their own first, because
     /// somebody stopped without saying so and one of those that wait may be why.
     fn begin(&self, role: &str) -> anyhow::Result<usize> {
+        self.recognize()?;
         let now = self.clock.now();
         let unclean = self.db.write(Urgency::Normal, |conn| {
             let unclean = processes::sweep(conn, now, &is_gone)?;
@@ -306,6 +298,7 @@ impl App {
 
     /// Signs off; answers whether it could.
     fn end(&self) -> bool {
+        self.leave_mark();
         let done = self.db.write(Urgency::Normal, |conn| {
             Ok::<_, DbError>(processes::end(conn, &self.process_id)?)
         });
@@ -329,6 +322,7 @@ impl App {
     }
 
     fn spawn_housekeeping(&self, tasks: &mut JoinSet<()>, stop: &watch::Receiver<bool>) {
+        self.spawn_watch(tasks, stop);
         let (db, clock, id) = (self.db.clone(), self.clock.clone(), self.process_id.clone());
         tasks.spawn(every(HEARTBEAT, stop.clone(), move || {
             let now = clock.now();

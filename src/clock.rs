@@ -4,6 +4,7 @@
 //! `2026-11-23T10:00:00.000Z` and `2026-11-23 11:00:00.000` (contract 2.1).
 
 mod date;
+mod skew;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,6 +17,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use date::{Date, DateOrder};
+pub use skew::{MOST_APART, Skew};
 
 /// An instant: microseconds since 1970-01-01T00:00:00Z. Shown as RFC 3339 UTC with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -150,6 +152,9 @@ pub enum Clock {
     /// The machine's clock.
     #[default]
     System,
+    /// The machine's clock, corrected by how far it was measured to be from the database server's: what several
+    /// machines compare (due times, leases, heartbeats) means the same on all of them.
+    Database(Arc<Skew>),
     /// A clock that stands still until a test moves it (microseconds since the epoch).
     Fixed(Arc<AtomicI64>),
 }
@@ -163,7 +168,17 @@ impl Clock {
     /// The present instant.
     pub fn now(&self) -> Timestamp {
         match self {
-            Self::System => Timestamp(Utc::now().timestamp_micros()),
+            Self::System => machine_now(),
+            Self::Database(skew) => skew.correct(machine_now()),
+            Self::Fixed(at) => Timestamp(at.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// The present instant by this machine's own clock: for what it agrees on with somebody who is not at the
+    /// database, such as how old a signature is. A test's clock is every machine's.
+    pub fn machine_now(&self) -> Timestamp {
+        match self {
+            Self::System | Self::Database(_) => machine_now(),
             Self::Fixed(at) => Timestamp(at.load(Ordering::SeqCst)),
         }
     }
@@ -177,6 +192,26 @@ impl Clock {
             );
         }
     }
+}
+
+/// This machine's clock, whatever a database's says.
+pub(crate) fn machine_now() -> Timestamp {
+    let now = Timestamp(Utc::now().timestamp_micros());
+    #[cfg(debug_assertions)]
+    let now = wrong_if_asked(now);
+    now
+}
+
+/// A fail point of builds for tests: the machine's clock is so many seconds ahead. Not in a release build.
+#[cfg(debug_assertions)]
+fn wrong_if_asked(now: Timestamp) -> Timestamp {
+    use std::sync::OnceLock;
+    static AHEAD: OnceLock<i64> = OnceLock::new();
+    let ahead = AHEAD.get_or_init(|| {
+        let said = std::env::var("ROLLCALL_TEST_CLOCK_AHEAD").ok();
+        said.and_then(|said| said.parse().ok()).unwrap_or(0)
+    });
+    Timestamp(now.0.saturating_add(ahead.saturating_mul(1_000_000)))
 }
 
 #[cfg(test)]

@@ -92,6 +92,8 @@ metrics_list! {
         "When the retention last ran in any process, in seconds since the epoch; 0 when it never did."
     WORKER_HEARTBEAT Gauge "rollcall_worker_heartbeat_timestamp_seconds"
         "When a worker of this process last went round, in seconds since the epoch."
+    CLOCK_SKEW Gauge "rollcall_clock_skew_seconds"
+        "How far this machine's clock is ahead of the database server's, in seconds; below zero: behind. 0 on SQLite."
     CATCH_UP_EVENTS Counter "rollcall_catch_up_events_total"
         "Events read from WorkOS's Events API. Label: result (new, known)."
     CATCH_UP_LAST Gauge "rollcall_catch_up_last_success_timestamp_seconds"

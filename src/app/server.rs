@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::config::Http;
-use crate::console::{self, Console};
+use crate::console::{self, Console, Secure};
 use crate::http::{self, Bounds, Connections, HttpState};
 
 use super::limits;
@@ -147,4 +147,19 @@ fn let_nobody_in(_: &TcpListener) {}
 pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
         .with_context(|| format!("could not listen on {address}: is another Rollcall running? Choose another with --listen"))
+}
+
+impl super::App {
+    /// Whether the console's cookie wants HTTPS.
+    pub(super) fn secure_cookie(&self) -> Secure {
+        let http = &self.config.http;
+        match &http.public_url {
+            Some(url) if url.starts_with("http://") => Secure::Never,
+            Some(_) => Secure::Always,
+            None if http.listen.ip().is_loopback() && http.trusted_proxies.is_empty() => {
+                Secure::WhereForwarded
+            }
+            None => Secure::Always,
+        }
+    }
 }

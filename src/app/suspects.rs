@@ -6,7 +6,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::Options;
-use crate::clock::Clock;
 use crate::config::{self, Config, LogFormat};
 use crate::db::{Db, DbError};
 use crate::worker::{self, BatchSettings, Orders, Program, Worker};
@@ -72,6 +71,7 @@ pub fn try_suspects(
         max_attempts: measures.max_attempts,
         arm_new,
     };
-    let worker = Worker::new(db, Clock::System, settings, measures.batch, 0);
+    let clock = db.clock();
+    let worker = Worker::new(db, clock, settings, measures.batch, 0);
     worker::try_suspects(&worker, &Orders { limit, only }, out)
 }

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::db::{
     Conn, DatabaseUrl, Db, DbError, MigrationState, Urgency, edited_sentence, migrate,
@@ -74,7 +74,7 @@ pub(super) fn open(config: &Config) -> Result<Db, Failure> {
     let db = open_any(config)?;
     current(&state_of(&db)?)?;
     let key = config.access.erasure_key.as_ref();
-    settle_key(&db, key, Clock::System.now())?;
+    settle_key(&db, key, db.clock().now())?;
     Ok(db)
 }
 
@@ -136,6 +136,16 @@ pub(super) fn read<T>(
     Ok(db.read(|conn| work(conn, &Actor::cli()))?)
 }
 
+/// As [`read`], for what is counted from now on.
+pub(super) fn read_now<T>(
+    context: &Context,
+    work: impl FnOnce(&mut Conn, &Actor, Timestamp) -> Result<T, DeskError>,
+) -> Result<T, Failure> {
+    let db = open(&context.config()?)?;
+    let now = db.clock().now();
+    Ok(db.read(|conn| work(conn, &Actor::cli(), now))?)
+}
+
 /// Writes under the name of whoever runs the command, or does as if.
 pub(super) fn write<T>(
     context: &Context,
@@ -152,7 +162,7 @@ pub(super) fn write_in<T>(
     dry_run: DryRun,
     work: impl FnOnce(&mut Conn, &Actor, Timestamp) -> Result<T, DeskError>,
 ) -> Result<T, Failure> {
-    let now = Clock::System.now();
+    let now = db.clock().now();
     let done = db.write(Urgency::Normal, |conn| {
         let done = work(conn, &Actor::cli(), now).map_err(Ended::Failed)?;
         if dry_run.dry_run {

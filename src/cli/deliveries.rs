@@ -1,7 +1,6 @@
 //! `rollcall deliveries`: which messages went, wait, failed or are unknown; one sent again or
 //! cancelled by hand.
 
-use crate::clock::Clock;
 use crate::db::Urgency;
 use crate::desk::Actor;
 use crate::desk::deliveries::{self, DeliveryQuery, DeliveryView};
@@ -155,8 +154,8 @@ fn retry_failed(args: &Retry, context: &Context) -> Result<Exit, Failure> {
         reason: args.reason.clone(),
         dry_run: true,
     };
-    let now = Clock::System.now();
     let db = database::open(&context.config()?)?;
+    let now = db.clock().now();
     let actor = Actor::cli();
     let ask = |body: &ResendBody| -> Result<ResendView, Failure> {
         Ok(db.write(Urgency::Normal, |conn| {
@@ -241,8 +240,7 @@ fn facts(one: &DeliveryView) -> Vec<(&'static str, Cell)> {
 }
 
 fn show(args: &Show, context: &Context) -> Result<(), Failure> {
-    let now = Clock::System.now();
-    let detail = database::read(context, |conn, actor| {
+    let detail = database::read_now(context, |conn, actor, now| {
         deliveries::show(conn, actor, &args.id, now)
     })?;
     shown::one(context, &detail, |detail| facts(&detail.delivery));

@@ -1,7 +1,7 @@
 //! `rollcall destinations`: where messages go, which of them refuse and why; going on with one, and
 //! telling its webhooks again.
 
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Timestamp;
 use crate::desk::destinations::{self, DestinationQuery, DestinationView, ReplayOrder};
 
 use super::database::{self, DryRun};
@@ -87,8 +87,7 @@ fn list(args: List, context: &Context) -> Result<(), Failure> {
         limit: args.paging.limit,
         cursor: args.paging.cursor,
     };
-    let now = Clock::System.now();
-    let page = database::read(context, |conn, actor| {
+    let page = database::read_now(context, |conn, actor, now| {
         destinations::list(conn, actor, &query, now)
     })?;
     shown::page(

@@ -3,7 +3,6 @@
 use secrecy::ExposeSecret;
 
 use crate::app::{channels_to_reach, webhook_secrets};
-use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::DatabaseUrl;
 use crate::desk::doctor::{self, Check, SecretShape, Setup, Verdict};
@@ -94,6 +93,7 @@ fn setup_of(config: &Config) -> Result<Setup, Failure> {
         tolerance: config.webhook.tolerance,
         mail: config.mail.smtp_url.is_some() && config.mail.from.is_some(),
         sqlite_file,
+        clock_ahead: None,
         reached: Vec::new(),
     })
 }
@@ -110,8 +110,20 @@ fn examine(config: &Config, setup: &Setup) -> Result<Vec<Check>, Failure> {
             return Ok(checks);
         }
     };
+    let setup = &Setup {
+        clock_ahead: Some(db.clock_ahead()),
+        ..setup.clone()
+    };
     let place = format!("{:?}", db.url());
     checks.push(doctor::reachable(db.backend(), &place));
+    if let Some(pages) = doctor::of_pages(&db)? {
+        let damaged = pages.result == Verdict::Fail;
+        checks.push(pages);
+        if damaged {
+            // The rest reads the same pages, and may fall over them.
+            return Ok(checks);
+        }
+    }
     if let Some(locked) = db.read(doctor::of_locks)? {
         // The rest reads the same tables, and would wait for them.
         checks.push(locked);
@@ -128,8 +140,9 @@ fn examine(config: &Config, setup: &Setup) -> Result<Vec<Check>, Failure> {
     let ours = migrations.result == Verdict::Ok;
     checks.push(migrations);
     if ours {
-        let now = Clock::System.now();
+        let now = db.clock().now();
         checks.extend(db.read(|conn| doctor::of_database(conn, setup, now))?);
     }
+
     Ok(checks)
 }

@@ -10,7 +10,6 @@ use super::database;
 use super::upstream::client;
 use super::webhook_secrets::{self, SecretsArgs};
 use super::{Context, Exit, Failure};
-use crate::clock::Clock;
 use crate::db::Urgency;
 use crate::desk::Actor;
 use crate::desk::enable::{self, EnableView};
@@ -113,7 +112,7 @@ pub async fn enable(args: EnableArgs, context: &Context) -> Result<Exit, Failure
     let client = client(&config)?;
     let db = database::open_or_make(&config)?;
     let link = client.setup_link(&args.organization).await?;
-    let now = Clock::System.now();
+    let now = db.clock().now();
     let ends = db.write(Urgency::Normal, |conn| {
         enable::opened(conn, &Actor::cli(), &args.organization, now)
     })?;
@@ -152,7 +151,7 @@ pub async fn revoke(args: RevokeArgs, context: &Context) -> Result<Exit, Failure
     let client = client(&config)?;
     let db = database::open_or_make(&config)?;
     client.revoke_setup_link(&args.organization).await?;
-    let now = Clock::System.now();
+    let now = db.clock().now();
     db.write(Urgency::Normal, |conn| {
         enable::revoked(conn, &Actor::cli(), &args.organization, now)
     })?;
@@ -171,7 +170,7 @@ pub async fn sync_now(args: SyncArgs, context: &Context) -> Result<Exit, Failure
     let config = context.config()?;
     let client = client(&config)?;
     let db = database::open(&config)?;
-    let done = sync(&db, &Clock::System, &client, Actor::cli(), &args.id).await;
+    let done = sync(&db, &db.clock(), &client, Actor::cli(), &args.id).await;
     let view = done.map_err(|error| match error {
         SyncError::Desk(error) => error.into(),
         SyncError::Client(error) => error.into(),
@@ -246,7 +245,7 @@ async fn register(args: Register, context: &Context) -> Result<Exit, Failure> {
         )
         .hint("the dashboard shows it under Webhooks; set WORKOS_WEBHOOK_SECRET"));
     };
-    let now = Clock::System.now();
+    let now = db.clock().now();
     db.write(Urgency::Normal, |conn| {
         enable::keep_webhook_secret(
             conn,
@@ -299,7 +298,7 @@ pub async fn resync(args: ResyncArgs, context: &Context) -> Result<Exit, Failure
     let config = context.config()?;
     let client = client(&config)?;
     let db = database::open(&config)?;
-    let done = resync_person(&db, &Clock::System, &client, Actor::cli(), &args.id).await;
+    let done = resync_person(&db, &db.clock(), &client, Actor::cli(), &args.id).await;
     let view = done.map_err(|error| match error {
         ResyncError::Desk(error) => error.into(),
         ResyncError::Client(error) => error.into(),

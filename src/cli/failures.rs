@@ -1,6 +1,5 @@
 //! `rollcall failures`: what went wrong, one row a cause, with the command that puts it right.
 
-use crate::clock::Clock;
 use crate::desk::failures::{self, FailureView};
 
 use super::output::{Cell, plain};
@@ -19,13 +18,8 @@ pub struct Args {
 
 /// Lists the causes, and says the next step for each.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let page = database::read(context, |conn, actor| {
-        failures::list(
-            conn,
-            actor,
-            args.organization.as_deref(),
-            Clock::System.now(),
-        )
+    let page = database::read_now(context, |conn, actor, now| {
+        failures::list(conn, actor, args.organization.as_deref(), now)
     })?;
     shown::page(
         context,

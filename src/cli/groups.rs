@@ -1,6 +1,5 @@
 //! `rollcall groups`: what directories call their groups, and the places in them that wait.
 
-use crate::clock::Clock;
 use crate::desk::groups::{self, GroupQuery};
 
 use super::database;
@@ -85,8 +84,7 @@ fn waiting(args: Waiting, context: &Context) -> Result<(), Failure> {
         limit: args.paging.limit,
         cursor: args.paging.cursor,
     };
-    let now = Clock::System.now();
-    let page = database::read(context, |conn, actor| {
+    let page = database::read_now(context, |conn, actor, now| {
         groups::waiting(conn, actor, &query, now)
     })?;
     shown::page(

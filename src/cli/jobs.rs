@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use crate::clock::Clock;
 use crate::db::Db;
 use crate::desk::Actor;
 use crate::desk::jobs::{self, JobQuery, JobView};
@@ -147,7 +146,7 @@ pub(super) fn follow(
     let mut one = look(db, id)?;
     let bar = context.output.progress(counted(one.total), what);
     while !one.has_ended() {
-        if !db.read(|conn| jobs::somebody_works(conn, Clock::System.now()))? {
+        if !db.read(|conn| jobs::somebody_works(conn, db.clock().now()))? {
             context.output.note(
                 "No worker is running, and the job waits for one: start `rollcall serve` or `rollcall work`.",
             );

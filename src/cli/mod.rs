@@ -32,6 +32,7 @@ pub mod output;
 mod profiles;
 mod reconcile;
 mod replay;
+mod restored;
 mod retention;
 mod seats;
 mod secret;
@@ -90,6 +91,7 @@ enum Command {
     Groups(groups::Args),
     Holds(holds::Args),
     Retention(retention::Args),
+    Restored(restored::Args),
     Conflicts(conflicts::Args),
     Audit(audit::Args),
     Jobs(jobs::Args),
@@ -129,6 +131,7 @@ impl Command {
             Self::Groups(args) => groups::run(args, context),
             Self::Holds(args) => holds::run(args, context),
             Self::Retention(args) => retention::run(args, context),
+            Self::Restored(args) => restored::run(&args, context),
             Self::Conflicts(args) => conflicts::run(args, context),
             Self::Audit(args) => audit::run(args, context),
             Self::Jobs(args) => jobs::run(args, context),

@@ -14,7 +14,6 @@ use super::output::Cell;
 use super::shown;
 use super::upstream::client;
 use super::{Context, Exit, Failure};
-use crate::clock::Clock;
 use crate::db::{Db, Urgency};
 use crate::desk::reconciles::{self, ReconcileDetail};
 use crate::desk::{Actor, DeskError};
@@ -57,7 +56,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     }
     let db = database::open_or_make(&config)?;
     let id = begun(&db, &client, &args).await?;
-    let reconciler = Reconciler::new(db.clone(), Clock::System, client, Arc::new(Notify::new()));
+    let reconciler = Reconciler::new(db.clone(), db.clock(), client, Arc::new(Notify::new()));
     compare(context, &db, &reconciler, &id).await?;
     let detail = db.read(|conn| reconciles::show(conn, &Actor::cli(), &id))?;
     show(context, &detail);
@@ -75,7 +74,7 @@ async fn begun(db: &Db, client: &Client, args: &Args) -> Result<String, Failure>
     }
     let listed = client.directory(&args.id).await?;
     let organization = listed.get("organization_id").and_then(Value::as_str);
-    let now = Clock::System.now();
+    let now = db.clock().now();
     let one = db.write(Urgency::Normal, |conn| {
         Ok::<_, DeskError>(
             reconciles::begin(conn, &Actor::cli(), &args.id, organization, args.apply, now)?.id,

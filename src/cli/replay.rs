@@ -4,7 +4,6 @@
 
 use serde_json::Value;
 
-use crate::clock::Clock;
 use crate::desk::replay::{self, ReplayBody, ReplayView, Replayed};
 use crate::desk::{Actor, Page, events};
 
@@ -91,7 +90,7 @@ fn matching(args: Args, context: &Context) -> Result<Exit, Failure> {
             "{count} events match and will be applied once more."
         ))?;
     }
-    let now = Clock::System.now();
+    let now = db.clock().now();
     let mut view = replay::replay(&db, &Actor::cli(), &body, now)?;
     if view.dry_run {
         let out = &context.output;

@@ -1,6 +1,5 @@
 //! `rollcall retention`: what has passed its days, when it was last taken, and taking it now.
 
-use crate::clock::Clock;
 use crate::desk::retention::{self, Amounts, Policy, RetentionView};
 
 use super::database;
@@ -45,8 +44,7 @@ struct Run {
 pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let config = context.config()?;
     let policy = Policy::of(config.worker.retention());
-    let now = Clock::System.now();
-    let told = database::read(context, |conn, actor| {
+    let told = database::read_now(context, |conn, actor, now| {
         retention::show(conn, actor, policy, now)
     })?;
     match args.command {
@@ -65,7 +63,7 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
                 ))?;
             }
             let db = database::open(&config)?;
-            let taken = retention::sweep(&db, policy, retention::ALL, now)?;
+            let taken = retention::sweep(&db, policy, retention::ALL, db.clock().now())?;
             shown::one(context, &taken, amounts);
         }
     }

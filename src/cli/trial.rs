@@ -1,7 +1,6 @@
 //! `rollcall triggers test`: the messages of a trigger, really sent, marked as a test.
 
 use crate::app;
-use crate::clock::Clock;
 use crate::desk::trial::{self, TrialOrder, TrialView};
 use crate::stop::Cut;
 
@@ -39,7 +38,7 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let config = context.config()?;
     let db = database::open(&config)?;
-    let channels = app::channels(&config, &db, Clock::System.now(), false, Cut::default())
+    let channels = app::channels(&config, &db, db.clock().now(), false, Cut::default())
         .map_err(|why| Failure::new(Exit::Configuration, why.to_string()))?;
     let order = TrialOrder {
         profile_id: args.profile.clone(),

@@ -10,7 +10,7 @@ use super::output::Cell;
 use super::shown;
 use super::{Context, Exit, Failure};
 use crate::app::workos_client;
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::desk::gaps::{self, GapQuery, GapReport};
 use crate::intake::Intake;
@@ -79,13 +79,14 @@ pub async fn catch_up(_: CatchUpArgs, context: &Context) -> Result<Exit, Failure
     let config = context.config()?;
     let client = client(&config)?;
     let db = database::open_or_make(&config)?;
+    let clock = db.clock();
     let (intake, committer) =
         Intake::start(db.clone(), Arc::new(Notify::new()), config.intake.queue)
             .map_err(|why| Failure::new(Exit::Unavailable, why.to_string()))?;
     let settings = CatchUpSettings {
         overlap: config.workos.catch_up_overlap,
     };
-    let catch_up = CatchUp::new(db, Clock::System, client, intake, settings);
+    let catch_up = CatchUp::new(db, clock, client, intake, settings);
     let done = catch_up.pull().await;
     drop(catch_up);
     let _ = tokio::task::spawn_blocking(move || committer.join()).await;

@@ -1,6 +1,5 @@
 //! `rollcall why`: why somebody is in a community, or may come in, and what to do about it.
 
-use crate::clock::Clock;
 use crate::desk::why;
 
 use super::output::{Cell, plain};
@@ -23,8 +22,7 @@ pub struct Args {
 
 /// Asks, and tells.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let view = database::read(context, |conn, actor| {
-        let now = Clock::System.now();
+    let view = database::read_now(context, |conn, actor, now| {
         why::why(conn, actor, &args.who, args.community.as_deref(), now)
     })?;
     let out = &context.output;

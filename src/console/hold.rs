@@ -42,7 +42,7 @@ impl HoldPage {
             "identity_swap" => ["changed", "everybody stays as they were", "change"],
             "leaves" => ["taken out", "everybody stays in", "take out"],
             "welcomes" | "start_dates" => ["greeted", "nobody is greeted", "greet"],
-            "messages" => ["written to", "nothing is sent", "write to"],
+            "messages" | "restored" => ["written to", "nothing is sent", "write to"],
             _ => ["removed", "everybody stays", "remove"],
         }
     }
@@ -58,6 +58,7 @@ pub(super) fn title_of(kind: &str) -> &'static str {
         "leaves" => "Many people would leave communities",
         "welcomes" => "Many people would be greeted at once",
         "messages" => "Many messages would be sent at once",
+        "restored" => "A back-up was restored, and these messages may have been sent before",
         "start_dates" => "Newcomers have start dates that cannot be read",
         _ => "A batch waits for a decision",
     }

@@ -98,7 +98,7 @@ pub(super) fn todo_of(
 
 fn of_hold(one: &HoldView) -> Todo {
     let (why, wait) = match one.kind.as_str() {
-        "welcomes" | "messages" | "start_dates" => (
+        "welcomes" | "messages" | "start_dates" | "restored" => (
             "None of them goes out until somebody decides.",
             "messages wait",
         ),

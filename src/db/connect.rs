@@ -6,7 +6,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-use super::{Conn, DatabaseUrl, DbError};
+use super::{Conn, DatabaseUrl, DbError, trouble};
 
 /// WAL and FULL: a commit is on disk (promise 1). The larger autocheckpoint halves the p99 of a
 /// group commit (measured on prototypes: 5.6 against 13 ms); the busy timeout is for a second process.
@@ -78,13 +78,10 @@ pub(super) fn establish(url: &DatabaseUrl, purpose: Purpose, lean: bool) -> Resu
         DatabaseUrl::Sqlite(path) => {
             super::deadline::watch_connections();
             private(path);
-            let mut c = SqliteConnection::establish(&path.to_string_lossy()).map_err(failed)?;
-            let cache = if lean { LEAN_CACHE } else { CACHE };
-            c.batch_execute(SQLITE_PRAGMAS)?;
-            c.batch_execute(&format!("PRAGMA cache_size = -{cache}"))?;
-            if purpose == Purpose::Read {
-                c.batch_execute("PRAGMA query_only = ON")?;
-            }
+            let opened = SqliteConnection::establish(&path.to_string_lossy())
+                .map_err(failed)
+                .and_then(|c| set_up(c, purpose, lean));
+            let c = opened.map_err(|error| trouble::not_opened(path, error))?;
             Ok(Conn::Sqlite(c))
         }
         DatabaseUrl::Postgres(text) => {
@@ -95,6 +92,21 @@ pub(super) fn establish(url: &DatabaseUrl, purpose: Purpose, lean: bool) -> Resu
             Ok(Conn::Postgres(c))
         }
     }
+}
+
+/// What SQLite needs of each connection.
+fn set_up(
+    mut c: SqliteConnection,
+    purpose: Purpose,
+    lean: bool,
+) -> Result<SqliteConnection, DbError> {
+    let cache = if lean { LEAN_CACHE } else { CACHE };
+    c.batch_execute(SQLITE_PRAGMAS)?;
+    c.batch_execute(&format!("PRAGMA cache_size = -{cache}"))?;
+    if purpose == Purpose::Read {
+        c.batch_execute("PRAGMA query_only = ON")?;
+    }
+    Ok(c)
 }
 
 /// Makes a database file that only its owner reads and writes, whatever the umask; SQLite gives the files

@@ -17,6 +17,8 @@ pub enum Fault {
     /// There is no database, or it takes nothing now: stopped, failing over, read-only, out of
     /// connections or space. Everybody waits.
     Away,
+    /// Its file was deleted, moved or replaced while it was open. Everybody waits.
+    Replaced,
     /// It is not set up for us: a grant that was taken back, a table that is missing. Everybody waits.
     Unready,
     /// Taken out of a deadlock, or of transactions that cannot be put in an order: at once again.
@@ -40,7 +42,12 @@ impl DbError {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Connect { .. } | Self::Pool(_) | Self::Url(_) | Self::Migration(_) => Fault::Away,
+            Self::Connect { .. }
+            | Self::NotOpened { .. }
+            | Self::Pool(_)
+            | Self::Url(_)
+            | Self::Migration(_) => Fault::Away,
+            Self::Replaced { .. } => Fault::Replaced,
             Self::Query(error) => of(error),
         }
     }
@@ -176,7 +183,7 @@ const SQLSTATE_FIELD: std::ffi::c_int = b'C' as std::ffi::c_int;
 /// into this binary, which it is asked for here, so that no words stand in the source. Errors about a
 /// statement have a text of their own and match none. (`sqlite3_auto_extension` with Diesel's
 /// instrumentation would give the number, but not of a failing `SELECT`, of which it is not told.)
-fn result_code(message: &str) -> Option<i32> {
+pub(super) fn result_code(message: &str) -> Option<i32> {
     static TEXTS: OnceLock<Vec<(i32, &'static CStr)>> = OnceLock::new();
     let texts = TEXTS.get_or_init(|| {
         let codes = sqlite::SQLITE_INTERNAL..=sqlite::SQLITE_NOTADB;

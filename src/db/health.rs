@@ -137,6 +137,8 @@ pub struct DiskSpace {
     pub free: u64,
     /// In all.
     pub total: u64,
+    /// Files that can still be made; `None` where the file system makes them as it needs them.
+    pub files: Option<u64>,
 }
 
 /// The room on the disk below a path that exists.
@@ -155,14 +157,17 @@ pub fn disk_space(path: &Path) -> std::io::Result<DiskSpace> {
         clippy::useless_conversion,
         reason = "their widths differ by platform"
     )]
-    let (block, free, total) = (
+    let (block, free, total, files, all_files) = (
         stat.f_frsize as u64,
         stat.f_bavail as u64,
         stat.f_blocks as u64,
+        stat.f_favail as u64,
+        stat.f_files as u64,
     );
     Ok(DiskSpace {
         free: block.saturating_mul(free),
         total: block.saturating_mul(total),
+        files: (all_files > 0).then_some(files),
     })
 }
 

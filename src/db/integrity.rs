@@ -181,7 +181,9 @@ pub fn unreadable_tables(conn: &mut Conn) -> Result<Vec<&'static str>, DbError> 
         webhook_refusals,
         event_repeats,
         webhook_wrong_paths,
-        console_sessions
+        console_sessions,
+        installation,
+        restores
     ))
 }
 

@@ -10,10 +10,15 @@ pub mod fault;
 pub mod health;
 mod integrity;
 pub mod locks;
+pub mod mark;
 mod migrations;
+mod opened;
+mod pages;
 mod pool;
 pub mod pulse;
 pub mod schema;
+mod skew;
+mod trouble;
 mod turn;
 mod types;
 mod url;
@@ -24,6 +29,7 @@ pub use integrity::unreadable_tables;
 pub use migrations::{
     MigrationState, edited_sentence, migrate, migration_state, revert_all, unreadable_sentence,
 };
+pub use pages::{Look, Pages};
 pub use pool::{Db, Urgency};
 pub use types::new_id;
 pub use url::DatabaseUrl;
@@ -100,8 +106,29 @@ pub enum DbError {
     /// All connections are in use, or the database is away.
     #[error("no database connection became free in time: {0}")]
     Pool(String),
+    /// SQLite's file was not opened.
+    #[error("cannot open the database file {file} ({words}): {advice}")]
+    NotOpened {
+        /// Its path.
+        file: String,
+        /// SQLite's own words.
+        words: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// The path leads to another file than was opened, or to none.
+    #[error(
+        "the database file {file} is not the one that was opened: {what}. Nothing is stored any more, since it would be \
+         lost: put the file back, or restart Rollcall to go on with what lies there"
+    )]
+    Replaced {
+        /// Its path.
+        file: String,
+        /// What is there instead.
+        what: &'static str,
+    },
     /// A statement failed.
-    #[error("the database refused a statement: {0}")]
+    #[error("the database refused a statement: {0}{advice}", advice = trouble::advice_about(.0))]
     Query(#[from] diesel::result::Error),
     /// A migration failed, or the schema is from a newer version.
     #[error("{0}")]
@@ -113,7 +140,10 @@ impl DbError {
     pub fn is_unreachable(&self) -> bool {
         use diesel::result::{DatabaseErrorKind, Error};
         match self {
-            Self::Connect { .. } | Self::Pool(_) => true,
+            Self::Connect { .. }
+            | Self::NotOpened { .. }
+            | Self::Pool(_)
+            | Self::Replaced { .. } => true,
             Self::Query(Error::DatabaseError(kind, _)) => {
                 matches!(kind, DatabaseErrorKind::ClosedConnection)
             }

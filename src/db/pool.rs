@@ -4,12 +4,18 @@
 //! with the server gone, whoever asks is told at once.
 //! Diesel's own `ConnectionManager` is not used: over the enum it hides the real connection error.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use diesel::r2d2::R2D2Connection;
 
+use crate::clock::{Clock, Skew};
+
 use super::connect::{self, Purpose, establish};
+use super::opened::OpenedFiles;
+use super::skew;
+use super::trouble::Writes;
 use super::turn::Writer;
 use super::{Backend, Conn, DatabaseUrl, DbError, write};
 
@@ -45,10 +51,13 @@ struct Inner {
     read: Pool,
     writing: Writing,
     damage: Mutex<Option<Instant>>,
+    damaged_for_good: AtomicBool,
+    writes: Writes,
+    skew: Arc<Skew>,
 }
 
 enum Writing {
-    Sqlite(Writer),
+    Sqlite { writer: Writer, files: OpenedFiles },
     Postgres { intake: Pool, work: Pool },
 }
 
@@ -67,12 +76,20 @@ impl Db {
 
     fn open_with(url: &str, connections: u32, lean: bool) -> Result<Self, DbError> {
         let url = DatabaseUrl::parse(url)?;
-        let first = establish(&url, Purpose::Work, lean)?;
+        let mut first = establish(&url, Purpose::Work, lean)?;
+        let skew = Arc::<Skew>::default();
+        if let Some(ahead) = skew::measure(&mut first)? {
+            skew.measured(ahead);
+        }
         // Those who write hear of one server from each other; a reader may be content with a standby.
         let (writers, readers_own) = (Arc::<News>::default(), Arc::<News>::default());
         let pool = |purpose, size, news: &Arc<News>| Pool::new(&url, purpose, lean, size, news);
         let (writing, readers) = match &url {
-            DatabaseUrl::Sqlite(_) => (Writing::Sqlite(Writer::new(first)), connections),
+            DatabaseUrl::Sqlite(path) => {
+                let files = OpenedFiles::of(path);
+                let writer = Writer::new(first);
+                (Writing::Sqlite { writer, files }, connections)
+            }
             DatabaseUrl::Postgres(_) => {
                 let writing = Writing::Postgres {
                     intake: pool(Purpose::Intake, INTAKE_CONNECTIONS, &writers),
@@ -88,7 +105,44 @@ impl Db {
             read,
             writing,
             damage: Mutex::default(),
+            damaged_for_good: AtomicBool::new(false),
+            writes: Writes::default(),
+            skew,
         })))
+    }
+
+    /// What time it is for everything that is kept in this database: on PostgreSQL the server's time, on SQLite
+    /// this machine's.
+    pub fn clock(&self) -> Clock {
+        match self.backend() {
+            Backend::Sqlite => Clock::System,
+            Backend::Postgres => Clock::Database(Arc::clone(&self.0.skew)),
+        }
+    }
+
+    /// The clock to work by where the machine's was asked for: this database's. A test's clock stays.
+    pub fn corrected(&self, clock: Clock) -> Clock {
+        match clock {
+            Clock::System => self.clock(),
+            clock => clock,
+        }
+    }
+
+    /// Measures anew how far this machine's clock is from the database server's, and answers by how many
+    /// microseconds it is ahead; 0 on SQLite (blocking).
+    pub fn measure_clock(&self) -> Result<i64, DbError> {
+        if self.backend() == Backend::Postgres {
+            let measured = self.write(Urgency::Normal, |conn| {
+                Ok::<_, DbError>(skew::measure(conn)?)
+            })?;
+            self.0.skew.measured(measured.unwrap_or_default());
+        }
+        Ok(self.clock_ahead())
+    }
+
+    /// By how many microseconds this machine's clock is ahead of the database server's, as last measured.
+    pub fn clock_ahead(&self) -> i64 {
+        self.0.skew.ahead()
     }
 
     /// Which database this is.
@@ -109,7 +163,16 @@ impl Db {
         &self,
         work: impl FnOnce(&mut Conn) -> Result<T, E>,
     ) -> Result<T, E> {
+        self.check_files()?;
         work(&mut *self.0.read.get()?)
+    }
+
+    /// Whether SQLite's files are those that were opened.
+    fn check_files(&self) -> Result<(), DbError> {
+        match &self.0.writing {
+            Writing::Sqlite { files, .. } => files.check(),
+            Writing::Postgres { .. } => Ok(()),
+        }
     }
 
     /// Runs one write transaction on this thread (blocking).
@@ -119,9 +182,13 @@ impl Db {
         work: impl FnOnce(&mut Conn) -> Result<T, E>,
     ) -> Result<T, E> {
         match &self.0.writing {
-            Writing::Sqlite(writer) => {
+            Writing::Sqlite { writer, files } => {
                 let mut turn = writer.take_turn(urgency);
-                write(turn.conn()?, work)
+                files.check()?;
+                let done = write(turn.conn()?, work)?;
+                // What was committed into a file that is gone is not there: nobody is told that it is.
+                files.check()?;
+                Ok(done)
             }
             Writing::Postgres { intake, work: pool } => {
                 let pool = match urgency {
@@ -139,8 +206,26 @@ impl Db {
         *damage = Some(Instant::now());
     }
 
+    /// Notes that the pages do not fit together: no more than a restart with another file mends that.
+    pub fn note_damage_for_good(&self) {
+        self.0.damaged_for_good.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes what an attempt to write came to.
+    pub fn note_writes(&self, error: Option<&DbError>) {
+        self.0.writes.note(error);
+    }
+
+    /// Why nothing could be written the last time, with what to do.
+    pub fn write_trouble(&self) -> Option<&'static str> {
+        self.0.writes.trouble()
+    }
+
     /// Whether a page of the database could not be read within the given time.
     pub fn is_damaged(&self, within: Duration) -> bool {
+        if self.0.damaged_for_good.load(Ordering::Relaxed) {
+            return true;
+        }
         let damage = self.0.damage.lock().unwrap_or_else(PoisonError::into_inner);
         damage.is_some_and(|at| at.elapsed() < within)
     }
@@ -179,7 +264,7 @@ impl Db {
         work: impl FnOnce(&mut Conn) -> Result<T, E>,
     ) -> Result<T, E> {
         match &self.0.writing {
-            Writing::Sqlite(writer) => work(writer.take_turn(Urgency::Normal).conn()?),
+            Writing::Sqlite { writer, .. } => work(writer.take_turn(Urgency::Normal).conn()?),
             Writing::Postgres { .. } => work(&mut establish(
                 &self.0.url,
                 Purpose::Maintenance,

@@ -610,6 +610,27 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    installation (one) {
+        one -> Integer,
+        id -> Text,
+        mark -> BigInt,
+        marked_at -> BigInt,
+        server -> Nullable<Text>,
+        timeline -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    restores (id) {
+        id -> Text,
+        until -> BigInt,
+        since -> Nullable<BigInt>,
+        reason -> Text,
+        noted_by -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     organizations,
     directories,
@@ -658,4 +679,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     console_sessions,
     event_repeats,
     webhook_wrong_paths,
+    installation,
+    restores,
 );

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::clock::Timestamp;
-use crate::db::{Backend, Conn, MigrationState, health};
+use crate::clock::{MOST_APART, Timestamp};
+use crate::db::{Backend, Conn, MigrationState};
 use crate::outbox;
 use crate::people::{chores, groups, processes};
 
@@ -16,6 +16,7 @@ mod disk;
 mod durability;
 mod files;
 mod locks;
+mod pages;
 mod sending;
 mod webhooks;
 mod workos;
@@ -23,6 +24,7 @@ mod workos;
 use disk::disk;
 use durability::durability;
 pub use locks::of_locks;
+pub use pages::of_pages;
 use sending::{mail, messages, places, reached};
 pub use webhooks::SecretShape;
 
@@ -35,8 +37,6 @@ const OLD: Duration = Duration::from_secs(60);
 const VERY_OLD: Duration = Duration::from_secs(15 * 60);
 /// The retention runs every ten minutes where something runs.
 const RETENTION_OVERDUE: Duration = Duration::from_secs(86_400);
-/// Clocks may differ so much.
-const CLOCKS_APART: Duration = Duration::from_secs(5);
 /// Waiting places counted at most.
 const MOST_PLACES: i64 = 1_000;
 
@@ -103,6 +103,8 @@ pub struct Setup {
     pub tolerance: Duration,
     /// Whether mail can be sent.
     pub mail: bool,
+    /// By how many microseconds this machine's clock is ahead of the database server's, where that was measured.
+    pub clock_ahead: Option<i64>,
     /// Where the SQLite file is.
     pub sqlite_file: Option<PathBuf>,
     /// What was tried to be reached (`mail server`, `Slack`), and what came of it.
@@ -116,6 +118,7 @@ pub fn of_setup(setup: &Setup) -> Vec<Check> {
     if let Some(file) = &setup.sqlite_file {
         checks.push(disk(file));
         checks.push(files::of_database(file));
+        checks.push(files::of_server(file));
     }
     checks
 }
@@ -194,7 +197,7 @@ pub fn of_database(
     now: Timestamp,
 ) -> Result<Vec<Check>, DeskError> {
     let mut checks = vec![durability(conn)?];
-    checks.extend(clock(conn, now)?);
+    checks.extend(clock(conn, setup, now));
     checks.push(webhooks::clocks(conn, setup, now)?);
     checks.extend(webhooks::matches(conn, setup, now)?);
     checks.push(webhooks::paths(conn, now)?);
@@ -228,21 +231,23 @@ fn retention(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError> {
     })
 }
 
-fn clock(conn: &mut Conn, now: Timestamp) -> Result<Option<Check>, DeskError> {
+fn clock(conn: &Conn, setup: &Setup, now: Timestamp) -> Option<Check> {
     let name = "clock";
-    let Some(theirs) = health::server_now(conn)? else {
+    if conn.backend() == Backend::Sqlite {
         let sane = now > Timestamp::parse("2025-01-01").unwrap_or_default();
         let advice = "set the clock: signatures are judged by it";
-        return Ok((!sane).then(|| Check::fail(name, format!("this machine says {now}"), advice)));
-    };
-    let apart = now.since(theirs).max(theirs.since(now));
-    let finding = format!("{} ms from the database server's", apart.as_millis());
-    Ok(Some(if apart > CLOCKS_APART {
-        let advice = "set both clocks by NTP: signatures and leases are judged by ours";
+        return (!sane).then(|| Check::fail(name, format!("this machine says {now}"), advice));
+    }
+    let ahead = setup.clock_ahead?;
+    let apart = Duration::from_micros(ahead.unsigned_abs());
+    let side = if ahead < 0 { "behind" } else { "ahead of" };
+    let finding = format!("{} ms {side} the database server's", apart.as_millis());
+    Some(if apart > MOST_APART {
+        let advice = "set both clocks by NTP: due times and leases are counted by the server's, signatures are judged by this machine's";
         Check::warn(name, finding, advice)
     } else {
         Check::ok(name, finding)
-    }))
+    })
 }
 
 fn queue(conn: &mut Conn, now: Timestamp) -> Result<Vec<Check>, DeskError> {

@@ -46,6 +46,7 @@ pub mod reconciles;
 pub mod refusals;
 pub mod replay;
 pub mod resend;
+pub mod restored;
 pub mod retention;
 pub mod seats;
 pub mod secrets;

@@ -40,6 +40,9 @@ fn unavailable(database: &str) -> Answered {
 fn of_fault(fault: Fault) -> &'static str {
     match fault {
         Fault::Away => "cannot be reached, or takes no writes",
+        Fault::Replaced => {
+            "its file was deleted, moved or replaced while it was open, so nothing is stored: put it back, or restart Rollcall"
+        }
         Fault::Contention | Fault::Deadlock => {
             "did not answer within a second: somebody holds a lock; `rollcall doctor` says who"
         }
@@ -83,6 +86,9 @@ async fn readiness(state: &HttpState) -> Answered {
         Ok(Err(error)) => return unavailable(of_fault(error.fault())),
         Err(_) => return unavailable("could not be asked"),
     };
+    if let Some(trouble) = state.db.write_trouble() {
+        return unavailable(trouble);
+    }
     if state.db.is_damaged(DAMAGE_IS_NEWS) {
         return unavailable(of_fault(Fault::Damaged));
     }

@@ -140,7 +140,7 @@ impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
         tracing::error!(%error, request_id = super::middleware::current_request_id(), "the database could not answer");
         match error.fault() {
-            Fault::Away => Self::unavailable(
+            Fault::Away | Fault::Replaced => Self::unavailable(
                 "the database cannot be reached just now; try again in a few seconds",
                 5,
             ),

@@ -54,8 +54,10 @@ pub const WELCOMES: &str = "welcomes";
 pub const MESSAGES: &str = "messages";
 /// Newcomers whose start date cannot be read (R79).
 pub const START_DATES: &str = "start_dates";
+/// A back-up was restored: what was due before that may have been sent by the database that is lost.
+pub const RESTORED: &str = "restored";
 /// The kinds in which messages wait; what happened to the people was applied.
-pub const OF_MESSAGES: [&str; 3] = [WELCOMES, MESSAGES, START_DATES];
+pub const OF_MESSAGES: [&str; 4] = [WELCOMES, MESSAGES, START_DATES, RESTORED];
 /// Too many people under another provider's id or e-mail domain within an hour (R42).
 pub const IDENTITY_SWAP: &str = "identity_swap";
 /// Rules would end more memberships within an hour than the guard lets pass.

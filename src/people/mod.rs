@@ -13,6 +13,7 @@ pub mod erasures;
 pub mod failing_reconciles;
 pub mod groups;
 pub mod holds;
+pub mod installation;
 pub mod jobs;
 pub mod kin;
 pub mod left_out;

@@ -81,7 +81,7 @@ impl Worker {
                 return Err(error); // nothing was in hand yet
             };
             match error.fault() {
-                Fault::Away | Fault::Unready => return Err(error),
+                Fault::Away | Fault::Replaced | Fault::Unready => return Err(error),
                 // Nobody's fault: of two batches that waited for each other one was sent back.
                 Fault::Deadlock if patience > 0 => patience -= 1,
                 Fault::Own if in_hand == 1 => return self.fail(&first, &error),

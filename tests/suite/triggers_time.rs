@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use rollcall::clock::Timestamp;
+use rollcall::clock::{Clock, Timestamp};
 use rollcall::db::Backend;
 use rollcall::triggers::deliveries::{self, DeliveryFilter, DeliveryRow};
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use crate::support::events::{
 };
 use crate::support::http_sink::HttpSink;
 use crate::support::macros::{Given, on_both};
+use crate::support::place::Place;
 use crate::support::smtp::SmtpSink;
 
 on_both!(
@@ -47,16 +48,17 @@ pub struct Clockwork {
 
 impl Given for Clockwork {
     async fn given(backend: Backend) -> Self {
+        let (place, clock) = (
+            tokio::task::block_in_place(|| Place::new(backend)),
+            Clock::fixed(morning()),
+        );
         let (mail, web) = (SmtpSink::start(), HttpSink::start());
-        let app = TestApp::start_with(backend, |setup| {
-            setup.config.mail.smtp_url = Some(mail.url().into());
-            setup.config.mail.from = Some("Rollcall <rollcall@test.example>".to_owned());
-            setup.config.triggers.webhook_secret =
-                Some("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD8vZw2kRBnJo=".into());
-        })
-        .await;
-        app.apply(&directory("dsync.activated", minute(0))).await;
-        Self { app, mail, web }
+        let given = Self::at(place, clock, mail, web).await;
+        given
+            .app
+            .apply(&directory("dsync.activated", minute(0)))
+            .await;
+        given
     }
 }
 
@@ -64,6 +66,18 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 impl Clockwork {
+    /// At a database that is there already.
+    pub async fn at(place: Place, clock: Clock, mail: SmtpSink, web: HttpSink) -> Self {
+        let app = TestApp::start_at(place, clock, |setup| {
+            setup.config.mail.smtp_url = Some(mail.url().into());
+            setup.config.mail.from = Some("Rollcall <rollcall@test.example>".to_owned());
+            setup.config.triggers.webhook_secret =
+                Some("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD8vZw2kRBnJo=".into());
+        })
+        .await;
+        Self { app, mail, web }
+    }
+
     pub async fn arm(&self) -> Value {
         let path = format!("/v1/organizations/{ORGANIZATION}/arm");
         self.app.call("POST", &path, Value::Null).await.ok()

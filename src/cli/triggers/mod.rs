@@ -269,8 +269,7 @@ fn versions(args: &Versions, context: &Context) -> Result<(), Failure> {
 }
 
 fn preview(args: &Preview, context: &Context) -> Result<(), Failure> {
-    let now = crate::clock::Clock::System.now();
-    let shown = database::read(context, |conn, actor| {
+    let shown = database::read_now(context, |conn, actor, now| {
         triggers::preview(conn, actor, &args.id, &args.profile, now)
     })?;
     if context.output.is_json() {

@@ -10,6 +10,9 @@ use super::Check;
 const LITTLE_SPACE: u64 = 1024 * 1024 * 1024;
 const NO_SPACE: u64 = 100 * 1024 * 1024;
 
+/// SQLite makes a handful.
+const FEW_FILES: u64 = 100;
+
 const DISK: &str = "disk space";
 
 fn of_free_space(bytes: u64) -> Check {
@@ -25,12 +28,24 @@ fn of_free_space(bytes: u64) -> Check {
     }
 }
 
+fn of_files(left: Option<u64>) -> Check {
+    let left = left.unwrap_or_default();
+    Check::fail(
+        DISK,
+        format!(
+            "only {left} more files can be made where the SQLite file lies: its inodes run out"
+        ),
+        "delete files there, or move the database: SQLite makes files beside it when it starts",
+    )
+}
+
 pub(super) fn disk(file: &Path) -> Check {
     let folder = file
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     match health::disk_space(folder) {
+        Ok(room) if room.files.is_some_and(|files| files < FEW_FILES) => of_files(room.files),
         Ok(room) => of_free_space(room.free),
         Err(why) => Check::fail(
             DISK,
@@ -62,6 +77,13 @@ mod tests {
                 .is_some_and(|advice| advice.contains("make room"));
             assert_eq!(advised, result != Verdict::Ok);
         }
+    }
+
+    #[test]
+    fn a_disk_without_room_for_files_is_told() {
+        let check = of_files(Some(3));
+        assert_eq!(check.result, Verdict::Fail);
+        assert!(check.finding.contains("only 3 more files"), "{check:?}");
     }
 
     #[test]

@@ -1,9 +1,11 @@
-//! Who may read the database's files beside their owner: nobody should, they hold people and secrets.
+//! The database's files: who may read them beside their owner (nobody should, they hold people and secrets),
+//! and whether what lies there is what a running server has open.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::Check;
+use crate::db::mark;
 
 const NAME: &str = "file access";
 
@@ -28,6 +30,32 @@ pub(super) fn of_database(file: &Path) -> Check {
         format!("others than their owner may read {all}"),
         format!("they hold people and secrets: `chmod 600 {all}`"),
     )
+}
+
+/// Whether the file is the one that whoever works on it has open: they keep a mark beside it that names it.
+pub(super) fn of_server(file: &Path) -> Check {
+    let name = "database file";
+    let is_another = mark::read(file).is_some_and(|kept| !mark::is_of_this_file(file, &kept));
+    // The lock is only tried where something looks wrong: a server that starts just now would meet it.
+    if !is_another || !is_served(file) {
+        return Check::ok(name, "no server has another one open than lies there");
+    }
+    Check::fail(
+        name,
+        format!(
+            "{} is not the file that the running server has open: it was deleted, moved or replaced",
+            file.display()
+        ),
+        "nothing is stored meanwhile: put the file back, or restart `rollcall serve` to go on with what lies there",
+    )
+}
+
+/// Whether a `serve` holds its lock beside the database.
+fn is_served(file: &Path) -> bool {
+    let mut lock = file.as_os_str().to_owned();
+    lock.push(".serving");
+    let lock = std::fs::File::open(PathBuf::from(lock));
+    lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
 }
 
 fn is_open(path: &Path) -> bool {

@@ -145,8 +145,7 @@ pub(super) fn clocks(conn: &mut Conn, setup: &Setup, now: Timestamp) -> Result<C
         return Ok(Check::ok(name, "no event has come yet to compare with"));
     };
     let apart = ahead.unsigned_abs();
-    let advice =
-        "set this machine's clock by NTP (`timedatectl set-ntp true`): signatures are judged by it";
+    let advice = "set the clock of this machine and of the database server by NTP (`timedatectl set-ntp true`): signatures are judged by the one, the time of receipt is the other's";
     Ok(if ahead < 0 && Duration::from_micros(apart) > APART {
         let finding = format!(
             "events come up to {} s before they happened: this clock is behind",

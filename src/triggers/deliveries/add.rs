@@ -22,7 +22,7 @@ use crate::triggers::plan::{Due, Happening, Terms, due, facts_of};
 use crate::triggers::store;
 
 use super::burst::{self, Touched};
-use super::{DeliveryState, flap, moved, starts};
+use super::{DeliveryState, flap, moved, restored, starts};
 
 #[derive(Insertable)]
 #[diesel(table_name = deliveries, treat_none_as_default_value = false)]
@@ -59,6 +59,7 @@ pub fn plan_and_add(
     touched.extend(follow_starts(conn, &happenings, organizations, now)?);
     touched.extend(add_due(conn, &happenings, organizations, now)?);
     starts::hold_unreadable(conn, &happenings, organizations, now)?;
+    restored::hold_planned(conn, &happenings, now)?;
     burst::hold(conn, &touched, organizations, now)
 }
 

@@ -168,13 +168,24 @@ pub(super) fn stop(
 
 /// A message that waits in a hold from now on.
 #[derive(Debug, Queryable)]
-struct Stopped {
+pub(super) struct Stopped {
     id: String,
     profile_id: String,
     event_id: Option<String>,
 }
 
-fn put_into_hold(
+impl From<(String, String, Option<String>)> for Stopped {
+    fn from((id, profile_id, event_id): (String, String, Option<String>)) -> Self {
+        Self {
+            id,
+            profile_id,
+            event_id,
+        }
+    }
+}
+
+/// Puts messages of one organization into the open hold of that kind, which begins here where there is none.
+pub(super) fn put_into_hold(
     conn: &mut Conn,
     organization: &str,
     found: &[Stopped],

@@ -14,6 +14,7 @@ mod forget;
 mod lease;
 mod moved;
 mod operate;
+mod restored;
 mod starts;
 
 use diesel::prelude::*;
@@ -41,6 +42,7 @@ pub use lease::{
     settle,
 };
 pub use operate::{Refusal, Span, cancel, replay, replayable, retry};
+pub use restored::hold_due;
 
 /// The states of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

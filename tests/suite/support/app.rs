@@ -50,6 +50,11 @@ impl TestApp {
     /// Starts with settings of the test's own.
     pub async fn start_with(backend: Backend, set: impl FnOnce(&mut Setup)) -> Self {
         let place = block_in_place(|| Place::new(backend));
+        Self::start_at(place, Clock::fixed(morning()), set).await
+    }
+
+    /// Starts at a database that is there already.
+    pub async fn start_at(place: Place, clock: Clock, set: impl FnOnce(&mut Setup)) -> Self {
         let mut config = Config::defaults().unwrap();
         config.database.url = place.url();
         config.http.listen = "127.0.0.1:0".parse().unwrap();
@@ -63,11 +68,16 @@ impl TestApp {
         };
         let mut setup = Setup { config, options };
         set(&mut setup);
-        Self::run(setup, place).await
+        Self::run(setup, place, clock).await
     }
 
-    async fn run(setup: Setup, place: Place) -> Self {
-        let clock = Clock::fixed(morning());
+    /// Ends, and leaves its database.
+    pub fn stop(mut self) -> Place {
+        let nowhere = Place::Sqlite(tempfile::tempdir().unwrap());
+        std::mem::replace(&mut self.place, nowhere)
+    }
+
+    async fn run(setup: Setup, place: Place, clock: Clock) -> Self {
         let listener = bind(setup.config.http.listen).unwrap();
         let http = Caller::new(listener.local_addr().unwrap());
         let app = block_in_place(|| App::open(setup.config, clock.clone(), setup.options)).unwrap();

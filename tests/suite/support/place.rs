@@ -43,6 +43,30 @@ impl Place {
         }
     }
 
+    /// A back-up of a database that nobody uses just now.
+    pub fn back_up(&self) -> Self {
+        match self {
+            Self::Sqlite(folder) => {
+                let copy = tempfile::tempdir().unwrap();
+                std::fs::copy(folder.path().join("roll.db"), copy.path().join("roll.db")).unwrap();
+                Self::Sqlite(copy)
+            }
+            Self::Postgres(database) => Self::Postgres(database.copy()),
+        }
+    }
+
+    /// Restores a back-up: over the same file, or as another database of the server.
+    pub fn restored(self, backup: Self) -> Self {
+        match (&self, &backup) {
+            (Self::Sqlite(folder), Self::Sqlite(copy)) => {
+                let name = "roll.db";
+                std::fs::copy(copy.path().join(name), folder.path().join(name)).unwrap();
+                self
+            }
+            _ => backup,
+        }
+    }
+
     /// SQLite's files as they lie on the disk, by name; none of PostgreSQL's.
     pub fn files(&self) -> Vec<(String, Vec<u8>)> {
         let Self::Sqlite(folder) = self else {

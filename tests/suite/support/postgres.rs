@@ -74,6 +74,11 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
+    /// A copy of it; nobody may be connected.
+    pub fn copy(&self) -> Self {
+        create_database(Some(&self.name))
+    }
+
     /// Throws everybody out and lets nobody in: the database is away.
     pub fn close(&self) {
         let name = &self.name;
