@@ -207,7 +207,7 @@ impl App {
         if let Some(reconciler) = self.comparing().filter(|_| !self.options.no_worker) {
             tasks.spawn(reconciler.run(stop.clone()));
         }
-        self.spawn_housekeeping(&mut tasks, &stop);
+        self.spawn_housekeeping(&mut tasks, role, &stop);
         self.spawn_counting(&mut tasks, &stop);
         wait_for(stop.clone()).await;
         self.shut_down(handle, http, tasks, Some(committer)).await;
@@ -219,7 +219,7 @@ impl App {
         let suspects = self.begin("work")?;
         let mut tasks = JoinSet::new();
         self.spawn_work(&mut tasks, suspects, &stop);
-        self.spawn_housekeeping(&mut tasks, &stop);
+        self.spawn_housekeeping(&mut tasks, "work", &stop);
         wait_for(stop).await;
         self.finish(tasks).await;
         Ok(())
@@ -338,12 +338,17 @@ impl App {
         tasks.spawn(self.sender().run(stop.clone()));
     }
 
-    fn spawn_housekeeping(&self, tasks: &mut JoinSet<()>, stop: &watch::Receiver<bool>) {
+    fn spawn_housekeeping(
+        &self,
+        tasks: &mut JoinSet<()>,
+        role: &'static str,
+        stop: &watch::Receiver<bool>,
+    ) {
         let (db, clock, id) = (self.db.clone(), self.clock.clone(), self.process_id.clone());
         tasks.spawn(every(HEARTBEAT, stop.clone(), move || {
             let now = clock.now();
             db.write(Urgency::Normal, |conn| {
-                Ok::<_, DbError>(processes::beat(conn, &id, now)?)
+                Ok::<_, DbError>(processes::beat(conn, &id, role, now)?)
             })
             .map_err(|error| error.to_string())
         }));

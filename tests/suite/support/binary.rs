@@ -27,6 +27,28 @@ pub fn rollcall(database: &str, folder: &std::path::Path) -> Command {
     command
 }
 
+/// The same command, with the signal ignored that comes with a limit on the size of files: writing fails as it
+/// does on a full disk.
+pub fn ignores_full_disks(command: &Command) -> Command {
+    let mut shell = Command::new("bash");
+    shell
+        .args(["-c", r#"trap '' XFSZ; exec "$0" "$@""#])
+        .arg(command.get_program());
+    shell.env_clear().envs(
+        command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    if let Some(folder) = command.get_current_dir() {
+        shell.current_dir(folder);
+    }
+    shell
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    shell
+}
+
 /// A running process. Killed when dropped.
 pub struct Service {
     child: Child,
@@ -75,8 +97,13 @@ impl Service {
 
     /// SIGTERM.
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Any signal, as `kill` names it.
+    pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        let sent = Command::new("kill").args([name, &pid]).status().unwrap();
         assert!(sent.success());
     }
 
