@@ -215,7 +215,7 @@ impl App {
         if let Some(reconciler) = self.comparing().filter(|_| !self.options.no_worker) {
             tasks.spawn(reconciler.run(stop.clone()));
         }
-        self.spawn_housekeeping(&mut tasks, &stop);
+        self.spawn_housekeeping(&mut tasks, role, &stop);
         self.spawn_counting(&mut tasks, &stop);
         wait_for(stop).await;
         let serving = stopping::Serving {
@@ -321,13 +321,18 @@ impl App {
         tasks.spawn(self.sender().run(stop.clone()));
     }
 
-    fn spawn_housekeeping(&self, tasks: &mut JoinSet<()>, stop: &watch::Receiver<bool>) {
+    fn spawn_housekeeping(
+        &self,
+        tasks: &mut JoinSet<()>,
+        role: &'static str,
+        stop: &watch::Receiver<bool>,
+    ) {
         self.spawn_watch(tasks, stop);
         let (db, clock, id) = (self.db.clone(), self.clock.clone(), self.process_id.clone());
         tasks.spawn(every(HEARTBEAT, stop.clone(), move || {
             let now = clock.now();
             db.write(Urgency::Normal, |conn| {
-                Ok::<_, DbError>(processes::beat(conn, &id, now)?)
+                Ok::<_, DbError>(processes::beat(conn, &id, role, now)?)
             })
             .map_err(|error| error.to_string())
         }));

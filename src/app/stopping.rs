@@ -26,7 +26,7 @@ impl App {
         let suspects = self.begin("work")?;
         let mut tasks = JoinSet::new();
         self.spawn_work(&mut tasks, suspects, &stop);
-        self.spawn_housekeeping(&mut tasks, &stop);
+        self.spawn_housekeeping(&mut tasks, "work", &stop);
         wait_for(stop).await;
         let plan = self.stop_now();
         let work = finish(tasks, plan.written()).await;

@@ -76,6 +76,15 @@ pub(super) fn todo_of(
         )
         .urgent()
     }));
+    todo.extend(figures.failing.iter().take(LISTED).map(|(shown, _)| {
+        let why = "Messages that fail are sent again automatically. The reason is given there.";
+        Todo::new(
+            format!("{shown} is not accepting messages"),
+            why,
+            "/console/failures",
+        )
+        .urgent()
+    }));
     if figures.catch_up_fails {
         let why = "What a lost webhook said is not known here until reading back works again. The reason is given there.";
         todo.push(

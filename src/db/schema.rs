@@ -322,6 +322,7 @@ diesel::table! {
         destination -> Text,
         planned_at -> BigInt,
         detail -> Nullable<Text>,
+        lane -> Integer,
     }
 }
 
@@ -335,6 +336,11 @@ diesel::table! {
         reason -> Nullable<Text>,
         resumed_at -> Nullable<BigInt>,
         created_at -> BigInt,
+        failures -> BigInt,
+        failing_since -> Nullable<BigInt>,
+        failed_at -> Nullable<BigInt>,
+        failure -> Nullable<Text>,
+        next_try_at -> BigInt,
     }
 }
 

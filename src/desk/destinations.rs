@@ -53,6 +53,12 @@ pub struct DestinationView {
     pub resumed_at: Option<Timestamp>,
     /// Nothing goes there before: it asked for time, or is kept at a pace.
     pub not_before: Option<Timestamp>,
+    /// Since when no message has been accepted there; null where the last one was.
+    pub failing_since: Option<Timestamp>,
+    /// Failed attempts since then.
+    pub failures: i64,
+    /// Why the last of them failed.
+    pub last_failure: Option<String>,
     /// Messages that are due there; parked while it is stopped.
     pub waiting: i64,
     pub oldest_due: Option<Timestamp>,
@@ -128,6 +134,9 @@ fn view(
         stopped_at: row.stopped_at,
         resumed_at: row.resumed_at,
         not_before: Some(row.not_before).filter(|at| *at > now),
+        failing_since: row.failing_since,
+        failures: row.failures,
+        last_failure: row.failure,
         waiting: figures.waiting,
         oldest_due: figures.oldest_due.map(Timestamp),
         last_sent: figures.last_sent.map(Timestamp),

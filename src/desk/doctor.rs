@@ -208,7 +208,7 @@ pub fn of_database(
     checks.push(worker(conn, now)?);
     checks.push(waiting_places(conn, now)?);
     checks.push(messages(conn, now)?);
-    checks.push(places(conn)?);
+    checks.push(places(conn, now)?);
     checks.push(mail(conn, setup)?);
     checks.push(directories::waiting_holds(conn, now)?);
     checks.push(retention(conn, now)?);

@@ -1,5 +1,5 @@
-//! What is asked of WorkOS and fails again and again (R93): reading events back, and comparing
-//! directories. Once is tried again and told nobody; three times in a row, over two minutes, is shown.
+//! What fails again and again (R93): reading events back from WorkOS, comparing directories, and sending to a
+//! destination. Once is tried again and told nobody; three times in a row, over two minutes, is shown.
 
 use std::time::Duration;
 
@@ -7,12 +7,10 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::outbox::catch_ups::{self, CatchUpRow};
 use crate::people::failing_reconciles::{self, FailingDirectory};
+use crate::triggers::destinations::{self, DestinationRow, REPEATED, REPEATED_FOR};
 
 use super::DeskError;
 
-/// So often, and for so long.
-const REPEATED: i64 = 3;
-const REPEATED_FOR: Duration = Duration::from_secs(120);
 /// Comparisons of the last week count, so that years of failing cost no more than a week of it.
 const LOOKED_BACK: Duration = Duration::from_secs(7 * 86_400);
 /// Directories told of at most; where more fail they do so for one reason.
@@ -30,6 +28,16 @@ pub fn catch_ups(conn: &mut Conn, now: Timestamp) -> Result<Vec<CatchUpRow>, Des
             .is_some_and(|since| repeats(row.failures, since, now))
     });
     Ok(rows)
+}
+
+/// The destinations at which nothing is taken, of one organization or all, the longest first.
+pub fn destinations(
+    conn: &mut Conn,
+    organization: Option<&str>,
+    now: Timestamp,
+) -> Result<Vec<DestinationRow>, DeskError> {
+    let most = i64::try_from(MOST).unwrap_or(i64::MAX);
+    Ok(destinations::failing(conn, organization, now, most)?)
 }
 
 /// The directories that cannot be compared, of one organization or all.

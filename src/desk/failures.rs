@@ -14,6 +14,7 @@ use crate::outbox::{self, EventFailures, EventState};
 use crate::people::failing_reconciles::{self, FailingDirectory};
 use crate::people::wrong_paths::WrongPath;
 use crate::triggers::deliveries::{self, DeliveryFailures};
+use crate::triggers::destinations::DestinationRow;
 
 use super::{Actor, DeskError, Page, Role, failing, refusals, wrong_paths};
 
@@ -21,8 +22,8 @@ use super::{Actor, DeskError, Page, Role, failing, refusals, wrong_paths};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct FailureView {
-    /// `event`, `delivery`, `webhook` for what the endpoint refused (WorkOS shows it as failed), or `workos` for
-    /// what is asked of WorkOS and fails again and again.
+    /// `event`, `delivery`, `webhook` for what the endpoint refused (WorkOS shows it as failed), `workos` for
+    /// what is asked of WorkOS and fails again and again, or `destination` where sending does.
     pub about: &'static str,
     /// The kind of event, or the channel.
     pub kind: String,
@@ -97,7 +98,9 @@ pub fn list(
         None => wrong_paths::since(conn, now.minus(TOLD_FOR))?,
     };
     let asked = asked_of_workos(conn, organization.as_deref(), now)?;
+    let places = failing::destinations(conn, organization.as_deref(), now)?;
     let all = all
+        .chain(places.into_iter().map(of_destination))
         .chain(refused.into_iter().map(of_refusal))
         .chain(wrong.into_iter().map(of_wrong_path))
         .chain(asked);
@@ -249,6 +252,22 @@ fn of_comparison(directory: FailingDirectory, reason: Option<String>) -> Failure
     }
 }
 
+/// Where nothing is taken at the moment (R93).
+fn of_destination(row: DestinationRow) -> FailureView {
+    FailureView {
+        about: "destination",
+        kind: row.channel,
+        cause: row.failure.unwrap_or_default(),
+        destination: Some(row.shown),
+        count: row.failures,
+        first_at: row.failing_since,
+        last_at: row.failed_at,
+        example: Some(row.id),
+        what_to_do: "check that the receiver is running and reachable; messages are sent again automatically",
+        ..of_workos()
+    }
+}
+
 fn of_workos() -> FailureView {
     FailureView {
         about: "workos",
@@ -327,59 +346,5 @@ fn longest_piece(cause: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn errors_that_differ_in_ids_only_have_one_cause() {
-        let one =
-            without_particulars("the group directory_group_01AB has no \"name of it\" at 12345");
-        let other = without_particulars("the group directory_group_07XY has no \"other\" at 99999");
-        assert_eq!(one, "the group … has no … at …");
-        assert_eq!(one, other);
-    }
-
-    #[test]
-    fn the_filter_of_a_replay_is_what_all_of_them_say() {
-        assert_eq!(
-            longest_piece("… carries no data object …"),
-            "carries no data object"
-        );
-        assert_eq!(longest_piece(""), "");
-    }
-
-    #[test]
-    fn an_address_is_never_part_of_a_cause() {
-        assert_eq!(
-            without_particulars("550 <ada@example.com> unknown"),
-            "550 … unknown"
-        );
-    }
-
-    fn failure(cause: &str, count: i64, at: i64) -> FailureView {
-        FailureView {
-            about: "event",
-            kind: "dsync.user.created".to_owned(),
-            state: "parked".to_owned(),
-            cause: cause.to_owned(),
-            destination: None,
-            count,
-            first_at: Some(Timestamp(at)),
-            last_at: Some(Timestamp(at)),
-            example: Some(at.to_string()),
-            what_to_do: "",
-            replay: None,
-            resend: None,
-        }
-    }
-
-    #[test]
-    fn causes_are_added_up_and_come_newest_first() {
-        let all = [failure("a", 2, 1), failure("b", 1, 5), failure("a", 3, 4)];
-        let told = grouped(all.into_iter());
-        let short: Vec<_> = told.iter().map(|one| (&*one.cause, one.count)).collect();
-        assert_eq!(short, [("b", 1), ("a", 5)]);
-        assert_eq!(told[1].example.as_deref(), Some("4"));
-        assert_eq!(told[1].first_at, Some(Timestamp(1)));
-    }
-}
+#[path = "failures_tests.rs"]
+mod tests;

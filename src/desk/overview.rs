@@ -50,6 +50,8 @@ pub struct Overview {
     /// Destinations that refuse messages: id and where it is; not told to those limited to one
     /// organization, who cannot resume them.
     pub stopped: Vec<(String, String)>,
+    /// Destinations at which nothing is taken at the moment: where they are and why.
+    pub failing: Vec<(String, String)>,
 }
 
 /// An organization with its people counted up to [`CAP`].
@@ -71,6 +73,11 @@ pub fn overview(conn: &mut Conn, actor: &Actor, now: Timestamp) -> Result<Overvi
         silent: !processes::somebody_works(conn, now)?,
         conflicts: decisions::open_up_to(conn, only, CAP)?,
         failing_comparisons: count(&failing::comparisons(conn, only, now)?),
+        failing: failing::destinations(conn, only, now)?
+            .into_iter()
+            .take(usize::try_from(NAMED).unwrap_or(usize::MAX))
+            .map(|row| (row.shown, row.failure.unwrap_or_default()))
+            .collect(),
         seats: count(&communities::open_seats(conn, only, None, MAX_LIMIT)?),
         orphans: communities::orphans(conn, only, NAMED)?
             .into_iter()

@@ -21,6 +21,8 @@ use super::access::{self, AccessQuery};
 use super::visibility::Veil;
 use super::{Actor, DeskError, Role, failing, failures, refusals, story, wrong_paths};
 
+mod unreached;
+
 /// People looked at when somebody is named.
 const MOST_NAMED: i64 = 20;
 /// Communities of an organization looked through for a name.
@@ -77,6 +79,7 @@ pub fn why(
     of_communities(conn, &row, &history, community, &mut view)?;
     of_events(conn, &row, now, &mut view)?;
     of_workos(conn, &row, now, &mut view)?;
+    unreached::of_messages(conn, &row, now, &mut view)?;
     view.next
         .push(format!("rollcall profiles history {}", row.id));
     Ok(view)

@@ -15,7 +15,7 @@ use crate::people::reconciles::{self, ReconcileStats};
 use crate::people::{chores, holds, processes};
 use crate::telemetry;
 use crate::triggers::deliveries::{DeliveryStats, delivery_stats};
-use crate::triggers::destinations::stopped_count;
+use crate::triggers::destinations::{failing_count, stopped_count};
 
 use super::HttpState;
 
@@ -126,6 +126,8 @@ struct Figures {
     gaps: (i64, i64),
     /// Destinations that are stopped, and all of them.
     destinations: (i64, i64),
+    /// Destinations at which nothing is taken.
+    failing_destinations: i64,
     holds: i64,
     retention: Option<Timestamp>,
     reconciles: ReconcileStats,
@@ -161,6 +163,7 @@ async fn rendered(state: &HttpState) -> String {
                     .unwrap_or_default(),
                 failing_comparisons: failing::comparisons(conn, None, now)?.len(),
                 destinations: stopped_count(conn)?,
+                failing_destinations: failing_count(conn, now)?,
                 holds: holds::open_count(conn)?,
                 retention: retention.map(|(at, _)| at),
             })
@@ -198,7 +201,12 @@ async fn rendered(state: &HttpState) -> String {
         ] {
             set(telemetry::DELIVERIES, state, count);
         }
-        for (state, count) in [("open", all - stopped), ("stopped", stopped)] {
+        let failing = figures.failing_destinations;
+        for (state, count) in [
+            ("open", all - stopped - failing),
+            ("stopped", stopped),
+            ("failing", failing),
+        ] {
             set(telemetry::DESTINATIONS, state, count);
         }
         let age = |at: Option<Timestamp>| at.map_or(0.0, |at| now.since(at).as_secs_f64());

@@ -25,9 +25,14 @@ pub fn begin(conn: &mut Conn, id: &str, role: &str, now: Timestamp) -> QueryResu
     Ok(())
 }
 
-/// Shows that a process lives.
-pub fn beat(conn: &mut Conn, id: &str, now: Timestamp) -> QueryResult<()> {
-    on_backend!(conn, c => diesel::update(processes::table.find(id)).set(processes::heartbeat_at.eq(now)).execute(c))?;
+/// Shows that a process lives. One that slept (a stopped process, a closed laptop, a paused machine) may have
+/// been taken for dead and swept away meanwhile: it announces itself again.
+pub fn beat(conn: &mut Conn, id: &str, role: &str, now: Timestamp) -> QueryResult<()> {
+    let known = on_backend!(conn, c => diesel::update(processes::table.find(id)).set(processes::heartbeat_at.eq(now)).execute(c))?;
+    if known == 0 {
+        begin(conn, id, role, now)?;
+        tracing::warn!("this process had been taken for dead; it has announced itself again");
+    }
     Ok(())
 }
 

@@ -1,5 +1,5 @@
 //! What became of one attempt to send. The five answers are all there are, and each leads to one
-//! thing only, so that a message is accepted at most once (R63): a sender that is not sure says
+//! thing only, so that a message to people is accepted at most once (R63): a sender that is not sure says
 //! [`Outcome::Unknown`], never [`Outcome::Later`].
 
 use std::time::Duration;
@@ -34,8 +34,8 @@ pub enum Outcome {
         /// What it said, and what to put right.
         reason: String,
     },
-    /// The message was handed over and no answer came: it may have been taken. Leads to: shown as
-    /// `unknown`; resent only by a person (R63).
+    /// The message was handed over and no answer came: it may have been taken. Leads to: a signed webhook
+    /// is sent again under its id; a message to people is shown as `unknown` and resent only by a person (R63).
     Unknown {
         /// When the line went silent.
         reason: String,
@@ -63,6 +63,18 @@ impl Outcome {
             | Self::RefusedDestination { reason }
             | Self::Unknown { reason } => reason,
         }
+    }
+
+    /// The same without what the other side said, which may be what a database cannot store.
+    pub(crate) fn in_plain_words(mut self) -> Self {
+        match &mut self {
+            Self::Sent { detail: reason }
+            | Self::Later { reason, .. }
+            | Self::RefusedMessage { reason }
+            | Self::RefusedDestination { reason }
+            | Self::Unknown { reason } => "what was answered cannot be stored".clone_into(reason),
+        }
+        self
     }
 
     pub(crate) fn sent(detail: impl Into<String>) -> Self {

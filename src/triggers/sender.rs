@@ -1,7 +1,9 @@
 //! What becomes of one delivery in a sender's hand: the person is looked up once more (who left or
 //! has no address gets nothing, R26, R64), the text filled in, `attempting` committed, and only
-//! then the one call made, outside of any transaction (`round`).
+//! then the one call made, outside of any transaction (`hold`).
 
+mod hold;
+mod places;
 mod round;
 
 use std::sync::Arc;
@@ -25,7 +27,9 @@ use super::target::target_of;
 use super::template::{Escape, render};
 use super::vars::variables_of;
 
-/// A lease's length; the heartbeat comes three times in it.
+use places::Places;
+
+/// A lease's length; it is renewed three times in it.
 const LEASE: Duration = Duration::from_secs(15);
 /// Attempts that certainly reached nobody before a message is given up: about four days.
 const MAX_ATTEMPTS: u32 = 500;
@@ -40,6 +44,7 @@ pub struct Sender {
     clock: Clock,
     channels: Arc<Channels>,
     owner: String,
+    places: Places,
 }
 
 impl Sender {
@@ -50,6 +55,7 @@ impl Sender {
             clock,
             channels,
             owner: new_id("sender"),
+            places: Places::default(),
         }
     }
 
@@ -129,7 +135,7 @@ impl Sender {
                 Verdict::Go => {}
                 Verdict::Cancel(why) => return end(conn, Settled::Cancelled(why)),
                 Verdict::Wait(until, why) => {
-                    deliveries::postpone(conn, one, until, why)?;
+                    deliveries::hand_back(conn, one, until, why)?;
                     return Ok(Prepared::Settled);
                 }
             }
@@ -170,11 +176,46 @@ impl Sender {
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Self) -> Result<T, DbError> + Send + 'static,
-    ) -> Result<T, DbError> {
+    ) -> Result<T, Trouble> {
         let sender = self.clone();
-        tokio::task::spawn_blocking(move || work(&sender))
-            .await
-            .unwrap_or_else(|error| Err(DbError::Pool(format!("a database task ended: {error}"))))
+        match tokio::task::spawn_blocking(move || work(&sender)).await {
+            Ok(done) => done.map_err(Trouble::Database),
+            Err(error) => Err(Trouble::Ended(error.to_string())),
+        }
+    }
+}
+
+/// Why a step of the sender came to nothing.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Database(DbError),
+    /// It panicked, or the process is ending.
+    #[error("a database task ended: {0}")]
+    Ended(String),
+}
+
+impl Trouble {
+    /// Whether it is the database's and not the message's (R92).
+    fn is_innocent(&self) -> bool {
+        match self {
+            Self::Database(error) => error.fault().is_innocent(),
+            Self::Ended(_) => false,
+        }
+    }
+
+    fn code(&self) -> Option<String> {
+        match self {
+            Self::Database(error) => error.code(),
+            Self::Ended(_) => None,
+        }
+    }
+
+    fn into_error(self) -> DbError {
+        match self {
+            Self::Database(error) => error,
+            Self::Ended(why) => DbError::Pool(format!("a database task ended: {why}")),
+        }
     }
 }
 
@@ -196,7 +237,7 @@ fn wait_for_address(
             Settled::Cancelled("no e-mail address became known in 14 days".to_owned()),
         );
     }
-    deliveries::postpone(
+    deliveries::hand_back(
         conn,
         one,
         now.plus(LOOK_FOR_ADDRESS),
@@ -212,6 +253,7 @@ fn settled_as(outcome: &Outcome, note: Option<&str>, one: &Leased, now: Timestam
         None => reason.clone(),
     };
     let attempt = u32::try_from(one.attempts).unwrap_or(0).saturating_add(1);
+    let is_webhook = one.channel == Channel::Webhook.name();
     match outcome {
         Outcome::Sent { detail } => Settled::Sent(said(detail)),
         Outcome::Later { reason, .. } if attempt >= MAX_ATTEMPTS => Settled::Failed(said(reason)),
@@ -226,6 +268,11 @@ fn settled_as(outcome: &Outcome, note: Option<&str>, one: &Leased, now: Timestam
         Outcome::RefusedMessage { reason } => Settled::Failed(said(reason)),
         // Due again: it waits until somebody lets the destination go on.
         Outcome::RefusedDestination { reason } => Settled::Again(now, said(reason)),
+        // A machine knows what it has had by the id; people would read it twice (R63).
+        Outcome::Unknown { reason } if is_webhook && attempt < MAX_ATTEMPTS => {
+            let why = format!("{}; sent again under the same id", said(reason));
+            Settled::Again(now.plus(retry::wait_after(attempt, one.lease_token)), why)
+        }
         Outcome::Unknown { reason } => Settled::Unknown(said(reason)),
     }
 }

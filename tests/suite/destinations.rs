@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rollcall::db::Backend;
 use rollcall::desk::doctor::{self, Setup, Verdict};
-use rollcall::triggers::deliveries;
+use rollcall::triggers::deliveries::{self, Lane};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -14,7 +14,7 @@ use crate::support::events::{ada, employee, minute};
 use crate::support::http_sink::HttpAct;
 use crate::support::macros::{Given, on_both};
 use crate::support::plans;
-use crate::support::post::{LEASE, Post};
+use crate::support::post::{Post, order};
 use crate::support::wait::eventually;
 
 on_both!(
@@ -154,9 +154,9 @@ async fn a_destination_without_room_takes_no_others_place(post: Post) {
     post.trigger(json!([other]));
     post.app.apply(&employee("dan").created(minute(1))).await;
     let now = post.app.clock.now();
-    let take = |limit: i64| {
-        post.app
-            .write(|conn| deliveries::claim(conn, "sender", limit, now, LEASE))
+    let take = |places: usize| {
+        let order = order("sender", Lane::Others, places);
+        post.app.write(|conn| deliveries::claim(conn, order, now))
     };
     let first = take(2);
     assert_eq!(first.len(), 2);

@@ -9,7 +9,7 @@ use rollcall::clock::Clock;
 use rollcall::db::Backend;
 
 use crate::support::app::TestApp;
-use crate::support::binary::{Service, rollcall};
+use crate::support::binary::{Service, ignores_full_disks, rollcall};
 use crate::support::events::{employee, minute};
 use crate::support::http::Answer;
 use crate::support::macros::on_both;
@@ -154,22 +154,7 @@ async fn r74_a_full_disk_costs_a_503_and_heals_by_itself() {
     let (place, folder) = (Place::new(Backend::Sqlite), tempfile::tempdir().unwrap());
     // A limit on the size of files stands in for a full disk; the signal that comes with it is
     // ignored here and in the child, so that writing fails as it does on a full disk.
-    let mut command = rollcall(&place.url(), folder.path());
-    let program = command.get_program().to_owned();
-    let mut shell = std::process::Command::new("bash");
-    shell
-        .args(["-c", r#"trap '' XFSZ; exec "$0" "$@""#])
-        .arg(program);
-    shell.env_clear().envs(
-        command
-            .get_envs()
-            .filter_map(|(name, value)| Some((name, value?))),
-    );
-    shell.current_dir(folder.path());
-    shell.stdin(std::process::Stdio::null());
-    shell.stdout(std::process::Stdio::piped());
-    shell.stderr(std::process::Stdio::piped());
-    command = shell;
+    let command = ignores_full_disks(&rollcall(&place.url(), folder.path()));
     let (service, http) = Service::serve(command, &[]).await;
     let deliver = async |name: String| {
         let event = employee(&name).created(minute(0));

@@ -75,6 +75,7 @@ mod scheduled;
 mod seats;
 mod second_source;
 mod sending_crashes;
+mod sending_heals;
 mod spine;
 mod sqlite_files;
 mod stopping;

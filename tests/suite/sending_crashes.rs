@@ -1,6 +1,6 @@
 //! A real process is killed at every step of a send, and another one started: the receiver counts at
-//! most one mail for each key, and what may have been taken is `unknown` and stays so (R63). The
-//! table in docs/triggers.md is this file.
+//! most one mail for each key, and what may have been taken is `unknown` and stays so; a webhook comes at least
+//! once, each time under the same id (R63). The tables in docs/triggers.md are this file.
 //!
 //! Where there is nothing outside to stall at, a trigger in the database refuses the step's commit.
 
@@ -12,10 +12,13 @@ use rollcall::triggers::store::{self, TriggerRow};
 use rollcall::triggers::{NewTrigger, Policy};
 use serde_json::json;
 
+use crate::sending_heals::{ids, rows};
 use crate::support::binary::{Service, rollcall};
 use crate::support::events::{Employee, ORGANIZATION, ada, employee, minute};
+use crate::support::http_sink::HttpAct;
 use crate::support::macros::on_both;
 use crate::support::place::Place;
+use crate::support::sending::Sending;
 use crate::support::smtp::{SmtpAct, SmtpSink, SmtpStep};
 use crate::support::wait::eventually;
 
@@ -27,13 +30,18 @@ on_both!(
     r63_killed_after_the_text_it_is_unknown_and_was_taken_once,
     r63_killed_before_the_answer_was_written_down_it_is_unknown_and_was_taken_once,
     r63_killed_after_the_answer_was_written_down_it_was_sent_once,
+    r63_killed_before_a_sender_took_it_the_webhook_comes_once,
+    r63_killed_after_a_sender_took_it_the_webhook_comes_once,
+    r63_killed_before_an_answer_the_webhook_comes_again_under_its_id,
+    r63_killed_before_the_answer_was_written_down_the_webhook_comes_again_under_its_id,
+    r63_killed_after_the_answer_was_written_down_the_webhook_comes_once,
 );
 
 /// Where the process is killed.
 enum At {
     /// The commit of this state is refused.
     Commit(&'static str),
-    /// The mail server goes silent.
+    /// The mail server, or the host application, goes silent.
     Server(SmtpStep),
     /// All is done.
     End,
@@ -81,31 +89,6 @@ impl Stage {
         command
     }
 
-    /// From now on the database refuses to write this state.
-    fn refuse(&self, state: &str) {
-        let sql = match &self.place {
-            Place::Sqlite(_) => format!(
-                "CREATE TRIGGER stop_here BEFORE UPDATE OF state ON deliveries WHEN NEW.state = '{state}' \
-                 BEGIN SELECT RAISE(ABORT, 'the test says no'); END"
-            ),
-            Place::Postgres(_) => format!(
-                "CREATE FUNCTION stop_here() RETURNS trigger AS $$ BEGIN \
-                   RAISE EXCEPTION 'the test says no'; END $$ LANGUAGE plpgsql; \
-                 CREATE TRIGGER stop_here BEFORE UPDATE ON deliveries FOR EACH ROW \
-                   WHEN (NEW.state = '{state}') EXECUTE FUNCTION stop_here()"
-            ),
-        };
-        self.place.stranger().run(&sql);
-    }
-
-    fn refuse_no_more(&self) {
-        let mut stranger = self.place.stranger();
-        match &self.place {
-            Place::Sqlite(_) => stranger.run("DROP TRIGGER IF EXISTS stop_here"),
-            Place::Postgres(_) => stranger.run("DROP FUNCTION IF EXISTS stop_here CASCADE"),
-        }
-    }
-
     fn of(&self, recipient: &str) -> usize {
         let mails = self.mail.mails();
         let theirs = mails.iter().filter(|mail| mail.to == [recipient]);
@@ -126,7 +109,7 @@ impl Stage {
 async fn killed(backend: Backend, at: At, left: &str, in_the_end: &str, taken: usize) {
     let stage = Stage::new(backend);
     match at {
-        At::Commit(state) => stage.refuse(state),
+        At::Commit(state) => stage.place.refuse_state(state, None),
         At::Server(step) => stage.mail.next(step, SmtpAct::Stall),
         At::End => {}
     }
@@ -145,8 +128,8 @@ async fn killed(backend: Backend, at: At, left: &str, in_the_end: &str, taken: u
     })
     .await;
     first.kill();
-    stage.refuse_no_more();
-    assert_eq!(stage.first().unwrap().state, left);
+    stage.place.refuse_no_more();
+    assert!(is_left(&stage.first().unwrap().state, left));
     // The lease runs out, without anybody waiting for it.
     let expire = "UPDATE deliveries SET lease_until = 1 WHERE lease_until IS NOT NULL";
     stage.place.stranger().run(expire);
@@ -166,6 +149,71 @@ async fn killed(backend: Backend, at: At, left: &str, in_the_end: &str, taken: u
     assert_eq!(stage.of(&ada().email()), taken, "counted at the receiver");
 }
 
+/// What could not begin is handed back and taken again: either may be met.
+fn is_left(state: &str, left: &str) -> bool {
+    state == left || (left == "due" && state == "claimed")
+}
+
+/// The same with a webhook: in the end it has always come, so many times, under one id.
+async fn killed_while_calling(backend: Backend, at: At, left: &str, came: usize) {
+    let stage = Sending::new(backend, &["profile.activated"]);
+    match at {
+        At::Commit(state) => stage.place.refuse_state(state, None),
+        At::Server(_) => stage.web.next("/hook", HttpAct::Stall),
+        At::End => {}
+    }
+    let (mut first, http) = stage.serve().await;
+    deliver(&http, &ada()).await;
+    eventually("it came as far as that", async || {
+        let there = match at {
+            At::Commit(_) => first.words().contains("the test says no"),
+            At::Server(_) => stage.web.requests().len() == 1,
+            At::End => true,
+        };
+        let row = rows(&stage).pop()?;
+        (there && row.state == left).then_some(())
+    })
+    .await;
+    first.kill();
+    stage.place.refuse_no_more();
+    assert!(is_left(&rows(&stage)[0].state, left));
+    let expire = "UPDATE deliveries SET lease_until = 1 WHERE lease_until IS NOT NULL";
+    stage.place.stranger().run(expire);
+
+    let (_second, http) = stage.serve().await;
+    stage.all_sent(1).await;
+    deliver(&http, &employee("bob")).await;
+    stage.all_sent(2).await;
+    assert_eq!(
+        stage.web.requests().len(),
+        came + 1,
+        "counted at the receiver"
+    );
+    assert_eq!(ids(&stage).len(), 2, "one id each");
+}
+
+async fn r63_killed_before_a_sender_took_it_the_webhook_comes_once(backend: Backend) {
+    killed_while_calling(backend, At::Commit("claimed"), "due", 1).await;
+}
+
+async fn r63_killed_after_a_sender_took_it_the_webhook_comes_once(backend: Backend) {
+    killed_while_calling(backend, At::Commit("attempting"), "due", 1).await;
+}
+
+async fn r63_killed_before_an_answer_the_webhook_comes_again_under_its_id(backend: Backend) {
+    killed_while_calling(backend, At::Server(SmtpStep::Text), "attempting", 2).await;
+}
+
+async fn r63_killed_before_the_answer_was_written_down_the_webhook_comes_again_under_its_id(
+    backend: Backend,
+) {
+    killed_while_calling(backend, At::Commit("sent"), "attempting", 2).await;
+}
+
+async fn r63_killed_after_the_answer_was_written_down_the_webhook_comes_once(backend: Backend) {
+    killed_while_calling(backend, At::End, "sent", 1).await;
+}
+
 async fn deliver(http: &crate::support::http::Caller, who: &Employee) {
     let created = who.created(minute(0));
     let answer = http.deliver(&created, Clock::System.now()).await.unwrap();
@@ -177,7 +225,7 @@ async fn r63_killed_before_a_sender_took_it_it_is_sent_once(backend: Backend) {
 }
 
 async fn r63_killed_after_a_sender_took_it_it_is_sent_once(backend: Backend) {
-    killed(backend, At::Commit("attempting"), "claimed", "sent", 1).await;
+    killed(backend, At::Commit("attempting"), "due", "sent", 1).await;
 }
 
 async fn r63_killed_while_connecting_it_is_unknown_and_nothing_was_taken(backend: Backend) {

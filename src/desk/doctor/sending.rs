@@ -2,7 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::desk::DeskError;
+use crate::desk::{DeskError, failing};
 use crate::triggers::definition::{Channel, Status};
 use crate::triggers::{deliveries, destinations, store};
 
@@ -48,14 +48,27 @@ pub(super) fn messages(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskErr
     })
 }
 
-pub(super) fn places(conn: &mut Conn) -> Result<Check, DeskError> {
+pub(super) fn places(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError> {
     let name = "destinations";
     let (stopped, all) = destinations::stopped_count(conn)?;
+    let failing = failing::destinations(conn, None, now)?;
     Ok(if stopped > 0 {
         Check::fail(
             name,
             format!("{stopped} of {all} refuse and were stopped; what goes there is parked"),
             "`rollcall destinations list --stopped` says why; put it right there, then `rollcall destinations resume <id>`",
+        )
+    } else if let Some(first) = failing.first() {
+        let since = first.failing_since.unwrap_or(now);
+        Check::warn(
+            name,
+            format!(
+                "{} of {all} accept no messages; {} since {since}: {}",
+                failing.len(),
+                first.shown,
+                first.failure.as_deref().unwrap_or("no reason was kept")
+            ),
+            "check that the receiver is running and reachable; messages are sent again automatically; `rollcall failures` lists every failing destination",
         )
     } else {
         Check::ok(name, format!("{all}, none stopped"))

@@ -166,18 +166,33 @@ fn failed(error: &reqwest::Error) -> Outcome {
         return Outcome::refused_destination("the request could not be made from this URL");
     }
     if error.is_connect() {
-        let why = if error.is_timeout() {
-            "no connection in time"
-        } else {
-            "no connection (name, network or TLS)"
-        };
-        return Outcome::later(why);
+        return Outcome::later(why_no_connection(error));
     }
     Outcome::unknown(if error.is_timeout() {
         "handed over, and no answer in time"
     } else {
         "the connection was lost before an answer came"
     })
+}
+
+/// Why there is no connection, told by kinds of errors: their texts hold addresses.
+fn why_no_connection(error: &reqwest::Error) -> &'static str {
+    if error.is_timeout() {
+        return "no connection in time";
+    }
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(inner) = cause {
+        let kind = inner.downcast_ref::<io::Error>().map(io::Error::kind);
+        match kind {
+            Some(io::ErrorKind::ConnectionRefused) => return "connection refused",
+            Some(io::ErrorKind::ConnectionReset) => return "connection reset",
+            Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => {
+                return "its network cannot be reached";
+            }
+            _ => cause = inner.source(),
+        }
+    }
+    "no connection (name, network or TLS)"
 }
 
 /// The first [`MAX_ANSWER`] bytes of the answer; `None` when it broke off before that.

@@ -22,7 +22,7 @@ use crate::triggers::plan::{Due, Happening, Terms, due, facts_of};
 use crate::triggers::store;
 
 use super::burst::{self, Touched};
-use super::{DeliveryState, flap, moved, restored, starts};
+use super::{DeliveryState, Lane, flap, lane, moved, restored, starts};
 
 #[derive(Insertable)]
 #[diesel(table_name = deliveries, treat_none_as_default_value = false)]
@@ -46,6 +46,7 @@ struct NewRow<'a> {
     destination: &'a str,
     planned_at: Timestamp,
     detail: Option<String>,
+    lane: i32,
 }
 
 /// Plans and adds what the happenings make due. Those whose key exists already are left alone.
@@ -254,11 +255,17 @@ fn add(
                 destination: &place.id,
                 planned_at: due.due_at,
                 detail: detail_of(happening, due),
+                lane: Lane::of(due.on).number(),
             })
             .collect();
         on_backend!(conn, c => diesel::insert_into(deliveries::table).values(&rows).on_conflict_do_nothing().execute(c))?;
     }
-    Ok(())
+    let leaving: BTreeSet<&str> = all
+        .iter()
+        .filter(|((_, due), _)| Lane::of(due.on) == Lane::Removals)
+        .map(|((happening, _), _)| happening.after.id.as_str())
+        .collect();
+    lane::bring_along(conn, &leaving.into_iter().collect::<Vec<_>>(), now)
 }
 
 /// What a webhook tells beside the person: which fields changed, which community began or ended.

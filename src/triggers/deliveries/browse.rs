@@ -212,8 +212,8 @@ pub fn delivery_stats_up_to(
            AND destination IN (SELECT id FROM destinations WHERE stopped_at IS NOT NULL) LIMIT {cap}) AS p) AS parked, \
          (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'unknown' LIMIT {cap}) AS u) AS unknown, \
          (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'failed' LIMIT {cap}) AS f) AS failed, \
-         (SELECT min((SELECT min(due_at) FROM deliveries WHERE destination = o.id AND state = 'due' AND due_at <= $1)) \
-           FROM destinations o WHERE o.stopped_at IS NULL) AS oldest_due"
+         (SELECT min((SELECT min(due_at) FROM deliveries WHERE destination = o.id AND state = 'due' AND lane = l.lane AND due_at <= $1)) \
+           FROM destinations o CROSS JOIN (SELECT 0 AS lane UNION ALL SELECT 1) l WHERE o.stopped_at IS NULL) AS oldest_due"
     );
     on_backend!(conn, c => diesel::sql_query(sql).bind::<BigInt, _>(now.micros()).get_result(c))
 }

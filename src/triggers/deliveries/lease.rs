@@ -26,6 +26,7 @@ pub struct Leased {
     pub trigger_id: String,
     pub step: i32,
     pub on_event: String,
+    pub channel: String,
     pub event_id: Option<String>,
     pub attempts: i32,
     pub lease_token: i64,
@@ -35,7 +36,14 @@ pub struct Leased {
     pub due_at: Timestamp,
     pub trigger_version: i32,
     pub community_id: Option<String>,
+    pub lane: i32,
 }
+
+/// The states of what is in a sender's hand.
+const HELD: [&str; 2] = [
+    DeliveryState::Claimed.as_str(),
+    DeliveryState::Attempting.as_str(),
+];
 
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,14 +113,10 @@ pub fn settle(
         Settled::Cancelled(why) => (DeliveryState::Cancelled, why, None),
         Settled::Unknown(why) => (DeliveryState::Unknown, why, None),
     };
-    let held = [
-        DeliveryState::Claimed.as_str(),
-        DeliveryState::Attempting.as_str(),
-    ];
     let changed = on_backend!(conn, c => diesel::update(deliveries::table
         .filter(deliveries::id.eq(id))
         .filter(deliveries::lease_token.eq(token))
-        .filter(deliveries::state.eq_any(held)))
+        .filter(deliveries::state.eq_any(HELD)))
         .set((
             deliveries::state.eq(state.as_str()),
             deliveries::reason.eq(reason),
@@ -134,23 +138,6 @@ pub fn settle(
     };
     note_attempt(conn, id, outcome, reason, now)?;
     Ok(true)
-}
-
-/// Puts a delivery off without an attempt: its recipient is not known yet (R26).
-pub fn postpone(conn: &mut Conn, one: &Leased, until: Timestamp, why: &str) -> QueryResult<bool> {
-    let changed = on_backend!(conn, c => diesel::update(deliveries::table
-        .filter(deliveries::id.eq(&one.id))
-        .filter(deliveries::lease_token.eq(one.lease_token))
-        .filter(deliveries::state.eq(DeliveryState::Claimed.as_str())))
-        .set((
-            deliveries::state.eq(DeliveryState::Due.as_str()),
-            deliveries::due_at.eq(until),
-            deliveries::reason.eq(why),
-            deliveries::lease_owner.eq(None::<String>),
-            deliveries::lease_until.eq(None::<Timestamp>),
-        ))
-        .execute(c))?;
-    Ok(changed > 0)
 }
 
 /// Gives a claimed delivery back to be sent elsewhere: its trigger was changed meanwhile.
@@ -176,17 +163,39 @@ pub fn redirect(
     Ok(())
 }
 
-/// Keeps a sender's leases alive while it works.
-pub fn extend(conn: &mut Conn, owner: &str, until: Timestamp) -> QueryResult<usize> {
-    let held = [
-        DeliveryState::Claimed.as_str(),
-        DeliveryState::Attempting.as_str(),
-    ];
-    on_backend!(conn, c => diesel::update(deliveries::table
-        .filter(deliveries::lease_owner.eq(owner))
-        .filter(deliveries::state.eq_any(held)))
+/// Keeps a delivery in hand; false when it is not in hand any more.
+pub fn renew(conn: &mut Conn, leased: &Leased, until: Timestamp) -> QueryResult<bool> {
+    let changed = on_backend!(conn, c => diesel::update(deliveries::table
+        .filter(deliveries::id.eq(&leased.id))
+        .filter(deliveries::lease_token.eq(leased.lease_token))
+        .filter(deliveries::state.eq_any(HELD)))
         .set(deliveries::lease_until.eq(until))
-        .execute(c))
+        .execute(c))?;
+    Ok(changed > 0)
+}
+
+/// Gives a delivery back for which no call was made (its recipient is not known yet, R26, or the database was
+/// away), to be taken again at `due_at` at the earliest; false when it is not in hand any more. It
+/// may be `attempting`: the commit that said so came through, and its answer did not.
+pub fn hand_back(
+    conn: &mut Conn,
+    leased: &Leased,
+    due_at: Timestamp,
+    why: &str,
+) -> QueryResult<bool> {
+    let changed = on_backend!(conn, c => diesel::update(deliveries::table
+        .filter(deliveries::id.eq(&leased.id))
+        .filter(deliveries::lease_token.eq(leased.lease_token))
+        .filter(deliveries::state.eq_any(HELD)))
+        .set((
+            deliveries::state.eq(DeliveryState::Due.as_str()),
+            deliveries::due_at.eq(due_at),
+            deliveries::reason.eq(why),
+            deliveries::lease_owner.eq(None::<String>),
+            deliveries::lease_until.eq(None::<Timestamp>),
+        ))
+        .execute(c))?;
+    Ok(changed > 0)
 }
 
 /// Gives back what a sender holds and has not begun.
@@ -200,36 +209,6 @@ pub fn give_back(conn: &mut Conn, owner: &str) -> QueryResult<usize> {
             deliveries::lease_until.eq(None::<Timestamp>),
         ))
         .execute(c))
-}
-
-/// After a crash: leases that ran out. What had not begun is due again; what had is `unknown`.
-pub fn recover(conn: &mut Conn, now: Timestamp) -> QueryResult<(usize, usize)> {
-    let unbegun = on_backend!(conn, c => diesel::update(deliveries::table
-        .filter(deliveries::state.eq(DeliveryState::Claimed.as_str()))
-        .filter(deliveries::lease_until.lt(now)))
-        .set((deliveries::state.eq(DeliveryState::Due.as_str()), deliveries::lease_until.eq(None::<Timestamp>)))
-        .execute(c))?;
-    let cut: Vec<String> = on_backend!(conn, c => deliveries::table
-        .filter(deliveries::state.eq(DeliveryState::Attempting.as_str()))
-        .filter(deliveries::lease_until.lt(now))
-        .select(deliveries::id)
-        .load(c))?;
-    if cut.is_empty() {
-        return Ok((unbegun, 0));
-    }
-    let why = "the process stopped while it was being sent: it may have been taken; look there before sending it again";
-    let unknown = on_backend!(conn, c => diesel::update(deliveries::table
-        .filter(deliveries::id.eq_any(&cut))
-        .filter(deliveries::state.eq(DeliveryState::Attempting.as_str())))
-        .set((
-            deliveries::state.eq(DeliveryState::Unknown.as_str()),
-            deliveries::reason.eq(why),
-            deliveries::lease_until.eq(None::<Timestamp>),
-            deliveries::settled_at.eq(now),
-        ))
-        .execute(c))?;
-    note_attempts(conn, &cut, DeliveryState::Unknown.as_str(), why, now)?;
-    Ok((unbegun, unknown))
 }
 
 pub(super) fn note_attempt(

@@ -11,10 +11,13 @@ mod failed;
 mod failures;
 mod flap;
 mod forget;
+mod lane;
 mod lease;
 mod moved;
 mod operate;
+mod recover;
 mod restored;
+mod shares;
 mod starts;
 
 use diesel::prelude::*;
@@ -32,16 +35,17 @@ pub use browse::{
     count_of, delivery_stats, delivery_stats_up_to, find, list, of_events, of_profile, show_parked,
 };
 pub use burst::{cancel_held, release_held};
-pub use claim::claim;
+pub use claim::{InTheAir, Order, claim};
 pub use digest::{Gathered, due_together, later_step_due, take_in, told_in};
 pub use failed::{FailedFilter, count_failed, failed_after};
 pub use failures::{DeliveryFailures, failures};
 pub use forget::{forget, old_attempts, old_texts, prune_attempts, take_texts};
+pub use lane::Lane;
 pub use lease::{
-    Leased, Rendered, Settled, begin_attempt, extend, give_back, postpone, recover, redirect,
-    settle,
+    Leased, Rendered, Settled, begin_attempt, give_back, hand_back, redirect, renew, settle,
 };
 pub use operate::{Refusal, Span, cancel, replay, replayable, retry};
+pub use recover::{Left, recover};
 pub use restored::hold_due;
 
 /// The states of a delivery.
@@ -61,7 +65,7 @@ pub enum DeliveryState {
     Cancelled,
     /// Given up: it was certainly not taken.
     Failed,
-    /// It may have been taken: only a person sends it again.
+    /// It may have been taken, and is for people: only a person sends it again.
     Unknown,
 }
 

@@ -9,9 +9,9 @@ use crate::db::schema::deliveries;
 use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
 use crate::triggers::definition::Channel;
 
-use super::DeliveryState;
 use super::browse::find;
 use super::lease::{note_attempt, note_attempts};
+use super::{DeliveryState, Lane};
 
 /// Why an act was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -82,6 +82,8 @@ pub fn replay(conn: &mut Conn, span: &Span, actor: &str, now: Timestamp) -> Quer
                 deliveries::state.eq(DeliveryState::Due.as_str()),
                 deliveries::due_at.eq(now),
                 deliveries::settled_at.eq(None::<Timestamp>),
+                // Who left long ago goes not before who leaves now.
+                deliveries::lane.eq(Lane::Others.number()),
             ))
             .execute(c))?;
         note_attempts(conn, chunk, "replayed", &by, now)?;

@@ -2,15 +2,17 @@
 //! queue, a pace and a state of its own, so that one that refuses or stalls is stopped or waited for
 //! alone, and the others go on. A stopped one is resumed by an operator.
 
+mod failing;
 mod rows;
 
 use sha2::{Digest, Sha256};
 
 use super::definition::{Channel, Recipient, Step};
 
+pub use failing::{REPEATED, REPEATED_FOR, SLOW, failing, failing_count, fails, works};
 pub use rows::{
-    DestinationFigures, DestinationRow, Open, ensure, figures, find, hold_back, is_used_by, list,
-    open, pace, resume, stop, stopped_count,
+    DestinationFigures, DestinationRow, Open, ensure, figures, find, free_places, hold_back,
+    is_used_by, list, open, pace, resume, stop, stopped_count,
 };
 
 /// Where a step goes.
@@ -50,7 +52,7 @@ impl Destination {
 }
 
 /// How many messages may be in the air to one destination: a stalled one takes no more of the
-/// sender's room than this. Slack's channels want their messages one by one.
+/// sender's places than this in either lane. Slack's channels want their messages one by one.
 pub fn width(channel: &str) -> i64 {
     match Channel::parse(channel) {
         Some(Channel::Email) => 4,

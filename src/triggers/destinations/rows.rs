@@ -4,13 +4,19 @@
 use std::time::Duration;
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sql_types::{BigInt, Integer, Nullable, Text};
 
 use crate::clock::Timestamp;
 use crate::db::schema::{deliveries, destinations};
 use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
 
+use crate::triggers::definition::Channel;
+use crate::triggers::deliveries::DeliveryState;
+
 use super::Destination;
+
+/// Destinations looked at in one claim.
+const MOST_OPEN: i64 = 10_000;
 
 /// A destination's row.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -25,6 +31,11 @@ pub struct DestinationRow {
     pub reason: Option<String>,
     pub resumed_at: Option<Timestamp>,
     pub created_at: Timestamp,
+    pub failures: i64,
+    pub failing_since: Option<Timestamp>,
+    pub failed_at: Option<Timestamp>,
+    pub failure: Option<String>,
+    pub next_try_at: Timestamp,
 }
 
 /// A destination that something may be sent to now.
@@ -36,9 +47,9 @@ pub struct Open {
     /// Its channel's name.
     #[diesel(sql_type = Text)]
     pub channel: String,
-    /// Messages in the air.
+    /// Attempts that failed there since something was taken.
     #[diesel(sql_type = BigInt)]
-    pub in_the_air: i64,
+    pub failures: i64,
 }
 
 /// What waits at a destination.
@@ -78,29 +89,60 @@ pub fn ensure(conn: &mut Conn, all: &[Destination], now: Timestamp) -> QueryResu
     Ok(())
 }
 
-/// The destinations that have something due and room for it, are not stopped and not to be waited for,
-/// by the age of what they have; on PostgreSQL locked, so that two senders never count on the same room.
-pub fn open(conn: &mut Conn, now: Timestamp, limit: i64) -> QueryResult<Vec<Open>> {
-    let lock = match conn {
-        Conn::Sqlite(_) => "",
-        Conn::Postgres(_) => " FOR UPDATE OF d SKIP LOCKED",
-    };
-    let [email, slack, webhook] = ["email", "slack", "webhook"].map(super::width);
+/// The destinations that have something due in a lane, are not stopped and not to be waited for, by the
+/// age of what they have. Who left waits for nobody's rest, only for what a destination asked for itself.
+pub fn open(conn: &mut Conn, lane: i32, now: Timestamp) -> QueryResult<Vec<Open>> {
     // Each subquery is one seek in a partial index, however much waits.
-    let in_the_air = "(SELECT count(*) FROM deliveries f WHERE f.destination = d.id AND f.state IN ('claimed', 'attempting'))";
-    let sql = format!(
-        "SELECT d.id, d.channel, {in_the_air} AS in_the_air \
-         FROM destinations d \
-         WHERE d.stopped_at IS NULL AND d.not_before <= $1 \
-           AND {in_the_air} < CASE d.channel WHEN 'email' THEN {email} WHEN 'slack' THEN {slack} ELSE {webhook} END \
-           AND EXISTS (SELECT 1 FROM deliveries w WHERE w.destination = d.id AND w.state = 'due' AND w.due_at <= $1) \
-         ORDER BY (SELECT min(o.due_at) FROM deliveries o WHERE o.destination = d.id AND o.state = 'due') \
-         LIMIT $2{lock}"
-    );
+    let sql = "SELECT d.id, d.channel, d.failures FROM destinations d \
+         WHERE d.stopped_at IS NULL AND d.not_before <= $1 AND (d.next_try_at <= $1 OR $2 = 0) \
+           AND EXISTS (SELECT 1 FROM deliveries w WHERE w.destination = d.id AND w.state = 'due' AND w.lane = $2 AND w.due_at <= $1) \
+         ORDER BY (SELECT min(o.due_at) FROM deliveries o WHERE o.destination = d.id AND o.state = 'due' AND o.lane = $2) \
+         LIMIT $3";
     on_backend!(conn, c => diesel::sql_query(sql)
         .bind::<BigInt, _>(now.micros())
-        .bind::<BigInt, _>(limit)
+        .bind::<Integer, _>(lane)
+        .bind::<BigInt, _>(MOST_OPEN)
         .load(c))
+}
+
+/// How many more messages of a lane may go there now; on PostgreSQL its row is locked first, so that two senders
+/// never count on the same place, and there is none while another sender looks.
+pub fn free_places(conn: &mut Conn, open: &Open, lane: i32) -> QueryResult<usize> {
+    if let Conn::Postgres(c) = conn {
+        let locked: Option<String> = destinations::table
+            .find(&open.id)
+            .select(destinations::id)
+            .for_update()
+            .skip_locked()
+            .first(c)
+            .optional()?;
+        if locked.is_none() {
+            return Ok(0);
+        }
+    }
+    let all = [
+        DeliveryState::Claimed.as_str(),
+        DeliveryState::Attempting.as_str(),
+    ];
+    // Slack's channels want their messages one by one, whichever lane they are in.
+    let one_by_one = open.channel == Channel::Slack.name();
+    let in_the_air: i64 = on_backend!(conn, c => {
+        let mut query = deliveries::table
+            .filter(deliveries::destination.eq(&open.id))
+            .filter(deliveries::state.eq_any(all))
+            .into_boxed();
+        if !one_by_one {
+            query = query.filter(deliveries::lane.eq(lane));
+        }
+        query.count().get_result(c)
+    })?;
+    // One that does not take what it is given holds one place.
+    let width = if open.failures > 0 {
+        1
+    } else {
+        super::width(&open.channel)
+    };
+    Ok(usize::try_from(width - in_the_air).unwrap_or(0))
 }
 
 /// Nothing more goes there before `until`; never earlier than what was said before.
@@ -141,6 +183,9 @@ pub fn resume(conn: &mut Conn, id: &str, now: Timestamp) -> QueryResult<bool> {
             destinations::reason.eq(None::<String>),
             destinations::not_before.eq(now),
             destinations::resumed_at.eq(now),
+            destinations::failures.eq(0),
+            destinations::failing_since.eq(None::<Timestamp>),
+            destinations::next_try_at.eq(now),
         ))
         .execute(c))?;
     Ok(resumed > 0)
@@ -203,8 +248,11 @@ pub fn figures(
     let sql = "SELECT \
         (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE destination = $1 AND state = 'due' \
            AND ($2 = '' OR organization_id = $2) LIMIT 100000) AS w) AS waiting, \
-        (SELECT min(due_at) FROM deliveries WHERE destination = $1 AND state = 'due' \
-           AND ($2 = '' OR organization_id = $2)) AS oldest_due, \
+        (SELECT min(l.oldest) FROM (\
+           SELECT min(due_at) AS oldest FROM deliveries WHERE destination = $1 AND state = 'due' AND lane = 0 \
+             AND ($2 = '' OR organization_id = $2) \
+           UNION ALL SELECT min(due_at) FROM deliveries WHERE destination = $1 AND state = 'due' AND lane = 1 \
+             AND ($2 = '' OR organization_id = $2)) AS l) AS oldest_due, \
         (SELECT settled_at FROM deliveries WHERE destination = $1 AND state = 'sent' \
            AND ($2 = '' OR organization_id = $2) ORDER BY planned_at DESC, id DESC LIMIT 1) AS last_sent";
     let organization = organization.unwrap_or("");

@@ -1,46 +1,41 @@
-//! The sender's rounds: what is due is taken under a lease and each message goes its own way, so that
-//! one that waits for an answer holds up no other. A heartbeat keeps leases alive, what a crashed
-//! sender held is recovered within seconds, and a destination that refuses is stopped.
+//! The sender's rounds: what is due is taken under a lease, who left first, and each message goes its own
+//! way in a task of its own, so that one that waits for an answer holds up no other. What nobody holds any
+//! more is found in each round.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
-use crate::clock::Timestamp;
-use crate::db::{Conn, DbError, Urgency};
-use crate::telemetry;
-use crate::triggers::channels::LONGEST_ATTEMPT;
-use crate::triggers::deliveries::{self, Leased};
-use crate::triggers::destinations;
-use crate::triggers::outcome::Outcome;
+use crate::db::{DbError, Urgency};
+use crate::triggers::deliveries::{self, Lane, Leased, Left, Order};
 
-use super::{LEASE, Prepared, Sender, settled_as};
+use super::places::{Place, share};
+use super::{LEASE, Sender, Trouble};
 
-const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How long an idle sender waits before it looks again.
 const IDLE: Duration = Duration::from_millis(500);
 /// And after an error of the database.
 const AFTER_ERROR: Duration = Duration::from_secs(1);
-/// Messages in the air at once, over all destinations.
-const AT_ONCE: usize = 32;
+/// How long `run_once` waits for a database that is away.
+const PATIENCE: Duration = Duration::from_secs(30);
 
-type Air = JoinSet<Result<(), DbError>>;
+type Air = JoinSet<()>;
 
 impl Sender {
     /// Sends until `stop` says so; what is in the air is waited for, the rest is given back.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        let heart = tokio::spawn(self.clone().beat());
         let mut air = Air::new();
         while !*stop.borrow() {
-            let pause = match self.claim(AT_ONCE - air.len()).await {
+            let pause = match self.claim().await {
                 Ok(leased) if leased.is_empty() => IDLE,
                 Ok(leased) => {
-                    self.launch(leased, &mut air);
+                    self.launch(leased, &mut air, Duration::MAX);
                     continue;
                 }
-                Err(error) => {
-                    tracing::error!(%error, "could not take deliveries; trying again");
+                Err(trouble) => {
+                    tracing::error!(%trouble, "could not take deliveries; trying again");
                     AFTER_ERROR
                 }
             };
@@ -49,47 +44,76 @@ impl Sender {
                 _ = stop.changed() => {}
                 Some(done) = air.join_next(), if !air.is_empty() => tell(done),
             }
+            while let Some(done) = air.try_join_next() {
+                tell(done);
+            }
         }
         while let Some(done) = air.join_next().await {
             tell(done);
         }
-        heart.abort();
         self.give_back().await;
     }
 
     /// Sends one handful; 0 when nothing was due.
     pub async fn run_once(&self) -> Result<usize, DbError> {
-        let leased = self.claim(AT_ONCE).await?;
+        let leased = self.claim().await.map_err(Trouble::into_error)?;
         let (count, mut air) = (leased.len(), Air::new());
-        self.launch(leased, &mut air);
+        self.launch(leased, &mut air, PATIENCE);
         while let Some(done) = air.join_next().await {
-            match done {
-                Ok(done) => done?,
-                Err(error) => tell(Err(error)),
-            }
+            tell(done);
         }
         Ok(count)
     }
 
-    /// Takes what is due, at most `room`; first finds what a crash left behind.
-    async fn claim(&self, room: usize) -> Result<Vec<Leased>, DbError> {
-        if room == 0 {
-            return Ok(Vec::new());
-        }
-        let (now, limit) = (self.clock.now(), i64::try_from(room).unwrap_or(i64::MAX));
-        self.blocking(move |sender| {
-            sender.db.write(Urgency::Normal, |conn| {
-                deliveries::recover(conn, now)?;
-                Ok(deliveries::claim(conn, &sender.owner, limit, now, LEASE)?)
+    /// Takes what is due and there are places for; first finds what a crash left behind.
+    async fn claim(&self) -> Result<Vec<(Leased, Place)>, Trouble> {
+        let now = self.clock.now();
+        let taken = self
+            .blocking(move |sender| {
+                let places = &sender.places;
+                let _alone = places.claiming();
+                let held = places.held();
+                let left = Left {
+                    owner: &sender.owner,
+                    held: &held,
+                    of_others: places.may_judge_others(),
+                };
+                let taken = sender.db.write(Urgency::Normal, |conn| {
+                    deliveries::recover(conn, left, now)?;
+                    let mut all = Vec::new();
+                    for lane in Lane::ALL {
+                        let order = Order {
+                            owner: &sender.owner,
+                            lane,
+                            places: places.free(lane),
+                            share: share(lane),
+                            in_the_air: places.in_the_air(lane),
+                            lease: LEASE,
+                        };
+                        all.extend(deliveries::claim(conn, order, now)?);
+                    }
+                    Ok::<_, DbError>(all)
+                })?;
+                let in_hand = taken.into_iter().map(|leased| {
+                    let place = places.take(&leased);
+                    (leased, place)
+                });
+                Ok(in_hand.collect())
             })
-        })
-        .await
+            .await;
+        if taken.is_err() {
+            self.places.note_trouble();
+        }
+        taken
     }
 
-    fn launch(&self, leased: Vec<Leased>, air: &mut Air) {
-        for one in leased {
+    fn launch(&self, taken: Vec<(Leased, Place)>, air: &mut Air, patience: Duration) {
+        for (leased, place) in taken {
             let sender = self.clone();
-            air.spawn(async move { sender.deliver(one).await });
+            air.spawn(async move {
+                sender.hold(Arc::new(leased), patience).await;
+                drop(place);
+            });
         }
     }
 
@@ -101,94 +125,14 @@ impl Sender {
                 })
             })
             .await;
-        if let Err(error) = given_back {
-            tracing::warn!(%error, "could not give deliveries back; they are free again when their leases end");
+        if let Err(trouble) = given_back {
+            tracing::warn!(%trouble, "could not give deliveries back; they are free again when their leases end");
         }
-    }
-
-    async fn beat(self) {
-        loop {
-            tokio::time::sleep(HEARTBEAT).await;
-            let until = self.clock.now().plus(LEASE);
-            let kept = self
-                .blocking(move |sender| {
-                    sender.db.write(Urgency::Normal, |conn| {
-                        Ok(deliveries::extend(conn, &sender.owner, until)?)
-                    })
-                })
-                .await;
-            if let Err(error) = kept {
-                tracing::warn!(%error, "could not keep leases alive");
-            }
-        }
-    }
-
-    async fn deliver(&self, one: Leased) -> Result<(), DbError> {
-        let prepared = self.blocking({
-            let one = one.clone();
-            move |sender| sender.prepare(&one)
-        });
-        let (channel, message, note) = match prepared.await? {
-            Prepared::Send(channel, message, note) => (channel, *message, note),
-            Prepared::Settled => return Ok(()),
-        };
-        let attempt =
-            tokio::time::timeout(LONGEST_ATTEMPT, self.channels.send(channel, &message)).await;
-        let outcome = attempt.unwrap_or_else(|_| Outcome::Unknown {
-            reason: "no answer came in time".to_owned(),
-        });
-        metrics::counter!(telemetry::DELIVERIES_DONE, "channel" => channel.name(), "outcome" => outcome.name()).increment(1);
-        let now = self.clock.now();
-        self.blocking(move |sender| {
-            sender.db.write(Urgency::Normal, |conn| {
-                settle(conn, &one, &outcome, note.as_deref(), now)
-            })
-        })
-        .await
     }
 }
 
-/// Writes how it ended, and what that means for everything else that goes there.
-fn settle(
-    conn: &mut Conn,
-    one: &Leased,
-    outcome: &Outcome,
-    note: Option<&str>,
-    now: Timestamp,
-) -> Result<(), DbError> {
-    let settled = settled_as(outcome, note, one, now);
-    if !deliveries::settle(conn, &one.id, one.lease_token, &settled, now)? {
-        tracing::warn!(
-            delivery_id = one.id,
-            "a late result changed nothing: the lease had run out"
-        );
-        return Ok(());
-    }
-    match outcome {
-        Outcome::RefusedDestination { reason }
-            if destinations::stop(conn, &one.destination, reason, now)? =>
-        {
-            tracing::error!(
-                destination = one.destination,
-                reason,
-                "a destination refuses and was stopped; see `rollcall destinations list`"
-            );
-        }
-        Outcome::Later {
-            retry_after: Some(wait),
-            ..
-        } => destinations::hold_back(conn, &one.destination, now.plus(*wait))?,
-        _ => {}
-    }
-    Ok(())
-}
-
-fn tell(done: Result<Result<(), DbError>, JoinError>) {
-    match done {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => {
-            tracing::error!(%error, "the database failed while a delivery was sent; its lease will run out");
-        }
-        Err(error) => tracing::error!(%error, "a delivery's task ended; its lease will run out"),
+fn tell(done: Result<(), JoinError>) {
+    if let Err(error) = done {
+        tracing::error!(%error, "a delivery's task ended; its delivery is taken up again in the next round");
     }
 }

@@ -5,4 +5,5 @@ mod fuzzing;
 mod kills;
 mod limits;
 mod outages;
+mod sending;
 mod soak;

@@ -30,6 +30,27 @@ pub fn rollcall(database: &str, folder: &std::path::Path) -> Command {
 
 /// What starting `kill`, and waiting for a core, may take on a busy machine.
 const BUSY: Duration = Duration::from_millis(500);
+/// The same command, with the signal ignored that comes with a limit on the size of files: writing fails as it
+/// does on a full disk.
+pub fn ignores_full_disks(command: &Command) -> Command {
+    let mut shell = Command::new("bash");
+    shell
+        .args(["-c", r#"trap '' XFSZ; exec "$0" "$@""#])
+        .arg(command.get_program());
+    shell.env_clear().envs(
+        command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    if let Some(folder) = command.get_current_dir() {
+        shell.current_dir(folder);
+    }
+    shell
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    shell
+}
 
 /// A running process. Killed when dropped.
 pub struct Service {
@@ -92,6 +113,13 @@ impl Service {
         (status, words)
     }
 
+    /// Any signal, as `kill` names it.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([name, &pid]).status().unwrap();
+        assert!(sent.success());
+    }
+
     /// Limits the size of the files that it may write from now on (Linux).
     pub fn limit_files(&self, bytes: &str) {
         let pid = self.child.id().to_string();
@@ -110,12 +138,6 @@ impl Service {
     /// Lets it go on.
     pub fn thaw(&self) {
         self.signal("-CONT");
-    }
-
-    fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
-        assert!(sent.success());
     }
 
     /// How many files and connections it has open (Linux).

@@ -32,6 +32,8 @@ pub enum HttpAct {
         headers: Vec<(String, String)>,
         body: String,
     },
+    /// Takes its time, and then answers 200.
+    AnswerAfter(Duration),
     /// Reads all of it and never answers; the connection stays open until the client goes.
     Stall,
     /// Reads all of it and hangs up.
@@ -218,6 +220,10 @@ fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
                 body.len()
             );
             writer.write_all(format!("{head}{body}").as_bytes())
+        }
+        HttpAct::AnswerAfter(time) => {
+            std::thread::sleep(time);
+            writer.write_all(b"HTTP/1.1 200 X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         }
         HttpAct::Stall => std::io::copy(&mut reader, &mut std::io::sink()).map(drop),
         HttpAct::Drop => Ok(()),

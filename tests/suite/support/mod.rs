@@ -18,6 +18,7 @@ pub mod plans;
 pub mod post;
 pub mod postgres;
 pub mod roll;
+pub mod sending;
 pub mod smtp;
 pub mod source;
 pub mod wait;

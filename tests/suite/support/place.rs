@@ -6,6 +6,7 @@ use diesel::{Connection, PgConnection, SqliteConnection};
 use rollcall::db::{Backend, Db, migrate};
 use tempfile::TempDir;
 
+use super::binary::Service;
 use super::postgres::{TestDatabase, create_database, template};
 
 /// A database for one test.
@@ -78,6 +79,51 @@ impl Place {
             (path.display().to_string(), std::fs::read(path).unwrap())
         });
         read.collect()
+    }
+
+    /// From now on no delivery gets into this state: refused with an error of a check or, on PostgreSQL, with
+    /// the code that is given.
+    pub fn refuse_state(&self, state: &str, code: Option<&str>) {
+        let sql = match self {
+            Self::Sqlite(_) => format!(
+                "CREATE TRIGGER stop_here BEFORE UPDATE OF state ON deliveries WHEN NEW.state = '{state}' \
+                 BEGIN SELECT RAISE(ABORT, 'the test says no'); END"
+            ),
+            Self::Postgres(_) => format!(
+                "CREATE FUNCTION stop_here() RETURNS trigger AS $$ BEGIN \
+                   RAISE EXCEPTION 'the test says no' USING ERRCODE = '{}'; END $$ LANGUAGE plpgsql; \
+                 CREATE TRIGGER stop_here BEFORE UPDATE ON deliveries FOR EACH ROW \
+                   WHEN ('{state}' IN ('any', NEW.state)) EXECUTE FUNCTION stop_here()",
+                code.unwrap_or("P0001")
+            ),
+        };
+        self.stranger().run(&sql);
+    }
+
+    /// Ends it.
+    pub fn refuse_no_more(&self) {
+        let mut stranger = self.stranger();
+        match self {
+            Self::Sqlite(_) => stranger.run("DROP TRIGGER IF EXISTS stop_here"),
+            Self::Postgres(_) => stranger.run("DROP FUNCTION IF EXISTS stop_here CASCADE"),
+        }
+    }
+
+    /// From now on nothing about a delivery can be written for want of space: on SQLite the process may not
+    /// write its files any more, on PostgreSQL the server says so.
+    pub fn fill_the_disk(&self, service: &Service) {
+        match self {
+            Self::Sqlite(_) => service.limit_files("4096"),
+            Self::Postgres(_) => self.refuse_state("any", Some("53100")),
+        }
+    }
+
+    /// Ends it.
+    pub fn free_the_disk(&self, service: &Service) {
+        match self {
+            Self::Sqlite(_) => service.limit_files("unlimited"),
+            Self::Postgres(_) => self.refuse_no_more(),
+        }
     }
 
     /// A connection that the application knows nothing of.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use rollcall::db::Backend;
 use rollcall::people::organizations;
 use rollcall::triggers::deliveries::{
-    self, DeliveryFilter, DeliveryRow, Leased, Rendered, Settled, begin_attempt, claim,
+    self, DeliveryFilter, DeliveryRow, InTheAir, Lane, Leased, Order, Rendered, Settled,
+    begin_attempt, claim,
 };
 use rollcall::triggers::store::{self, TriggerRow};
 use rollcall::triggers::{NewTrigger, Policy};
@@ -29,6 +30,18 @@ pub struct Post {
     pub app: TestApp,
     pub mail: SmtpSink,
     pub web: HttpSink,
+}
+
+/// Asks for so many of a lane, whosever they are.
+pub fn order(owner: &str, lane: Lane, places: usize) -> Order<'_> {
+    Order {
+        owner,
+        lane,
+        places,
+        share: usize::MAX,
+        in_the_air: InTheAir::default(),
+        lease: LEASE,
+    }
 }
 
 impl Given for Post {
@@ -63,10 +76,15 @@ impl Post {
 
     /// A published trigger; answers its id.
     pub fn trigger_on(&self, on: &str, steps: Value) -> String {
+        self.trigger_of(ORGANIZATION, on, steps)
+    }
+
+    /// A published trigger of an organization; answers its id.
+    pub fn trigger_of(&self, organization: &str, on: &str, steps: Value) -> String {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let body = json!({
-            "organization_id": ORGANIZATION, "name": format!("welcome {number}"),
+            "organization_id": organization, "name": format!("welcome {number}"),
             "on": on, "status": "published", "steps": steps,
         });
         let policy = Policy {
@@ -126,7 +144,13 @@ impl Post {
     /// Takes what is due as another process would.
     pub fn claim(&self, owner: &str) -> Vec<Leased> {
         let now = self.app.clock.now();
-        self.app.write(|conn| claim(conn, owner, 10, now, LEASE))
+        let order = order(owner, Lane::Others, 10);
+        let others = self.app.write(|conn| claim(conn, order, now));
+        if !others.is_empty() {
+            return others;
+        }
+        let order = self::order(owner, Lane::Removals, 10);
+        self.app.write(|conn| claim(conn, order, now))
     }
 
     /// Begins an attempt as another process would.
