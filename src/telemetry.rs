@@ -77,7 +77,7 @@ metrics_list! {
     DELIVERIES Gauge "rollcall_deliveries"
         "Messages. Label: state (due, parked at a stopped destination, unknown, failed)."
     DESTINATIONS Gauge "rollcall_destinations"
-        "Places that messages go to. Label: state (open, stopped)."
+        "Places that messages go to. Label: state (open, stopped, failing)."
     DELIVERIES_OLDEST_DUE_SECONDS Gauge "rollcall_deliveries_oldest_due_seconds"
         "How long the oldest due message has been due; 0 when there is none."
     REMOVALS_GIVEN_UP Counter "rollcall_removals_given_up_total"

@@ -34,10 +34,10 @@ fn advice(code: i32) -> Option<&'static str> {
 /// Says of a SQLite file that was not opened what to do.
 pub(super) fn not_opened(path: &Path, error: DbError) -> DbError {
     let words = match &error {
-        DbError::Connect { source, .. } => match source {
-            diesel::ConnectionError::BadConnection(words) => words.clone(),
-            _ => return error,
-        },
+        DbError::Connect {
+            source: diesel::ConnectionError::BadConnection(words),
+            ..
+        } => words.clone(),
         DbError::Query(diesel::result::Error::DatabaseError(_, information)) => {
             information.message().to_owned()
         }

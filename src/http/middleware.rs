@@ -151,7 +151,12 @@ async fn answer(
                 drain.leave_one();
             }
             let problem = Problem::stopping();
-            let said = problem.error_response();
+            let mut said = problem.error_response();
+            // An error passes by where answers get theirs.
+            if let Ok(id) = HeaderValue::from_str(&current_request_id()) {
+                said.headers_mut()
+                    .insert(HeaderName::from_static("x-request-id"), id);
+            }
             Err(InternalError::from_response(problem, said).into())
         }
     }

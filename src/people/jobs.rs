@@ -17,8 +17,10 @@ use crate::db::{Conn, new_id, on_backend};
 
 use super::{to_json, unreadable};
 
+pub use super::job_list::{JobFilter, list, open_of, open_since};
+
 /// The states of a job that still has something to do.
-const OPEN: [&str; 2] = ["ready", "running"];
+pub(super) const OPEN: [&str; 2] = ["ready", "running"];
 
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -342,64 +344,4 @@ pub fn cancel(
 /// One job.
 pub fn find(conn: &mut Conn, id: &str) -> QueryResult<Option<JobRow>> {
     on_backend!(conn, c => jobs::table.find(id).select(JobRow::as_select()).first(c).optional())
-}
-
-/// The open jobs of a kind and an organization, oldest first.
-pub fn open_of(conn: &mut Conn, kind: &str, organization: &str) -> QueryResult<Vec<JobRow>> {
-    on_backend!(conn, c => jobs::table
-        .filter(jobs::kind.eq(kind))
-        .filter(jobs::organization_id.eq(organization))
-        .filter(jobs::state.eq_any(OPEN))
-        .order(jobs::id)
-        .select(JobRow::as_select())
-        .load(c))
-}
-
-/// When the oldest open job of a kind was asked for.
-pub fn open_since(conn: &mut Conn, kind: &str) -> QueryResult<Option<Timestamp>> {
-    on_backend!(conn, c => jobs::table
-        .filter(jobs::kind.eq(kind))
-        .filter(jobs::state.eq_any(OPEN))
-        .order(jobs::created_at)
-        .select(jobs::created_at)
-        .first(c)
-        .optional())
-}
-
-/// Which jobs. Everything given must hold.
-#[derive(Debug, Clone, Default)]
-pub struct JobFilter {
-    /// One organization's.
-    pub organization_id: Option<String>,
-    /// In one state.
-    pub state: Option<String>,
-    /// Of one kind.
-    pub kind: Option<String>,
-    /// Only rows after this one in the list (the cursor).
-    pub after: Option<(Timestamp, String)>,
-}
-
-/// Jobs that match, newest first.
-pub fn list(conn: &mut Conn, filter: &JobFilter, limit: i64) -> QueryResult<Vec<JobRow>> {
-    on_backend!(conn, c => {
-        let mut query = jobs::table
-            .select(JobRow::as_select())
-            .order((jobs::created_at.desc(), jobs::id.desc()))
-            .limit(limit)
-            .into_boxed();
-        if let Some(organization) = &filter.organization_id {
-            query = query.filter(jobs::organization_id.eq(organization));
-        }
-        if let Some(state) = &filter.state {
-            query = query.filter(jobs::state.eq(state));
-        }
-        if let Some(kind) = &filter.kind {
-            query = query.filter(jobs::kind.eq(kind));
-        }
-        if let Some((at, id)) = &filter.after {
-            query = query.filter(jobs::created_at.lt(*at)
-                .or(jobs::created_at.eq(*at).and(jobs::id.lt(id))));
-        }
-        query.load(c)
-    })
 }

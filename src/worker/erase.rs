@@ -182,6 +182,7 @@ fn leave(kin: &mut Kin, profile: &str, now: Timestamp) {
         person.left_reason = None;
         "erased".clone_into(&mut person.period);
         person.possible_rehire_of = None;
+        person.made_for.clear();
         person.updated = now;
     }
 }

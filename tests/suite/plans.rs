@@ -94,7 +94,7 @@ const MEANT: [(&str, &str); 15] = [
 ];
 
 /// Indexes that hold only what is open or rare: to walk them is to look at that.
-const SMALL: [&str; 15] = [
+const SMALL: [&str; 16] = [
     "outbox_failures",
     "outbox_ready",
     "outbox_unsettled",
@@ -104,6 +104,7 @@ const SMALL: [&str; 15] = [
     "deliveries_due",
     "deliveries_leased",
     "deliveries_waiting",
+    "deliveries_shares",
     "deliveries_in_flight",
     "deliveries_trigger",
     "deliveries_hold",

@@ -21,7 +21,7 @@ pub(super) fn divide(
 ) -> Vec<(String, usize)> {
     let held = |row: &Waiting| in_hand.get(&row.organization_id).copied().unwrap_or(0);
     waiting.retain(|row| held(row) < share);
-    waiting.sort_by(|a, b| (held(a), a.since).cmp(&(held(b), b.since)));
+    waiting.sort_by_key(|row| (held(row), row.since));
     let mut given: Vec<(String, usize)> = Vec::new();
     let mut left = places;
     while left > 0 {

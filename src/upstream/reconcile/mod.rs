@@ -9,26 +9,24 @@ pub(super) mod apply;
 pub(super) mod differ;
 pub(super) mod event;
 mod listing;
+mod progress;
 mod schedule;
 
+pub use progress::Progress;
 pub use schedule::Scheduled;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use diesel::QueryResult;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
 
 use super::{LEASE, read, renewing, write};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Db, DbError, new_id};
-use crate::people::left_out;
 use crate::people::reconciles::{self, DONE, INCOMPLETE, Reconcile};
 use crate::workos::client::{Client, ClientError};
-use differ::LeftOut;
+use progress::text_of;
 
 /// How often waiting comparisons are looked for.
 const LOOK: Duration = Duration::from_secs(5);
@@ -36,58 +34,6 @@ const LOOK: Duration = Duration::from_secs(5);
 const LOOK_FOR_DUE: Duration = Duration::from_secs(60);
 /// A listing may be so far behind WorkOS's events, as its Events API is (R19).
 const LAG: Duration = Duration::from_secs(5);
-
-/// Where a comparison stands; its checkpoint.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Progress {
-    /// WorkOS's own counts when it began, where it says them.
-    pub expected_users: Option<i64>,
-    /// The same of groups.
-    pub expected_groups: Option<i64>,
-    /// Listed so far.
-    pub users: i64,
-    /// Listed so far.
-    pub groups: i64,
-    /// Listed so far.
-    pub edges: i64,
-    /// Calls made so far.
-    pub calls: i64,
-    /// Sent to be applied so far.
-    pub applied: i64,
-    /// Things that were not compared, because something newer was heard of them up to the end.
-    pub left_out: i64,
-    /// How much differed when it ended, by kind and state: for the metrics.
-    pub drift: BTreeMap<String, BTreeMap<String, i64>>,
-    /// When the newest of what was left out happened.
-    heard: Option<Timestamp>,
-    /// Where the listing goes on.
-    cursor: Option<String>,
-    /// Whether the listing that is being read has come to its end.
-    listed: bool,
-    /// The group whose users are listed, or the thing that was checked last.
-    at: String,
-}
-
-impl Progress {
-    fn count(&mut self, kind: &str, new: usize) {
-        let new = i64::try_from(new).unwrap_or(i64::MAX);
-        match kind {
-            "user" => self.users += new,
-            "group" => self.groups += new,
-            _ => self.edges += new,
-        }
-    }
-
-    /// Notes what is to be looked at again.
-    fn leave_out(&mut self, conn: &mut Conn, id: &str, left: Vec<LeftOut>) -> QueryResult<()> {
-        for item in left {
-            self.heard = self.heard.max(Some(item.heard));
-            left_out::leave_out(conn, id, item.kind, &[item.subject])?;
-        }
-        Ok(())
-    }
-}
 
 /// Why a comparison ended early.
 #[derive(Debug, thiserror::Error)]
@@ -389,10 +335,6 @@ impl Reconciler {
         said.map_or(asked, |said| said.min(self.clock.now()))
             .minus(LAG)
     }
-}
-
-fn text_of(progress: &Progress) -> String {
-    serde_json::to_string(progress).unwrap_or_default()
 }
 
 /// WorkOS's own counts, where it says them.

@@ -257,7 +257,8 @@ impl Company {
         assert!(twice.is_empty(), "greeted twice: {twice:?}");
     }
 
-    /// Each who left, under one id (R63). Whoever was never there because the removal overtook the hire has not left.
+    /// Each who left, under one id (R63). Whoever was never there, because the removal overtook the hire or came in
+    /// one batch with it, has not left.
     fn all_were_told(&self, db: &Db) {
         let mut told = BTreeMap::<String, BTreeSet<String>>::new();
         for request in self.web.requests() {
@@ -269,8 +270,10 @@ impl Company {
         }
         let left = count(
             db,
-            "SELECT profiles.email AS name, count(*) AS count FROM changes JOIN profiles ON profiles.id = profile_id \
-             WHERE what = 'status' AND changes.old LIKE '%active%' AND changes.new LIKE '%removed%' GROUP BY profiles.email",
+            "SELECT profiles.email AS name, count(*) AS count FROM changes JOIN profiles ON profiles.id = changes.profile_id \
+             JOIN changes AS came ON came.profile_id = changes.profile_id AND came.what = 'status' \
+             AND came.new LIKE '%active%' AND came.recorded_at < changes.recorded_at \
+             WHERE changes.what = 'status' AND changes.new LIKE '%removed%' GROUP BY profiles.email",
         );
         let silent: Vec<_> = left
             .keys()
