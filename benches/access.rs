@@ -68,7 +68,7 @@ fn measure(place: &Place, args: &Args) -> Result<()> {
     let served = runtime.spawn(app.serve(listener, stop));
     let asked = ask(address, &token, args.events);
     say_stop.send(true)?;
-    runtime.block_on(served)??;
+    let _ended = runtime.block_on(served)??;
     let (server, whole) = asked?;
     println!(
         "{:<34} {:>10.3} {:>10.3} {:>12.3} {:>12.3}",

@@ -167,7 +167,7 @@ fn stored(
     let served = runtime.spawn(app.serve(listener, stop));
     let measured = drive(address, connections, args.seconds);
     say_stop.send(true)?;
-    runtime.block_on(served)??;
+    let _ended = runtime.block_on(served)??;
     Ok((measured?, durable))
 }
 
