@@ -98,13 +98,13 @@ impl Running {
         };
         // Whoever is slower is closed in the middle of its answer.
         let _ = timeout_at(by.min(Instant::now() + LAST_ANSWERS), answered).await;
-        let told = self.connections.turn_away_everybody();
+        let answered = self.connections.turn_away_everybody();
         self.handle.stop(false).await;
         if let Ok(Err(error)) = self.task.await {
             tracing::warn!(%error, "the HTTP server ended with an error");
         }
         drop(self.listeners);
-        let parted = join_all(told.into_iter().map(part));
+        let parted = join_all(answered.into_iter().map(part));
         let _ = timeout_at(by.min(Instant::now() + PARTING), parted).await;
     }
 }

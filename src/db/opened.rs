@@ -91,11 +91,11 @@ mod tests {
         assert!(files.check().is_ok());
         let away = folder.path().join("away.db");
         std::fs::rename(&path, &away).unwrap();
-        let told = files.check().unwrap_err().to_string();
-        assert!(told.contains("deleted or moved"), "{told}");
+        let words = files.check().unwrap_err().to_string();
+        assert!(words.contains("deleted or moved"), "{words}");
         std::fs::copy(&away, &path).unwrap();
-        let told = files.check().unwrap_err().to_string();
-        assert!(told.contains("another file"), "{told}");
+        let words = files.check().unwrap_err().to_string();
+        assert!(words.contains("another file"), "{words}");
         std::fs::rename(&away, &path).unwrap();
         assert!(files.check().is_ok());
     }

@@ -109,30 +109,30 @@ mod tests {
             ("file is not a database", "restore a back-up"),
             ("unable to open database file", "df -i"),
         ] {
-            let told = not_opened(path, refused(words)).to_string();
+            let words = not_opened(path, refused(words)).to_string();
             assert!(
-                told.contains(to_do) && told.contains("/data/roll.db"),
-                "{told}"
+                words.contains(to_do) && words.contains("/data/roll.db"),
+                "{words}"
             );
         }
         let source = ConnectionError::BadConnection("unable to open database file".to_owned());
-        let told = not_opened(
+        let words = not_opened(
             path,
             DbError::Connect {
                 what: "x".to_owned(),
                 source,
             },
         );
-        assert!(told.to_string().contains("ulimit -n"), "{told}");
-        assert_eq!(told.fault(), Fault::Away);
+        assert!(words.to_string().contains("ulimit -n"), "{words}");
+        assert_eq!(words.fault(), Fault::Away);
     }
 
     #[test]
     fn a_refused_statement_says_what_to_do_where_it_is_about_the_file() {
-        let told = refused("attempt to write a readonly database").to_string();
-        assert!(told.contains("make both writable"), "{told}");
-        let told = refused("no such table: x").to_string();
-        assert!(told.ends_with("no such table: x"), "{told}");
+        let words = refused("attempt to write a readonly database").to_string();
+        assert!(words.contains("make both writable"), "{words}");
+        let words = refused("no such table: x").to_string();
+        assert!(words.ends_with("no such table: x"), "{words}");
     }
 
     #[test]

@@ -47,9 +47,9 @@ fn failure(cause: &str, count: i64, at: i64) -> FailureView {
 #[test]
 fn causes_are_added_up_and_come_newest_first() {
     let all = [failure("a", 2, 1), failure("b", 1, 5), failure("a", 3, 4)];
-    let told = grouped(all.into_iter());
-    let short: Vec<_> = told.iter().map(|one| (&*one.cause, one.count)).collect();
+    let causes = grouped(all.into_iter());
+    let short: Vec<_> = causes.iter().map(|one| (&*one.cause, one.count)).collect();
     assert_eq!(short, [("b", 1), ("a", 5)]);
-    assert_eq!(told[1].example.as_deref(), Some("4"));
-    assert_eq!(told[1].first_at, Some(Timestamp(1)));
+    assert_eq!(causes[1].example.as_deref(), Some("4"));
+    assert_eq!(causes[1].first_at, Some(Timestamp(1)));
 }

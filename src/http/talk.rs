@@ -73,10 +73,10 @@ mod tests {
         assert!(talk.is_answering() && !talk.end());
         talk.answered(false);
         assert!(talk.end() && !talk.end());
-        let told = Talk::default();
-        told.request();
-        told.answered(true);
-        assert!(!told.end());
+        let talk = Talk::default();
+        talk.request();
+        talk.answered(true);
+        assert!(!talk.end());
     }
 
     #[test]

@@ -327,9 +327,9 @@ async fn r94_a_body_nested_a_thousand_levels_deep_is_refused_in_words(app: TestA
             deep("{\"not\":", "}"),
             format!("{{\"name\":{}}}", deep("[", "]")),
         ] {
-            let told = app.http.post_text(method, path, &body).await;
-            assert!((400..500).contains(&told.status), "{path}: {told:?}");
-            assert!(told.body["detail"].is_string(), "{path}: {told:?}");
+            let answer = app.http.post_text(method, path, &body).await;
+            assert!((400..500).contains(&answer.status), "{path}: {answer:?}");
+            assert!(answer.body["detail"].is_string(), "{path}: {answer:?}");
         }
     }
 }

@@ -138,9 +138,9 @@ async fn a_cursor_shows_nobody_the_rows_of_another_organization(app: TestApp) {
         let path = path(list, chess);
         let asked = async |query: &str| {
             let path = format!("{path}?{query}");
-            let told = app.http.unchecked(Some(&limited), "GET", &path, None).await;
-            assert!(told.status < 500, "{path}: {told:?}");
-            told
+            let answer = app.http.unchecked(Some(&limited), "GET", &path, None).await;
+            assert!(answer.status < 500, "{path}: {answer:?}");
+            answer
         };
         let own = asked("limit=200").await;
         let own = if own.status == 200 {
@@ -154,9 +154,9 @@ async fn a_cursor_shows_nobody_the_rows_of_another_organization(app: TestApp) {
             cursor = theirs["next_cursor"].as_str().map(str::to_owned);
             let Some(from) = &cursor else { break };
             tried += 1;
-            let told = asked(&format!("limit=200&cursor={from}")).await;
-            if told.status == 200 {
-                let seen = names(&told.body, name);
+            let answer = asked(&format!("limit=200&cursor={from}")).await;
+            if answer.status == 200 {
+                let seen = names(&answer.body, name);
                 assert!(seen.iter().all(|row| own.contains(row)), "{path}: {seen:?}");
             }
         }

@@ -28,8 +28,8 @@ fn beside(file: &Path, ending: &str) -> PathBuf {
 
 async fn database_of(http: &Caller) -> (u16, String) {
     let ready = http.call("GET", "/health/ready").await;
-    let told = ready.body["checks"]["database"].as_str().unwrap();
-    (ready.status, told.to_owned())
+    let words = ready.body["checks"]["database"].as_str().unwrap();
+    (ready.status, words.to_owned())
 }
 
 fn doctor(place: &Place, part: &str) -> Value {
@@ -94,8 +94,8 @@ async fn r74_a_file_that_cannot_be_opened_says_why_and_what_to_do() {
         "no database at all, though long enough for one".repeat(99),
     )
     .unwrap();
-    let told = start(&place.url());
-    assert!(told.contains("restore a back-up"), "{told}");
+    let words = start(&place.url());
+    assert!(words.contains("restore a back-up"), "{words}");
     assert!(
         doctor(&place, "database")["finding"]
             .as_str()
@@ -105,8 +105,8 @@ async fn r74_a_file_that_cannot_be_opened_says_why_and_what_to_do() {
     // A folder stands where the file should.
     let in_the_way = folder.path().join("roll.db");
     std::fs::create_dir(&in_the_way).unwrap();
-    let told = start(&format!("sqlite://{}", in_the_way.display()));
-    assert!(told.contains("df -i"), "{told}");
+    let words = start(&format!("sqlite://{}", in_the_way.display()));
+    assert!(words.contains("df -i"), "{words}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,12 +1,13 @@
 //! Kills under load, with a company that moves meanwhile.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rollcall::db::Backend;
 
 use crate::support::company::Company;
 use crate::support::macros::on_both;
 use crate::support::place::Place;
+use crate::support::wait::lasts;
 
 on_both!(
     r2_r63_r92_kills_under_load_lose_nothing_and_do_nothing_twice,
@@ -34,10 +35,7 @@ async fn r73_a_frozen_process_goes_on_where_it_was(backend: Backend) {
     for _ in 0..3 {
         company.moves_on(60).await;
         service.freeze();
-        let until = Instant::now() + Duration::from_secs(12);
-        while Instant::now() < until {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        lasts(Duration::from_secs(12)).await;
         service.thaw();
     }
     company.reckon(&http, true).await;

@@ -11,6 +11,7 @@ use crate::support::company::Company;
 use crate::support::macros::on_both;
 use crate::support::own_postgres::OwnPostgres;
 use crate::support::place::Place;
+use crate::support::wait::lasts;
 
 on_both!(
     r74_r92_few_open_files_cost_time_and_nothing_else,
@@ -27,10 +28,7 @@ async fn r74_r92_few_open_files_cost_time_and_nothing_else(backend: Backend) {
     company.moves_on(50).await;
     for more in [0, 2, 4] {
         service.limit_open_files(service.open_files() + more);
-        let until = Instant::now() + Duration::from_secs(3);
-        while Instant::now() < until {
-            tokio::time::sleep(PAUSE).await;
-        }
+        lasts(Duration::from_secs(3)).await;
         service.limit_open_files(1024);
         company.moves_on(50).await;
     }
@@ -105,10 +103,7 @@ async fn r74_r92_a_full_disk_costs_a_503_and_goes_on_when_there_is_room(backend:
     company.begin(PAUSE);
     company.moves_on(100).await;
     disk.fill();
-    let refused = company.refused();
-    while company.refused() < refused + 50 {
-        tokio::time::sleep(PAUSE).await;
-    }
+    company.is_refused(50).await;
     disk.make_room();
     let room = Instant::now();
     company.moves_on(1).await;
@@ -126,10 +121,7 @@ async fn r74_r92_a_sqlite_file_that_somebody_locks_costs_a_503_and_goes_on() {
     company.moves_on(100).await;
     let mut stranger = place.stranger();
     stranger.run("BEGIN IMMEDIATE");
-    let refused = company.refused();
-    while company.refused() < refused + 4 {
-        tokio::time::sleep(PAUSE).await;
-    }
+    company.is_refused(4).await;
     stranger.let_go();
     let free = Instant::now();
     company.moves_on(1).await;

@@ -8,6 +8,7 @@ use rollcall::db::Backend;
 use crate::support::company::Company;
 use crate::support::own_postgres::OwnPostgres;
 use crate::support::place::Place;
+use crate::support::wait::lasts;
 
 /// Slow enough to go on through an outage, fast enough for a night.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -42,10 +43,7 @@ async fn r74_r92_a_server_that_crashes_under_load_costs_seconds_after_its_return
     company.begin(PAUSE);
     company.moves_on(100).await;
     server.crash();
-    let refused = company.refused();
-    while company.refused() < refused + 100 {
-        tokio::time::sleep(PAUSE).await;
-    }
+    company.is_refused(100).await;
     server.start_again();
     healed(&company, Instant::now(), Duration::from_secs(5)).await;
     company.reckon(&http, true).await;
@@ -86,10 +84,7 @@ async fn r74_r92_a_server_that_takes_no_writes_for_a_while_costs_seconds() {
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity \
          WHERE datname = current_database() AND pid <> pg_backend_pid()",
     );
-    let refused = company.refused();
-    while company.refused() < refused + 100 {
-        tokio::time::sleep(PAUSE).await;
-    }
+    company.is_refused(100).await;
     stranger.run(&format!(
         "SET default_transaction_read_only = off; {}",
         set("off")
@@ -107,16 +102,11 @@ async fn r74_r92_a_server_that_freezes_costs_a_503_and_goes_on_when_it_thaws() {
     company.moves_on(100).await;
     server.freeze();
     let frozen = Instant::now();
-    let refused = company.refused();
-    while company.refused() == refused {
-        tokio::time::sleep(PAUSE).await;
-    }
-    let told = frozen.elapsed();
-    println!("a delivery is answered 503 after {told:?}");
-    assert!(told < Duration::from_secs(10), "{told:?}");
-    while frozen.elapsed() < Duration::from_secs(15) {
-        tokio::time::sleep(PAUSE).await;
-    }
+    company.is_refused(1).await;
+    let waited = frozen.elapsed();
+    println!("a delivery is answered 503 after {waited:?}");
+    assert!(waited < Duration::from_secs(10), "{waited:?}");
+    lasts(Duration::from_secs(15).saturating_sub(waited)).await;
     server.thaw();
     healed(&company, Instant::now(), Duration::from_secs(5)).await;
     company.reckon(&http, true).await;

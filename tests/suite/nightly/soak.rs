@@ -49,6 +49,7 @@ async fn r75_r94_a_long_time_under_attack_costs_no_memory_and_loses_nothing(back
     );
     let (mut memory, mut files) = (Vec::new(), Vec::new());
     while began.elapsed().as_secs() < seconds as u64 {
+        // A row of the table for each second.
         tokio::time::sleep(Duration::from_secs(1)).await;
         memory.push(service.memory());
         files.push(service.open_files());
@@ -192,6 +193,7 @@ fn slow_connections(address: &str, stop: &AtomicBool) {
             if stop.load(Ordering::Relaxed) || stream.write_all(&[*byte]).is_err() {
                 break;
             }
+            // The attack is that it is slow.
             std::thread::sleep(Duration::from_secs(1));
         }
     }

@@ -138,9 +138,11 @@ impl Company {
                 for event in events {
                     while !deliver(&door, &event).await {
                         refused.fetch_add(1, Ordering::Relaxed);
+                        // Backs off, as WorkOS does.
                         tokio::time::sleep(Duration::from_millis(50)).await;
                     }
                     acknowledged.lock().unwrap().insert(event.id());
+                    // The rate of the load.
                     tokio::time::sleep(pause).await;
                 }
             });
@@ -155,6 +157,15 @@ impl Company {
     /// How many deliveries were not: answered 503, or not at all.
     pub fn refused(&self) -> usize {
         self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Waits until so many more are refused.
+    pub async fn is_refused(&self, by: usize) {
+        let goal = self.refused() + by;
+        eventually("deliveries are refused", async || {
+            (self.refused() >= goal).then_some(())
+        })
+        .await;
     }
 
     /// Waits until so many more are acknowledged, or all are.

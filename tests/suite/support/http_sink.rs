@@ -222,6 +222,7 @@ fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
             writer.write_all(format!("{head}{body}").as_bytes())
         }
         HttpAct::AnswerAfter(time) => {
+            // The receiver is a slow one.
             std::thread::sleep(time);
             writer.write_all(b"HTTP/1.1 200 X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         }

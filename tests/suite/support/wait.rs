@@ -24,3 +24,8 @@ pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) 
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
+
+/// Lets a state last: its length is what is tested, and no fact tells that it is over.
+pub async fn lasts(time: Duration) {
+    tokio::time::sleep(time).await;
+}
