@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 
+use super::crowds::{Crowded, MOST_LINKS, links_of_keys};
 use super::{to_json, unreadable};
 use crate::clock::Timestamp;
 use crate::db::schema::{link_keys, links, profiles};
@@ -26,9 +27,12 @@ pub struct Found {
     pub people: BTreeMap<String, Person>,
     /// When each profile was first recorded here.
     pub recorded: BTreeMap<String, Timestamp>,
+    /// Keys that were not followed.
+    pub crowded: Crowded,
 }
 
-/// Finds everything that shares a key, over any number of steps, with the seeds.
+/// Finds everything that shares a key, over any number of steps, with the seeds. Crowded keys lead
+/// nowhere.
 pub fn find(
     conn: &mut Conn,
     seed_links: &BTreeSet<String>,
@@ -43,10 +47,13 @@ pub fn find(
         seen_links.extend(new_links.iter().cloned());
         seen_keys.extend(new_keys.iter().cloned());
         let mut rows = keys_of_links(conn, &new_links)?;
-        rows.extend(links_of_keys(conn, &new_keys)?);
+        rows.extend(links_of_keys(conn, &new_keys, &mut found.crowded)?);
         new_links = BTreeSet::new();
         new_keys = BTreeSet::new();
         for (key, link) in rows {
+            if found.crowded.contains(&key) {
+                continue;
+            }
             if !seen_links.contains(&link) {
                 new_links.insert(link.clone());
             }
@@ -70,27 +77,6 @@ fn keys_of_links(conn: &mut Conn, of: &BTreeSet<String>) -> QueryResult<Vec<(Key
             rows.into_iter()
                 .map(|(organization, key, link)| ((organization, key), link)),
         );
-    }
-    Ok(all)
-}
-
-fn links_of_keys(conn: &mut Conn, of: &BTreeSet<Key>) -> QueryResult<Vec<(Key, String)>> {
-    let mut by_organization: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (organization, key) in of {
-        by_organization.entry(organization).or_default().push(key);
-    }
-    let mut all = Vec::new();
-    for (organization, keys) in by_organization {
-        for chunk in keys.chunks(ROWS_PER_STATEMENT) {
-            let rows: Vec<(String, String, String)> = on_backend!(conn, c => link_keys::table
-                .filter(link_keys::organization_id.eq(organization))
-                .filter(link_keys::key.eq_any(chunk))
-                .load(c))?;
-            all.extend(
-                rows.into_iter()
-                    .map(|(organization, key, link)| ((organization, key), link)),
-            );
-        }
     }
     Ok(all)
 }
@@ -285,11 +271,19 @@ struct LinkId {
 /// any number of steps once their kin is found. A link without kin has nobody to be matched with.
 pub fn concerned_by_turn(conn: &mut Conn, directory: &str) -> QueryResult<BTreeSet<String>> {
     use diesel::sql_types::Text;
-    let sql = "SELECT DISTINCT k.directory_user_id AS id FROM links d \
-         JOIN link_keys o ON o.directory_user_id = d.directory_user_id \
-         JOIN link_keys k ON k.organization_id = o.organization_id AND k.key = o.key \
-         WHERE d.directory_id = $1 AND k.directory_user_id <> d.directory_user_id";
-    let all: Vec<LinkId> = on_backend!(conn, c => diesel::sql_query(sql)
+    // Keys first, each once: pairs of links would be as many as the square of whoever shares one.
+    let sql = format!(
+        "SELECT DISTINCT k.directory_user_id AS id FROM link_keys k \
+         JOIN (SELECT o.organization_id, o.key FROM link_keys o \
+               JOIN (SELECT DISTINCT its.organization_id, its.key FROM link_keys its \
+                     JOIN links d ON d.directory_user_id = its.directory_user_id \
+                     WHERE d.directory_id = $1) said \
+                 ON said.organization_id = o.organization_id AND said.key = o.key \
+               GROUP BY o.organization_id, o.key \
+               HAVING count(*) BETWEEN 2 AND {MOST_LINKS}) shared \
+           ON shared.organization_id = k.organization_id AND shared.key = k.key"
+    );
+    let all: Vec<LinkId> = on_backend!(conn, c => diesel::sql_query(&sql)
         .bind::<Text, _>(directory)
         .load(c))?;
     Ok(all.into_iter().map(|row| row.id).collect())

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::prelude::*;
 use serde_json::{Map, Value};
 
-use crate::db::schema::{link_keys, links, profiles};
+use crate::db::schema::{links, profiles};
 use crate::db::{Conn, in_parts, on_backend};
 use crate::roll::{
     ManagerCandidate, ManagerLink, ManagerWords, Meant, fold_case, in_circle, keys_of, meant,
@@ -209,14 +209,7 @@ fn candidates<'a>(
             addresses.extend(email_key(address));
         }
     }
-    let keys: Vec<String> = keys.into_iter().collect();
-    let said: Vec<(String, String)> = in_parts(&keys, |some| {
-        on_backend!(conn, c => link_keys::table
-            .filter(link_keys::organization_id.eq(home))
-            .filter(link_keys::key.eq_any(some))
-            .select((link_keys::key, link_keys::directory_user_id))
-            .load(c))
-    })?;
+    let said = super::crowds::who_has(conn, home, &keys)?;
     ids.extend(said.iter().map(|(_, user)| user.clone()));
     let ids: Vec<String> = ids.into_iter().collect();
     let people = people_of(conn, home, &ids)?;

@@ -6,6 +6,7 @@ pub mod acts;
 pub mod changes;
 pub mod chores;
 pub mod communities;
+pub mod crowds;
 pub mod decisions;
 pub mod directories;
 mod drift;

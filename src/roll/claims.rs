@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::fold::Known;
 use super::identity::{email_key, idp_key, number_key};
 use super::kin::{Kin, Link, LinkState};
 
@@ -43,17 +44,17 @@ pub(super) fn number_key_of(link: &Link) -> Option<String> {
 pub(super) struct Repeated(BTreeSet<String>);
 
 impl Repeated {
-    pub(super) fn of(kin: &Kin) -> Self {
-        Self::among(kin.links.values())
+    pub(super) fn of(kin: &Kin, known: &Known<'_>) -> Self {
+        Self::among(kin.links.values(), known)
     }
 
     /// With a link that is not, or not as it is now, in the kin.
-    pub(super) fn with(kin: &Kin, link: &Link) -> Self {
+    pub(super) fn with(kin: &Kin, link: &Link, known: &Known<'_>) -> Self {
         let rest = kin.links.values().filter(|other| other.id != link.id);
-        Self::among(rest.chain([link]))
+        Self::among(rest.chain([link]), known)
     }
 
-    fn among<'a>(links: impl Iterator<Item = &'a Link>) -> Self {
+    fn among<'a>(links: impl Iterator<Item = &'a Link>, known: &Known<'_>) -> Self {
         let mut claimants: BTreeMap<(String, &str), BTreeSet<String>> = BTreeMap::new();
         for link in links.filter(|link| link.state == LinkState::Active) {
             let keys = [number_key_of(link), email_key_of(link)];
@@ -66,7 +67,8 @@ impl Repeated {
         let many = claimants
             .into_iter()
             .filter(|(_, who)| who.len() > MOST_CLAIMANTS);
-        Self(many.map(|((key, _), _)| key).collect())
+        let many = many.map(|((key, _), _)| key);
+        Self(many.chain(known.crowded.iter().cloned()).collect())
     }
 
     pub(super) fn contains(&self, key: &str) -> bool {
@@ -93,4 +95,23 @@ pub(super) fn warnings_of(link: &Link, repeated: &Repeated) -> Vec<String> {
         }
     });
     told.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::roll::tests::teller::{after, user};
+
+    #[test]
+    fn r20_nobody_is_known_by_a_crowded_key_even_where_few_of_its_links_are_at_hand() {
+        let desk = after([user("u1").number("7").email("a@x").active().at(1)]);
+        let crowded = BTreeSet::from(["n:7".to_owned()]);
+        let known = Known {
+            crowded: &crowded,
+            ..desk.known()
+        };
+        let repeated = Repeated::of(&desk.kin[0], &known);
+        assert!(repeated.contains("n:7"));
+        assert!(!repeated.contains("e:a@x"));
+    }
 }

@@ -103,7 +103,7 @@ pub fn compose(kin: &Kin, person: &Person, known: &Known<'_>) -> Profile {
     fields.insert("display_name", display_name(&links, mapping, email));
 
     let (attributes, cut) = attributes(&links, mapping);
-    let repeated = Repeated::of(kin);
+    let repeated = Repeated::of(kin, known);
     let address = fields.get("email").and_then(|email| email_key(email));
     let gone = person.status == Status::Removed;
     let mut missing = missing(&links, mapping);
@@ -126,7 +126,11 @@ pub fn compose(kin: &Kin, person: &Person, known: &Known<'_>) -> Profile {
         fields,
         roles,
         start_unreadable,
-        address_key: address.filter(|key| !works || !repeated.contains(key)),
+        address_key: address.filter(|key| match works {
+            true => !repeated.contains(key),
+            // Who has left is still found by what others have too, as long as they are few.
+            false => !known.crowded.contains(key),
+        }),
         attributes,
         warnings: warnings(person, &links, missing, &repeated),
         period: person.period.clone(),

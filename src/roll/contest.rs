@@ -57,7 +57,7 @@ fn put_aside(link: &mut Link, former: Option<String>) {
 /// Who else works under the address that the directory gives this link, at that point of the order.
 fn holder_of_own(kin: &Kin, link: &Link, key: &OrderKey, known: &Known<'_>) -> Option<String> {
     let email = email_key_of(link)?;
-    if Repeated::with(kin, link).contains(&email) {
+    if Repeated::with(kin, link, known).contains(&email) {
         return None;
     }
     let held = |other: &&Link| {
@@ -146,7 +146,7 @@ fn still_contested(
 /// Where a directory comes back, or people are parted, two may work under one address: who claimed it
 /// first has it. A linked directory's word goes before that of one that is gone.
 fn one_holder_each(kin: &mut Kin, key: &OrderKey, known: &Known<'_>) {
-    let repeated = Repeated::of(kin);
+    let repeated = Repeated::of(kin, known);
     let mut holders: BTreeMap<String, Vec<&Link>> = BTreeMap::new();
     for link in kin.links.values().filter(|link| link.counts()) {
         if let Some(email) = held_key_of(link).filter(|email| !repeated.contains(email)) {

@@ -35,6 +35,9 @@ pub struct Known<'a> {
     pub erased: &'a BTreeSet<String>,
     /// What operators decided about who is who.
     pub decisions: &'a Decisions,
+    /// Keys that more links have than are ever loaded together: whoever else has one is not in the
+    /// kin, so that it brings nobody together.
+    pub crowded: &'a BTreeSet<String>,
 }
 
 impl Known<'_> {

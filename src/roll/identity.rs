@@ -72,7 +72,7 @@ pub(super) fn email_key(email: &str) -> Option<String> {
 
 /// Judges a link that is not attached to anybody else's life yet, and is not in `kin`.
 pub(super) fn judge(kin: &Kin, link: &Link, key: &OrderKey, known: &Known<'_>) -> Verdict {
-    let repeated = Repeated::with(kin, link);
+    let repeated = Repeated::with(kin, link, known);
     decided(kin, link, known)
         .or_else(|| same_idp_id(kin, link, key, known))
         .or_else(|| same_number(kin, link, known, &repeated))

@@ -98,7 +98,7 @@ fn contradicts(kin: &Kin, link: &Link, person: &str) -> bool {
 /// The people of whom it is asked whether this link is theirs, because they have its number: who was
 /// known before it and is listed now.
 pub(super) fn asked_over(kin: &Kin, link: &Link, known: &Known<'_>) -> Vec<String> {
-    let repeated = Repeated::of(kin);
+    let repeated = Repeated::of(kin, known);
     let number = number_key_of(link).filter(|number| link.counts() && !repeated.contains(number));
     let Some(number) = number else {
         return Vec::new();

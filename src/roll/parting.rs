@@ -15,7 +15,7 @@ use super::kin::{Kin, Link, LinkState};
 pub(super) fn part(kin: &mut Kin, before: &Kin, key: &OrderKey, known: &Known<'_>) {
     // Each round cuts one of the ties, and there are fewer ties than links.
     for _ in 0..kin.links.len() {
-        let Some(cut) = too_common(kin).or_else(|| two_at_once(kin)) else {
+        let Some(cut) = too_common(kin, known).or_else(|| two_at_once(kin)) else {
             return;
         };
         leave(kin, before, &cut, key, known);
@@ -23,14 +23,14 @@ pub(super) fn part(kin: &mut Kin, before: &Kin, key: &OrderKey, known: &Known<'_
 }
 
 /// A link that is tied to another by what means nobody any more.
-fn too_common(kin: &Kin) -> Option<String> {
+fn too_common(kin: &Kin, known: &Known<'_>) -> Option<String> {
     let tied = |link: &&Link| {
         link.joined
             .as_ref()
             .is_some_and(|joined| joined.by.is_some())
     };
     kin.links.values().find(tied)?;
-    let repeated = Repeated::of(kin);
+    let repeated = Repeated::of(kin, known);
     let by_it = |link: &&Link| {
         let by = link.joined.as_ref().and_then(|joined| joined.by.as_ref());
         by.is_some_and(|by| repeated.contains(by))

@@ -32,6 +32,7 @@ impl World {
                 .decisions
                 .get(organization)
                 .unwrap_or(Decisions::none()),
+            crowded: self.crowded.of(organization),
         }
     }
 

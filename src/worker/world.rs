@@ -8,6 +8,7 @@ use diesel::QueryResult;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
+use crate::people::crowds::Crowded;
 use crate::people::decisions;
 use crate::people::directories::{self, Directory};
 use crate::people::kin::{self, Found, Key};
@@ -69,6 +70,8 @@ pub(super) struct World {
     pub said_before: BTreeSet<String>,
     pub new_statements: Vec<(String, Statement)>,
     pub new_keys: BTreeSet<(Key, String)>,
+    /// Keys that too many have for them to be kin.
+    pub crowded: Crowded,
     pub guards: Guards,
     /// Who was erased; `None` while nobody ever was (R65).
     pub graves: Option<Graves>,
@@ -205,7 +208,8 @@ impl World {
                     .cloned()
                     .map(|key| (key, link.clone())),
             );
-            known.extend(keys);
+            let followed = keys.into_iter().filter(|key| !found.crowded.contains(key));
+            known.extend(followed);
         }
         let organization_of: BTreeMap<String, String> = items
             .iter()
@@ -228,6 +232,7 @@ impl World {
             family.join(link, &BTreeSet::new());
         }
         self.recorded.extend(found.recorded);
+        self.crowded.extend(found.crowded);
         for members in family.groups() {
             let place = self.relatives.len();
             let mut relatives = Relatives::default();

@@ -49,6 +49,9 @@ pub fn bare(raw: &str) -> String {
 /// and `Ë` is not `ë`.
 #[must_use]
 pub fn fold(raw: &str) -> String {
+    if is_plain(raw) {
+        return raw.to_ascii_lowercase();
+    }
     // A small letter may compose with a mark where the capital one does not: U+1E96.
     compose(&bare(raw).to_ascii_lowercase())
 }
@@ -71,8 +74,18 @@ pub fn search(raw: &str) -> String {
 /// Whether a value only says that there is none (R86): empty after cleaning, or a placeholder.
 #[must_use]
 pub fn is_placeholder(raw: &str) -> bool {
-    let folded = fold(raw);
-    folded.chars().all(says_nothing) || PLACEHOLDERS.contains(&folded.as_str())
+    // Asked of every key at every step: nearly every value is decided without a copy of it.
+    match is_plain(raw) {
+        true => says_that_there_is_none(raw),
+        false => says_that_there_is_none(&fold(raw)),
+    }
+}
+
+fn says_that_there_is_none(cleaned: &str) -> bool {
+    cleaned.chars().all(says_nothing)
+        || PLACEHOLDERS
+            .iter()
+            .any(|word| word.eq_ignore_ascii_case(cleaned))
 }
 
 /// The key that an address or an employee number is compared by; `None` where the value identifies

@@ -25,6 +25,7 @@ mod console_admin;
 mod console_pages;
 mod crash_steps;
 mod crashes;
+mod crowded;
 mod damaged_company;
 mod deliveries;
 mod demo;

@@ -13,7 +13,7 @@ use crate::roll::{
 };
 
 use super::ruled::Places;
-use super::told::Told;
+use super::told::{NOTHING, Told};
 
 /// Everything kept between batches.
 #[derive(Default, Clone)]
@@ -44,9 +44,8 @@ impl Desk {
         batch.sort_by(|one, other| one.key().cmp(other.key()));
         for told in &batch {
             if let Told::User(statement) = told {
-                let keys = keys_said(statement, &self.settings);
                 let known = self.keys.entry(statement.said.user.id.clone()).or_default();
-                known.extend(keys);
+                known.extend(keys_said(statement, &self.settings));
             }
         }
         self.sort_into_kin();
@@ -120,6 +119,7 @@ impl Desk {
             settings: &self.settings,
             erased: &self.erased,
             decisions: &self.decisions,
+            crowded: &NOTHING,
         }
     }
 

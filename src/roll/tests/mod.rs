@@ -17,5 +17,5 @@ mod screen_rules;
 mod screened;
 mod seat_rules;
 mod story;
-mod teller;
+pub(super) mod teller;
 mod told;

@@ -7,6 +7,9 @@ use crate::workos::{
     Data, Directory, DirectoryUser, Group, Membership, OrderKey, read_envelope, read_event,
 };
 
+/// No keys at all.
+pub static NOTHING: std::collections::BTreeSet<String> = std::collections::BTreeSet::new();
+
 #[derive(Clone, Debug, PartialEq)]
 pub enum Told {
     User(Box<Statement>),
