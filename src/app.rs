@@ -264,7 +264,7 @@ impl App {
                 http.api_rate,
                 http.snapshot,
                 metrics_at,
-                CONNECTIONS,
+                self.db.reading_connections(),
             ),
             drain: Drain::new(self.cut.clone()),
         })

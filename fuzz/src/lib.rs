@@ -10,7 +10,7 @@ use std::time::Duration;
 use rollcall::clock::{DateOrder, Timestamp};
 use rollcall::conditions::{Condition, Facts};
 use rollcall::config::{self, Flags, Shown};
-use rollcall::desk::{Cursor, Place};
+use rollcall::desk::{Actor, CursorKey, Listing};
 use rollcall::roll::Mapping;
 use rollcall::triggers::template::{self, Escape, MAX_RENDERED, TemplateError};
 use rollcall::workos::signature::{Rejection, Secrets, sign, verify, well_formed};
@@ -156,20 +156,21 @@ pub fn cursor(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
-    if let Ok(cursor) = Cursor::parse(text) {
-        assert!(!cursor.id.contains('\0'));
-        assert_eq!(Cursor::parse(&cursor.encode()).ok(), Some(cursor));
+    let key = CursorKey::from_kept("a key").unwrap_or_else(|error| panic!("{error}"));
+    let list = |name: &str| {
+        Listing::of(&Actor::cli(), name, &text).unwrap_or_else(|error| panic!("{error}"))
+    };
+    let (own, other) = (list("events"), list("jobs"));
+    // Nobody makes one up.
+    assert_eq!(own.open::<2>(&key, text), None);
+    let place = [text.to_owned(), String::new()];
+    let given = own
+        .seal(&key, &place)
+        .unwrap_or_else(|error| panic!("{error}"));
+    if given.len() <= 16_384 {
+        assert_eq!(own.open(&key, &given), Some(place));
     }
-    place::<1>(text);
-    place::<2>(text);
-    place::<3>(text);
-}
-
-fn place<const N: usize>(text: &str) {
-    if let Ok(place) = Place::<N>::parse(text) {
-        assert!(place.0.iter().all(|value| !value.contains('\0')));
-        assert_eq!(Place::<N>::parse(&place.encode()).ok(), Some(place));
-    }
+    assert_eq!(other.open::<2>(&key, &given), None);
 }
 
 /// A configuration file, and the text as the value of every setting.

@@ -52,6 +52,18 @@ impl DbError {
         }
     }
 
+    /// Whether the statement was ended for the time it took.
+    pub fn was_interrupted(&self) -> bool {
+        let Self::Query(Error::DatabaseError(_, information)) = self else {
+            return false;
+        };
+        match code(information.as_ref()) {
+            Some(Code::Postgres(state)) => &state == b"57014",
+            Some(Code::Sqlite(result)) => result & 0xff == sqlite::SQLITE_INTERRUPT,
+            None => false,
+        }
+    }
+
     /// SQLSTATE, or SQLite's result code; `None` where the database named none.
     pub fn code(&self) -> Option<String> {
         match self {

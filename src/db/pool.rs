@@ -153,6 +153,11 @@ impl Db {
         }
     }
 
+    /// How many readings it takes at once.
+    pub fn reading_connections(&self) -> u32 {
+        self.0.read.connections.max_size()
+    }
+
     /// Where the database is, without password.
     pub fn url(&self) -> &DatabaseUrl {
         &self.0.url

@@ -8,10 +8,10 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::acts::{self, ActFilter, ActRow};
 
-use super::{Actor, Cursor, DeskError, Page, Role, limit_of};
+use super::{Actor, Cursor, DeskError, Listing, Page, Role, limit_of};
 
 /// Which acts; the query of `GET /v1/audit` and the flags of `rollcall audit list`.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct AuditQuery {
@@ -63,7 +63,8 @@ pub fn list(
 ) -> Result<Page<AuditView>, DeskError> {
     actor.require(Role::Viewer)?;
     let limit = limit_of(query.limit)?;
-    let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
+    let listing = Listing::of(actor, "audit", query)?;
+    let cursor = listing.cursor(conn, query.cursor.as_deref())?;
     let before = cursor.map(|cursor| cursor.id.parse::<i64>()).transpose();
     let filter = ActFilter {
         organization_id: actor.scope(query.organization_id.as_deref())?,
@@ -77,9 +78,9 @@ pub fn list(
         })?,
     };
     let rows = acts::browse(conn, &filter, limit + 1)?;
-    let page = Page::cut(rows, limit, |row| Cursor {
+    let page = listing.cut(conn, rows, limit, |row| Cursor {
         at: row.at,
         id: row.id.to_string(),
-    });
+    })?;
     Ok(page.map(AuditView::from))
 }

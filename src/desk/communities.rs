@@ -20,7 +20,7 @@ use crate::workos::clean;
 use super::members::{change, record};
 use super::seats::look;
 use super::visibility::{Veil, fields_asked};
-use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
+use super::{Actor, Cursor, DeskError, Listing, Page, Role, audit, limit_of};
 
 pub use super::members::{
     FormerView, MemberQuery, MemberView, former, member_page, members, parse_seat, put_member,
@@ -30,7 +30,7 @@ pub use super::members::{
 const LONGEST_NAME: usize = 200;
 
 /// Which communities.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct CommunityQuery {
@@ -94,7 +94,8 @@ pub fn list(
     actor.require(Role::Viewer)?;
     let limit = limit_of(query.limit)?;
     let organization = actor.scope(query.organization_id.as_deref())?;
-    let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
+    let listing = Listing::of(actor, "communities", query)?;
+    let cursor = listing.cursor(conn, query.cursor.as_deref())?;
     let before = cursor.map(|cursor| (cursor.at, cursor.id));
     let rows = communities::list(
         conn,
@@ -103,10 +104,10 @@ pub fn list(
         before,
         limit + 1,
     )?;
-    let page = Page::cut(rows, limit, |row| Cursor {
+    let page = listing.cut(conn, rows, limit, |row| Cursor {
         at: row.created_at,
         id: row.id.clone(),
-    });
+    })?;
     let next_cursor = page.next_cursor;
     let data = views(conn, page.data)?;
     Ok(Page { data, next_cursor })

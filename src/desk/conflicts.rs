@@ -16,13 +16,13 @@ use crate::worker;
 
 use super::events::one_of;
 use super::visibility::Veil;
-use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
+use super::{Actor, Cursor, DeskError, Listing, Page, Role, audit, limit_of};
 
 /// What can be open about a directory user.
 const KINDS: [&str; 3] = ["conflict", "address", "possible_rehire"];
 
 /// Which conflicts.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct ConflictQuery {
@@ -114,7 +114,8 @@ pub fn list(
         one_of("kind", kind, &KINDS)?;
     }
     let organization = actor.scope(query.organization_id.as_deref())?;
-    let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
+    let listing = Listing::of(actor, "conflicts", query)?;
+    let cursor = listing.cursor(conn, query.cursor.as_deref())?;
     let rows = decisions::open(
         conn,
         organization.as_deref(),
@@ -122,10 +123,10 @@ pub fn list(
         cursor.map(|cursor| (cursor.at, cursor.id)),
         limit + 1,
     )?;
-    let page = Page::cut(rows, limit, |row| Cursor {
+    let page = listing.cut(conn, rows, limit, |row| Cursor {
         at: row.last_at,
         id: row.directory_user_id.clone(),
-    });
+    })?;
     let next_cursor = page.next_cursor;
     let data = views(conn, actor, page.data)?;
     Ok(Page { data, next_cursor })

@@ -17,7 +17,7 @@ use super::events::one_of;
 use super::page::sought;
 use super::triggers::message_for;
 use super::visibility::Veil;
-use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
+use super::{Actor, Cursor, DeskError, Listing, Page, Role, audit, limit_of};
 
 const STATES: [&str; 9] = [
     "due",
@@ -35,7 +35,7 @@ const STATES: [&str; 9] = [
 pub const CHANNELS: [&str; 3] = ["email", "slack", "webhook"];
 
 /// Which messages; the query of `GET /v1/deliveries` and the flags of `rollcall deliveries list`.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct DeliveryQuery {
@@ -156,7 +156,8 @@ pub fn list(
     if let Some(channel) = &query.channel {
         one_of("channel", channel, &CHANNELS)?;
     }
-    let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
+    let listing = Listing::of(actor, "deliveries", query)?;
+    let cursor = listing.cursor(conn, query.cursor.as_deref())?;
     let organization_id = actor.scope(query.organization_id.as_deref())?;
     let veil = Veil::over_scope(conn, actor, organization_id.as_deref())?;
     if query.q.is_some() {
@@ -174,10 +175,10 @@ pub fn list(
     };
     let mut rows = deliveries::list(conn, &filter, limit + 1)?;
     deliveries::show_parked(conn, &mut rows)?;
-    let page = Page::cut(rows, limit, |row| Cursor {
+    let page = listing.cut(conn, rows, limit, |row| Cursor {
         at: row.created_at,
         id: row.id.clone(),
-    });
+    })?;
     Ok(page.map(|mut row| {
         veil.delivery(&mut row);
         view(row)

@@ -10,12 +10,12 @@ use crate::triggers::deliveries::{self, Span};
 use crate::triggers::destinations::{self, DestinationRow};
 
 use super::events::one_of;
-use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
+use super::{Actor, Cursor, DeskError, Listing, Page, Role, audit, limit_of};
 
 const STATES: [&str; 2] = ["open", "stopped"];
 
 /// Which destinations.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct DestinationQuery {
@@ -89,15 +89,16 @@ pub fn list(
         one_of("state", state, &STATES)?;
     }
     let stopped = query.state.as_deref().map(|state| state == "stopped");
-    let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
+    let listing = Listing::of(actor, "destinations", query)?;
+    let cursor = listing.cursor(conn, query.cursor.as_deref())?;
     let after = cursor.as_ref().map(|cursor| cursor.id.as_str());
     // In the statement, so that a cursor names none of another organization's.
     let own = actor.organization_id.as_deref();
     let rows = destinations::list(conn, stopped, own, after, limit + 1)?;
-    let page = Page::cut(rows, limit, |row| Cursor {
+    let page = listing.cut(conn, rows, limit, |row| Cursor {
         at: row.created_at,
         id: row.id.clone(),
-    });
+    })?;
     let next_cursor = page.next_cursor;
     let mut data = Vec::new();
     for row in page.data {

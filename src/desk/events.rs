@@ -15,10 +15,10 @@ use crate::worker;
 
 use super::page::sought;
 use super::visibility::Veil;
-use super::{Actor, Cursor, DeskError, MAX_LIMIT, Page, Role, audit, limit_of, search};
+use super::{Actor, DeskError, Listing, MAX_LIMIT, Page, Role, audit, limit_of, search};
 
 /// Which events; the query of `GET /v1/events` and the flags of `rollcall events list`.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct EventQuery {
@@ -154,7 +154,8 @@ pub fn list(
     actor.require(Role::Viewer)?;
     let limit = limit_of(query.limit)?;
     let filter = filter_of(conn, actor, query)?;
-    let page = search::page(conn, filter, limit)?;
+    let listing = listing_of(actor, query)?;
+    let page = search::page(conn, &listing, filter, limit)?;
     let people = people_of(conn, &page.data)?;
     Ok(page.map(|row| view(row, &people)))
 }
@@ -177,6 +178,10 @@ pub fn following(
     Ok(views.collect())
 }
 
+fn listing_of(actor: &Actor, query: &EventQuery) -> Result<Listing, DeskError> {
+    Listing::of(actor, "events", query)
+}
+
 /// What the query asks the queue for, within what this actor may see.
 pub(super) fn filter_of(
     conn: &mut Conn,
@@ -189,16 +194,12 @@ pub(super) fn filter_of(
     if let Some(outcome) = &query.outcome {
         one_of("outcome", outcome, &OUTCOMES)?;
     }
-    let before =
-        match &query.cursor {
-            Some(cursor) => {
-                let cursor = Cursor::parse(cursor)?;
-                Some(cursor.id.parse().map_err(|_| {
-                    DeskError::Invalid("the cursor is not one of this list".to_owned())
-                })?)
-            }
-            None => None,
-        };
+    let listing = listing_of(actor, query)?;
+    let cursor = listing.cursor(conn, query.cursor.as_deref())?;
+    let before = cursor.map(|cursor| cursor.id.parse::<i64>()).transpose();
+    let before = before.map_err(|_| {
+        DeskError::Invalid("the cursor is not one of this list: leave it out".to_owned())
+    })?;
     let subjects = match &query.profile_id {
         Some(profile) => Some(erasures::subjects_of(conn, profile)?),
         None => None,

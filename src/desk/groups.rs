@@ -10,13 +10,13 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::groups::{self, WaitingEdge};
 
-use super::{Actor, DeskError, Page, Place, Role, limit_of};
+use super::{Actor, DeskError, Listing, Page, Role, limit_of};
 
 /// A place that waits longer is reported (R16).
 pub const WAITS_LONG: Duration = Duration::from_secs(24 * 3_600);
 
 /// Which groups, or which places.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct GroupQuery {
@@ -68,12 +68,13 @@ pub fn list(
     actor.require(Role::Viewer)?;
     let limit = limit_of(query.limit)?;
     let organization = actor.scope(query.organization_id.as_deref())?;
-    let after = query.cursor.as_deref().map(Place::parse).transpose()?;
-    let after = after.map(|Place([name, id])| (name, id));
+    let listing = Listing::of(actor, "groups", query)?;
+    let after = listing.place(conn, query.cursor.as_deref())?;
+    let after = after.map(|[name, id]| (name, id));
     let rows = groups::list(conn, organization.as_deref(), after, limit + 1)?;
-    let page = Page::cut_at(rows, limit, |(_, group)| {
+    let page = listing.cut_at(conn, rows, limit, |(_, group)| {
         [group.name.clone(), group.id.clone()]
-    });
+    })?;
     let next_cursor = page.next_cursor;
     let mut data = Vec::new();
     for (organization_id, group) in page.data {
@@ -108,17 +109,18 @@ pub fn waiting(
     let limit = limit_of(query.limit)?;
     let organization = actor.scope(query.organization_id.as_deref())?;
     let since = now.minus(WAITS_LONG);
-    let after = query.cursor.as_deref().map(waited).transpose()?;
+    let listing = Listing::of(actor, "groups/waiting", query)?;
+    let after = listing.place(conn, query.cursor.as_deref())?;
+    let after = after.map(waited).transpose()?;
     let rows = groups::waiting(conn, organization.as_deref(), since, after, limit + 1)?;
-    let page = Page::cut_at(rows, limit, |row| {
+    let page = listing.cut_at(conn, rows, limit, |row| {
         let at = row.recorded_at.micros().to_string();
         [at, row.group_id.clone(), row.directory_user_id.clone()]
-    });
+    })?;
     Ok(page.map(WaitingView::from))
 }
 
-fn waited(cursor: &str) -> Result<(Timestamp, String, String), DeskError> {
-    let Place([at, group, user]) = Place::parse(cursor)?;
+fn waited([at, group, user]: [String; 3]) -> Result<(Timestamp, String, String), DeskError> {
     let at = at
         .parse()
         .map_err(|_| DeskError::Invalid("the cursor is not one of this list".to_owned()))?;

@@ -16,14 +16,14 @@ use crate::worker;
 
 use super::events::one_of;
 use super::undo::take_back;
-use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
+use super::{Actor, Cursor, DeskError, Listing, Page, Role, audit, limit_of};
 
 pub use crate::people::holds::IDENTITY_SWAP;
 
 const STATES: [&str; 4] = [holds::OPEN, holds::APPROVED, holds::REJECTED, holds::UNDONE];
 
 /// Which holds.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct HoldQuery {
@@ -105,12 +105,9 @@ pub fn list(
         one_of("state", state, &STATES)?;
     }
     let organization = actor.scope(query.organization_id.as_deref())?;
-    let before = query
-        .cursor
-        .as_deref()
-        .map(Cursor::parse)
-        .transpose()?
-        .map(|cursor| (cursor.at, cursor.id));
+    let listing = Listing::of(actor, "holds", query)?;
+    let cursor = listing.cursor(conn, query.cursor.as_deref())?;
+    let before = cursor.map(|cursor| (cursor.at, cursor.id));
     let rows = holds::list(
         conn,
         organization.as_deref(),
@@ -118,10 +115,10 @@ pub fn list(
         before,
         limit + 1,
     )?;
-    let page = Page::cut(rows, limit, |row| Cursor {
+    let page = listing.cut(conn, rows, limit, |row| Cursor {
         at: row.opened_at,
         id: row.id.clone(),
-    });
+    })?;
     let next_cursor = page.next_cursor;
     let data = page
         .data

@@ -11,10 +11,10 @@ use crate::people::jobs::{self, JobFilter, JobRow, JobState};
 use crate::people::processes;
 
 use super::events::one_of;
-use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
+use super::{Actor, Cursor, DeskError, Listing, Page, Role, audit, limit_of};
 
 /// Which jobs; the query of `GET /v1/jobs` and the flags of `rollcall jobs list`.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct JobQuery {
@@ -91,7 +91,8 @@ pub fn list(conn: &mut Conn, actor: &Actor, query: &JobQuery) -> Result<Page<Job
     if let Some(state) = &query.state {
         one_of("state", state, &JobState::ALL.map(JobState::as_str))?;
     }
-    let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
+    let listing = Listing::of(actor, "jobs", query)?;
+    let cursor = listing.cursor(conn, query.cursor.as_deref())?;
     let filter = JobFilter {
         organization_id: actor.scope(query.organization_id.as_deref())?,
         state: query.state.clone(),
@@ -99,10 +100,10 @@ pub fn list(conn: &mut Conn, actor: &Actor, query: &JobQuery) -> Result<Page<Job
         after: cursor.map(|cursor| (cursor.at, cursor.id)),
     };
     let rows = jobs::list(conn, &filter, limit + 1)?;
-    let page = Page::cut(rows, limit, |row| Cursor {
+    let page = listing.cut(conn, rows, limit, |row| Cursor {
         at: row.created_at,
         id: row.id.clone(),
-    });
+    })?;
     Ok(page.map(JobView::from))
 }
 

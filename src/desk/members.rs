@@ -15,7 +15,7 @@ use crate::triggers::deliveries;
 use super::communities::{follow_rules, held, note, seen};
 use super::profiles::has_access;
 use super::seats::look;
-use super::{Actor, Cursor, DeskError, MAX_LIMIT, Page, Place, Role, limit_of};
+use super::{Actor, Cursor, DeskError, Listing, MAX_LIMIT, Page, Role, limit_of};
 
 /// One membership: somebody with a manual and a rule row has two.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -67,13 +67,14 @@ pub fn seated(
     actor.require(Role::Viewer)?;
     seen(conn, actor, id)?;
     let limit = limit_of(limit)?;
-    let cursor = cursor.map(Cursor::parse).transpose()?;
+    let listing = Listing::of(actor, "seated", &(id, role.as_str()))?;
+    let cursor = listing.cursor(conn, cursor)?;
     let before = cursor.map(|cursor| (cursor.at, cursor.id));
     let rows = people::open(conn, id, role.as_str(), before, limit + 1)?;
-    let page = Page::cut(rows, limit, |row| Cursor {
+    let page = listing.cut(conn, rows, limit, |row| Cursor {
         at: row.granted_at,
         id: row.profile_id.clone(),
-    });
+    })?;
     Ok(page.map(MemberView::from))
 }
 
@@ -131,12 +132,12 @@ pub fn member_page(
     actor.require(Role::Viewer)?;
     seen(conn, actor, id)?;
     let limit = limit_of(query.limit.or(Some(MAX_LIMIT)))?;
-    let after = query.cursor.as_deref().map(Place::parse).transpose()?;
-    let after = after.map(|place| place.0);
+    let listing = Listing::of(actor, "members", &id)?;
+    let after = listing.place(conn, query.cursor.as_deref())?;
     let rows = communities::members_after(conn, id, after, limit + 1)?;
-    let page = Page::cut_at(rows, limit, |row| {
+    let page = listing.cut_at(conn, rows, limit, |row| {
         [&row.display_name, &row.profile_id, &row.source].map(Clone::clone)
-    });
+    })?;
     Ok(page.map(MemberView::from))
 }
 

@@ -5,6 +5,7 @@
 mod actor;
 mod error;
 mod history;
+mod listing;
 mod members;
 mod owners;
 mod page;
@@ -63,7 +64,8 @@ pub mod wrong_paths;
 
 pub use actor::{Actor, Role};
 pub use error::DeskError;
-pub use page::{Cursor, MAX_LIMIT, Page, Place, limit_of};
+pub use listing::{CursorKey, Listing};
+pub use page::{Cursor, MAX_LIMIT, Page, limit_of};
 
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};

@@ -11,10 +11,10 @@ use crate::people::opt_outs::{self, OptOut};
 use crate::triggers::definition::address;
 use crate::workos::clean;
 
-use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
+use super::{Actor, Cursor, DeskError, Listing, Page, Role, audit, limit_of};
 
 /// Which addresses.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct OptOutQuery {
@@ -79,13 +79,14 @@ pub fn list(
     actor.require(Role::Viewer)?;
     let limit = limit_of(query.limit)?;
     let organization = actor.scope(query.organization_id.as_deref())?;
-    let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
+    let listing = Listing::of(actor, "opt_outs", query)?;
+    let cursor = listing.cursor(conn, query.cursor.as_deref())?;
     let before = cursor.map(|cursor| (cursor.at, cursor.id));
     let rows = opt_outs::list(conn, organization.as_deref(), before, limit + 1)?;
-    let page = Page::cut(rows, limit, |row| Cursor {
+    let page = listing.cut(conn, rows, limit, |row| Cursor {
         at: row.created_at,
         id: row.id.clone(),
-    });
+    })?;
     Ok(page.map(OptOutView::from))
 }
 

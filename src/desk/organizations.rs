@@ -17,10 +17,10 @@ use crate::triggers::recheck::settings_of;
 use crate::triggers::{deliveries, store, zone};
 
 use super::profiles::has_access;
-use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
+use super::{Actor, Cursor, DeskError, Listing, Page, Role, audit, limit_of};
 
 /// Which organizations.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct OrganizationQuery {
@@ -71,14 +71,15 @@ pub fn list(
 ) -> Result<Page<OrganizationView>, DeskError> {
     actor.require(Role::Viewer)?;
     let limit = limit_of(query.limit)?;
-    let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
+    let listing = Listing::of(actor, "organizations", query)?;
+    let cursor = listing.cursor(conn, query.cursor.as_deref())?;
     let before = cursor.map(|cursor| (cursor.at, cursor.id));
     let only = actor.organization_id.as_deref();
     let rows = organizations::list(conn, only, before, limit + 1)?;
-    let page = Page::cut(rows, limit, |row| Cursor {
+    let page = listing.cut(conn, rows, limit, |row| Cursor {
         at: row.first_seen_at,
         id: row.id.clone(),
-    });
+    })?;
     let next_cursor = page.next_cursor;
     let data = views(conn, page.data)?;
     Ok(Page { data, next_cursor })

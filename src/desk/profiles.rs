@@ -21,14 +21,14 @@ use super::events::one_of;
 use super::owners::Owners;
 use super::page::sought;
 use super::visibility::Veil;
-use super::{Actor, Cursor, DeskError, Page, Role, limit_of};
+use super::{Actor, Cursor, DeskError, Listing, Page, Role, limit_of};
 
 pub use super::history::{ActView, DeliveryEntry, Entry, EntryKind, HistoryView, history};
 
 const STATUSES: [&str; 6] = ["active", "on_leave", "pending", "removed", "erased", "all"];
 
 /// Which people; the query of `GET /v1/profiles` and the flags of `rollcall profiles list`.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct ProfileQuery {
@@ -129,12 +129,14 @@ pub fn list(
 ) -> Result<Page<ProfileView>, DeskError> {
     actor.require(Role::Viewer)?;
     let limit = limit_of(query.limit)?;
-    let filter = filter_of(conn, actor, query)?;
+    let listing = Listing::of(actor, "profiles", query)?;
+    let after = listing.cursor(conn, query.cursor.as_deref())?;
+    let filter = filter_of(conn, actor, query, after)?;
     let rows = profiles::list(conn, &filter, limit + 1)?;
-    let page = Page::cut(rows, limit, |row| Cursor {
+    let page = listing.cut(conn, rows, limit, |row| Cursor {
         at: row.first_seen_at,
         id: row.id.clone(),
-    });
+    })?;
     let next_cursor = page.next_cursor;
     let data = views(conn, actor, page.data)?;
     Ok(Page { data, next_cursor })
@@ -144,10 +146,10 @@ fn filter_of(
     conn: &mut Conn,
     actor: &Actor,
     query: &ProfileQuery,
+    after: Option<Cursor>,
 ) -> Result<ProfileFilter, DeskError> {
     let status = query.status.as_deref().unwrap_or("active");
     one_of("status", status, &STATUSES)?;
-    let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
     let organization_id = actor.scope(query.organization_id.as_deref())?;
     let veil = Veil::over_scope(conn, actor, organization_id.as_deref())?;
     if query.department.is_some() && veil.covers("department") {
@@ -160,7 +162,7 @@ fn filter_of(
         q: sought(query.q.as_deref())?,
         department: query.department.clone(),
         community_id: query.community_id.clone(),
-        after: cursor.map(|cursor| (cursor.at, cursor.id)),
+        after: after.map(|cursor| (cursor.at, cursor.id)),
     })
 }
 

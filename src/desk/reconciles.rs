@@ -13,10 +13,10 @@ use crate::outbox;
 use crate::people::directories;
 use crate::people::reconciles::{self, Drift, Reconcile};
 
-use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
+use super::{Actor, Cursor, DeskError, Listing, Page, Role, audit, limit_of};
 
 /// Which comparisons.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct ReconcileQuery {
@@ -170,7 +170,8 @@ pub fn list(
     actor.require(Role::Viewer)?;
     let organization = actor.scope(query.organization_id.as_deref())?;
     let limit = limit_of(query.limit)?;
-    let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
+    let listing = Listing::of(actor, "reconciles", query)?;
+    let cursor = listing.cursor(conn, query.cursor.as_deref())?;
     let rows = reconciles::list(
         conn,
         organization.as_deref(),
@@ -178,10 +179,10 @@ pub fn list(
         cursor.map(|cursor| (cursor.at, cursor.id)),
         limit + 1,
     )?;
-    let page = Page::cut(rows, limit, |row| Cursor {
+    let page = listing.cut(conn, rows, limit, |row| Cursor {
         at: row.started_at,
         id: row.id.clone(),
-    });
+    })?;
     let next_cursor = page.next_cursor;
     let data = page.data.into_iter().map(|row| view(conn, row));
     Ok(Page {

@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::outbox::{self, EventFilter, EventRow};
 
-use super::{Cursor, DeskError, Page};
+use super::{Cursor, DeskError, Listing, Page};
 
 /// Events whose texts one page looks through.
 const LOOKED_THROUGH: i64 = 10_000;
@@ -14,25 +14,32 @@ const LOOKED_THROUGH: i64 = 10_000;
 /// The newest that match, and the way on.
 pub(super) fn page(
     conn: &mut Conn,
+    listing: &Listing,
     filter: EventFilter,
     limit: i64,
 ) -> Result<Page<EventRow>, DeskError> {
     match filter.q.clone() {
-        Some(text) if filter.subjects.is_none() => search(conn, filter, &text, limit),
-        _ => newest(conn, &filter, limit),
+        Some(text) if filter.subjects.is_none() => search(conn, listing, filter, &text, limit),
+        _ => newest(conn, listing, &filter, limit),
     }
 }
 
-fn newest(conn: &mut Conn, filter: &EventFilter, limit: i64) -> Result<Page<EventRow>, DeskError> {
+fn newest(
+    conn: &mut Conn,
+    listing: &Listing,
+    filter: &EventFilter,
+    limit: i64,
+) -> Result<Page<EventRow>, DeskError> {
     let rows = outbox::list(conn, filter, limit + 1)?;
-    Ok(Page::cut(rows, limit, |row| Cursor {
+    listing.cut(conn, rows, limit, |row| Cursor {
         at: row.received_at,
         id: row.id.to_string(),
-    }))
+    })
 }
 
 fn search(
     conn: &mut Conn,
+    listing: &Listing,
     mut filter: EventFilter,
     text: &str,
     limit: i64,
@@ -42,7 +49,7 @@ fn search(
         filter.q = None;
         filter.up_to = Some(named.id);
         filter.down_to = Some(named.id);
-        return newest(conn, &filter, limit);
+        return newest(conn, listing, &filter, limit);
     }
     let mut top = outbox::newest_place(conn)?;
     if let Some(to) = filter.up_to {
@@ -54,13 +61,13 @@ fn search(
     let end = filter.down_to.unwrap_or(1);
     let low = (top - LOOKED_THROUGH + 1).max(end);
     filter.down_to = Some(low);
-    let mut page = newest(conn, &filter, limit)?;
+    let mut page = newest(conn, listing, &filter, limit)?;
     if page.next_cursor.is_none() && low > end {
         let on = Cursor {
             at: Timestamp(0),
             id: low.to_string(),
         };
-        page.next_cursor = Some(on.encode());
+        page.next_cursor = Some(listing.after(conn, on)?);
     }
     Ok(page)
 }

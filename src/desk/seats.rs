@@ -15,10 +15,10 @@ use crate::roll::{Membership, Role as Seat};
 use super::communities::{held, note};
 use super::members::{change, manual_row, record};
 use super::profiles::has_access;
-use super::{Actor, DeskError, Page, Place, Role, limit_of};
+use super::{Actor, DeskError, Listing, Page, Role, limit_of};
 
 /// Which seats.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct SeatQuery {
@@ -64,13 +64,13 @@ pub fn list(
     actor.require(Role::Viewer)?;
     let limit = limit_of(query.limit)?;
     let organization = actor.scope(query.organization_id.as_deref())?;
-    let after = query.cursor.as_deref().map(Place::parse).transpose()?;
-    let after = after.map(|place| place.0);
+    let listing = Listing::of(actor, "seats", query)?;
+    let after = listing.place(conn, query.cursor.as_deref())?;
     let rows = communities::open_seats(conn, organization.as_deref(), after, limit + 1)?;
-    let page = Page::cut_at(rows, limit, |row| {
+    let page = listing.cut_at(conn, rows, limit, |row| {
         let (community, person) = (&row.community_name, &row.display_name);
         [community, &row.community_id, person, &row.profile_id].map(Clone::clone)
-    });
+    })?;
     Ok(page.map(SeatView::from))
 }
 

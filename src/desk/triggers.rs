@@ -23,10 +23,10 @@ use crate::triggers::zone;
 pub use crate::triggers::definition::Policy;
 
 use super::visibility::Veil;
-use super::{Actor, Cursor, DeskError, Page, Role, audit, limit_of};
+use super::{Actor, Cursor, DeskError, Listing, Page, Role, audit, limit_of};
 
 /// Which triggers.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the parameters of the API")]
 pub struct TriggerQuery {
@@ -88,13 +88,14 @@ pub fn list(
     actor.require(Role::Viewer)?;
     let limit = limit_of(query.limit)?;
     let organization = actor.scope(query.organization_id.as_deref())?;
-    let cursor = query.cursor.as_deref().map(Cursor::parse).transpose()?;
+    let listing = Listing::of(actor, "triggers", query)?;
+    let cursor = listing.cursor(conn, query.cursor.as_deref())?;
     let before = cursor.map(|cursor| (cursor.at, cursor.id));
     let rows = store::list(conn, organization.as_deref(), before, limit + 1)?;
-    let page = Page::cut(rows, limit, |row| Cursor {
+    let page = listing.cut(conn, rows, limit, |row| Cursor {
         at: row.created_at,
         id: row.id.clone(),
-    });
+    })?;
     let next_cursor = page.next_cursor;
     let data = page
         .data

@@ -95,7 +95,7 @@ pub struct ClientBounds {
 }
 
 impl ClientBounds {
-    /// By the settings; `connections` are those to the database.
+    /// By the settings; `connections` are those to the database that read.
     pub fn new(
         body_time: Duration,
         api_rate: u32,
@@ -198,10 +198,12 @@ impl HttpState {
         let done = off_the_loop(move || {
             let _turn = turn;
             within(&limit, || db.read(work)).map_err(|error| match error {
-                DeskError::Database(_) if limit.was_met() => DeskError::TooSlow(format!(
-                    "this takes longer than {} s: ask for less at once",
-                    time.as_secs()
-                )),
+                DeskError::Database(ref failed) if limit.was_met() || failed.was_interrupted() => {
+                    DeskError::TooSlow(format!(
+                        "this takes longer than {} s: ask for less at once",
+                        time.as_secs()
+                    ))
+                }
                 error => error,
             })
         })

@@ -16,6 +16,9 @@ pub const ERASURE_KEY: &str = "erasure";
 /// The name under which is kept by what the erasure key is known again, where it lies outside of the database.
 pub const ERASURE_MARK: &str = "erasure_mark";
 
+/// The name under which the key that encrypts the cursors of lists is kept; the migration that begins them makes it.
+pub const CURSOR_KEY: &str = "cursor";
+
 /// The secret of that name, if there is one yet.
 pub fn find(conn: &mut Conn, name: &str) -> QueryResult<Option<String>> {
     on_backend!(conn, c => kept_secrets::table.find(name).select(kept_secrets::value).first(c).optional())

@@ -72,7 +72,6 @@ async fn no_name_reaches_the_terminal_as_an_order(app: TestApp) {
 }
 
 async fn cursors_of_destinations_name_none_of_another_organization(post: Post) {
-    use base64::Engine;
     post.arm();
     for number in 0..3 {
         let step = json!({"channel": "webhook", "to": post.web.url(&format!("/hook{number}"))});
@@ -92,10 +91,7 @@ async fn cursors_of_destinations_name_none_of_another_organization(post: Post) {
     assert_eq!(theirs["data"], json!([]));
     assert!(theirs["next_cursor"].is_null(), "{theirs}");
     let ours = ask(&own).await;
-    let cursor = ours["next_cursor"].as_str().unwrap();
-    let read = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(cursor);
-    let read = String::from_utf8(read.unwrap()).unwrap();
-    assert!(read.ends_with(ours["data"][0]["id"].as_str().unwrap()));
+    assert!(ours["next_cursor"].is_string(), "{ours}");
 }
 
 fn mode(path: &Path) -> u32 {

@@ -7,6 +7,7 @@
     reason = "in a test, a step that fails is the test that fails"
 )]
 
+mod attack_list;
 mod attacks_console;
 mod attacks_doors;
 mod attacks_sensitive;

@@ -5,5 +5,6 @@ mod fuzzing;
 mod kills;
 mod limits;
 mod outages;
+mod searches;
 mod sending;
 mod soak;

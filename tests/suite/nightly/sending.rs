@@ -24,7 +24,7 @@ async fn r73_a_sender_that_was_stopped_for_a_while_changes_nothing_late_and_anno
     stage.deliver(&http, &[ada()]).await;
     stage.web.wait_for(1).await;
     first.signal("-STOP");
-    let (_second, http) = stage.serve().await;
+    let _second = stage.work();
     stage.all_sent(1).await;
     let sent = rows(&stage).remove(0);
     // As the start of another process does with one that has been silent for half a minute.

@@ -1,6 +1,8 @@
 //! The real binary sending signed webhooks to a web server of the test, over a database of its own that
 //! can be made to refuse.
 
+use std::process::Command;
+
 use rollcall::clock::Clock;
 use rollcall::db::{Backend, Conn, Db, DbError, Urgency};
 use rollcall::people::organizations;
@@ -61,11 +63,22 @@ impl Sending {
 
     /// Starts the binary on it.
     pub async fn serve(&self) -> (Service, Caller) {
+        Service::serve(ignores_full_disks(&self.command()), &[]).await
+    }
+
+    /// Starts a process beside it that works and sends; SQLite takes no second `serve`.
+    pub fn work(&self) -> Service {
+        let mut command = self.command();
+        command.arg("work");
+        Service::start(command)
+    }
+
+    fn command(&self) -> Command {
         let mut command = rollcall(&self.place.url(), self.folder.path());
         command
             .env("ROLLCALL_TRIGGER_WEBHOOK_SECRET", WEBHOOK_SECRET)
             .env("ROLLCALL_ALLOW_PRIVATE_TARGETS", "true");
-        Service::serve(ignores_full_disks(&command), &[]).await
+        command
     }
 
     /// Delivers that these people are there now.

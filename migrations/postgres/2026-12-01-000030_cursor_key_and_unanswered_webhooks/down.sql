@@ -1,0 +1,2 @@
+-- What was sent again stays sent.
+DELETE FROM kept_secrets WHERE name = 'cursor';
