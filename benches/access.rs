@@ -1,6 +1,8 @@
 //! What a host application asks on each session refresh: `GET /v1/access` over one keep-alive connection
 //! against the service, with a token of its own, among ten thousand people on a warm database. The
-//! server's own time is what it says in `Server-Timing`: from the request's arrival, token included.
+//! server's own time is what it says in `Server-Timing`: from the request's arrival, token included. Asked
+//! twice: with nothing waiting, and with as many removals acknowledged and not looked at, which is what
+//! refusing from the 200 on (R91) has to find; and that look-up by itself.
 //!
 //! ```text
 //! cargo bench --bench access -- --events 5000 --only sqlite
@@ -10,13 +12,15 @@ mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use diesel::{RunQueryDsl, sql_query};
 use rollcall::app::{App, Options};
 use rollcall::clock::Clock;
 use rollcall::config::Config;
-use rollcall::db::{DbError, Urgency};
+use rollcall::db::{Conn, Db, DbError, Urgency};
 use rollcall::desk::{Actor, Role, tokens};
 use rollcall::outbox::enqueue;
 use tokio::sync::watch;
@@ -24,6 +28,8 @@ use tokio::sync::watch;
 use support::{Args, Place, durability, machine, percentile};
 
 const PEOPLE: u64 = 10_000;
+/// Others, who are said to have left before the second round.
+const LEAVERS: u64 = 10_000;
 const ORGANIZATION: &str = "org_01M36MEP00M7R9W71CAXE89K78";
 /// Asked before anything is measured: connections are open and pages are read.
 const WARM_UP: usize = 500;
@@ -62,40 +68,78 @@ fn measure(place: &Place, args: &Args) -> Result<()> {
     let app = runtime.block_on(async { App::open(config, Clock::System, options) })?;
     println!("{}: {}", place.name(), durability(&app.db)?);
     let token = filled(&app)?;
+    let db = app.db.clone();
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     let (say_stop, stop) = watch::channel(false);
     let served = runtime.spawn(app.serve(listener, stop));
-    let asked = ask(address, &token, args.events);
+    let asked = (|| {
+        let quiet = ask(address, &token, args.events)?;
+        said(&db, "dsync.user.deleted", PEOPLE..PEOPLE + LEAVERS)?;
+        let waiting = ask(address, &token, args.events)?;
+        anyhow::Ok((quiet, waiting))
+    })();
     say_stop.send(true)?;
     let _ended = runtime.block_on(served)??;
-    let (server, whole) = asked?;
+    let (quiet, waiting) = asked?;
+    let name = place.name();
+    show(&format!("{name}, nothing waits"), &quiet);
+    show(&format!("{name}, {LEAVERS} removals wait"), &waiting);
     println!(
-        "{:<34} {:>10.3} {:>10.3} {:>12.3} {:>12.3}",
-        format!("{}, {} answers", place.name(), server.len()),
-        percentile(&server, 0.5),
-        percentile(&server, 0.99),
-        percentile(&whole, 0.5),
-        percentile(&whole, 0.99)
+        "{:<34} {:>10.3} {:>10.3}",
+        format!("{name}, ratio of the two"),
+        ratio(&waiting.0, &quiet.0, 0.5),
+        ratio(&waiting.0, &quiet.0, 0.99)
+    );
+    let alone = look_up(&db)?;
+    println!(
+        "{:<34} {:>10.3} {:>10.3}   (at the database)",
+        format!("{name}, the look-up alone"),
+        percentile(&alone, 0.5),
+        percentile(&alone, 0.99)
     );
     Ok(())
 }
 
+fn show(what: &str, (server, whole): &(Vec<Duration>, Vec<Duration>)) {
+    println!(
+        "{what:<34} {:>10.3} {:>10.3} {:>12.3} {:>12.3}",
+        percentile(server, 0.5),
+        percentile(server, 0.99),
+        percentile(whole, 0.5),
+        percentile(whole, 0.99)
+    );
+}
+
+fn ratio(of: &[Duration], to: &[Duration], share: f64) -> f64 {
+    percentile(of, share) / percentile(to, share).max(f64::MIN_POSITIVE)
+}
+
+/// The removals of one directory user that are not settled, as the answer's own statement joins them.
+fn look_up(db: &Db) -> Result<Vec<Duration>> {
+    let mut took = Vec::new();
+    for number in 0..2_000_u64 {
+        let user = (number * 7_919) % (PEOPLE + LEAVERS);
+        let sql = format!(
+            "SELECT event_id FROM outbox WHERE subject = 'directory_user_{user:026}' AND lane = 0 AND state NOT IN ('done', 'ignored')"
+        );
+        let one = db.read(|conn| {
+            let begun = Instant::now();
+            match conn {
+                Conn::Sqlite(conn) => sql_query(&sql).execute(conn)?,
+                Conn::Postgres(conn) => sql_query(&sql).execute(conn)?,
+            };
+            Ok::<_, DbError>(begun.elapsed())
+        })?;
+        took.push(one);
+    }
+    took.sort_unstable();
+    Ok(took)
+}
+
 /// People in the roll, and a viewer's token.
 fn filled(app: &App) -> Result<String> {
-    let bodies = (0..PEOPLE).map(|user| {
-        support::events::event(support::events::body(
-            "dsync.user.created",
-            user,
-            "Engineer",
-        ))
-    });
-    let events: Vec<_> = bodies.collect::<Result<_>>()?;
-    for some in events.chunks(500) {
-        app.db.write(Urgency::Normal, |conn| {
-            Ok::<_, DbError>(enqueue(conn, some)?)
-        })?;
-    }
+    said(&app.db, "dsync.user.created", 0..PEOPLE + LEAVERS)?;
     ensure!(app.worker(0).drain()? > 0, "nobody was taken in");
     let actor = Actor::cli();
     let now = app.clock.now();
@@ -103,6 +147,18 @@ fn filled(app: &App) -> Result<String> {
         tokens::create(conn, &actor, "app", Role::Viewer, None, false, now)
     });
     Ok(made?.token)
+}
+
+/// Stores an event about each of the directory users, as the intake does.
+fn said(db: &Db, kind: &str, users: Range<u64>) -> Result<()> {
+    let event = |user| support::events::event(support::events::body(kind, user, "Engineer"));
+    let events: Vec<_> = users.map(event).collect::<Result<_>>()?;
+    for some in events.chunks(500) {
+        db.write(Urgency::Normal, |conn| {
+            Ok::<_, DbError>(enqueue(conn, some)?)
+        })?;
+    }
+    Ok(())
 }
 
 /// Asks about one person after the other; answers the server's own times and ours, sorted.

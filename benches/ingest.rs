@@ -76,6 +76,7 @@ fn main() -> Result<()> {
             Some(&bare.1),
         );
         commits(&place, &args)?;
+        removals(&place, &args)?;
     }
     Ok(())
 }
@@ -288,6 +289,43 @@ fn commits(place: &Place, args: &Args) -> Result<()> {
         "{}: a full group is not slower than single commits: {}",
         place.name(),
         if never { "yes" } else { "no" }
+    );
+    Ok(())
+}
+
+/// Whether it costs the intake anything that removals are found before anybody works them off (R91):
+/// full groups of removals, which enter the index of those, and of updates, which do not, in turn.
+fn removals(place: &Place, args: &Args) -> Result<()> {
+    const GROUP: u64 = 512;
+    let db = Db::open(&place.fresh("removals")?, 2)?;
+    db.maintain(migrate)?;
+    let (mut ratios, mut busy, mut user) = (Vec::new(), Duration::ZERO, 0);
+    while busy.as_secs_f64() < args.seconds || ratios.len() < 9 {
+        let mut took = [Duration::ZERO; 2];
+        for (took, kind) in took
+            .iter_mut()
+            .zip(["dsync.user.deleted", "dsync.user.updated"])
+        {
+            let bodies = (user..user + GROUP)
+                .map(|user| support::events::event(support::events::body(kind, user, "Engineer")));
+            let events: Vec<_> = bodies.collect::<Result<_>>()?;
+            let begun = Instant::now();
+            db.write(Urgency::Normal, |conn| {
+                Ok::<_, DbError>(enqueue(conn, &events)?)
+            })?;
+            *took = begun.elapsed();
+            busy += *took;
+            user += GROUP;
+        }
+        let [removals, updates] = took;
+        ratios.push(removals.as_secs_f64() / updates.as_secs_f64());
+    }
+    ratios.sort_unstable_by(f64::total_cmp);
+    println!(
+        "{}: a commit of {GROUP} removals takes {:.2} of one of {GROUP} updates (median of {} pairs)",
+        place.name(),
+        ratios.get(ratios.len() / 2).copied().unwrap_or_default(),
+        ratios.len()
     );
     Ok(())
 }

@@ -58,3 +58,17 @@ impl Decisions {
                 .any(|link| self.parts(kin, &link.id, other))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r20_a_decision_is_found_from_either_side() {
+        let mut decisions = Decisions::default();
+        decisions.learn("one", "other", true);
+        decisions.learn("other", "third", true);
+        assert_eq!(decisions.same_as("one"), BTreeSet::from(["other", "third"]));
+        assert_eq!(decisions.same_as("third"), BTreeSet::from(["one", "other"]));
+    }
+}

@@ -85,15 +85,13 @@ pub fn standing_edges<'a>(
     standing.into_values().map(|(_, edge)| edge).collect()
 }
 
-/// The newest word about one record for each group, whichever of its two names the event used (R95). What
-/// is said under the provider's id means whoever has it now, so an ended record has its own alone.
+/// The newest word about one record for each group, whichever of its two names the event used (R95).
 fn words_about<'a>(
     holder: &Holder<'_>,
     edges: &'a BTreeMap<String, Vec<Edge>>,
 ) -> impl Iterator<Item = &'a Edge> + use<'a> {
     let mut newest: BTreeMap<&str, &Edge> = BTreeMap::new();
-    let names = holder.names().into_iter();
-    for name in names.filter(|name| holder.active || *name == holder.directory_user_id) {
+    for name in holder.names() {
         for edge in edges.get(&name).into_iter().flatten() {
             let word = newest.entry(&edge.group_id).or_insert(edge);
             if word.key < edge.key {

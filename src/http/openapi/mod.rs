@@ -90,6 +90,11 @@ fn operation(entry: &Entry, shapes: &mut Shapes) -> Value {
     if entry.needs > Role::Viewer {
         problems.push(403);
     }
+    // Whether things stand so that they can be changed is not the shape of a request: any change may
+    // find that they do not.
+    if entry.method != "get" {
+        problems.push(409);
+    }
     let mut answers: Map<String, Value> = told
         .answers
         .into_iter()

@@ -215,6 +215,24 @@ fn c1_a_chain_of_addresses_is_freed_to_its_end() {
 }
 
 #[test]
+fn c1_r37_an_address_is_freed_at_once_by_whoever_moves_to_a_new_directory() {
+    // Only the second round sees that the old record's address is free.
+    let desk = after([
+        linked("d1", "okta", 0),
+        gone("d1", 1),
+        user("u2").of("d1").idp("i2").email("b@x").at(2),
+        user("u1").of("d1").idp("i1").email("b@x").active().at(3),
+        user("u2").of("d1").idp("i2").no_email().active().at(4),
+        linked("d0", "okta", 5),
+        user("u1_again").idp("i1").email("a@x").active().at(6),
+    ]);
+    assert!(desk.is_one("u1", "u1_again"));
+    assert_eq!(desk.shows("u1", "email").as_deref(), Some("a@x"));
+    assert_eq!(desk.shows("u2", "email").as_deref(), Some("b@x"));
+    assert_eq!(desk.link("u2").wanted_email, None);
+}
+
+#[test]
 fn c1_an_older_event_that_comes_late_decides_the_conflict_anew() {
     let desk = after([
         user("u2").idp("i2").email("a@x").active().at(5),

@@ -11,6 +11,7 @@ mod keeper_rules;
 mod lifecycle_rules;
 mod mapping_rules;
 mod order_rules;
+mod place_rules;
 mod reference;
 mod ruled;
 mod screen_rules;

@@ -2,6 +2,7 @@
 //! they say is judged by the very function of the worker. Whoever is not asked keeps what they had.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
@@ -20,7 +21,12 @@ use super::story::communities;
 pub type Places = BTreeMap<String, Vec<Membership>>;
 
 /// The communities of the stories.
-fn ruled() -> Vec<Ruled> {
+fn ruled() -> &'static [Ruled] {
+    static ALL: LazyLock<Vec<Ruled>> = LazyLock::new(read);
+    &ALL
+}
+
+fn read() -> Vec<Ruled> {
     let rule = |(when, role): (Value, &str)| {
         (
             Condition::parse(&when, "when").unwrap(),
@@ -129,7 +135,7 @@ impl Desk {
                 now: left.as_ref(),
             };
             follow_status(rows, profile.status, left, policy, Timestamp(1));
-            self.judge(&ruled, profile);
+            self.judge(ruled, profile);
         }
     }
 
