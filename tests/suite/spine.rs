@@ -5,7 +5,7 @@ use rollcall::roll::Role;
 use serde_json::json;
 
 use crate::support::app::TestApp;
-use crate::support::events::{ada, employee, minute};
+use crate::support::events::{DIRECTORY, ORGANIZATION, ada, employee, minute};
 use crate::support::macros::on_both;
 
 on_both!(
@@ -18,8 +18,9 @@ on_both!(
     r12_a_deletion_before_the_creation_keeps_the_person_out,
     r13_an_update_without_state_does_not_bring_anybody_back,
     r66_in_one_instant_the_removal_wins_in_both_time_formats,
-    r18_replaying_everything_changes_nothing,
+    r18_c12_replaying_everything_changes_nothing,
     a_legacy_payload_becomes_a_profile,
+    c9_users_of_what_was_never_announced_apply_and_lists_show_their_links,
     r76_a_partial_user_of_a_membership_event_overwrites_nothing,
 );
 
@@ -188,7 +189,7 @@ async fn r66_in_one_instant_the_removal_wins_in_both_time_formats(app: TestApp) 
     assert_eq!(app.profile(&employee("removal-last")).status, "active");
 }
 
-async fn r18_replaying_everything_changes_nothing(app: TestApp) {
+async fn r18_c12_replaying_everything_changes_nothing(app: TestApp) {
     let group = crate::support::events::group("dsync.group.created", "crew", minute(0));
     let story = [
         crate::support::events::directory("dsync.activated", minute(0)),
@@ -254,4 +255,28 @@ async fn r76_a_partial_user_of_a_membership_event_overwrites_nothing(app: TestAp
     let stranger = employee("stranger").joined("crew", minute(3));
     app.apply(&stranger).await;
     assert_eq!(app.people(), [ada().email()], "nobody becomes active by it");
+}
+
+async fn c9_users_of_what_was_never_announced_apply_and_lists_show_their_links(app: TestApp) {
+    let steps = [
+        (ada().created(minute(0)), "active", "active"),
+        (ada().deleted(minute(1)), "removed", "deleted"),
+    ];
+    for (event, status, state) in steps {
+        app.apply(&event).await;
+        let list = app
+            .get(&format!(
+                "/v1/profiles?organization_id={ORGANIZATION}&status={status}"
+            ))
+            .await;
+        let profile = &list["data"][0];
+        assert_eq!(profile["organization_id"], ORGANIZATION);
+        let link = json!({
+            "directory_id": DIRECTORY,
+            "idp_id": profile["links"][0]["idp_id"].as_str().unwrap(),
+            "directory_user_id": ada().id(),
+            "state": state,
+        });
+        assert_eq!(profile["links"], json!([link]), "{status}");
+    }
 }
