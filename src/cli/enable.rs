@@ -14,7 +14,9 @@ use crate::db::Urgency;
 use crate::desk::Actor;
 use crate::desk::enable::{self, EnableView};
 use crate::upstream::{ResyncError, SyncError, resync as resync_person, sync};
-use crate::workos::client::{Client, SUBSCRIBED, WebhookEndpoint};
+use crate::workos::client::{
+    Client, ClientError, Names, ORGANIZATION_DELETED, SUBSCRIBED, WebhookEndpoint,
+};
 
 /// How often the state is looked at while following.
 const LOOK: Duration = Duration::from_secs(2);
@@ -222,19 +224,13 @@ async fn register(args: Register, context: &Context) -> Result<Exit, Failure> {
     let config = context.config()?;
     let client = client(&config)?;
     let db = database::open_or_make(&config)?;
-    let (endpoint, what) = match find(&client, &args.url).await? {
-        Some(known) => {
-            let mut events = known.events.clone();
-            events.extend(SUBSCRIBED.iter().map(|name| (*name).to_owned()));
-            events.sort();
-            events.dedup();
-            (
-                client.update_webhook_endpoint(&known.id, &events).await?,
-                "updated",
-            )
-        }
-        None => (client.create_webhook_endpoint(&args.url).await?, "created"),
+    let known = find(&client, &args.url).await?;
+    let what = if known.is_some() {
+        "updated"
+    } else {
+        "created"
     };
+    let (endpoint, left_out) = subscribe(&client, &args.url, known.as_ref()).await?;
     let Some(secret) = &endpoint.secret else {
         return Err(Failure::new(
             Exit::SomeFailed,
@@ -272,11 +268,45 @@ async fn register(args: Register, context: &Context) -> Result<Exit, Failure> {
         if let Some(secret) = asked {
             context.output.line(secret);
         }
+        if left_out {
+            context.output.note(
+                "WorkOS does not offer organization.deleted to webhooks here: a deleted organization is not noticed by itself.",
+            );
+        }
         context.output.note(
             "Its secret is kept in the database; start `rollcall serve` again to verify with it.",
         );
     }
     Ok(Exit::Done)
+}
+
+/// Gives the endpoint all names; where WorkOS refuses `organization.deleted`, which the contract does not list,
+/// all but that one. Answers the endpoint, and whether the name was left out.
+async fn subscribe(
+    client: &Client,
+    url: &str,
+    known: Option<&WebhookEndpoint>,
+) -> Result<(WebhookEndpoint, bool), ClientError> {
+    let mut events: Vec<String> = known.map_or(Vec::new(), |known| known.events.clone());
+    events.extend(SUBSCRIBED.iter().map(|name| (*name).to_owned()));
+    events.push(ORGANIZATION_DELETED.to_owned());
+    events.sort();
+    events.dedup();
+    let ask = async |events: &[String]| match known {
+        Some(known) => client.update_webhook_endpoint(&known.id, events).await,
+        None => client.create_webhook_endpoint(url, events).await,
+    };
+    match ask(&events).await {
+        Err(ClientError::Refused {
+            status: 400 | 422,
+            names: Names::Events,
+            ..
+        }) => {
+            events.retain(|name| name != ORGANIZATION_DELETED);
+            Ok((ask(&events).await?, true))
+        }
+        answer => Ok((answer?, false)),
+    }
 }
 
 async fn find(client: &Client, url: &str) -> Result<Option<WebhookEndpoint>, Failure> {

@@ -20,7 +20,7 @@ use super::visitor::Visitor;
 use super::when::When;
 
 const PATH: &str = "/console/events";
-const TYPES: [&str; 11] = [
+const TYPES: [&str; 12] = [
     "dsync.activated",
     "dsync.deactivated",
     "dsync.deleted",
@@ -32,6 +32,7 @@ const TYPES: [&str; 11] = [
     "dsync.group.deleted",
     "dsync.group.user_added",
     "dsync.group.user_removed",
+    "organization.deleted",
 ];
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {

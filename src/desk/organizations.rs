@@ -143,6 +143,23 @@ pub fn disarm(
     switch(conn, actor, id, None, now)
 }
 
+/// Nobody of a deleted organization is to be messaged, unless an operator decided to keep its people (R84).
+fn refuse_deleted(conn: &mut Conn, id: &str) -> Result<(), DeskError> {
+    let deleted = organizations::find(conn, id)?.filter(|row| row.deleted_at.is_some());
+    match deleted.map(|row| row.deletion_decision) {
+        None => Ok(()),
+        Some(None) => Err(DeskError::Conflict(format!(
+            "organization {id} was deleted in WorkOS, so its triggers cannot be turned on; first decide about \
+             its people: `rollcall holds list` names the hold, and rejecting it keeps them"
+        ))),
+        Some(Some(decision)) if decision == organizations::KEEP => Ok(()),
+        Some(Some(_)) => Err(DeskError::Conflict(format!(
+            "organization {id} was deleted in WorkOS and its people were removed, so its triggers cannot be \
+             turned on; undo the hold's decision first if they are to come back"
+        ))),
+    }
+}
+
 fn switch(
     conn: &mut Conn,
     actor: &Actor,
@@ -153,6 +170,9 @@ fn switch(
     actor.require(Role::Operator)?;
     lock_part(conn, part_of(id))?;
     let before = show(conn, actor, id)?;
+    if to.is_some() && !before.armed {
+        refuse_deleted(conn, id)?;
+    }
     let due_before = deliveries::count_of(conn, id)?;
     if before.armed != to.is_some() {
         organizations::set_armed(conn, id, to)?;

@@ -26,6 +26,7 @@ pub(super) fn of_event(row: &EventRow) -> String {
         "dsync.group.user_added" => "The directory put them into a group".to_owned(),
         "dsync.group.user_removed" => "The directory took them out of a group".to_owned(),
         "dsync.group.deleted" => "A group they were in was deleted".to_owned(),
+        "organization.deleted" => "Their organization was deleted in WorkOS".to_owned(),
         other => format!("The directory sent {other}"),
     };
     let came_of_it = match (row.state.as_str(), &row.reason, &row.error) {

@@ -1,7 +1,8 @@
 //! A digest in place of many messages: who is in it, and what it says. A second attempt at one
 //! speaks for the same people.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use diesel::QueryResult;
 
@@ -12,6 +13,7 @@ use crate::people::profiles;
 use super::channels::Message;
 use super::definition::{Channel, Digest, Event, Step};
 use super::deliveries::{self, Gathered, Leased};
+use super::suspended;
 use super::template::{Escape, TemplateError, render_digest};
 
 /// Whether a message goes alone.
@@ -55,6 +57,13 @@ pub(super) fn gather<'a>(
     if !all.iter().any(|other| other.id == one.id) {
         return Ok(Together::TakenIn);
     }
+    // Whose access is suspended is not spoken of, and their messages wait by themselves.
+    let people: Vec<String> = all.iter().map(|other| other.profile_id.clone()).collect();
+    let waiting = suspended_of(conn, one, &people)?;
+    let all: Vec<Gathered> = all
+        .into_iter()
+        .filter(|other| !waiting.contains_key(&other.profile_id))
+        .collect();
     let people: Vec<String> = all.iter().map(|other| other.profile_id.clone()).collect();
     let names = names(conn, one, &people)?;
     if names.len() < digest.at_least as usize {
@@ -79,13 +88,27 @@ fn names(conn: &mut Conn, one: &Leased, people: &[String]) -> QueryResult<Vec<St
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect();
+    let waiting = suspended_of(conn, one, &distinct)?;
     let mut names: Vec<String> = profiles::load(conn, &distinct)?
         .into_values()
         .filter(|row| leaving || row.status == "active")
+        .filter(|row| !waiting.contains_key(&row.id))
         .map(|row| row.display_name)
         .collect();
     names.sort();
     Ok(names)
+}
+
+/// Whose access is suspended, where that matters: what tells of the end of access is told of anybody.
+fn suspended_of(
+    conn: &mut Conn,
+    one: &Leased,
+    people: &[String],
+) -> QueryResult<BTreeMap<String, Duration>> {
+    if Event::ENDS_ACCESS.contains(&one.on_event.as_str()) {
+        return Ok(BTreeMap::new());
+    }
+    suspended::among(conn, people)
 }
 
 /// The message of a digest.

@@ -13,6 +13,7 @@ pub mod plan;
 pub(crate) mod recheck;
 pub mod sender;
 pub mod store;
+mod suspended;
 pub(crate) mod target;
 pub mod template;
 pub mod text;

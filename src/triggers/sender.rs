@@ -23,6 +23,7 @@ use super::gather::{self, Together};
 use super::outcome::Outcome;
 use super::recheck::{Verdict, recheck};
 use super::store;
+use super::suspended;
 use super::target::target_of;
 use super::template::{Escape, render};
 use super::vars::variables_of;
@@ -127,6 +128,17 @@ impl Sender {
             }
             if let Some(why) = target.refused {
                 return end(conn, Settled::Cancelled(why));
+            }
+            // A digest that was tried before speaks for others as well.
+            if told.is_empty() {
+                match suspended::verdict(conn, one, step, now)? {
+                    None | Some(Verdict::Go) => {}
+                    Some(Verdict::Cancel(why)) => return end(conn, Settled::Cancelled(why)),
+                    Some(Verdict::Wait(until, why)) => {
+                        deliveries::hand_back(conn, one, until, why)?;
+                        return Ok(Prepared::Settled);
+                    }
+                }
             }
             let Some(recipient) = target.address else {
                 return wait_for_address(conn, one, now, end);

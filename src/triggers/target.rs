@@ -9,11 +9,12 @@ use serde_json::Value;
 
 use crate::db::Conn;
 use crate::people::managers::{self, Manager};
+use crate::people::opt_outs;
 use crate::people::profiles::ProfileRow;
-use crate::people::{opt_outs, standings};
 use crate::workos::clean;
 
 use super::definition::{Recipient, Step};
+use super::suspended;
 
 /// Where a step goes for one person.
 #[derive(Debug, Clone)]
@@ -89,20 +90,13 @@ fn manager_of(conn: &mut Conn, person: &ProfileRow) -> QueryResult<Result<Profil
     let Manager::Known(row) = found else {
         return Ok(Err("there is no manager".to_owned()));
     };
-    if is_suspended(conn, &row.id)? {
+    if !suspended::among(conn, std::slice::from_ref(&row.id))?.is_empty() {
         return Ok(Err(format!("the manager ({}) is suspended", row.id)));
     }
     if opt_outs::of_person(conn, &row.id)?.is_some() {
         return Ok(Err(format!("the manager ({}) wants no messages", row.id)));
     }
     Ok(Ok(*row))
-}
-
-fn is_suspended(conn: &mut Conn, profile: &str) -> QueryResult<bool> {
-    let judged = standings::of_profiles(conn, &[profile.to_owned()])?;
-    Ok(judged
-        .get(profile)
-        .is_some_and(|judged| judged.access.suspended() || judged.access.waits()))
 }
 
 /// The address of a recipient that needs no looking up.

@@ -22,7 +22,8 @@ pub fn follow_access(conn: &mut Conn, people: &[String], now: Timestamp) -> Quer
     }
     let judged = standings::of_profiles(conn, people)?;
     let told = suspensions::among(conn, people)?;
-    let (mut begun, mut turns, mut over) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut begun, mut turns) = (Vec::new(), Vec::new());
+    let (mut over, mut back) = (Vec::new(), Vec::new());
     for one in judged.values() {
         match told.get(&one.profile_id) {
             None if one.access.suspended() => {
@@ -37,6 +38,7 @@ pub fn follow_access(conn: &mut Conn, people: &[String], now: Timestamp) -> Quer
             }
             Some(row) if one.access.allowed() => {
                 over.push(one.profile_id.clone());
+                back.push(one.profile_id.clone());
                 let turn = AccessTurn::Resumed(row.suspended_at);
                 turns.push((one.profile_id.clone(), turn, row.event_id.clone()));
             }
@@ -50,6 +52,7 @@ pub fn follow_access(conn: &mut Conn, people: &[String], now: Timestamp) -> Quer
     over.extend(told.into_keys().filter(|id| !judged.contains_key(id)));
     suspensions::add(conn, &begun)?;
     suspensions::delete(conn, &over)?;
+    deliveries::go_on(conn, &back, now)?;
     tell(conn, turns, now)
 }
 

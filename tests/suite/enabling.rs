@@ -4,7 +4,7 @@
 
 use rollcall::clock::Clock;
 use rollcall::db::Backend;
-use rollcall::workos::client::SUBSCRIBED;
+use rollcall::workos::client::{ORGANIZATION_DELETED, SUBSCRIBED};
 use rollcall::workos::sign;
 use serde_json::{Value, json};
 use std::process::Command;
@@ -20,7 +20,8 @@ use crate::support::workos::{API_KEY, FakeWorkOs};
 on_both!(
     enabling_is_followed_in_a_terminal_until_people_are_here,
     the_link_is_for_admins_and_stands_in_no_log,
-    an_endpoint_is_registered_with_ten_events_and_its_webhooks_are_verified,
+    an_endpoint_is_registered_with_its_events_and_its_webhooks_are_verified,
+    r84_an_endpoint_is_registered_without_a_deleted_organization_where_workos_refuses_it,
     a_command_that_asks_workos_says_what_is_missing,
 );
 
@@ -106,7 +107,7 @@ async fn the_link_is_for_admins_and_stands_in_no_log(backend: Backend) {
     assert_eq!(kept(&app, LINK), 0);
 }
 
-async fn an_endpoint_is_registered_with_ten_events_and_its_webhooks_are_verified(backend: Backend) {
+async fn an_endpoint_is_registered_with_its_events_and_its_webhooks_are_verified(backend: Backend) {
     let (app, fake) = (TestApp::start(backend).await, FakeWorkOs::start());
     let folder = tempfile::tempdir().unwrap();
     let register = async |more: &[&str]| {
@@ -120,7 +121,7 @@ async fn an_endpoint_is_registered_with_ten_events_and_its_webhooks_are_verified
     };
     let said = register(&[]).await;
     assert!(
-        said.contains("created: 10 events") && !said.contains("whsec_"),
+        said.contains("created: 11 events") && !said.contains("whsec_"),
         "{said}"
     );
     let events = || -> Vec<Value> {
@@ -133,6 +134,7 @@ async fn an_endpoint_is_registered_with_ten_events_and_its_webhooks_are_verified
             .iter()
             .all(|name| events().contains(&json!(name)))
     );
+    assert!(events().contains(&json!(ORGANIZATION_DELETED)));
     // `serve` knows nothing but that secret.
     let (service, http) = serve_without_secret(&app, &fake, folder.path()).await;
     assert_eq!(deliver(&http, ENDPOINT_SECRET).await, 200);
@@ -147,7 +149,7 @@ async fn an_endpoint_is_registered_with_ten_events_and_its_webhooks_are_verified
     }
     let said = register(&["--show-secret"]).await;
     assert!(
-        said.contains("updated: 11 events") && said.contains(ENDPOINT_SECRET),
+        said.contains("updated: 12 events") && said.contains(ENDPOINT_SECRET),
         "{said}"
     );
     assert_eq!(fake.environment().endpoints[0]["status"], "enabled");
@@ -156,6 +158,36 @@ async fn an_endpoint_is_registered_with_ten_events_and_its_webhooks_are_verified
         app.count("operator_acts WHERE act = 'webhook_endpoint.registered'"),
         2
     );
+    app.leave_work();
+}
+
+async fn r84_an_endpoint_is_registered_without_a_deleted_organization_where_workos_refuses_it(
+    backend: Backend,
+) {
+    let app = TestApp::start(backend).await;
+    let folder = tempfile::tempdir().unwrap();
+    for status in [400, 422] {
+        let fake = FakeWorkOs::start();
+        fake.environment().variant.refused_event = Some((status, ORGANIZATION_DELETED));
+        // Made, and then changed.
+        for what in ["created", "updated"] {
+            let mut command = command(&app, &fake, folder.path());
+            command.args(["webhooks", "register", "--url", URL]);
+            let (ended, said) = Service::start(command).ended().await;
+            assert!(ended.success(), "{said}");
+            assert!(said.contains(&format!("{what}: 10 events")), "{said}");
+            assert!(
+                said.contains("does not offer organization.deleted"),
+                "{said}"
+            );
+        }
+        // What is refused for another name is an error.
+        fake.environment().variant.refused_event = Some((status, "dsync.activated"));
+        let mut command = command(&app, &fake, folder.path());
+        command.args(["webhooks", "register", "--url", URL]);
+        let (ended, said) = Service::start(command).ended().await;
+        assert!(!ended.success() && said.contains("refused"), "{said}");
+    }
     app.leave_work();
 }
 

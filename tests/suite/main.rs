@@ -83,6 +83,7 @@ mod sqlite_files;
 mod stopping;
 mod story;
 mod support;
+mod suspended;
 mod targets;
 mod triggers_apply;
 mod triggers_time;

@@ -32,6 +32,7 @@ on_both!(
     r40_what_nobody_decided_yet_is_told_to_machines_only,
     r84_a_deleted_organization_suspends_its_people_and_an_operator_keeps_them,
     r84_an_operator_removes_the_people_of_a_deleted_organization_in_steps_and_takes_it_back,
+    r84_messaging_of_a_deleted_organization_stays_off_until_an_operator_keeps_its_people,
     r84_the_deletion_is_heard_once_and_who_comes_late_waits_like_everybody,
 );
 
@@ -468,6 +469,27 @@ async fn r84_an_operator_removes_the_people_of_a_deleted_organization_in_steps_a
     assert_eq!(app.people().len(), 40);
     assert_eq!(seats(app, &chess), [seat("p03", "admin")]);
     is_allowed(app, &somebody(3)).await;
+}
+
+async fn r84_messaging_of_a_deleted_organization_stays_off_until_an_operator_keeps_its_people(
+    told: Told,
+) {
+    let app = &told.app;
+    let path = format!("/v1/organizations/{ORGANIZATION}/arm");
+    let arm = async || app.call("POST", &path, Value::Null).await;
+    app.apply(&organization_deleted(5)).await;
+    let answer = arm().await;
+    assert_eq!(answer.status, 409, "{answer:?}");
+    assert!(answer.text.contains("holds list"), "{answer:?}");
+    let hold = only_hold(app).await;
+    decide(app, &hold, "approve").await;
+    finish_jobs(app);
+    let answer = arm().await;
+    assert_eq!(answer.status, 409, "{answer:?}");
+    assert!(answer.text.contains("were removed"), "{answer:?}");
+    decide(app, &hold, "undo").await;
+    finish_jobs(app);
+    assert_eq!(arm().await.ok()["armed"], true);
 }
 
 async fn r84_the_deletion_is_heard_once_and_who_comes_late_waits_like_everybody(app: TestApp) {

@@ -116,6 +116,25 @@ pub fn cancel_for(
     Ok(())
 }
 
+/// Why a message waits whose person's access is suspended.
+pub const SUSPENDED: &str = "waits while the person's access is suspended";
+
+/// Lets go at once what waited for somebody's access to come back.
+pub fn go_on(conn: &mut Conn, profiles: &[String], now: Timestamp) -> QueryResult<()> {
+    for chunk in profiles.chunks(ROWS_PER_STATEMENT) {
+        on_backend!(conn, c => diesel::update(deliveries::table
+            .filter(deliveries::profile_id.eq_any(chunk))
+            .filter(deliveries::state.eq(DeliveryState::Due.as_str()))
+            .filter(deliveries::reason.eq(SUSPENDED)))
+            .set((
+                deliveries::due_at.eq(now),
+                deliveries::reason.eq(None::<String>),
+            ))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
 /// Brings back what a removal cancelled at `since` or later, because the removal was undone (R41).
 /// What an earlier one cancelled stays so.
 pub fn revive_for(

@@ -111,7 +111,7 @@ impl ClientError {
         match self {
             Self::NotFound { .. } | Self::Refused { status: 410, .. } => true,
             Self::Refused { status, names, .. } => {
-                matches!(status, 400 | 422) && *names != Names::Other
+                matches!(status, 400 | 422) && !matches!(names, Names::Other | Names::Events)
             }
             _ => false,
         }

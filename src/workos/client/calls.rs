@@ -25,6 +25,10 @@ pub const SUBSCRIBED: [&str; 10] = [
     "dsync.group.user_removed",
 ];
 
+/// What an endpoint subscribes to beside them, where WorkOS takes it: WorkOS's own libraries list the name,
+/// and the contract does not (R84).
+pub const ORGANIZATION_DELETED: &str = "organization.deleted";
+
 const PAGE: &str = "100";
 
 /// Whom set-up links are made for, in WorkOS's `external_user_id`: the same for all, so that revoking
@@ -219,9 +223,13 @@ impl Client {
         .page()
     }
 
-    /// Makes an endpoint that hears of the ten Directory Sync events.
-    pub async fn create_webhook_endpoint(&self, url: &str) -> Result<WebhookEndpoint, ClientError> {
-        let body = json!({ "endpoint_url": url, "events": SUBSCRIBED });
+    /// Makes an endpoint that hears of these events.
+    pub async fn create_webhook_endpoint(
+        &self,
+        url: &str,
+        events: &[String],
+    ) -> Result<WebhookEndpoint, ClientError> {
+        let body = json!({ "endpoint_url": url, "events": events });
         self.send(
             "making a webhook endpoint",
             Method::POST,

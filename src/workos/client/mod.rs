@@ -10,7 +10,7 @@ mod refusal;
 mod scoped;
 
 pub use answer::{ClientError, Page};
-pub use calls::{EventsFrom, SUBSCRIBED, WebhookEndpoint};
+pub use calls::{EventsFrom, ORGANIZATION_DELETED, SUBSCRIBED, WebhookEndpoint};
 pub use refusal::Names;
 
 use std::sync::Arc;

@@ -4,11 +4,15 @@
 
 use serde_json::Value;
 
+use super::calls::ORGANIZATION_DELETED;
+
 /// What of a request a refusal names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Names {
     /// Where reading begins: the cursor or the range of times.
     Position,
+    /// The names of events that an endpoint subscribes to.
+    Events,
     /// Something else, by a code or a field.
     Other,
     /// It gives no code and no field.
@@ -62,6 +66,16 @@ impl Refusal {
             .collect()
     }
 
+    /// Whether a field is the list of events, or a sentence quotes a name that was sent in it.
+    fn is_about_events(&self) -> bool {
+        let of_list = |word: &String| {
+            let mut parts = word.split(|letter: char| !letter.is_ascii_alphanumeric());
+            parts.next() == Some("events")
+        };
+        let mut all = self.words.iter().chain(&self.sentences);
+        self.words.iter().any(of_list) || all.any(|text| text.contains(ORGANIZATION_DELETED))
+    }
+
     pub(super) fn names(&self) -> Names {
         let position = |text: &String| {
             let lower = text.to_ascii_lowercase();
@@ -71,6 +85,8 @@ impl Refusal {
         };
         if self.words.iter().chain(&self.sentences).any(position) {
             Names::Position
+        } else if self.is_about_events() {
+            Names::Events
         } else if self.words.is_empty() {
             Names::Nothing
         } else {

@@ -65,6 +65,8 @@ pub struct Variant {
     pub window: Option<(Timestamp, Duration)>,
     /// How an unknown cursor is answered.
     pub lost_cursor: Option<(u16, &'static str)>,
+    /// A name of an event that no endpoint may subscribe to: refused with this status.
+    pub refused_event: Option<(u16, &'static str)>,
     /// Set-up links cannot be revoked.
     pub keeps_links: bool,
 }
@@ -677,11 +679,26 @@ fn endpoint(all: &mut Environment, request: &TakenRequest) -> Answer {
         "endpoint_url": body["endpoint_url"], "events": body["events"], "secret": "whsec_2sAZJlbjP8Ce3rwkKEv2GfKef",
         "created_at": "2026-05-04T09:00:00.000Z", "updated_at": "2026-05-04T09:00:00.000Z",
     });
+    if let Some(refused) = refused_event(all, &body) {
+        return refused;
+    }
     all.endpoints.push(one.clone());
     say(201, one)
 }
 
+/// As WorkOS refuses a name it does not know: the whole request (contract 3.1).
+fn refused_event(all: &Environment, body: &Value) -> Option<Answer> {
+    let (status, name) = all.variant.refused_event?;
+    let asked = body["events"].as_array()?.contains(&json!(name));
+    let code = "webhook_events_invalid";
+    let message = format!("Invalid events: {name}");
+    asked.then(|| say(status, json!({"code": code, "message": message})))
+}
+
 fn change_endpoint(all: &mut Environment, id: &str, request: &TakenRequest) -> Answer {
+    if let Some(refused) = refused_event(all, &request.json()) {
+        return refused;
+    }
     let Some(one) = all.endpoints.iter_mut().find(|one| one["id"] == id) else {
         return say(404, json!({"message": "Not Found"}));
     };
