@@ -324,3 +324,20 @@ fn r86_a_placeholder_address_does_not_take_a_real_ones_place() {
         ["email: came as a placeholder, the last one is kept"]
     );
 }
+
+#[test]
+fn r83_roles_in_another_order_are_no_change() {
+    let mut desk = after([user("u1")
+        .idp("i1")
+        .roles(&["admin", "editor"])
+        .active()
+        .at(1)]);
+    let before = desk.profile("u1").roles;
+    assert_eq!(before, ["admin", "editor"]);
+    desk.hear_all([user("u1")
+        .idp("i1")
+        .roles(&["editor", "admin", "editor"])
+        .active()
+        .at(2)]);
+    assert_eq!(desk.profile("u1").roles, before);
+}

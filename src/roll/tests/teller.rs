@@ -67,6 +67,12 @@ impl Saying {
         self.with(|said| said.user.custom = custom.as_object().cloned())
     }
 
+    pub fn roles(self, roles: &[&str]) -> Self {
+        self.with(|said| {
+            said.user.roles = Some(roles.iter().map(|role| (*role).to_owned()).collect());
+        })
+    }
+
     pub fn number(self, number: &str) -> Self {
         self.custom(serde_json::json!({ "employee_number": number }))
     }
