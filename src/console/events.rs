@@ -52,7 +52,7 @@ struct EventsPage {
     tabs: Vec<Tab>,
     filters: Filters,
     outcomes: [&'static str; 6],
-    types: [&'static str; 11],
+    types: [&'static str; 12],
     rows: Vec<EventRow>,
     pager: Pager,
     operates: bool,

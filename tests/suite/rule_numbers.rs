@@ -24,7 +24,7 @@ fn rules(page: &str) -> Vec<(String, String)> {
 }
 
 /// What stands between two of `mark` in `text`.
-fn between<'a>(text: &'a str, mark: char) -> impl Iterator<Item = &'a str> {
+fn between(text: &str, mark: char) -> impl Iterator<Item = &str> {
     text.split(mark).skip(1).step_by(2)
 }
 

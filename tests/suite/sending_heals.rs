@@ -123,7 +123,9 @@ async fn r63_a_webhook_that_an_older_version_left_unanswered_is_sent_again_after
         ],
     };
     stranger.run("UPDATE deliveries SET state = 'unknown'");
-    upgrade.map(|statements| stranger.run(statements));
+    for statements in upgrade {
+        stranger.run(statements);
+    }
     assert_eq!(
         post.app.send_due().await,
         1,
