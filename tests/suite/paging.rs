@@ -148,7 +148,7 @@ fn trouble(app: &TestApp, round: u64) {
     let mut stranger = app.place.stranger();
     let question = r#"{"kind":"conflict","over":"email","candidates":[]}"#;
     stranger.run(&format!(
-        "UPDATE profile_links SET question = '{question}';
+        "UPDATE links SET question = '{question}';
          INSERT INTO destinations (id, channel, shown, not_before, created_at, failures, next_try_at)
          VALUES ('webhook_{round}', 'webhook', 'http://x.example', 0, {round}, 0, 0);
          INSERT INTO holds (id, organization_id, kind, state, reason, opened_at, last_at)
