@@ -271,17 +271,15 @@ struct LinkId {
 /// any number of steps once their kin is found. A link without kin has nobody to be matched with.
 pub fn concerned_by_turn(conn: &mut Conn, directory: &str) -> QueryResult<BTreeSet<String>> {
     use diesel::sql_types::Text;
-    // Keys first, each once: pairs of links would be as many as the square of whoever shares one.
+    // Of a crowded key nobody is asked: pairs would be as many as the square of whoever has it.
     let sql = format!(
-        "SELECT DISTINCT k.directory_user_id AS id FROM link_keys k \
-         JOIN (SELECT o.organization_id, o.key FROM link_keys o \
-               JOIN (SELECT DISTINCT its.organization_id, its.key FROM link_keys its \
-                     JOIN links d ON d.directory_user_id = its.directory_user_id \
-                     WHERE d.directory_id = $1) said \
-                 ON said.organization_id = o.organization_id AND said.key = o.key \
-               GROUP BY o.organization_id, o.key \
-               HAVING count(*) BETWEEN 2 AND {MOST_LINKS}) shared \
-           ON shared.organization_id = k.organization_id AND shared.key = k.key"
+        "SELECT DISTINCT k.directory_user_id AS id FROM links d \
+         JOIN link_keys o ON o.directory_user_id = d.directory_user_id \
+         JOIN link_keys k ON k.organization_id = o.organization_id AND k.key = o.key \
+         WHERE d.directory_id = $1 AND k.directory_user_id <> d.directory_user_id \
+         AND (SELECT count(*) FROM (SELECT 1 FROM link_keys c WHERE c.organization_id = o.organization_id \
+                                    AND c.key = o.key LIMIT {}) few) <= {MOST_LINKS}",
+        MOST_LINKS + 1
     );
     let all: Vec<LinkId> = on_backend!(conn, c => diesel::sql_query(&sql)
         .bind::<Text, _>(directory)

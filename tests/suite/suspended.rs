@@ -104,8 +104,9 @@ async fn r91_a_message_waits_from_the_200_of_a_removal_on_and_machines_are_told(
 }
 
 async fn r40_a_digest_leaves_out_whose_access_is_suspended(given: Clockwork) {
-    let step = json!({"channel": "slack", "to": given.web.url("/slack"), "after": "PT1H", "text": "{{ display_name }}",
-        "digest": {"at_least": 2, "text": "{{ count }} joined: {{ names | join(\", \") }}"}});
+    let step = json!({"channel": "email", "to": "hr@test.example", "after": "PT1H",
+        "subject": "{{ display_name }}", "text": "{{ display_name }}",
+        "digest": {"at_least": 2, "subject": "New", "text": "{{ count }} joined: {{ names | join(\", \") }}"}});
     let body = json!({"name": "posts", "on": "profile.activated", "steps": [step]});
     given.trigger(body).await;
     given.arm().await;
@@ -116,9 +117,9 @@ async fn r40_a_digest_leaves_out_whose_access_is_suspended(given: Clockwork) {
     given.app.apply(&ada().deactivated(minute(2))).await;
     given.app.advance(HOUR);
     given.app.send_due().await;
-    let posts = given.web.requests();
-    assert_eq!(posts.len(), 1);
-    let text = posts[0].json()["text"].to_string();
+    let mails = given.mail.mails();
+    assert_eq!(mails.len(), 1);
+    let text = mails[0].body();
     assert!(text.contains("2 joined"), "{text}");
     assert_eq!(told_of(&given, &ada()), waits());
 }
