@@ -12,7 +12,7 @@ use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
 
 /// So many links of one key are loaded together. One person comes nowhere near it, however often
 /// their directory is replaced; what more have means nobody, whether they still work there or not.
-pub const MOST_LINKS: usize = 50;
+pub const MOST_LINKS: usize = 20;
 
 /// The crowded keys that were met, by organization.
 #[derive(Debug, Default)]
@@ -35,6 +35,22 @@ impl Crowded {
         for (organization, keys) in other.0 {
             self.0.entry(organization).or_default().extend(keys);
         }
+    }
+
+    /// With those that more than may be loaded together are about to have, before any row says so.
+    pub fn about_to_be<'a>(said: impl Iterator<Item = &'a Key>) -> Self {
+        let mut counts: BTreeMap<&Key, usize> = BTreeMap::new();
+        for key in said {
+            *counts.entry(key).or_default() += 1;
+        }
+        let mut crowded = Self::default();
+        for ((organization, key), count) in counts {
+            if count > MOST_LINKS {
+                let of = crowded.0.entry(organization.clone()).or_default();
+                of.insert(key.clone());
+            }
+        }
+        crowded
     }
 
     /// Finds the crowded ones among the rows of one organization's keys, and takes their rows out.

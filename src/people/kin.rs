@@ -37,10 +37,15 @@ pub fn find(
     conn: &mut Conn,
     seed_links: &BTreeSet<String>,
     seed_keys: &BTreeSet<Key>,
+    crowded: Crowded,
 ) -> QueryResult<Found> {
-    let mut found = Found::default();
+    let followed = seed_keys.iter().filter(|key| !crowded.contains(key));
     let mut new_links: BTreeSet<String> = seed_links.clone();
-    let mut new_keys: BTreeSet<Key> = seed_keys.clone();
+    let mut new_keys: BTreeSet<Key> = followed.cloned().collect();
+    let mut found = Found {
+        crowded,
+        ..Found::default()
+    };
     let mut seen_links = BTreeSet::new();
     let mut seen_keys = BTreeSet::new();
     while !new_links.is_empty() || !new_keys.is_empty() {

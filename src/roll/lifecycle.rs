@@ -64,7 +64,9 @@ pub(super) fn standing(kin: &Kin, person: &Person) -> Status {
         return Status::Erased;
     }
     let works = kin.links_of(&person.id).any(Link::counts);
-    let worked = person.ever_active
+    // What a link that went to somebody else said counts where it made the person appear: whom a rule
+    // shut out all the while was never here.
+    let worked = (person.ever_active && person.admitted)
         || kin
             .links_of(&person.id)
             .any(|link| link.ever_active && link.contest.is_none());

@@ -200,7 +200,8 @@ impl World {
         }
         self.said_before = statements::known(conn, &events)?;
         let seeds: BTreeSet<Key> = keys.values().flatten().cloned().collect();
-        let mut found = kin::find(conn, &links, &seeds)?;
+        let crowded = Crowded::about_to_be(keys.values().flatten());
+        let mut found = kin::find(conn, &links, &seeds, crowded)?;
         for (link, keys) in keys {
             let known = found.keys.entry(link.clone()).or_default();
             self.new_keys.extend(
@@ -355,7 +356,7 @@ impl World {
             .cloned()
             .collect();
         if !unknown.is_empty() {
-            let found = kin::find(conn, &unknown, &BTreeSet::new())?;
+            let found = kin::find(conn, &unknown, &BTreeSet::new(), Crowded::default())?;
             self.erased
                 .extend(Graves::near(&mut self.graves, conn, &found)?);
             self.take_in(found, &BTreeMap::new());

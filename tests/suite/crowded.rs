@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use rollcall::people::crowds::MOST_LINKS;
+use rollcall::people::crowds::{Crowded, MOST_LINKS};
 use rollcall::people::kin;
 use serde_json::{Value, json};
 
@@ -13,6 +13,7 @@ use crate::support::macros::on_both;
 
 on_both!(
     r20_a_number_that_a_whole_plant_has_brings_nobody_together,
+    r20_a_whole_plant_may_come_in_one_batch,
     r20_one_mailbox_of_a_whole_plant_is_nobodys_address,
 );
 
@@ -27,8 +28,11 @@ fn worker(place: usize) -> Employee {
 async fn hire(app: &TestApp, path: &str, value: &str) -> usize {
     let many = MOST_LINKS + 10;
     let hired = |place| worker(place).created(minute(1)).set(path, value);
-    app.enqueue(&(0..many).map(hired).collect::<Vec<_>>());
-    app.drain();
+    let few = many / 2;
+    for some in [0..few, few..many] {
+        app.enqueue(&some.map(hired).collect::<Vec<_>>());
+        app.drain();
+    }
     assert_eq!(app.count("profiles WHERE status = 'active'"), many as i64);
     many
 }
@@ -46,7 +50,7 @@ async fn access(app: &TestApp, email: &str) -> Value {
 
 fn loaded_with(app: &TestApp, user: &str) -> usize {
     let seeds = BTreeSet::from([user.to_owned()]);
-    let found = app.read(|conn| kin::find(conn, &seeds, &BTreeSet::new()));
+    let found = app.read(|conn| kin::find(conn, &seeds, &BTreeSet::new(), Crowded::default()));
     found.links.len()
 }
 
@@ -104,6 +108,22 @@ async fn r20_a_number_that_a_whole_plant_has_brings_nobody_together(app: TestApp
         app.count(&kept),
         many as i64,
         "everybody waits for a decision"
+    );
+}
+
+async fn r20_a_whole_plant_may_come_in_one_batch(app: TestApp) {
+    let many = 6 * MOST_LINKS;
+    let hired = |place| worker(place).created(minute(1)).set(NUMBER, "PLANT-7");
+    app.enqueue(&(0..many).map(hired).collect::<Vec<_>>());
+    app.drain();
+    assert_eq!(app.count("profiles WHERE status = 'active'"), many as i64);
+    assert_eq!(loaded_with(&app, &worker(0).id()), 1);
+    let shown = profile_of(&app, &worker(0).id()).await;
+    assert!(
+        shown["warnings"]
+            .to_string()
+            .contains("nobody is known by it"),
+        "{shown}"
     );
 }
 

@@ -114,3 +114,26 @@ fn r52_over_eighty_of_a_hundred_members_make_a_probable_rename() {
         "too few to tell"
     );
 }
+
+#[test]
+fn r45_who_gets_a_profile_back_from_somebody_shut_out_never_left() {
+    let mut desk = under(json!({"exclude": [{"when": title("Temp")}]}));
+    desk.hear_all([
+        user("u2").email("c@x").at(1),
+        user("u0")
+            .idp("i0")
+            .email("c@x")
+            .custom(json!({"job_title": "Temp"}))
+            .active()
+            .at(2),
+    ]);
+    assert!(desk.is_one("u2", "u0"));
+    desk.hear_all([user("u2").idp("i2").no_email().active().at(3)]);
+    assert!(!desk.is_one("u2", "u0"));
+    assert_eq!(desk.waits_over("u2"), Some("email"));
+    assert_eq!(
+        desk.status("u2"),
+        Status::Pending,
+        "nobody was ever here under it"
+    );
+}
