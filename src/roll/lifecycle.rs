@@ -64,9 +64,7 @@ pub(super) fn standing(kin: &Kin, person: &Person) -> Status {
         return Status::Erased;
     }
     let works = kin.links_of(&person.id).any(Link::counts);
-    // What a link that went to somebody else said counts where it made the person appear: whom a rule
-    // shut out all the while was never here.
-    let worked = (person.ever_active && person.admitted)
+    let worked = person.ever_active
         || kin
             .links_of(&person.id)
             .any(|link| link.ever_active && link.contest.is_none());

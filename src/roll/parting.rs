@@ -134,11 +134,20 @@ fn leave(kin: &mut Kin, before: &Kin, cut: &str, key: &OrderKey, known: &Known<'
     let (left, stayed): (Vec<&Link>, Vec<&Link>) = kin
         .links_of(&person)
         .partition(|link| leaving.contains(&link.id));
+    let had_worked = |link: &&Link| {
+        let was = before.links.get(&link.id);
+        was.is_some_and(|was| was.ever_active && was.contest.is_none())
+    };
+    let ever_worked = stayed.iter().any(had_worked);
     let was_away = left.into_iter().any(worked) && !stayed.into_iter().any(worked);
     for id in &leaving {
         if let Some(link) = kin.links.get_mut(id) {
             link.person.clone_from(&own);
         }
+    }
+    // Nobody was ever here under it where a rule shut out all the while who leaves now (R45).
+    if let Some(stays) = kin.people.get_mut(&person).filter(|stays| !stays.admitted) {
+        stays.ever_active &= ever_worked;
     }
     // Whoever takes the person back was away while somebody else worked under it: what was given to
     // that one, an admin role above all, is not theirs unasked (R31).
