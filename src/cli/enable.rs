@@ -224,13 +224,13 @@ async fn register(args: Register, context: &Context) -> Result<Exit, Failure> {
     let config = context.config()?;
     let client = client(&config)?;
     let db = database::open_or_make(&config)?;
-    let known = find(&client, &args.url).await?;
-    let what = if known.is_some() {
+    let existing = find(&client, &args.url).await?;
+    let what = if existing.is_some() {
         "updated"
     } else {
         "created"
     };
-    let (endpoint, left_out) = subscribe(&client, &args.url, known.as_ref()).await?;
+    let (endpoint, left_out) = subscribe(&client, &args.url, existing.as_ref()).await?;
     let Some(secret) = &endpoint.secret else {
         return Err(Failure::new(
             Exit::SomeFailed,
@@ -285,15 +285,15 @@ async fn register(args: Register, context: &Context) -> Result<Exit, Failure> {
 async fn subscribe(
     client: &Client,
     url: &str,
-    known: Option<&WebhookEndpoint>,
+    existing: Option<&WebhookEndpoint>,
 ) -> Result<(WebhookEndpoint, bool), ClientError> {
-    let mut events: Vec<String> = known.map_or(Vec::new(), |known| known.events.clone());
+    let mut events: Vec<String> = existing.map_or(Vec::new(), |endpoint| endpoint.events.clone());
     events.extend(SUBSCRIBED.iter().map(|name| (*name).to_owned()));
     events.push(ORGANIZATION_DELETED.to_owned());
     events.sort();
     events.dedup();
-    let ask = async |events: &[String]| match known {
-        Some(known) => client.update_webhook_endpoint(&known.id, events).await,
+    let ask = async |events: &[String]| match existing {
+        Some(endpoint) => client.update_webhook_endpoint(&endpoint.id, events).await,
         None => client.create_webhook_endpoint(url, events).await,
     };
     match ask(&events).await {

@@ -104,13 +104,13 @@ mod tests {
 
     #[test]
     fn r20_nobody_is_known_by_a_crowded_key_even_where_few_of_its_links_are_at_hand() {
-        let desk = after([user("u1").number("7").email("a@x").active().at(1)]);
+        let story = after([user("u1").number("7").email("a@x").active().at(1)]);
         let crowded = BTreeSet::from(["n:7".to_owned()]);
-        let known = Known {
+        let seen = Known {
             crowded: &crowded,
-            ..desk.known()
+            ..story.known()
         };
-        let repeated = Repeated::of(&desk.kin[0], &known);
+        let repeated = Repeated::of(&story.kin[0], &seen);
         assert!(repeated.contains("n:7"));
         assert!(!repeated.contains("e:a@x"));
     }
