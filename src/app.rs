@@ -45,6 +45,7 @@ mod suspects;
 mod upstream;
 mod watching;
 
+pub use crate::worker::Orders;
 pub use server::bind;
 pub use suspects::{this_program, try_suspects};
 pub use upstream::{webhook_secrets, workos_client};

@@ -25,6 +25,8 @@ pub enum Step {
     BatchSettled,
     /// The batch is committed.
     BatchCommitted,
+    /// A step of a job is done, and nothing is committed.
+    JobStepped,
 }
 
 impl Step {
@@ -41,6 +43,7 @@ impl Step {
             Self::BatchWritten => "batch.written",
             Self::BatchSettled => "batch.settled",
             Self::BatchCommitted => "batch.committed",
+            Self::JobStepped => "job.stepped",
         }
     }
 }

@@ -86,6 +86,8 @@ metrics_list! {
         "Batches that began to wait for an operator (R40). Label: kind."
     HOLDS_OPEN Gauge "rollcall_holds_open"
         "Batches that wait for an operator's decision."
+    JOBS_FAILED Gauge "rollcall_jobs_failed"
+        "Jobs that were given up and that nobody has tried again or ended."
     RETENTION_PURGED Counter "rollcall_retention_purged_total"
         "What the retention deleted (R72). Label: what (payloads, attempts, texts, differences, people)."
     RETENTION_LAST_RUN Gauge "rollcall_retention_last_run_timestamp_seconds"

@@ -63,7 +63,7 @@ pub fn try_suspects(
     database_url: &str,
     measures: &config::Worker,
     arm_new: bool,
-    (limit, only): (usize, Vec<i64>),
+    orders: &Orders,
     out: &mut dyn Write,
 ) -> Result<(), DbError> {
     let db = Db::open_lean(database_url, CONNECTIONS)?;
@@ -73,5 +73,5 @@ pub fn try_suspects(
     };
     let clock = db.clock();
     let worker = Worker::new(db, clock, settings, measures.batch, 0);
-    worker::try_suspects(&worker, &Orders { limit, only }, out)
+    worker::try_suspects(&worker, orders, out)
 }

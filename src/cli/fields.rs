@@ -160,8 +160,8 @@ fn preview(args: Preview, context: &Context) -> Result<(), Failure> {
         profile_id: args.profile,
         tries: None,
     };
-    let told = database::read(context, |conn, actor| {
-        fields::preview(conn, actor, &args.id, &body, &query)
+    let told = database::read_now(context, |conn, actor, now| {
+        fields::preview(conn, actor, &args.id, &body, &query, now)
     })?;
     let out = &context.output;
     if out.is_json() {

@@ -26,7 +26,19 @@ pub struct Args {
 enum Command {
     List(List),
     Show(Show),
+    Retry(Retry),
     Cancel(Cancel),
+}
+
+/// Try a failed job again, from where it came to
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  rollcall jobs retry job_0199…")]
+struct Retry {
+    /// The job
+    #[arg(value_name = "ID")]
+    id: String,
+    #[command(flatten)]
+    dry_run: DryRun,
 }
 
 /// List jobs, newest first
@@ -82,6 +94,12 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     match args.command {
         Command::List(args) => list(args, context)?,
         Command::Show(args) => return show(&args, context),
+        Command::Retry(args) => {
+            let one = database::write(context, args.dry_run, |conn, actor, now| {
+                jobs::retry(conn, actor, &args.id, now)
+            })?;
+            shown::one(context, &one, facts);
+        }
         Command::Cancel(args) => {
             let one = database::write(context, args.dry_run, |conn, actor, now| {
                 jobs::cancel(conn, actor, &args.id, now)

@@ -218,28 +218,28 @@ fn set(args: &Set, context: &Context) -> Result<(), Failure> {
         settings: named(&args.settings)?,
         confirm: args.dry_run.dry_run,
     };
-    let write = |update: &SettingsUpdate, dry_run| {
-        database::write(context, dry_run, |conn, actor, now| {
-            settings::update(conn, actor, &args.id, update, now)
-        })
-    };
+    let forecast = database::read_now(context, |conn, actor, now| {
+        settings::foresee(conn, actor, &args.id, &update, now)
+    })?;
     if !update.confirm {
-        // Rehearsed first, so that whoever asks for it is told how many would go.
-        update.confirm = true;
-        let would = write(&update, DryRun { dry_run: true })?;
-        let gone = would.people_before.saturating_sub(would.people_after);
-        if gone > 0 {
-            context.output.confirm(&format!(
-                "End the access of {gone} of {} people?",
-                would.people_before
-            ))?;
+        let (going, people) = forecast.going();
+        if going > 0 {
+            context
+                .output
+                .confirm(&format!("End the access of {going} of {people} people?"))?;
         }
+        update.confirm = true;
     }
-    let done = write(&update, args.dry_run)?;
+    let done = database::write(context, args.dry_run, |conn, actor, now| {
+        settings::update(conn, actor, &args.id, &update, &forecast, now)
+    })?;
     shown::one(context, &done, |done| {
         let mut all = facts(&done.organization);
         all.push(("people before", done.people_before.into()));
-        all.push(("people now", done.people_after.into()));
+        all.push(("people after", done.people_after.into()));
+        if let Some(job) = &done.job {
+            all.push(("job", job.id.as_str().into()));
+        }
         let kept = serde_json::to_value(&done.organization.settings).unwrap_or_default();
         let names = update.settings.keys();
         let told: Vec<String> = names

@@ -4,7 +4,7 @@
 use std::io::Read as _;
 
 use super::{Context, Exit, Failure};
-use crate::app;
+use crate::app::{self, Orders};
 
 /// Try events in a process of its own (started by `serve` and `work`)
 #[derive(Debug, clap::Args)]
@@ -12,11 +12,17 @@ use crate::app;
   DATABASE_URL=sqlite://rollcall.db rollcall try-suspects --limit 1")]
 pub struct Args {
     /// How many at most
-    #[arg(long)]
+    #[arg(long, default_value_t = 1)]
     limit: usize,
     /// These rows, each by itself
     #[arg(long, value_name = "ID")]
     only: Vec<i64>,
+    /// One step of this job
+    #[arg(long, value_name = "ID", requires = "token")]
+    job: Option<String>,
+    /// The claim that the parent has on the job
+    #[arg(long, value_name = "NUMBER")]
+    token: Option<i64>,
     /// New organizations are armed
     #[arg(long)]
     arm_new: bool,
@@ -33,13 +39,17 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         )
     })?;
     std::thread::spawn(end_with_the_parent);
+    let orders = match (args.job, args.token) {
+        (Some(job), Some(token)) => Orders::Job(job, token),
+        _ if args.only.is_empty() => Orders::Events(args.limit),
+        _ => Orders::Only(args.only),
+    };
     let tried = tokio::task::spawn_blocking(move || {
-        let orders = (args.limit, args.only);
         app::try_suspects(
             &url,
             &measures,
             args.arm_new,
-            orders,
+            &orders,
             &mut std::io::stdout(),
         )
     });

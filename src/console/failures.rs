@@ -47,6 +47,7 @@ impl Cause {
                     ),
                 ],
             ),
+            (None, "job") => "/console/jobs".to_owned(),
             (None, "delivery") => link("/console/deliveries", &[("state", Some(&self.one.state))]),
             (None, _) => link("/console/events", &[("state", Some(&self.one.state))]),
         })
@@ -57,6 +58,7 @@ impl Cause {
         let list = match self.one.about {
             "workos" => return None,
             "delivery" => "deliveries",
+            "job" => "jobs",
             _ => "events",
         };
         let id = self.one.example.as_ref()?;

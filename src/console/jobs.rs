@@ -21,6 +21,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
         .route("/jobs", web::get().to(list))
         .route("/jobs/{id}", web::get().to(show))
+        .route("/jobs/{id}/retry", web::post().to(retry))
         .route("/jobs/{id}/cancel", web::post().to(cancel));
 }
 
@@ -66,6 +67,10 @@ impl Shown {
             "events.replay" => "Replay of events",
             "deliveries.retry" => "Messages sent again",
             "fields.reapply" => "A changed mapping applied to everybody",
+            "settings.reapply" => "Changed settings applied to everybody",
+            "rules.apply" => "A community's rules applied to everybody",
+            "directory.remove" => "People of a deleted directory removed",
+            "directory.restore" => "People of a directory brought back",
             "organization.remove" => "People of a deleted organization removed",
             "organization.access" => "Host applications told of suspended access",
             kind => kind,
@@ -127,7 +132,7 @@ async fn show(
         frame: visitor.frame(row.title(), Section::Events),
         results: results(&row.one.result),
         nobody_works: goes_on && !works,
-        operates: visitor.operates() && goes_on,
+        operates: visitor.operates() && (goes_on || row.one.state == "failed"),
         csrf: visitor.csrf.clone(),
         goes_on,
         row,
@@ -139,6 +144,18 @@ fn results(result: &Value) -> Vec<(String, String)> {
     let all = result.as_object().into_iter().flatten();
     all.map(|(name, value)| (name.replace('_', " "), value.to_string()))
         .collect()
+}
+
+async fn retry(
+    act: Act<Button>,
+    id: web::Path<String>,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Refusal> {
+    let (actor, now) = (act.visitor.actor, act.visitor.now);
+    let one = state
+        .write(move |conn| jobs::retry(conn, &actor, &id, now))
+        .await?;
+    Ok(go(&format!("{PATH}/{}?done=job_retried", encoded(&one.id))))
 }
 
 async fn cancel(

@@ -159,6 +159,13 @@ fn counted(figures: &Overview) -> impl Iterator<Item = Todo> {
             "/console/deliveries?state=failed",
         ),
         (
+            figures.failed_jobs,
+            "job",
+            "given up",
+            "What it had left to do is not done. Each says why; mend the cause and try it again.",
+            "/console/failures",
+        ),
+        (
             figures.seats,
             "admin seat",
             "to give back",

@@ -149,6 +149,7 @@ fn notice_of(query: &str) -> Option<&'static str> {
             "Replayed: what came of it is told here as soon as the worker has been there."
         }
         "discarded" => "Discarded.",
+        "job_retried" => "It is tried again, from where it came to.",
         "stopped" => "Stopped. What was done stays done.",
         "retried" => "The message is due again.",
         "cancelled" => "The message is cancelled.",

@@ -1,24 +1,23 @@
 //! Communities at the desk: created, renamed, deleted, with everybody in them. Writes take the
 //! organization's part first, so that no worker moves the same people meanwhile (R73).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::clock::Timestamp;
-use crate::db::{Conn, DbError, ROWS_PER_STATEMENT, new_id};
+use crate::db::{Conn, DbError, new_id};
 use crate::outbox::{lock_part, part_of};
 use crate::people::changes::Caused;
 use crate::people::communities::{self, Community};
 pub use crate::people::rules::Rule;
-use crate::people::{profiles, rules, to_json, unreadable};
-use crate::roll::{Membership, Role as Seat};
+use crate::people::{rules, to_json, unreadable};
+use crate::roll::Role as Seat;
+use crate::worker;
 use crate::workos::clean;
 
-use super::members::{change, record};
-use super::seats::look;
 use super::visibility::{Veil, fields_asked};
 use super::{Actor, Cursor, DeskError, Listing, Page, Role, audit, limit_of};
 
@@ -83,6 +82,8 @@ pub struct CommunityView {
     pub updated_at: Timestamp,
     /// Since when nobody runs it, where somebody did.
     pub orphaned_at: Option<Timestamp>,
+    /// The job that brings its rules to everybody; null when everybody has what they say.
+    pub rules_job_id: Option<String>,
 }
 
 /// A page of communities, newest first.
@@ -116,12 +117,20 @@ pub fn list(
 fn views(conn: &mut Conn, rows: Vec<Community>) -> Result<Vec<CommunityView>, DeskError> {
     let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
     let counts = communities::head_counts(conn, &ids)?;
+    let mut jobs = BTreeMap::new();
+    let homes: BTreeSet<&str> = rows.iter().map(|row| &*row.organization_id).collect();
+    for home in homes {
+        for job in worker::rules_being_applied(conn, home)? {
+            jobs.insert(worker::ruled_community(&job)?, job.id);
+        }
+    }
     rows.into_iter()
         .map(|row| {
             let count = |seat: Seat| {
                 let key = (row.id.clone(), seat.as_str().to_owned());
                 counts.get(&key).copied().unwrap_or_default()
             };
+            let rules_job_id = jobs.remove(&row.id);
             Ok(CommunityView {
                 members: count(Seat::Member),
                 admins: count(Seat::Admin),
@@ -133,6 +142,7 @@ fn views(conn: &mut Conn, rows: Vec<Community>) -> Result<Vec<CommunityView>, De
                 created_at: row.created_at,
                 updated_at: row.updated_at,
                 orphaned_at: row.orphaned_at,
+                rules_job_id,
             })
         })
         .collect()
@@ -192,7 +202,7 @@ pub fn create(
     note(conn, actor, "community.created", &row, Some(&row.name), now)?;
     if !new.rules.is_empty() {
         lock_part(conn, part_of(&row.organization_id))?;
-        apply_rules(conn, actor, &row, now)?;
+        worker::apply_rules(conn, &row, &actor.name, now)?;
     }
     show(conn, actor, &row.id)
 }
@@ -233,17 +243,12 @@ pub fn delete(
     let left: Vec<Caused> = communities::members(conn, id)?
         .into_iter()
         .map(|member| {
-            change(
-                actor,
-                &row,
-                &member.profile_id,
-                Some(member.role),
-                None,
-                now,
-            )
+            let place = (&*row.organization_id, &*row.id);
+            let was = Seat::parse(&member.role);
+            worker::membership_change(place, &member.profile_id, (was, None), &actor.name, now)
         })
         .collect();
-    record(conn, &left, now)?;
+    worker::record_memberships(conn, &left, now)?;
     communities::delete(conn, id)?;
     note(conn, actor, "community.deleted", &row, Some(&row.name), now)?;
     Ok(shown)
@@ -261,7 +266,7 @@ pub(super) fn note(
     audit(conn, actor, act, &community.id, organization, detail, now)
 }
 
-/// Replaces a community's rules and applies them to everybody at once.
+/// Replaces a community's rules and applies them to everybody: in a large organization by a job.
 pub fn put_rules(
     conn: &mut Conn,
     actor: &Actor,
@@ -275,7 +280,7 @@ pub fn put_rules(
     communities::update(conn, &row)?;
     let detail = format!("{} rules", new.len());
     note(conn, actor, "community.rules_put", &row, Some(&detail), now)?;
-    apply_rules(conn, actor, &row, now)?;
+    worker::apply_rules(conn, &row, &actor.name, now)?;
     show(conn, actor, id)
 }
 
@@ -297,61 +302,6 @@ fn kept_rules(
         veil.refuse("a rule about a sensitive field")?;
     }
     Ok(to_json(&rules)?)
-}
-
-/// Gives everybody of the organization what the community's rules say, and takes what they do not.
-fn apply_rules(
-    conn: &mut Conn,
-    actor: &Actor,
-    row: &Community,
-    now: Timestamp,
-) -> Result<(), DeskError> {
-    let mut ids = profiles::ids_with_access(conn, &row.organization_id)?;
-    ids.extend(
-        communities::members(conn, &row.id)?
-            .into_iter()
-            .map(|member| member.profile_id),
-    );
-    ids.sort();
-    ids.dedup();
-    follow_rules(conn, actor, row, &ids, now)?;
-    look(conn, actor, row, now)
-}
-
-/// Brings the rule rows of the given people up to date in a community, and in those whose rules ask who is in
-/// another one.
-pub(super) fn follow_rules(
-    conn: &mut Conn,
-    actor: &Actor,
-    row: &Community,
-    ids: &[String],
-    now: Timestamp,
-) -> Result<(), DeskError> {
-    let mut caused = Vec::new();
-    let mut others = BTreeSet::new();
-    for some in ids.chunks(ROWS_PER_STATEMENT) {
-        for turned in rules::apply_in(conn, row, some, now)? {
-            let role =
-                |one: &Membership| one.ended_at.is_none().then(|| one.role.as_str().to_owned());
-            let (old, new) = (turned.before.as_ref().and_then(role), role(&turned.after));
-            if old == new {
-                continue;
-            }
-            let mut turn = change(actor, row, &turned.after.profile_id, old, new, now);
-            turn.change.name.clone_from(&turned.after.community_id);
-            caused.push(turn);
-            if turned.after.community_id != row.id {
-                others.insert(turned.after.community_id);
-            }
-        }
-    }
-    record(conn, &caused, now)?;
-    for id in others {
-        if let Some(other) = communities::find(conn, &id)? {
-            look(conn, actor, &other, now)?;
-        }
-    }
-    Ok(())
 }
 
 fn good_name(name: &str) -> Result<String, DeskError> {

@@ -30,6 +30,7 @@ pub use webhooks::SecretShape;
 
 use super::DeskError;
 use super::groups::WAITS_LONG;
+use super::jobs;
 
 /// An event that waits longer than this is worth a look.
 const OLD: Duration = Duration::from_secs(60);
@@ -206,6 +207,7 @@ pub fn of_database(
     checks.push(directories::silent(conn, now)?);
     checks.extend(queue(conn, now)?);
     checks.push(worker(conn, now)?);
+    checks.push(failed_jobs(conn)?);
     checks.push(waiting_places(conn, now)?);
     checks.push(messages(conn, now)?);
     checks.push(places(conn, now)?);
@@ -213,6 +215,25 @@ pub fn of_database(
     checks.push(directories::waiting_holds(conn, now)?);
     checks.push(retention(conn, now)?);
     Ok(checks)
+}
+
+fn failed_jobs(conn: &mut Conn) -> Result<Check, DeskError> {
+    let name = "jobs";
+    let failed = jobs::failed(conn, None)?;
+    Ok(match failed.first() {
+        None => Check::ok(name, "none was given up"),
+        Some(newest) => Check::warn(
+            name,
+            format!(
+                "{} were given up; the newest is {} ({}): {}",
+                failed.len(),
+                newest.id,
+                newest.kind,
+                newest.reason.as_deref().unwrap_or("no reason was kept")
+            ),
+            "put the cause right, then `rollcall jobs retry <id>`, or `rollcall jobs cancel <id>` to leave it",
+        ),
+    })
 }
 
 fn retention(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError> {

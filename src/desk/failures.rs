@@ -12,20 +12,21 @@ use crate::db::Conn;
 use crate::outbox::catch_ups::CatchUpRow;
 use crate::outbox::{self, EventFailures, EventState};
 use crate::people::failing_reconciles::{self, FailingDirectory};
+use crate::people::jobs::JobRow;
 use crate::people::wrong_paths::WrongPath;
 use crate::triggers::deliveries::{self, DeliveryFailures};
 use crate::triggers::destinations::DestinationRow;
 
-use super::{Actor, DeskError, Page, Role, failing, refusals, wrong_paths};
+use super::{Actor, DeskError, Page, Role, failing, jobs, refusals, wrong_paths};
 
 /// Failures that have one cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct FailureView {
     /// `event`, `delivery`, `webhook` for what the endpoint refused (WorkOS shows it as failed), `workos` for
-    /// what is asked of WorkOS and fails again and again, or `destination` where sending does.
+    /// what is asked of WorkOS and fails again and again, `destination` where sending does, or `job`.
     pub about: &'static str,
-    /// The kind of event, or the channel.
+    /// The kind of event or job, or the channel.
     pub kind: String,
     /// `parked` or `ready` (will be tried again); `failed` or `unknown`; `refused`; `failing` (is tried again by itself).
     pub state: String,
@@ -99,10 +100,13 @@ pub fn list(
     };
     let asked = asked_of_workos(conn, organization.as_deref(), now)?;
     let places = failing::destinations(conn, organization.as_deref(), now)?;
+    let failed_jobs = jobs::failed(conn, organization.as_deref())?;
+    let failed_jobs = failed_jobs.into_iter().map(of_job);
     let all = all
         .chain(places.into_iter().map(of_destination))
         .chain(refused.into_iter().map(of_refusal))
         .chain(wrong.into_iter().map(of_wrong_path))
+        .chain(failed_jobs)
         .chain(asked);
     Ok(Page {
         data: grouped(all),
@@ -264,6 +268,22 @@ fn of_destination(row: DestinationRow) -> FailureView {
         last_at: row.failed_at,
         example: Some(row.id),
         what_to_do: "check that the receiver is running and reachable; messages are sent again automatically",
+        ..of_workos()
+    }
+}
+
+/// Long work that was given up.
+fn of_job(row: JobRow) -> FailureView {
+    FailureView {
+        about: "job",
+        kind: row.kind,
+        state: row.state,
+        cause: without_particulars(row.reason.as_deref().unwrap_or_default()),
+        count: 1,
+        first_at: row.ended_at,
+        last_at: row.ended_at,
+        example: Some(row.id),
+        what_to_do: "put the cause right, then try the job again (`rollcall jobs retry`), or end it (`rollcall jobs cancel`); what it had done is done",
         ..of_workos()
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::organizations;
-use crate::roll::{HIDDEN, Hidden, Mapping, MappingRule};
+use crate::roll::{HIDDEN, Hidden, Mapping, MappingRule, Settings};
 use crate::worker::reapply::{self, Rehearsed};
 
 use super::jobs::JobView;
@@ -146,6 +146,7 @@ pub fn preview(
     id: &str,
     body: &Value,
     query: &PreviewQuery,
+    now: Timestamp,
 ) -> Result<PreviewView, DeskError> {
     actor.require(Role::Viewer)?;
     let organization = seen(conn, actor, id)?;
@@ -185,7 +186,11 @@ pub fn preview(
         ));
     }
     let tries = query.tries.map_or(i64::MAX - 1, i64::from);
-    view.complete = reapply::rehearse(conn, id, &mapping, tries, &mut |one| {
+    let settings = Settings {
+        mapping: mapping.clone(),
+        ..organization.settings.clone()
+    };
+    view.complete = reapply::rehearse(conn, id, &settings, tries, now, &mut |one| {
         view.count(&one);
         let wanted = match &query.profile_id {
             Some(only) => one.after.id == *only,

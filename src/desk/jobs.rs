@@ -11,7 +11,7 @@ use crate::people::jobs::{self, JobFilter, JobRow, JobState};
 use crate::people::processes;
 
 use super::events::one_of;
-use super::{Actor, Cursor, DeskError, Listing, Page, Role, audit, limit_of};
+use super::{Actor, Cursor, DeskError, Listing, MAX_LIMIT, Page, Role, audit, limit_of};
 
 /// Which jobs; the query of `GET /v1/jobs` and the flags of `rollcall jobs list`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -120,7 +120,33 @@ pub fn somebody_works(conn: &mut Conn, now: Timestamp) -> Result<bool, DeskError
     Ok(processes::somebody_works(conn, now)?)
 }
 
-/// Ends a job; its next step is not begun.
+/// The failed jobs of one organization or all that nobody has tried again or ended, the newest first.
+pub fn failed(conn: &mut Conn, organization: Option<&str>) -> Result<Vec<JobRow>, DeskError> {
+    Ok(jobs::failed(conn, organization, MAX_LIMIT)?)
+}
+
+/// Tries a failed job again, from where it came to.
+pub fn retry(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    now: Timestamp,
+) -> Result<JobView, DeskError> {
+    actor.require(Role::Operator)?;
+    let job = show(conn, actor, id)?;
+    if !jobs::retry(conn, id, now)? {
+        return Err(DeskError::Conflict(format!(
+            "job {id} is {}: only a failed job is tried again",
+            job.state
+        )));
+    }
+    let organization = job.organization_id.as_deref();
+    let kind = Some(&*job.kind);
+    audit(conn, actor, "job.retried", id, organization, kind, now)?;
+    show(conn, actor, id)
+}
+
+/// Ends a job, a failed one included; its next step is not begun.
 pub fn cancel(
     conn: &mut Conn,
     actor: &Actor,

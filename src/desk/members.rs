@@ -6,15 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::people::changes::{self, Caused};
 use crate::people::communities::{self, Community, MemberRow};
 use crate::people::{profiles, seated as people};
-use crate::roll::{Change, Membership, Role as Seat, Source};
-use crate::triggers::deliveries;
+use crate::roll::{Membership, Role as Seat, Source};
+use crate::worker;
 
-use super::communities::{follow_rules, held, note, seen};
+use super::communities::{held, note, seen};
 use super::profiles::has_access;
-use super::seats::look;
 use super::{Actor, Cursor, DeskError, Listing, MAX_LIMIT, Page, Role, limit_of};
 
 /// One membership: somebody with a manual and a rule row has two.
@@ -178,9 +176,7 @@ pub fn put_member(
         communities::save_memberships(conn, &[(community.organization_id.clone(), row)])?;
     }
     if was != Some(seat) {
-        let (old, new) = (was.map(word), Some(word(seat)));
-        let caused = change(actor, &community, profile_id, old, new, now);
-        record(conn, &[caused], now)?;
+        turned(conn, actor, &community, profile_id, (was, Some(seat)), now)?;
         let detail = format!("{profile_id} as {}", seat.as_str());
         note(
             conn,
@@ -190,8 +186,7 @@ pub fn put_member(
             Some(&detail),
             now,
         )?;
-        follow_rules(conn, actor, &community, &[profile_id.to_owned()], now)?;
-        look(conn, actor, &community, now)?;
+        follow(conn, actor, &community, profile_id, now)?;
     }
     communities::members(conn, id)?
         .into_iter()
@@ -215,14 +210,39 @@ pub fn remove_member(
     };
     row.ended_at = Some(now);
     row.ended_reason = Some("removed by operator".to_owned());
-    let old = Some(word(row.role));
+    let was = Some(row.role);
     communities::save_memberships(conn, &[(community.organization_id.clone(), row)])?;
-    let caused = change(actor, &community, profile_id, old, None, now);
-    record(conn, &[caused], now)?;
+    turned(conn, actor, &community, profile_id, (was, None), now)?;
     let act = "community.member_removed";
     note(conn, actor, act, &community, Some(profile_id), now)?;
-    follow_rules(conn, actor, &community, &[profile_id.to_owned()], now)?;
-    look(conn, actor, &community, now)
+    follow(conn, actor, &community, profile_id, now)
+}
+
+/// Writes down what somebody was and is in a community now, and plans what falls due by it.
+pub(super) fn turned(
+    conn: &mut Conn,
+    actor: &Actor,
+    community: &Community,
+    profile_id: &str,
+    roles: (Option<Seat>, Option<Seat>),
+    now: Timestamp,
+) -> Result<(), DeskError> {
+    let place = (&*community.organization_id, &*community.id);
+    let caused = worker::membership_change(place, profile_id, roles, &actor.name, now);
+    Ok(worker::record_memberships(conn, &[caused], now)?)
+}
+
+/// What follows from a membership made or ended by hand: rules that ask for it, and who runs the community.
+fn follow(
+    conn: &mut Conn,
+    actor: &Actor,
+    community: &Community,
+    profile_id: &str,
+    now: Timestamp,
+) -> Result<(), DeskError> {
+    let ids = [profile_id.to_owned()];
+    worker::follow_rules(conn, community, &ids, &actor.name, now)?;
+    Ok(worker::look_at_admins(conn, community, &actor.name, now)?)
 }
 
 /// Only people of the organization who may come in can be members.
@@ -261,32 +281,4 @@ pub(super) fn manual_row(
         .unwrap_or_default()
         .into_iter()
         .find(|row| row.community_id == id && row.source == Source::Manual))
-}
-
-fn word(seat: Seat) -> String {
-    seat.as_str().to_owned()
-}
-
-/// Writes membership changes down, and plans the messages they make due.
-pub(super) fn record(conn: &mut Conn, caused: &[Caused], now: Timestamp) -> Result<(), DeskError> {
-    changes::add(conn, caused, now)?;
-    Ok(deliveries::after_hands(conn, caused, now)?)
-}
-
-pub(super) fn change(
-    actor: &Actor,
-    community: &Community,
-    profile: &str,
-    old: Option<String>,
-    new: Option<String>,
-    now: Timestamp,
-) -> Caused {
-    let change = Change {
-        profile_id: profile.to_owned(),
-        what: "membership",
-        name: community.id.clone(),
-        old,
-        new,
-    };
-    Caused::by_operator(&community.organization_id, change, &actor.name, now)
 }

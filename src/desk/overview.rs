@@ -9,7 +9,7 @@ use crate::people::{communities, decisions, organizations, processes, profiles};
 use crate::triggers::deliveries::{self, DeliveryFilter, delivery_stats_up_to};
 use crate::triggers::destinations;
 
-use super::{Actor, DeskError, MAX_LIMIT, Role, failing};
+use super::{Actor, DeskError, MAX_LIMIT, Role, failing, jobs};
 
 /// Where counts stop.
 pub const CAP: i64 = 10_000;
@@ -45,6 +45,8 @@ pub struct Overview {
     pub catch_up_fails: bool,
     /// Directories whose comparisons with WorkOS fail again and again.
     pub failing_comparisons: i64,
+    /// Long work that failed, up to 200.
+    pub failed_jobs: i64,
     /// Communities that nobody runs any more: id and name.
     pub orphans: Vec<(String, String)>,
     /// Destinations that refuse messages: id and where it is; not told to those limited to one
@@ -78,6 +80,7 @@ pub fn overview(conn: &mut Conn, actor: &Actor, now: Timestamp) -> Result<Overvi
             .take(usize::try_from(NAMED).unwrap_or(usize::MAX))
             .map(|row| (row.shown, row.failure.unwrap_or_default()))
             .collect(),
+        failed_jobs: count(&jobs::failed(conn, only)?),
         seats: count(&communities::open_seats(conn, only, None, MAX_LIMIT)?),
         orphans: communities::orphans(conn, only, NAMED)?
             .into_iter()

@@ -1,7 +1,5 @@
 //! Admin seats that a return did not give back by itself (C5): listed as to-dos, given back or
-//! dismissed by an operator. And the look at a community's seats after every change made by hand.
-
-use std::collections::BTreeSet;
+//! dismissed by an operator.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::people::communities::{self, Community, OpenSeat};
-use crate::people::{organizations, profiles, succession};
+use crate::people::profiles;
 use crate::roll::{Membership, Role as Seat};
+use crate::worker;
 
 use super::communities::{held, note};
-use super::members::{change, manual_row, record};
+use super::members::{manual_row, turned};
 use super::profiles::has_access;
 use super::{Actor, DeskError, Listing, Page, Role, limit_of};
 
@@ -83,17 +82,16 @@ pub fn grant(
     now: Timestamp,
 ) -> Result<SeatView, DeskError> {
     let (community, mut row, view) = waiting(conn, actor, id, profile_id)?;
-    let old = Some(row.role.as_str().to_owned());
+    let was = row.role;
     row.role = Seat::Admin;
     row.former_role = None;
     row.granted_at = now;
     communities::save_memberships(conn, &[(community.organization_id.clone(), row)])?;
-    let new = Some(Seat::Admin.as_str().to_owned());
-    let caused = change(actor, &community, profile_id, old, new, now);
-    record(conn, &[caused], now)?;
+    let roles = (Some(was), Some(Seat::Admin));
+    turned(conn, actor, &community, profile_id, roles, now)?;
     let act = "community.seat_granted";
     note(conn, actor, act, &community, Some(profile_id), now)?;
-    look(conn, actor, &community, now)?;
+    worker::look_at_admins(conn, &community, &actor.name, now)?;
     Ok(view)
 }
 
@@ -140,30 +138,4 @@ fn waiting(
         granted_at: row.granted_at,
     };
     Ok((community, row, view))
-}
-
-/// Looks at a community's seats again: kept ones go back to an admin who is there again, and it is
-/// an orphan no more, or now (R39).
-pub(super) fn look(
-    conn: &mut Conn,
-    actor: &Actor,
-    community: &Community,
-    now: Timestamp,
-) -> Result<(), DeskError> {
-    let organization = &community.organization_id;
-    let policy = organizations::find(conn, organization)?
-        .map(|one| one.settings.succession)
-        .unwrap_or_default();
-    let concerned = BTreeSet::from([community.id.clone()]);
-    let turned = succession::follow(conn, organization, &policy, &concerned, &[], now)?;
-    let role = |row: &Membership| row.ended_at.is_none().then(|| row.role.as_str().to_owned());
-    let caused: Vec<_> = turned
-        .iter()
-        .map(|(one, _)| {
-            let old = one.before.as_ref().and_then(role);
-            let profile = &one.after.profile_id;
-            change(actor, community, profile, old, role(&one.after), now)
-        })
-        .collect();
-    record(conn, &caused, now)
 }

@@ -1,6 +1,7 @@
 //! An organization's settings at the desk: changed one by one, checked as a whole with every problem
-//! told, and applied to everybody in the same transaction. A change that would shut out more people
-//! than the organization's guard lets go at once is refused until somebody says that it is meant.
+//! told, and applied to everybody. A change that would shut out more people than the organization's guard
+//! lets go at once is refused until somebody says that it is meant; whom it would shut out is found before
+//! anything is written.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,10 +11,11 @@ use crate::clock::Timestamp;
 use crate::conditions::{Condition, Problem};
 use crate::db::Conn;
 use crate::outbox::{lock_part, part_of};
-use crate::people::{holds, organizations, profiles, succession, suspensions};
+use crate::people::{holds, organizations, profiles, succession};
 use crate::roll::{Settings, UNASKED};
-use crate::worker;
+use crate::worker::{self, reapply};
 
+use super::jobs::JobView;
 use super::organizations::{OrganizationView, seen, show};
 use super::profiles::has_access;
 use super::visibility::Veil;
@@ -43,24 +45,134 @@ pub struct SettingsUpdate {
 pub struct SettingsView {
     #[serde(flatten)]
     pub organization: OrganizationView,
-    /// Directory users folded again under the new settings.
+    /// Directory users folded again under the new settings until now.
     pub reapplied: usize,
-    /// How many people had access before, and have it now.
+    /// How many people had access before, and how many have it once everybody is folded again.
     pub people_before: usize,
     pub people_after: usize,
+    /// The job that goes on with the others; null when everybody has these settings.
+    pub job: Option<JobView>,
 }
 
-/// Changes an organization's settings and applies them to everybody.
-pub fn update(
+/// What a change would do, found without holding up whoever writes.
+#[derive(Debug, Clone)]
+pub struct Forecast {
+    /// What it was found under.
+    known: Settings,
+    /// How many people have access, and how many of them would lose it or come in.
+    people: usize,
+    going: usize,
+    coming: usize,
+}
+
+impl Forecast {
+    /// How many have access, and how many of them would lose it.
+    pub fn going(&self) -> (usize, usize) {
+        (self.going, self.people)
+    }
+}
+
+/// Counts whose access other settings would end or give. Asked on a reading connection: it looks at everybody.
+pub fn foresee(
     conn: &mut Conn,
     actor: &Actor,
     id: &str,
     update: &SettingsUpdate,
     now: Timestamp,
+) -> Result<Forecast, DeskError> {
+    let (known, settings) = judged(conn, actor, id, update)?;
+    let mut forecast = Forecast {
+        people: holds::headcount(conn, id)?,
+        known,
+        going: 0,
+        coming: 0,
+    };
+    if folds(&settings) != folds(&forecast.known) {
+        let everybody = i64::MAX - 1;
+        let (mut going, mut coming) = (0, 0);
+        reapply::rehearse(conn, id, &settings, everybody, now, &mut |one| {
+            let had = one
+                .before
+                .as_ref()
+                .is_some_and(|was| was.status.has_access());
+            match (had, one.after.status.has_access()) {
+                (true, false) => going += 1,
+                (false, true) => coming += 1,
+                _ => {}
+            }
+        })?;
+        (forecast.going, forecast.coming) = (going, coming);
+    }
+    Ok(forecast)
+}
+
+/// Changes an organization's settings and applies them to everybody: in a large one by a job. `forecast` is what
+/// [`foresee`] said of the same change.
+pub fn update(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    update: &SettingsUpdate,
+    forecast: &Forecast,
+    now: Timestamp,
 ) -> Result<SettingsView, DeskError> {
     actor.require(Role::Operator)?;
-    actor.scope(Some(id))?;
     lock_part(conn, part_of(id))?;
+    let (known, settings) = judged(conn, actor, id, update)?;
+    if known != forecast.known {
+        return Err(DeskError::Conflict(format!(
+            "the settings of {id} were changed by somebody else meanwhile; nothing was changed. Look at them, and repeat it if it is still meant"
+        )));
+    }
+    let Forecast {
+        people,
+        going,
+        coming,
+        ..
+    } = *forecast;
+    if going > settings.removal_guard.limit(people) && !update.confirm {
+        return Err(DeskError::Conflict(format!(
+            "this would end the access of {going} of {people} people, more than the removal guard lets go at once; nothing was changed. Repeat it with `confirm` if it is meant"
+        )));
+    }
+    let mut job = None;
+    if settings != known {
+        organizations::save_settings(conn, id, &settings)?;
+        let names: Vec<&str> = update.settings.keys().map(String::as_str).collect();
+        let detail = names.join(", ");
+        let act = "organization.settings_changed";
+        audit(conn, actor, act, id, Some(id), Some(&detail), now)?;
+        // What the directory said is read anew: nobody is messaged because of it, as with a mapping.
+        let reread = (settings.date_order != known.date_order).then(|| known.clone());
+        if reread.is_some() || folds(&settings) != folds(&known) {
+            job = Some(reapply::ask_settings(conn, id, reread, &actor.name, now)?);
+        }
+        if settings.removal_guard.access != known.removal_guard.access {
+            worker::follow_organization(conn, id, &actor.name, now)?;
+        }
+        if settings.succession.bots != known.succession.bots {
+            succession::look_again(conn, id, &settings.succession, now)?;
+        }
+    }
+    let reapplied = job.as_ref().map_or(0, |job| job.done);
+    Ok(SettingsView {
+        organization: show(conn, actor, id)?,
+        reapplied: usize::try_from(reapplied).unwrap_or(0),
+        people_before: people,
+        people_after: people.saturating_sub(going) + coming,
+        job: job.filter(|job| job.ended_at.is_none()).map(JobView::from),
+    })
+}
+
+/// The settings as they are and as they would be, where the actor may make them so and they are right.
+fn judged(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    update: &SettingsUpdate,
+) -> Result<(Settings, Settings), DeskError> {
+    actor.require(Role::Operator)?;
+    actor.scope(Some(id))?;
     let known = seen(conn, actor, id)?.settings;
     let settings = merged(&known, &update.settings).map_err(DeskError::Problems)?;
     judge_redaction(conn, actor, id, &known, &settings)?;
@@ -69,41 +181,7 @@ pub fn update(
     if !problems.is_empty() {
         return Err(DeskError::Problems(problems));
     }
-    let people_before = holds::headcount(conn, id)?;
-    let mut reapplied = 0;
-    if settings != known {
-        organizations::save_settings(conn, id, &settings)?;
-        let names: Vec<&str> = update.settings.keys().map(String::as_str).collect();
-        let detail = names.join(", ");
-        let act = "organization.settings_changed";
-        audit(conn, actor, act, id, Some(id), Some(&detail), now)?;
-        if settings.date_order != known.date_order {
-            // What the directory said is read anew: nobody is messaged because of it, as with a mapping.
-            reapplied = worker::reread_organization(conn, id, known.clone(), &actor.name, now)?;
-        } else if folds(&settings) != folds(&known) {
-            reapplied = worker::refold_organization(conn, id, &actor.name, now)?;
-        }
-        if settings.removal_guard.access != known.removal_guard.access {
-            let held = suspensions::held_people(conn, id)?;
-            worker::follow_access(conn, &held, now)?;
-        }
-        if settings.succession.bots != known.succession.bots {
-            succession::look_again(conn, id, &settings.succession, now)?;
-        }
-    }
-    let people_after = holds::headcount(conn, id)?;
-    let gone = people_before.saturating_sub(people_after);
-    if gone > settings.removal_guard.limit(people_before) && !update.confirm {
-        return Err(DeskError::Conflict(format!(
-            "this would end the access of {gone} of {people_before} people, more than the removal guard lets go at once; nothing was changed. Repeat it with `confirm` if it is meant"
-        )));
-    }
-    Ok(SettingsView {
-        organization: show(conn, actor, id)?,
-        reapplied,
-        people_before,
-        people_after,
-    })
+    Ok((known, settings))
 }
 
 /// Who is left out or on leave tells the value that decides it: nobody decides it by a field that they may

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::clock::Timestamp;
 use crate::db::{DbError, Fault, migration_state};
-use crate::desk::{DeskError, failing};
+use crate::desk::{DeskError, failing, jobs};
 use crate::outbox::{QueueStats, catch_ups, gaps, queue_stats};
 use crate::people::reconciles::{self, ReconcileStats};
 use crate::people::{chores, holds, processes};
@@ -129,6 +129,7 @@ struct Figures {
     /// Destinations at which nothing is taken.
     failing_destinations: i64,
     holds: i64,
+    failed_jobs: usize,
     retention: Option<Timestamp>,
     reconciles: ReconcileStats,
     /// How often in a row catching up has failed.
@@ -165,6 +166,7 @@ async fn rendered(state: &HttpState) -> String {
                 destinations: stopped_count(conn)?,
                 failing_destinations: failing_count(conn, now)?,
                 holds: holds::open_count(conn)?,
+                failed_jobs: jobs::failed(conn, None)?.len(),
                 retention: retention.map(|(at, _)| at),
             })
         })
@@ -176,6 +178,7 @@ async fn rendered(state: &HttpState) -> String {
         #[allow(clippy::cast_precision_loss, reason = "few holds; seconds fit")]
         {
             metrics::gauge!(telemetry::HOLDS_OPEN).set(figures.holds as f64);
+            metrics::gauge!(telemetry::JOBS_FAILED).set(figures.failed_jobs as f64);
             metrics::gauge!(telemetry::CATCH_UP_FAILURES).set(figures.catch_up_failures as f64);
             metrics::gauge!(telemetry::RECONCILES_FAILING).set(figures.failing_comparisons as f64);
             let ran = figures.retention.map_or(0, |at| at.seconds());

@@ -12,10 +12,11 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::db::deadline::{Limit, within};
 use crate::db::{Conn, Db, DbError, Urgency};
 use crate::desk::refusals::Refusals;
+use crate::desk::settings::{self, SettingsUpdate, SettingsView};
 use crate::desk::webhook_secrets::SecretUses;
 use crate::desk::wrong_paths::WrongPaths;
 use crate::desk::{Actor, DeskError, tokens};
@@ -228,6 +229,23 @@ impl HttpState {
     ) -> Result<T, DeskError> {
         let db = self.db.clone();
         off_the_loop(move || db.write(Urgency::Normal, work)).await
+    }
+
+    /// Changes an organization's settings: whom that concerns is found on a reading connection, so that no webhook
+    /// waits for it.
+    pub async fn change_settings(
+        &self,
+        actor: Actor,
+        id: String,
+        update: SettingsUpdate,
+        now: Timestamp,
+    ) -> Result<SettingsView, DeskError> {
+        let asked = (actor.clone(), id.clone(), update.clone());
+        let forecast = self
+            .read_long(move |conn| settings::foresee(conn, &asked.0, &asked.1, &asked.2, now))
+            .await?;
+        self.write(move |conn| settings::update(conn, &actor, &id, &update, &forecast, now))
+            .await
     }
 
     /// After an erasure: it is done, and only the file's copy in the log may be left for a while.

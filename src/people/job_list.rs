@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::jobs::{JobRow, OPEN};
+use super::jobs::{JobRow, JobState, OPEN, UNFINISHED};
 use crate::clock::Timestamp;
 use crate::db::schema::jobs;
 use crate::db::{Conn, on_backend};
@@ -16,6 +16,27 @@ pub fn open_of(conn: &mut Conn, kind: &str, organization: &str) -> QueryResult<V
         .order(jobs::id)
         .select(JobRow::as_select())
         .load(c))
+}
+
+/// As [`open_of`], with those that failed.
+pub fn unfinished_of(conn: &mut Conn, kind: &str, organization: &str) -> QueryResult<Vec<JobRow>> {
+    on_backend!(conn, c => jobs::table
+        .filter(jobs::kind.eq(kind))
+        .filter(jobs::organization_id.eq(organization))
+        .filter(jobs::state.eq_any(UNFINISHED))
+        .order(jobs::id)
+        .select(JobRow::as_select())
+        .load(c))
+}
+
+/// Failed jobs of one organization or all, the newest first.
+pub fn failed(conn: &mut Conn, organization: Option<&str>, limit: i64) -> QueryResult<Vec<JobRow>> {
+    let filter = JobFilter {
+        organization_id: organization.map(str::to_owned),
+        state: Some(JobState::Failed.as_str().to_owned()),
+        ..JobFilter::default()
+    };
+    list(conn, &filter, limit)
 }
 
 /// When the oldest open job of a kind was asked for.

@@ -17,10 +17,12 @@ use crate::db::{Conn, new_id, on_backend};
 
 use super::{to_json, unreadable};
 
-pub use super::job_list::{JobFilter, list, open_of, open_since};
+pub use super::job_list::{JobFilter, failed, list, open_of, open_since, unfinished_of};
 
 /// The states of a job that still has something to do.
 pub(super) const OPEN: [&str; 2] = ["ready", "running"];
+/// Those of one that is not done: what failed may be tried again.
+pub(super) const UNFINISHED: [&str; 3] = ["ready", "running", "failed"];
 
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,6 +166,15 @@ struct Id {
 /// The longest that a job waits whose steps were begun and ended without a word.
 const LONGEST_LEASE: Duration = Duration::from_secs(600);
 
+/// A job that was taken.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claimed {
+    /// The job.
+    pub job: JobRow,
+    /// Whether an earlier step of it was begun and ended without a word.
+    pub interrupted: bool,
+}
+
 /// Takes the open job of one of these kinds that nobody has worked on for longest, for as long as the
 /// lease lasts. That an earlier step ended without a word is no evidence against the job (R92): whoever
 /// stops or kills a process in the middle of one leaves just that. It only waits longer the longer it has come no
@@ -174,7 +185,7 @@ pub fn claim(
     owner: &str,
     lease: Duration,
     now: Timestamp,
-) -> QueryResult<Option<JobRow>> {
+) -> QueryResult<Option<Claimed>> {
     let lock = match conn {
         Conn::Sqlite(_) => "",
         Conn::Postgres(_) => " FOR UPDATE SKIP LOCKED",
@@ -195,6 +206,7 @@ pub fn claim(
         return Ok(None);
     };
     let interrupted = find(conn, &id)?.filter(|job| job.lease_until.is_some());
+    let was_interrupted = interrupted.is_some();
     let lease = interrupted.map_or(lease, |job| {
         (now.since(job.updated_at) / 4).clamp(lease, LONGEST_LEASE.max(lease))
     });
@@ -212,7 +224,21 @@ pub fn claim(
             .set(jobs::started_at.eq(now))
             .execute(c))?;
     }
-    Ok(claimed)
+    Ok(claimed.map(|job| Claimed {
+        job,
+        interrupted: was_interrupted,
+    }))
+}
+
+/// Begins a job in the transaction that added it: nobody else can have seen it.
+pub fn begin(conn: &mut Conn, id: &str, now: Timestamp) -> QueryResult<()> {
+    on_backend!(conn, c => diesel::update(jobs::table.find(id))
+        .set((
+            jobs::state.eq(JobState::Running.as_str()),
+            jobs::started_at.eq(now),
+        ))
+        .execute(c))?;
+    Ok(())
 }
 
 /// Holds a claimed job to the end of this transaction; false when it is not ours any more.
@@ -320,7 +346,24 @@ pub fn fail(
     Ok(())
 }
 
-/// Ends a job that has something left to do; false when it has ended already.
+/// Makes a failed job ready again, from where it came to; false when it has not failed.
+pub fn retry(conn: &mut Conn, id: &str, now: Timestamp) -> QueryResult<bool> {
+    let again = on_backend!(conn, c => diesel::update(jobs::table
+        .filter(jobs::id.eq(id))
+        .filter(jobs::state.eq(JobState::Failed.as_str())))
+        .set((
+            jobs::state.eq(JobState::Ready.as_str()),
+            jobs::attempts.eq(0),
+            jobs::available_at.eq(now),
+            jobs::updated_at.eq(now),
+            jobs::ended_at.eq(None::<Timestamp>),
+            jobs::lease_until.eq(None::<Timestamp>),
+        ))
+        .execute(c))?;
+    Ok(again > 0)
+}
+
+/// Ends a job that has something left to do, one that failed included; false when it has ended otherwise.
 pub fn cancel(
     conn: &mut Conn,
     id: &str,
@@ -328,7 +371,7 @@ pub fn cancel(
     by: &str,
     now: Timestamp,
 ) -> QueryResult<bool> {
-    let ended = on_backend!(conn, c => diesel::update(jobs::table.filter(jobs::id.eq(id)).filter(jobs::state.eq_any(OPEN)))
+    let ended = on_backend!(conn, c => diesel::update(jobs::table.filter(jobs::id.eq(id)).filter(jobs::state.eq_any(UNFINISHED)))
         .set((
             jobs::state.eq(JobState::Cancelled.as_str()),
             jobs::reason.eq(reason),

@@ -316,6 +316,20 @@ pub fn in_directory(
     })
 }
 
+/// How many directory users [`in_directory`] names.
+pub fn count_in_directory(conn: &mut Conn, directory: &str, active: bool) -> QueryResult<i64> {
+    on_backend!(conn, c => {
+        let query = links::table
+            .filter(links::directory_id.eq(directory))
+            .count()
+            .into_boxed();
+        match active {
+            true => query.filter(links::state.eq("active")).get_result(c),
+            false => query.filter(links::state.ne("active")).get_result(c),
+        }
+    })
+}
+
 /// The directory users of an organization, by id, after a given one.
 pub fn of_organization(
     conn: &mut Conn,

@@ -31,6 +31,30 @@ pub(super) fn ids_in<'a>(community: &'a str) -> _ {
         .select(memberships::profile_id)
 }
 
+/// Whom a community's rules may concern: people of its organization who have access, and whoever is in it; by id,
+/// after a given one.
+pub fn eligible(
+    conn: &mut Conn,
+    organization: &str,
+    community: &str,
+    after: &str,
+    limit: i64,
+) -> QueryResult<Vec<String>> {
+    let mut ids = super::suspensions::next_people(conn, organization, after, limit)?;
+    ids.extend(on_backend!(conn, c => memberships::table
+        .filter(memberships::community_id.eq(community))
+        .filter(memberships::profile_id.gt(after))
+        .filter(memberships::ended_at.is_null())
+        .order(memberships::profile_id)
+        .limit(limit)
+        .select(memberships::profile_id)
+        .load::<String>(c))?);
+    ids.sort();
+    ids.dedup();
+    ids.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(ids)
+}
+
 /// Open memberships of one role, who came last first, from a cursor on.
 pub fn open(
     conn: &mut Conn,

@@ -1,5 +1,5 @@
 //! The child's side of trying suspects: it says which events it has in hand before it works on them, and
-//! what came of them after. If it dies, its last line tells over what. The lines are for the parent alone.
+//! what came of them after; or it makes one step of a job. If it dies, its last line tells over what. The lines are for the parent alone.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -13,11 +13,13 @@ use super::batch::{BatchReport, Worked};
 
 /// What to try.
 #[derive(Debug, Clone)]
-pub struct Orders {
-    /// How many events at most, batch by batch.
-    pub limit: usize,
-    /// These rows, each by itself; then no others.
-    pub only: Vec<i64>,
+pub enum Orders {
+    /// So many events at most, batch by batch.
+    Events(usize),
+    /// These rows, each by itself.
+    Only(Vec<i64>),
+    /// One step of a job that the parent has claimed: its id, and the token of the claim.
+    Job(String, i64),
 }
 
 /// The first line: whoever does not say it is no child of this version.
@@ -60,17 +62,21 @@ pub fn try_suspects(worker: &Worker, orders: &Orders, out: &mut dyn Write) -> Re
         said.map_err(|_| DbError::Pool("whoever started this is gone".to_owned()))
     };
     say(GREETING)?;
-    if !orders.only.is_empty() {
-        for id in &orders.only {
-            let report = worker.take_alone(*id, &mut |claimed| {
-                let _ = say(&in_hand(claimed));
-            })?;
-            say_report(&report, &mut say)?;
+    let limit = match orders {
+        Orders::Job(id, token) => return worker.step_of_parent(id, *token),
+        Orders::Only(rows) => {
+            for id in rows {
+                let report = worker.take_alone(*id, &mut |claimed| {
+                    let _ = say(&in_hand(claimed));
+                })?;
+                say_report(&report, &mut say)?;
+            }
+            return Ok(());
         }
-        return Ok(());
-    }
+        Orders::Events(limit) => *limit,
+    };
     let mut done = 0;
-    while done < orders.limit {
+    while done < limit {
         let report = worker.take_batch(&mut |claimed| {
             let _ = say(&in_hand(claimed));
         })?;

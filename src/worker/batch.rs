@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
 
@@ -15,7 +16,7 @@ use crate::outbox::{self, Claimed, Settlement, Verdict};
 use crate::retry;
 use crate::roll::Outcome;
 
-use super::decide::{By, end_people};
+use super::directories::end_people;
 use super::effect::Effect;
 use super::fold::fold_item;
 use super::item::Item;
@@ -54,13 +55,34 @@ pub struct Worked {
     pub received_at: Timestamp,
 }
 
-/// Works off what was claimed.
+/// How long a batch of several events may fold before it is given back to be cut smaller: on SQLite every webhook
+/// waits for it. What late events about somebody with a long history cost is not seen before.
+const LONGEST: Duration = Duration::from_millis(200);
+
+/// Whether and where a batch was cut.
+#[derive(Debug, Default)]
+pub(super) struct Cut {
+    /// A rehearsal is never cut.
+    pub(super) never: bool,
+    /// How many events were folded in [`LONGEST`], where there were more.
+    pub(super) folded: Option<usize>,
+}
+
+impl Cut {
+    fn is_due(&self, began: Instant) -> bool {
+        !self.never && began.elapsed() > LONGEST
+    }
+}
+
+/// Works off what was claimed. Where that takes too long it ends with an error, and nothing is changed.
 pub(super) fn run(
     conn: &mut Conn,
     settings: BatchSettings,
     claimed: Vec<Claimed>,
     now: Timestamp,
+    cut: &mut Cut,
 ) -> Result<BatchReport, DbError> {
+    let began = Instant::now();
     if claimed.is_empty() {
         return Ok(BatchReport::default());
     }
@@ -74,6 +96,10 @@ pub(super) fn run(
     let mut causes: BTreeMap<String, Cause> = BTreeMap::new();
     let mut settled = Vec::new();
     for item in &items {
+        if items.len() > 1 && cut.is_due(began) {
+            cut.folded = Some(settled.len());
+            return Err(diesel::result::Error::RollbackTransaction.into());
+        }
         let effect = match judge(conn, &mut world, item) {
             Ok(effect) => effect,
             Err(Failure::Database(error)) => return Err(error.into()),
@@ -116,8 +142,7 @@ pub(super) fn run(
     crash::at(Step::BatchFolded);
     write_world(conn, &mut world, caused, &causes)?;
     for (directory, key) in &world.ended {
-        let by = By::Event(key.clone(), directory.clone());
-        end_people(conn, directory, &by, now)?;
+        end_people(conn, directory, key, now)?;
     }
     crash::at(Step::BatchWritten);
     outbox::settle(conn, &settled, now)?;

@@ -11,11 +11,11 @@ use crate::outbox;
 use crate::people::changes::{self, Caused};
 use crate::people::decisions::Decision;
 use crate::people::{decisions, directories, kin, organizations, statements};
-use crate::roll::{DirectoryTurn, Settings, let_go, refold};
+use crate::roll::{let_go, refold};
 use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
-use super::batch::{self, BatchSettings};
+use super::batch::{self, BatchSettings, Cut};
 use super::compare::compare_under;
 use super::suspensions;
 use super::world::World;
@@ -55,84 +55,6 @@ pub fn take_back(
     Ok(taken.events.into_iter().collect())
 }
 
-/// Removes everybody whose last active link is in the directory. Answers how many links ended.
-pub fn end_directory(
-    conn: &mut Conn,
-    directory_id: &str,
-    actor: &str,
-    now: Timestamp,
-) -> Result<usize, DbError> {
-    let id = directory_id.to_owned();
-    let Some(mut directory) = directories::load(conn, &[id])?.remove(directory_id) else {
-        return Ok(0);
-    };
-    let organization = directory.organization_id.clone();
-    outbox::lock_part(conn, outbox::part_of(&organization))?;
-    learn_end(&mut directory, now);
-    directories::save(conn, &[&directory])?;
-    end_people(conn, directory_id, &By::Operator(actor.to_owned()), now)
-}
-
-/// An operator decided that a directory's people go: a turn of its life like those that events tell.
-pub(super) fn learn_end(directory: &mut directories::Directory, now: Timestamp) {
-    let event_id = format!("decision_{}", uuid::Uuid::now_v7().simple());
-    let key = OrderKey {
-        at: now,
-        removal: true,
-        event_id,
-    };
-    directory.life.learn(DirectoryTurn {
-        key,
-        directory_id: directory.id.clone(),
-        linked: false,
-        kind: None,
-        deleted: false,
-        removes: true,
-    });
-}
-
-/// Folds everybody of a directory again once a turn of it removes them. Answers how many links ended.
-pub(super) fn end_people(
-    conn: &mut Conn,
-    directory_id: &str,
-    by: &By,
-    now: Timestamp,
-) -> Result<usize, DbError> {
-    let id = directory_id.to_owned();
-    let Some(directory) = directories::load(conn, std::slice::from_ref(&id))?.remove(&id) else {
-        return Ok(0);
-    };
-    let active =
-        |conn: &mut Conn, after: &str| kin::in_directory(conn, directory_id, true, after, AT_ONCE);
-    let folded = fold_all(conn, &directory.organization_id, by, now, active)?;
-    Ok(folded.users)
-}
-
-/// Takes back that a directory's people were removed: they are as they were before `since`, cancelled
-/// messages included. Answers how many links were folded again.
-pub fn restore_directory(
-    conn: &mut Conn,
-    directory_id: &str,
-    actor: &str,
-    since: Timestamp,
-    now: Timestamp,
-) -> Result<usize, DbError> {
-    let id = directory_id.to_owned();
-    let Some(mut directory) = directories::load(conn, &[id])?.remove(directory_id) else {
-        return Ok(0);
-    };
-    let organization = directory.organization_id.clone();
-    outbox::lock_part(conn, outbox::part_of(&organization))?;
-    directory.life.take_back_removal();
-    directories::save(conn, &[&directory])?;
-    let by = By::Operator(actor.to_owned());
-    let ended =
-        |conn: &mut Conn, after: &str| kin::in_directory(conn, directory_id, false, after, AT_ONCE);
-    let folded = fold_all(conn, &organization, &by, now, ended)?;
-    deliveries::revive_for(conn, &folded.changed, deliveries::PERSON_LEFT, since)?;
-    Ok(folded.users)
-}
-
 /// Keeps what was decided about who a directory user is, in place of what was decided before, and
 /// folds everybody concerned again: what comes later finds it too.
 pub fn decide_identity(
@@ -165,48 +87,6 @@ pub fn decide_identity(
     Ok(())
 }
 
-/// Folds everybody of an organization again under its present settings, in the caller's transaction: who
-/// is shut out by a new rule is known before it is kept. Answers how many directory users were folded.
-pub fn refold_organization(
-    conn: &mut Conn,
-    organization: &str,
-    actor: &str,
-    now: Timestamp,
-) -> Result<usize, DbError> {
-    outbox::lock_part(conn, outbox::part_of(organization))?;
-    let by = By::Operator(actor.to_owned());
-    let everybody =
-        |conn: &mut Conn, after: &str| kin::of_organization(conn, organization, after, AT_ONCE);
-    let folded = fold_all(conn, organization, &by, now, everybody)?;
-    Ok(folded.users)
-}
-
-/// As [`refold_organization`], where the settings say how values are read: nothing new falls due by it.
-pub fn reread_organization(
-    conn: &mut Conn,
-    organization: &str,
-    former: Settings,
-    actor: &str,
-    now: Timestamp,
-) -> Result<usize, DbError> {
-    outbox::lock_part(conn, outbox::part_of(organization))?;
-    let by = By::Operator(actor.to_owned());
-    let mut after = String::new();
-    let mut count = 0;
-    loop {
-        let users = kin::of_organization(conn, organization, &after, AT_ONCE)?;
-        let Some(last) = users.last() else {
-            return Ok(count);
-        };
-        after.clone_from(last);
-        count += users.len();
-        let mut world = world_of(conn, organization, &by, now)?;
-        world.former = Some(former.clone());
-        let users = users.into_iter().collect();
-        fold_users(conn, world, organization, &users, &by, now)?;
-    }
-}
-
 /// Works off the given events in the caller's transaction, whatever else is due: for a rehearsal
 /// that is taken back.
 pub fn work_off(
@@ -217,41 +97,13 @@ pub fn work_off(
 ) -> Result<(), DbError> {
     for some in ids.chunks(usize::try_from(AT_ONCE).unwrap_or(500)) {
         let claimed = outbox::load_claimed(conn, some)?;
-        batch::run(conn, settings, claimed, now)?;
+        let mut cut = Cut {
+            never: true,
+            ..Cut::default()
+        };
+        batch::run(conn, settings, claimed, now, &mut cut)?;
     }
     Ok(())
-}
-
-/// What was folded again.
-#[derive(Debug, Default)]
-struct Folded {
-    /// How many directory users.
-    users: usize,
-    /// Whose profile changed.
-    changed: Vec<String>,
-}
-
-/// Folds directory users again, [`AT_ONCE`] at a time: those whom `next` names after a given one.
-fn fold_all(
-    conn: &mut Conn,
-    organization: &str,
-    by: &By,
-    now: Timestamp,
-    next: impl Fn(&mut Conn, &str) -> QueryResult<Vec<String>>,
-) -> Result<Folded, DbError> {
-    let mut folded = Folded::default();
-    let mut after = String::new();
-    loop {
-        let users = next(conn, &after)?;
-        let Some(last) = users.last() else {
-            return Ok(folded);
-        };
-        after.clone_from(last);
-        folded.users += users.len();
-        let users = users.into_iter().collect();
-        let changed = fold_again(conn, organization, &users, by, now)?;
-        folded.changed.extend(changed);
-    }
 }
 
 /// Folds the kin of the given directory users again from what is known now; answers whose profile

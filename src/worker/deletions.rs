@@ -4,18 +4,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use diesel::QueryResult;
-use serde::{Deserialize, Serialize};
-
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::outbox;
 use crate::people::holds::{self, HoldItem};
-use crate::people::jobs::{self, JobRow, NewJob, Stepped};
+use crate::people::jobs::{self, JobRow, NewJob};
 use crate::people::organizations::{KEEP, REMOVE};
 use crate::people::{directories, kin, organizations, suspensions};
+use diesel::QueryResult;
 
 use super::decide::{self, By};
+use super::directories::{learn_end, restore_directory};
+use super::jobs::{at_once, walk_people};
 use super::suspensions::follow_access;
 use super::world::World;
 use super::write::{Cause, Moved};
@@ -24,8 +24,6 @@ use super::write::{Cause, Moved};
 pub const REMOVE_KIND: &str = "organization.remove";
 /// The kind of jobs that tell host applications whose access in an organization was suspended or is back.
 pub const ACCESS_KIND: &str = "organization.access";
-/// People in one step: short enough that a webhook does not wait for it on SQLite.
-const AT_ONCE: i64 = 200;
 /// Why the hold opens.
 const REASON: &str = "the organization was deleted in WorkOS; access of its people is suspended, and nobody was removed by that";
 
@@ -120,6 +118,19 @@ fn ask_access(
     jobs::add(conn, &new, now)
 }
 
+/// Tells host applications whose access differs from what they were told last, after what decides about
+/// it has changed for an organization.
+pub fn follow_organization(
+    conn: &mut Conn,
+    organization: &str,
+    actor: &str,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let job = ask_access(conn, organization, actor, now)?;
+    at_once(conn, job, now)?;
+    Ok(())
+}
+
 /// Keeps the people of a deleted organization: they may come in again. Messaging stays off.
 pub fn keep_people(
     conn: &mut Conn,
@@ -143,7 +154,7 @@ pub fn remove_people(
     organizations::decide_deletion(conn, organization, REMOVE)?;
     let all = directories::of_organizations(conn, &[organization.to_owned()])?;
     for mut directory in all.into_values() {
-        decide::learn_end(&mut directory, now);
+        learn_end(&mut directory, now);
         directories::save(conn, &[&directory])?;
     }
     let new = NewJob {
@@ -165,72 +176,49 @@ pub fn restore_people(
     since: Timestamp,
     now: Timestamp,
 ) -> Result<(), DbError> {
-    for job in jobs::open_of(conn, REMOVE_KIND, organization)? {
+    for job in jobs::unfinished_of(conn, REMOVE_KIND, organization)? {
         let reason = "an operator took the decision back";
         jobs::cancel(conn, &job.id, Some(reason), actor, now)?;
     }
     organizations::decide_deletion(conn, organization, KEEP)?;
     let all = directories::of_organizations(conn, &[organization.to_owned()])?;
     for directory in all.keys() {
-        decide::restore_directory(conn, directory, actor, since, now)?;
+        restore_directory(conn, directory, actor, since, now)?;
     }
     ask_access(conn, organization, actor, now)?;
     Ok(())
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Cursor {
-    after: String,
-}
-
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Told {
-    people: usize,
-}
-
 /// One step of a removal: the next directory users, folded again under what was decided.
 pub(super) fn remove_step(conn: &mut Conn, job: &JobRow, now: Timestamp) -> Result<(), DbError> {
+    let organization = held(conn, job)?;
     let by = By::Operator(job.created_by.clone());
-    walk(conn, job, now, |conn, organization, after| {
-        let users = kin::of_organization(conn, organization, after, AT_ONCE)?;
-        let some = users.iter().cloned().collect();
-        decide::fold_again(conn, organization, &some, &by, now)?;
+    walk_people(conn, job, now, |conn, after, some| {
+        let users = kin::of_organization(conn, &organization, after, some)?;
+        decide::fold_again(
+            conn,
+            &organization,
+            &users.iter().cloned().collect(),
+            &by,
+            now,
+        )?;
         Ok(users)
     })
 }
 
 /// One step of telling: the next people.
 pub(super) fn access_step(conn: &mut Conn, job: &JobRow, now: Timestamp) -> Result<(), DbError> {
-    walk(conn, job, now, |conn, organization, after| {
-        let people = suspensions::next_people(conn, organization, after, AT_ONCE)?;
+    let organization = held(conn, job)?;
+    walk_people(conn, job, now, |conn, after, some| {
+        let people = suspensions::next_people(conn, &organization, after, some)?;
         follow_access(conn, &people, now)?;
         Ok(people)
     })
 }
 
-fn walk(
-    conn: &mut Conn,
-    job: &JobRow,
-    now: Timestamp,
-    step: impl Fn(&mut Conn, &str, &str) -> Result<Vec<String>, DbError>,
-) -> Result<(), DbError> {
+/// The organization of a job, its people to ourselves until the transaction ends.
+pub(super) fn held(conn: &mut Conn, job: &JobRow) -> QueryResult<String> {
     let organization = job.organization_id.clone().unwrap_or_default();
     outbox::lock_part(conn, outbox::part_of(&organization))?;
-    let mut cursor: Cursor = job.read_cursor()?;
-    let mut told: Told = job.read_result()?;
-    let some = step(conn, &organization, &cursor.after)?;
-    told.people += some.len();
-    if let Some(last) = some.last() {
-        cursor.after.clone_from(last);
-    }
-    let stepped = Stepped {
-        cursor,
-        result: told,
-        done: i64::try_from(some.len()).unwrap_or(0),
-        finished: some.is_empty(),
-    };
-    jobs::save(conn, job, &stepped, now)?;
-    Ok(())
+    Ok(organization)
 }

@@ -8,6 +8,7 @@ mod batch;
 mod compare;
 mod decide;
 mod deletions;
+mod directories;
 mod effect;
 mod erase;
 mod fold;
@@ -27,6 +28,7 @@ mod received;
 mod rekey;
 pub mod replay;
 pub mod resend;
+mod rules;
 mod suspects;
 mod suspensions;
 mod swaps;
@@ -34,7 +36,7 @@ mod take;
 mod world;
 mod write;
 
-use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -47,22 +49,25 @@ use crate::telemetry;
 
 pub use alone::{Orders, try_suspects};
 pub use batch::{BatchReport, BatchSettings, Worked};
-pub use decide::{
-    decide_identity, end_directory, refold_organization, reread_organization, restore_directory,
-    take_back, work_off,
-};
-pub use deletions::{keep_people, remove_people, restore_people};
+pub use decide::{decide_identity, take_back, work_off};
+pub use deletions::{follow_organization, keep_people, remove_people, restore_people};
+pub use directories::{end_directory, restore_directory};
 pub use erase::{Erased, erase};
 pub use leaves::{end_leaves, hand_over};
+pub use rules::{
+    ask as apply_rules, concerns as ruled_community, follow_rules, look_at_admins,
+    membership_change, open as rules_being_applied, record_memberships,
+};
 pub use suspects::Program;
 pub use suspensions::{follow_access, follow_events};
 
+use jobs::Pace;
 use suspects::Suspects;
 
 /// How long an idle worker waits before it looks again; a wake-up from the intake comes first.
 /// Other processes' events and retries that fall due are found by looking.
 const IDLE: Duration = Duration::from_millis(250);
-/// How often an idle worker looks for holds whose time has come.
+/// How often a worker looks for holds whose time has come.
 const LOOK_AT_HOLDS: Duration = Duration::from_secs(10);
 /// How long to leave a database alone that is away.
 const AWAY: Duration = Duration::from_secs(1);
@@ -79,8 +84,11 @@ pub struct Worker {
     settings: BatchSettings,
     batch: usize,
     start: Arc<AtomicI32>,
-    /// Batches since the last step of a job.
-    batches: Arc<AtomicU32>,
+    pace: Arc<Mutex<Pace>>,
+    /// How many events the next batch takes, up to `batch`.
+    size: Arc<AtomicUsize>,
+    /// Whether a job that ends access is open, as of the last look.
+    urgent: Arc<AtomicBool>,
     /// When holds were last looked at.
     looked: Arc<AtomicI64>,
     suspects: Arc<Mutex<Suspects>>,
@@ -103,7 +111,9 @@ impl Worker {
             settings,
             batch: batch.max(1),
             start: Arc::new(AtomicI32::new(0)),
-            batches: Arc::new(AtomicU32::new(0)),
+            pace: Arc::new(Mutex::new(Pace::new())),
+            size: Arc::new(AtomicUsize::new(batch.max(1))),
+            urgent: Arc::new(AtomicBool::new(false)),
             looked: Arc::new(AtomicI64::new(0)),
             suspects: Arc::new(Mutex::new(Suspects::of(suspects))),
             program: None,
@@ -146,7 +156,7 @@ impl Worker {
         }
     }
 
-    /// Settles holds whose time has come, when nothing else is to do.
+    /// Settles holds whose time has come; looks for them now and then.
     fn settle_due(&self, now: Timestamp) -> Result<(), DbError> {
         let looked = Timestamp(self.looked.load(Ordering::Relaxed));
         if now.since(looked) < LOOK_AT_HOLDS {

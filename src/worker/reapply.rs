@@ -1,7 +1,7 @@
-//! A changed mapping applied to everybody of an organization, as a job: first who may meet whom
-//! under it is widened, then everybody is folded again from what was said of them, then who can no
-//! longer meet is parted. Nobody is messaged because a mapping changed. A preview does the fold for
-//! a mapping that is not saved, and writes nothing.
+//! A changed mapping, or changed settings, applied to everybody of an organization, as a job: first who may
+//! meet whom under a mapping is widened, then everybody is folded again from what was said of them, then who
+//! can no longer meet is parted. Nobody is messaged because a mapping changed. A preview does the fold for
+//! what is not saved, and writes nothing.
 
 use std::collections::BTreeSet;
 
@@ -10,17 +10,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
-use crate::outbox;
 use crate::people::jobs::{self, JobRow, NewJob, Stepped};
 use crate::people::{kin, organizations};
-use crate::roll::{Change, Known, Mapping, Profile, Settings, compose, diff_profiles, refold};
+use crate::roll::{
+    Change, Known, Mapping, Profile, Settings, compose, diff_profiles, let_go, refold,
+};
+use crate::workos::OrderKey;
 
 use super::decide::{By, fold_users, world_of};
+use super::deletions::held;
+use super::jobs::{at_once, walk};
 use super::rekey;
 
 /// The kind of these jobs.
 pub const KIND: &str = "fields.reapply";
-/// Directory users in one step: short enough that a webhook does not wait for it on SQLite.
+/// The kind of jobs that apply changed settings.
+pub const SETTINGS_KIND: &str = "settings.reapply";
+/// Directory users that a preview looks at in one go.
 const AT_ONCE: i64 = 200;
 
 /// What is to be done: the mapping is the organization's own; this is the one before it. `None` where
@@ -30,6 +36,8 @@ const AT_ONCE: i64 = 200;
 #[serde(default)]
 struct Payload {
     former: Option<Mapping>,
+    /// The same where settings changed that say how values are read.
+    former_settings: Option<Settings>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -67,7 +75,7 @@ pub fn ask(
     actor: &str,
     now: Timestamp,
 ) -> QueryResult<JobRow> {
-    for earlier in jobs::open_of(conn, KIND, organization)? {
+    for earlier in jobs::unfinished_of(conn, KIND, organization)? {
         let reason = "a newer mapping is applied instead";
         jobs::cancel(conn, &earlier.id, Some(reason), actor, now)?;
     }
@@ -76,6 +84,7 @@ pub fn ask(
         organization_id: Some(organization),
         payload: &Payload {
             former: Some(former),
+            ..Payload::default()
         },
         total: kin::count_of_organization(conn, organization)?,
         created_by: actor,
@@ -83,53 +92,90 @@ pub fn ask(
     jobs::add(conn, &new, now)
 }
 
+/// Asks for an organization's new settings to be applied to everybody; where it is small that is done when this
+/// returns. `former` are the settings before, where the new ones say how values are read: then nothing falls due
+/// by it, as with a mapping.
+pub fn ask_settings(
+    conn: &mut Conn,
+    organization: &str,
+    former: Option<Settings>,
+    actor: &str,
+    now: Timestamp,
+) -> Result<JobRow, DbError> {
+    // What an earlier such job has not done yet is read as anew as what it has.
+    let mut former = former;
+    for earlier in jobs::unfinished_of(conn, SETTINGS_KIND, organization)? {
+        let left: Payload = earlier.read_payload()?;
+        former = left.former_settings.or(former);
+        let reason = "newer settings are applied instead";
+        jobs::cancel(conn, &earlier.id, Some(reason), actor, now)?;
+    }
+    let new = NewJob {
+        kind: SETTINGS_KIND,
+        organization_id: Some(organization),
+        payload: &Payload {
+            former_settings: former,
+            ..Payload::default()
+        },
+        total: kin::count_of_organization(conn, organization)?,
+        created_by: actor,
+    };
+    let job = jobs::add(conn, &new, now)?;
+    at_once(conn, job, now)
+}
+
 /// One step.
 pub(super) fn step(conn: &mut Conn, job: &JobRow, now: Timestamp) -> Result<(), DbError> {
-    let organization = job.organization_id.clone().unwrap_or_default();
-    outbox::lock_part(conn, outbox::part_of(&organization))?;
+    let organization = held(conn, job)?;
     let mut cursor: Cursor = job.read_cursor()?;
-    let mut told: Told = job.read_result()?;
-    let users = kin::of_organization(conn, &organization, &cursor.after, AT_ONCE)?;
-    let mut done = 0;
-    let mut finished = false;
-    if cursor.phase == Phase::Widen && cursor.after.is_empty() {
+    let mut result: Told = job.read_result()?;
+    if job.kind == SETTINGS_KIND {
+        // Settings change no keys.
+        cursor.phase = Phase::People;
+    } else if cursor.phase == Phase::Widen && cursor.after.is_empty() {
         rekey::opt_outs(conn, &organization)?;
     }
-    if let Some(last) = users.last() {
-        cursor.after.clone_from(last);
-        match cursor.phase {
+    let phase = cursor.phase;
+    let walked = walk(conn, &mut cursor.after, |conn, after, some| {
+        let users = kin::of_organization(conn, &organization, after, some)?;
+        match phase {
+            _ if users.is_empty() => {}
             Phase::Widen => {
                 let settings = settings_of(conn, &organization)?;
                 rekey::widen(conn, &organization, &users, &settings)?;
             }
             Phase::People => {
-                done = i64::try_from(users.len()).unwrap_or(0);
-                told.people_changed += fold_some(conn, job, &organization, users, now)?;
+                result.people_changed += fold_some(conn, job, &organization, &users, now)?;
             }
             Phase::Narrow => {
                 let settings = settings_of(conn, &organization)?;
                 rekey::narrow(conn, &organization, &users, &settings)?;
             }
         }
-    } else {
-        let next = match cursor.phase {
-            Phase::Widen => Phase::People,
-            Phase::People => Phase::Narrow,
-            Phase::Narrow => {
-                finished = true;
-                Phase::Narrow
-            }
-        };
+        Ok(users)
+    })?;
+    let next = match phase {
+        Phase::Widen => Some(Phase::People),
+        Phase::People if job.kind == KIND => Some(Phase::Narrow),
+        Phase::People | Phase::Narrow => None,
+    };
+    if walked.finished
+        && let Some(next) = next
+    {
         cursor = Cursor {
             phase: next,
             after: String::new(),
         };
     }
+    let done = match phase {
+        Phase::People => i64::try_from(walked.done).unwrap_or(0),
+        Phase::Widen | Phase::Narrow => 0,
+    };
     let stepped = Stepped {
         cursor,
-        result: told,
+        result,
         done,
-        finished,
+        finished: walked.finished && next.is_none(),
     };
     jobs::save(conn, job, &stepped, now)?;
     Ok(())
@@ -139,18 +185,20 @@ fn fold_some(
     conn: &mut Conn,
     job: &JobRow,
     organization: &str,
-    users: Vec<String>,
+    users: &[String],
     now: Timestamp,
 ) -> Result<usize, DbError> {
     let payload: Payload = job.read_payload()?;
     let by = By::Operator(job.created_by.clone());
     let mut world = world_of(conn, organization, &by, now)?;
     let present = world.settings(organization).clone();
-    world.former = Some(match payload.former {
-        Some(mapping) => Settings { mapping, ..present },
-        None => present,
-    });
-    let users = users.into_iter().collect();
+    world.former = match (payload.former_settings, payload.former) {
+        (Some(settings), _) => Some(settings),
+        (None, Some(mapping)) => Some(Settings { mapping, ..present }),
+        (None, None) if job.kind == SETTINGS_KIND => None,
+        (None, None) => Some(present),
+    };
+    let users = users.iter().cloned().collect();
     let changed = fold_users(conn, world, organization, &users, &by, now)?;
     Ok(changed.len())
 }
@@ -171,14 +219,15 @@ pub struct Rehearsed {
     pub changes: Vec<Change>,
 }
 
-/// Tells of everybody of an organization what a mapping would change, and writes nothing. Whom an
-/// employee number from another source would bring together is only found when it is applied. Not
-/// more than `most` directory users are looked at; false where some were not.
+/// Tells of everybody of an organization what other settings or another mapping would change, and writes
+/// nothing. Whom an employee number from another source would bring together is only found when it is
+/// applied. Not more than `most` directory users are looked at; false where some were not.
 pub fn rehearse(
     conn: &mut Conn,
     organization: &str,
-    mapping: &Mapping,
+    settings: &Settings,
     most: i64,
+    now: Timestamp,
     tell: &mut dyn FnMut(Rehearsed),
 ) -> Result<bool, DbError> {
     let (mut after, mut left) = (String::new(), most);
@@ -194,29 +243,23 @@ pub fn rehearse(
         if let Some(last) = users.last() {
             after.clone_from(last);
         }
-        let mut world = world_of(
-            conn,
-            organization,
-            &By::Operator("preview".to_owned()),
-            Timestamp(0),
-        )?;
-        let settings = Settings {
-            mapping: mapping.clone(),
-            ..world.settings(organization).clone()
+        let mut world = world_of(conn, organization, &By::Operator("preview".to_owned()), now)?;
+        let key = OrderKey {
+            at: now,
+            removal: false,
+            event_id: String::new(),
         };
         let places = world.load_more(conn, &users.into_iter().collect())?;
         world.load_steps(conn, &places)?;
         let known = world.known(organization);
-        let new = Known {
-            settings: &settings,
-            ..known
-        };
+        let new = Known { settings, ..known };
         for one in places
             .iter()
             .filter_map(|&place| world.relatives.get(place))
         {
             let steps = one.steps.as_deref().unwrap_or_default();
-            let folded = refold(&one.kin, steps, &new);
+            let mut folded = refold(&one.kin, steps, &new);
+            let_go(&one.kin, &mut folded, &key);
             for person in folded
                 .people
                 .values()

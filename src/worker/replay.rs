@@ -3,7 +3,7 @@
 //! already, keeps the pace it was given, and leaves alone what another operator has replayed since
 //! it was asked for (R69). What applies the events is the worker's one path.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
 use serde::{Deserialize, Serialize};
@@ -13,14 +13,17 @@ use crate::db::{Conn, DbError};
 use crate::outbox::{self, EventFilter};
 use crate::people::jobs::{self, JobRow, NewJob, Stepped};
 
+use super::jobs::STEP;
+
 /// The kind of these jobs.
 pub const KIND: &str = "events.replay";
 /// Events made ready in one step.
 const AT_ONCE: i64 = 200;
-/// Rows looked through in one step: where few match, a step on SQLite must not keep the webhooks waiting.
-const LOOKED_THROUGH: i64 = 10_000;
-/// The same where the payload is searched.
-const SEARCHED_THROUGH: i64 = 2_000;
+/// Rows looked through in one go, of as many goes as a step has time for: where few match, a step on SQLite
+/// must not keep the webhooks waiting.
+const LOOKED_THROUGH: i64 = 1_000;
+/// The same where the payload is searched, which may have a megabyte.
+const SEARCHED_THROUGH: i64 = 50;
 /// With so many events due the job waits: older events are taken first, and these are old.
 const GIVE_WAY: i64 = 2 * AT_ONCE;
 const BREATH: Duration = Duration::from_millis(500);
@@ -157,6 +160,28 @@ fn named(places: &[i64], after: i64, most: i64) -> Found {
 }
 
 fn matching(conn: &mut Conn, filter: &EventFilter, after: i64, most: i64) -> QueryResult<Found> {
+    let began = Instant::now();
+    let mut found = Found {
+        after,
+        ..Found::default()
+    };
+    loop {
+        let left = most - count_of(&found.places);
+        let more = matching_of_some(conn, filter, found.after, left)?;
+        found.places.extend(more.places);
+        (found.after, found.last) = (more.after, more.last);
+        if found.last || count_of(&found.places) >= most || began.elapsed() >= STEP {
+            return Ok(found);
+        }
+    }
+}
+
+fn matching_of_some(
+    conn: &mut Conn,
+    filter: &EventFilter,
+    after: i64,
+    most: i64,
+) -> QueryResult<Found> {
     let newest = filter.up_to.unwrap_or(i64::MAX);
     let after = after.max(filter.down_to.unwrap_or(1) - 1);
     let reach = if filter.q.is_some() {

@@ -12,6 +12,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::PoisonError;
 
 use crate::db::DbError;
+use crate::people::jobs::JobRow;
 
 use super::Worker;
 use super::alone::{GREETING, Line};
@@ -147,7 +148,12 @@ impl Worker {
         }
         let limit = suspects.left.min(MOST);
         let only: Vec<i64> = suspects.singly.iter().copied().take(MOST).collect();
-        let tried = match start(program, limit, &only) {
+        let mut orders = vec!["--limit".to_owned(), limit.to_string()];
+        orders.extend(
+            only.iter()
+                .flat_map(|id| ["--only".to_owned(), id.to_string()]),
+        );
+        let tried = match start(program, &orders) {
             Ok(child) => follow(child, limit),
             Err(error) => {
                 tracing::warn!(%error, "could not start a process of its own to try events in");
@@ -187,20 +193,46 @@ impl Worker {
     }
 }
 
-fn killed(signal: i32) -> String {
+pub(super) fn killed(signal: i32) -> String {
     format!(
         "three times it ended the process that worked on it and on nothing else (signal {signal}); \
          that is a defect in Rollcall or too little memory: please report it, then replay it"
     )
 }
 
-fn start(program: &Program, limit: usize, only: &[i64]) -> std::io::Result<Child> {
+impl Worker {
+    /// The step of a job whose last one ended without a word, in a child that has nothing else in hand: the signal
+    /// that ended the child three times, or none where it lived. `None` where no child could be begun: then the
+    /// step is as innocent as any other.
+    pub(super) fn step_in_child(&self, job: &JobRow) -> Option<Option<i32>> {
+        let program = self.program.as_ref()?;
+        let token = job.lease_token.to_string();
+        for death in 1..=DEATHS {
+            let orders = ["--job", &job.id, "--token", &token].map(str::to_owned);
+            let tried = match start(program, &orders) {
+                Ok(child) => follow(child, usize::MAX)?,
+                Err(error) => {
+                    tracing::warn!(%error, "could not start a process of its own to try a job in");
+                    return None;
+                }
+            };
+            match tried.end {
+                _ if !tried.greeted => return None,
+                End::Killed(signal) if death == DEATHS => return Some(Some(signal)),
+                End::Killed(signal) => {
+                    tracing::error!(job = job.id, signal, "the process that tried a job died");
+                }
+                _ => return Some(None),
+            }
+        }
+        None
+    }
+}
+
+fn start(program: &Program, orders: &[String]) -> std::io::Result<Child> {
     let mut command = Command::new(&program.path);
     command.args(&program.arguments);
-    command.args(["--limit", &limit.to_string()]);
-    for id in only {
-        command.args(["--only", &id.to_string()]);
-    }
+    command.args(orders);
     command.envs(
         program
             .environment

@@ -5,7 +5,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
 
@@ -14,7 +14,7 @@ use crate::crash::{self, Step};
 use crate::db::{Conn, DbError, Fault, Urgency, locks};
 use crate::outbox::{self, Claimed, Settlement, Verdict};
 
-use super::batch::{self, BatchReport, Worked};
+use super::batch::{self, BatchReport, Cut, Worked};
 use super::{Worker, suspensions};
 
 /// How often a batch begins again because PostgreSQL took it out of a deadlock.
@@ -24,6 +24,20 @@ const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// A removal goes on within seconds of the end of what was in its way.
 const LONGEST_WAIT_OF_REMOVAL: Duration = Duration::from_secs(5);
+
+/// What a batch should take at the most: beyond it the next one is smaller.
+const AIM: Duration = Duration::from_millis(100);
+
+/// How many events the next batch takes, after one that could have taken `most`, took `in_hand` and lasted `took`.
+fn next_size(most: usize, in_hand: usize, took: Duration) -> usize {
+    if took > AIM {
+        in_hand.min(most).div_ceil(2).max(1)
+    } else if took < AIM / 2 && in_hand >= most {
+        most.saturating_mul(2)
+    } else {
+        most
+    }
+}
 
 impl Worker {
     /// Works off one batch; `told` hears what was claimed before anything is done with it.
@@ -35,9 +49,22 @@ impl Worker {
             .start
             .fetch_add(7, Ordering::Relaxed)
             .rem_euclid(outbox::PARTS);
-        self.take(self.batch, told, |conn, limit, now| {
-            outbox::claim(conn, i64::try_from(limit).unwrap_or(i64::MAX), now, start)
-        })
+        let most = self.size.load(Ordering::Relaxed).clamp(1, self.batch);
+        // Counted from the claim: waiting for the turn to write says nothing about the size.
+        let (mut in_hand, mut began) = (0, Instant::now());
+        let report = self.take(
+            most,
+            &mut |claimed| {
+                (in_hand, began) = (claimed.len(), Instant::now());
+                told(claimed);
+            },
+            |conn, limit, now| {
+                outbox::claim(conn, i64::try_from(limit).unwrap_or(i64::MAX), now, start)
+            },
+        )?;
+        let next = next_size(most, in_hand, began.elapsed());
+        self.size.store(next.min(self.batch), Ordering::Relaxed);
+        Ok(report)
     }
 
     /// Works off one event of which the row's id is known, by itself.
@@ -60,14 +87,15 @@ impl Worker {
         let mut limit = most;
         let mut patience = DEADLOCKS;
         loop {
-            let (mut first, mut in_hand) = (None, 0);
-            let error = match self.attempt(|conn, now| {
+            let (mut first, mut in_hand, mut cut) = (None, 0, Cut::default());
+            let claim = |conn: &mut Conn, now| {
                 let claimed = claim(conn, limit, now)?;
                 first = claimed.first().cloned();
                 in_hand = claimed.len();
                 told(&claimed);
                 Ok(claimed)
-            }) {
+            };
+            let error = match self.attempt(claim, &mut cut) {
                 Ok(report) => {
                     if in_hand > 0 {
                         crash::at(Step::BatchCommitted);
@@ -77,6 +105,10 @@ impl Worker {
                 }
                 Err(error) => error,
             };
+            if let Some(folded) = cut.folded {
+                limit = folded.clamp(1, in_hand.saturating_sub(1).max(1));
+                continue;
+            }
             let Some(first) = first else {
                 return Err(error); // nothing was in hand yet
             };
@@ -107,12 +139,13 @@ impl Worker {
     fn attempt(
         &self,
         claim: impl FnOnce(&mut Conn, Timestamp) -> QueryResult<Vec<Claimed>>,
+        cut: &mut Cut,
     ) -> Result<BatchReport, DbError> {
         let now = self.clock.now();
         let done = catch_unwind(AssertUnwindSafe(|| {
             self.db.write(Urgency::Normal, |conn| {
                 let claimed = claim(conn, now)?;
-                batch::run(conn, self.settings, claimed, now)
+                batch::run(conn, self.settings, claimed, now, cut)
             })
         }));
         done.unwrap_or_else(|_| Err(batch::stopped_by_a_panic()))
@@ -215,6 +248,21 @@ fn wait_of(event: &Claimed, now: Timestamp) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn r94_a_batch_that_takes_long_is_followed_by_a_smaller_one_and_a_quick_one_by_a_larger() {
+        let ms = Duration::from_millis;
+        assert_eq!(next_size(500, 500, ms(400)), 250);
+        assert_eq!(
+            next_size(500, 3, ms(400)),
+            2,
+            "as large as it was, not as it could have been"
+        );
+        assert_eq!(next_size(1, 1, ms(400)), 1);
+        assert_eq!(next_size(250, 250, ms(40)), 500);
+        assert_eq!(next_size(250, 10, ms(4)), 250, "nothing is known of more");
+        assert_eq!(next_size(250, 250, ms(70)), 250);
+    }
 
     #[test]
     fn r92_an_innocent_event_waits_longer_with_its_age_and_a_removal_never_long() {

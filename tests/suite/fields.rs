@@ -114,15 +114,15 @@ async fn r49_a_job_leaves_one_change_a_field_whoever_stops_and_goes_on(app: Test
     let told = put(&app, by_team()).await.ok();
     let before = app.count("changes");
     // Keys of everybody, then people: a worker that stops after any step is followed by another.
-    for _ in 0..5 {
+    let half = loop {
         assert!(step(&app));
-    }
-    let half = job(&app, &told).await;
-    assert_eq!(
-        (&half["state"], &half["done"]),
-        (&json!("running"), &json!(200)),
-        "{half}"
-    );
+        let half = job(&app, &told).await;
+        if half["done"] != 0 {
+            break half;
+        }
+    };
+    let some = half["done"].as_i64().unwrap();
+    assert!(half["state"] == "running" && some <= 200, "{half}");
     // What came meanwhile is folded under the new mapping at once, and once only.
     app.apply(&in_team(&ada(), "red")).await;
     app.drain();
@@ -180,7 +180,8 @@ async fn r73_a_late_word_about_a_job_under_an_old_lease_changes_nothing(app: Tes
     let added = app.write(|conn| jobs::add(conn, &new, app.clock.now()));
     let claim = |owner: &str| {
         let now = app.clock.now();
-        app.write(|conn| jobs::claim(conn, &[new.kind], owner, lease, now))
+        let claimed = app.write(|conn| jobs::claim(conn, &[new.kind], owner, lease, now));
+        claimed.map(|claimed| claimed.job)
     };
     let save = |job: &JobRow, done: i64, finished: bool| {
         let step = Stepped {
@@ -224,20 +225,12 @@ async fn r67_live_events_go_before_a_job_and_a_job_goes_on_under_load(app: TestA
     let turn = || assert!(block_in_place(|| worker.turn()).unwrap());
     turn();
     assert_eq!(app.count("profiles WHERE status = 'removed'"), 1);
-    assert_eq!(
-        job(&app, &told).await["state"],
-        "ready",
-        "nothing is done for it yet"
-    );
     for _ in 1..25 {
         turn();
     }
-    assert_eq!(
-        job(&app, &told).await["state"],
-        "running",
-        "one step among 25 batches"
-    );
     assert_eq!(app.count("outbox WHERE state = 'ready'"), 6);
+    let done = job(&app, &told).await["done"].as_i64();
+    assert!(done > Some(0), "a step among 25 batches");
     app.drain();
     assert_eq!(job(&app, &told).await["state"], "done");
 }
@@ -245,22 +238,26 @@ async fn r67_live_events_go_before_a_job_and_a_job_goes_on_under_load(app: TestA
 async fn a_job_is_cancelled_and_goes_no_further(app: TestApp) {
     crowd(&app, 250);
     let told = put(&app, by_team()).await.ok();
-    for _ in 0..4 {
+    let done = loop {
         assert!(step(&app));
-    }
+        let half = job(&app, &told).await;
+        if half["done"] != 0 {
+            break half["done"].as_i64().unwrap();
+        }
+    };
     let id = told["job"]["id"].as_str().unwrap();
     let path = format!("/v1/jobs/{id}/cancel");
     let ended = app.call("POST", &path, Value::Null).await.ok();
     assert_eq!(
         (&ended["state"], &ended["done"]),
-        (&json!("cancelled"), &json!(200)),
+        (&json!("cancelled"), &json!(done)),
         "{ended}"
     );
     assert_eq!(ended["ended_by"], "bootstrap");
     app.drain();
     assert_eq!(
         app.count("profiles WHERE department = 'Blue'"),
-        200,
+        done,
         "what is done stays done"
     );
     assert_eq!(app.call("POST", &path, Value::Null).await.status, 409);

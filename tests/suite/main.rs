@@ -46,6 +46,7 @@ mod identity;
 mod identity_swaps;
 mod innocent;
 mod intake;
+mod large;
 mod layers;
 mod leaves;
 mod lifecycle;

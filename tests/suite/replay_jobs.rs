@@ -324,7 +324,7 @@ async fn r92_a_job_whose_steps_end_with_the_process_is_not_given_up_for_it(app: 
                 now,
             )
         });
-        let claimed = claimed.unwrap();
+        let claimed = claimed.unwrap().job;
         assert_eq!(claimed.attempts, 0, "no error, no evidence");
         assert!(
             !block_in_place(|| app.worker.step_job()).unwrap(),

@@ -71,6 +71,7 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("GET", "/jobs", [200, 200, 200, 200]),
     ("GET", "/jobs/{job}", [404, 200, 200, 200]),
     ("POST", "/jobs/{job}/cancel", [404, 403, 200, 409]),
+    ("POST", "/jobs/{job}/retry", [404, 403, 409, 409]),
     (
         "PUT",
         "/organizations/{organization}/fields",

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::conditions::Problem;
 use crate::db::Conn;
-use crate::desk::settings::{self, SettingsUpdate};
+use crate::desk::settings::SettingsUpdate;
 use crate::desk::{Actor, DeskError, names, organizations};
 use crate::http::HttpState;
 use crate::roll::{EmployeeNumbers, OnDirectoryDeleted, Settings};
@@ -216,9 +216,7 @@ async fn save(
         settings,
         confirm: false,
     };
-    let done = state
-        .write(move |conn| settings::update(conn, &actor, &asked, &update, now))
-        .await;
+    let done = state.change_settings(actor, asked, update, now).await;
     match done {
         Ok(_) => Ok(go(&format!("{}?done=guarded", home_of(&id)))),
         Err(DeskError::Problems(problems)) => wrong(&visitor, &id, form, problems, &state).await,

@@ -223,7 +223,7 @@ async fn tried(
     state: &HttpState,
     problems: Vec<Problem>,
 ) -> Result<HttpResponse, Refusal> {
-    let (actor, asked) = (visitor.actor.clone(), id.clone());
+    let (actor, asked, now) = (visitor.actor.clone(), id.clone(), visitor.now);
     let read = mapping_of(&form.mapping);
     let body = read.as_ref().ok().map(|(body, _)| body.clone());
     let everybody = form.everybody.is_some();
@@ -234,7 +234,7 @@ async fn tried(
                 tries: (!everybody).then_some(SOME),
                 ..PreviewQuery::default()
             };
-            let told = body.map(|body| fields::preview(conn, &actor, &asked, &body, &query));
+            let told = body.map(|body| fields::preview(conn, &actor, &asked, &body, &query, now));
             Ok((kept, told.transpose()?))
         })
         .await?;

@@ -61,8 +61,9 @@ async fn preview(
     body: Raw<Mapping>,
     state: web::Data<HttpState>,
 ) -> Result<web::Json<fields::PreviewView>, Problem> {
+    let now = state.clock.now();
     let told = state
-        .read_long(move |conn| fields::preview(conn, &caller.0, &id, &body, &query))
+        .read_long(move |conn| fields::preview(conn, &caller.0, &id, &body, &query, now))
         .await?;
     Ok(web::Json(told))
 }

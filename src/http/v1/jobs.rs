@@ -16,6 +16,14 @@ pub(super) fn routes(table: &mut Table) {
     table.get("/jobs/{id}", show, "One job.");
     table
         .post(
+            "/jobs/{id}/retry",
+            retry,
+            "Try a failed job again, from where it came to.",
+        )
+        .needs(Role::Operator)
+        .may(&[409]);
+    table
+        .post(
             "/jobs/{id}/cancel",
             cancel,
             "Cancel a job before its next step.",
@@ -42,6 +50,18 @@ async fn show(
 ) -> Result<web::Json<jobs::JobView>, Problem> {
     let one = state
         .read(move |conn| jobs::show(conn, &caller.0, &id))
+        .await?;
+    Ok(web::Json(one))
+}
+
+async fn retry(
+    caller: Caller,
+    id: web::Path<String>,
+    state: web::Data<HttpState>,
+) -> Result<web::Json<jobs::JobView>, Problem> {
+    let now = state.clock.now();
+    let one = state
+        .write(move |conn| jobs::retry(conn, &caller.0, &id, now))
         .await?;
     Ok(web::Json(one))
 }

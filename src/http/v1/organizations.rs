@@ -83,7 +83,7 @@ async fn change(
 ) -> Result<web::Json<settings::SettingsView>, Problem> {
     let now = state.clock.now();
     let one = state
-        .write(move |conn| settings::update(conn, &caller.0, &id, &body, now))
+        .change_settings(caller.0, id.into_inner(), body.into_inner(), now)
         .await?;
     Ok(web::Json(one))
 }

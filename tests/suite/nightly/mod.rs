@@ -4,6 +4,7 @@
 mod clock;
 mod fuzzing;
 mod kills;
+mod large;
 mod limits;
 mod outages;
 mod searches;

@@ -10,15 +10,27 @@ const PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// # Panics
 /// When it takes longer than anybody should wait.
-pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn eventually<T>(what: &str, ask: impl AsyncFnMut() -> Option<T>) -> T {
+    eventually_within(PATIENCE, what, ask).await
+}
+
+/// As [`eventually`], for what takes long by itself.
+///
+/// # Panics
+/// When it takes longer than `patience`.
+pub async fn eventually_within<T>(
+    patience: Duration,
+    what: &str,
+    mut ask: impl AsyncFnMut() -> Option<T>,
+) -> T {
     let began = Instant::now();
     loop {
         if let Some(found) = ask().await {
             return found;
         }
         assert!(
-            began.elapsed() < PATIENCE,
-            "{what}: not so after {PATIENCE:?}"
+            began.elapsed() < patience,
+            "{what}: not so after {patience:?}"
         );
         // Between two askings, so that those who ask leave the machine to those who work.
         tokio::time::sleep(Duration::from_millis(10)).await;
