@@ -13,26 +13,27 @@ use tokio::task::block_in_place;
 
 use crate::support::app::new_event;
 use crate::support::binary::{Service, rollcall};
-use crate::support::events::{ORGANIZATION, directory, employee, minute};
+use crate::support::events::{Event, ORGANIZATION, directory, employee, minute};
 use crate::support::http::Caller;
 use crate::support::macros::on_both;
 use crate::support::place::Place;
 use crate::support::wait::eventually_within;
 
-on_both!(r94_webhooks_are_answered_while_very_many_people_change);
+on_both!(
+    r94_webhooks_are_answered_while_very_many_people_change,
+    r94_late_events_about_one_with_a_long_history_hold_nobody_up,
+);
 
 const PEOPLE: u64 = 6_000;
 /// A step of 50 ms, what it overruns by in a build without optimization, and the commits of both.
 const LONGEST: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(300);
 
-fn filled(place: &Place) {
+fn filled(place: &Place, events: impl Iterator<Item = Event>) {
     let db = Db::open(&place.url(), 2).unwrap();
     db.maintain(rollcall::db::migrate).unwrap();
     let now = Clock::System.now();
-    let rows: Vec<_> = (0..PEOPLE)
-        .map(|number| new_event(&employee(&format!("p{number:05}")).created(minute(0)), now))
-        .collect();
+    let rows: Vec<_> = events.map(|event| new_event(&event, now)).collect();
     for some in rows.chunks(1_000) {
         db.write(Urgency::Normal, |conn| {
             Ok::<_, DbError>(enqueue(conn, some)?)
@@ -77,7 +78,8 @@ async fn delivered(http: Caller, stop: Arc<AtomicBool>) -> (Duration, u64) {
 
 async fn r94_webhooks_are_answered_while_very_many_people_change(backend: Backend) {
     let (place, folder) = (Place::new(backend), tempfile::tempdir().unwrap());
-    block_in_place(|| filled(&place));
+    let hires = (0..PEOPLE).map(|number| employee(&format!("p{number:05}")).created(minute(0)));
+    block_in_place(|| filled(&place, hires));
     let (_service, http) = Service::serve(rollcall(&place.url(), folder.path()), &[]).await;
     idle(&http, "everybody is hired").await;
     let organization = format!("/v1/organizations/{ORGANIZATION}");
@@ -136,4 +138,25 @@ async fn r94_webhooks_are_answered_while_very_many_people_change(backend: Backen
         .ok();
     let left = left["data"].as_array().unwrap().len();
     assert!(left <= 1, "everybody has left but who came meanwhile");
+}
+
+/// Each late event folds everything that was said of somebody again: several hundred of them in one transaction
+/// would take seconds.
+async fn r94_late_events_about_one_with_a_long_history_hold_nobody_up(backend: Backend) {
+    let (place, folder) = (Place::new(backend), tempfile::tempdir().unwrap());
+    let ada = employee("ada");
+    let second = |count: u64| minute(1).plus(Duration::from_secs(count));
+    let history = (0..1_500).map(|count| ada.updated(second(1_000 + count)));
+    block_in_place(|| filled(&place, history));
+    let (_service, http) = Service::serve(rollcall(&place.url(), folder.path()), &[]).await;
+    idle(&http, "the history is applied").await;
+    let late = (0..150).map(|count| ada.updated(second(count)));
+    block_in_place(|| filled(&place, late));
+    let stop = Arc::new(AtomicBool::new(false));
+    let meanwhile = tokio::spawn(delivered(Caller::new(http.address()), Arc::clone(&stop)));
+    idle(&http, "the late events are applied").await;
+    stop.store(true, Ordering::Relaxed);
+    let (longest, count) = meanwhile.await.unwrap();
+    println!("{backend:?}: of {count} webhooks the slowest took {longest:?}");
+    assert!(longest < LONGEST, "a webhook waited {longest:?}");
 }
