@@ -58,7 +58,7 @@ fn drain(place: &Place, batch: usize, count: usize) -> Result<()> {
     }
     let settings = BatchSettings {
         max_attempts: 5,
-        arm_new: false,
+        messaging_for_new: false,
     };
     let worker = Worker::new(db, Clock::System, settings, batch, 0);
     let (mut settled, mut batches) = (0, Vec::new());

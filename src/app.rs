@@ -65,7 +65,7 @@ const JANITOR: Duration = Duration::from_secs(600);
 /// How the service is to be put together.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// `serve --dev`: new organizations are armed, deliveries are captured instead of sent.
+    /// `serve --dev`: messaging is on for new organizations, deliveries are captured instead of sent.
     pub dev: bool,
     /// `serve --no-worker`: webhooks are stored, somebody else works them off.
     pub no_worker: bool,
@@ -152,7 +152,7 @@ impl App {
     pub fn worker(&self, suspects: usize) -> Worker {
         let settings = BatchSettings {
             max_attempts: self.config.worker.max_attempts,
-            arm_new: self.options.dev,
+            messaging_for_new: self.options.dev,
         };
         Worker::new(
             self.db.clone(),

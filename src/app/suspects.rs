@@ -28,7 +28,7 @@ pub(super) fn program(config: &Config, options: &Options) -> Option<Program> {
     .map(OsString::from)
     .to_vec();
     if options.dev {
-        arguments.push("--arm-new".into());
+        arguments.push("--messaging-for-new".into());
     }
     let format = match config.log.format {
         LogFormat::Text => "text",
@@ -62,14 +62,14 @@ pub fn this_program() -> Option<PathBuf> {
 pub fn try_suspects(
     database_url: &str,
     measures: &config::Worker,
-    arm_new: bool,
+    messaging_for_new: bool,
     orders: &Orders,
     out: &mut dyn Write,
 ) -> Result<(), DbError> {
     let db = Db::open_lean(database_url, CONNECTIONS)?;
     let settings = BatchSettings {
         max_attempts: measures.max_attempts,
-        arm_new,
+        messaging_for_new,
     };
     let clock = db.clock();
     let worker = Worker::new(db, clock, settings, measures.batch, 0);

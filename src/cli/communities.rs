@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use crate::desk::communities::{self, CommunityQuery, CommunityView, MemberView, NewCommunity};
 
+use super::admin_restorations;
 use super::database::{self, DryRun};
 use super::output::Cell;
-use super::seats;
 use super::send::read_whole;
 use super::shown::{self, Paging};
 use super::{Context, Exit, Failure};
@@ -30,11 +30,11 @@ enum Command {
     Members(Members),
     Add(Add),
     Remove(Remove),
-    Seats(seats::Seats),
-    /// Give a former admin the seat back
-    Grant(seats::Seat),
-    /// Strike a former admin's seat off the list: they stay a plain member
-    Dismiss(seats::Seat),
+    AdminRestorations(admin_restorations::List),
+    /// Restore the admin role of somebody who returned
+    RestoreAdmin(admin_restorations::AdminRole),
+    /// Dismiss an admin role: its former holder stays a member
+    DismissAdmin(admin_restorations::AdminRole),
 }
 
 /// List communities, newest first
@@ -170,9 +170,9 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         Command::Members(args) => members(&args, context)?,
         Command::Add(args) => add(&args, context)?,
         Command::Remove(args) => remove(&args, context)?,
-        Command::Seats(args) => seats::list(args, context)?,
-        Command::Grant(args) => seats::grant(&args, context)?,
-        Command::Dismiss(args) => seats::dismiss(&args, context)?,
+        Command::AdminRestorations(args) => admin_restorations::list(args, context)?,
+        Command::RestoreAdmin(args) => admin_restorations::restore(&args, context)?,
+        Command::DismissAdmin(args) => admin_restorations::dismiss(&args, context)?,
     }
     Ok(Exit::Done)
 }
@@ -322,7 +322,7 @@ fn members(args: &Members, context: &Context) -> Result<(), Failure> {
 
 fn add(args: &Add, context: &Context) -> Result<(), Failure> {
     let one = database::write(context, args.dry_run, |conn, actor, now| {
-        let seat = communities::parse_seat(&args.role)?;
+        let seat = communities::parse_role(&args.role)?;
         communities::put_member(conn, actor, &args.id, &args.profile, seat, now)
     })?;
     shown::one(context, &one, member_facts);

@@ -32,7 +32,7 @@ enum Command {
   rollcall deliveries list
   rollcall deliveries list --state failed --json | jq -r '.data[].reason'")]
 struct List {
-    /// due, parked (its destination is stopped), claimed, attempting, sent, cancelled, failed or unknown
+    /// due, paused (its destination is stopped), claimed, attempting, sent, cancelled, failed or unknown
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
     /// Those of one organization
@@ -214,7 +214,7 @@ fn list(args: List, context: &Context) -> Result<(), Failure> {
                 one.reason.clone().into(),
             ]
         },
-        "No messages match. They come from published triggers (`rollcall triggers list`) of armed organizations (`rollcall organizations arm`).",
+        "No messages match. They come from published triggers (`rollcall triggers list`) of organizations with messaging on (`rollcall organizations messaging enable`).",
     );
     Ok(())
 }

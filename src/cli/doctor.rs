@@ -44,7 +44,7 @@ pub async fn run(_: &Args, context: &Context) -> Result<Exit, Failure> {
                 check.finding.as_str().into(),
             ]
         });
-        out.table(&["part", "is", "finding"], rows.collect());
+        out.table(&["check", "status", "finding"], rows.collect());
         for check in &checks {
             if let Some(advice) = &check.advice {
                 out.note(format!("{}: {}", check.name, plain(advice)));

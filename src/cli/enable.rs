@@ -139,7 +139,7 @@ pub async fn enable(args: EnableArgs, context: &Context) -> Result<Exit, Failure
         if told.as_ref() != Some(&state) {
             tell(context, &state);
         }
-        if matches!(state.step, "ready" | "armed") {
+        if matches!(state.step, "ready" | "messaging_enabled") {
             return Ok(Exit::Done);
         }
         told = Some(state);

@@ -28,7 +28,7 @@ enum Command {
 /// Which events
 #[derive(Debug, clap::Args)]
 pub(super) struct Filter {
-    /// ready, done, held, parked or ignored
+    /// ready, done, held, failed or ignored
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
     /// applied, unchanged, stale, ignored, held or failed
@@ -83,7 +83,7 @@ impl Filter {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   rollcall events list
-  rollcall events list --state parked
+  rollcall events list --state failed
   rollcall events list --profile profile_0199… --json | jq -r '.data[] | [.id, .outcome, .reason] | @tsv'")]
 struct List {
     #[command(flatten)]
@@ -103,7 +103,7 @@ struct Show {
     id: String,
 }
 
-/// End a parked event for good; it stays listed with your reason
+/// End a failed event for good; it stays listed with your reason
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   rollcall events discard event_01H2… --reason \"test data of the directory's set-up\"")]

@@ -16,7 +16,7 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     List(List),
-    Waiting(Waiting),
+    PendingMembers(PendingMembers),
 }
 
 /// List groups by name, with the names they had before
@@ -33,9 +33,9 @@ struct List {
 /// List places in groups that have waited for over a day: nobody has told of their user or group
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  rollcall groups waiting --json | jq -r '.data[].directory_user_id'"
+    after_help = "Example:\n  rollcall groups pending-members --json | jq -r '.data[].directory_user_id'"
 )]
-struct Waiting {
+struct PendingMembers {
     /// Those of one organization
     #[arg(long, value_name = "ID")]
     organization: Option<String>,
@@ -47,7 +47,7 @@ struct Waiting {
 pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     match args.command {
         Command::List(args) => list(args, context)?,
-        Command::Waiting(args) => waiting(args, context)?,
+        Command::PendingMembers(args) => pending_members(args, context)?,
     }
     Ok(Exit::Done)
 }
@@ -78,7 +78,7 @@ fn list(args: List, context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-fn waiting(args: Waiting, context: &Context) -> Result<(), Failure> {
+fn pending_members(args: PendingMembers, context: &Context) -> Result<(), Failure> {
     let query = GroupQuery {
         organization_id: args.organization,
         limit: args.paging.limit,

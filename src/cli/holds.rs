@@ -65,7 +65,7 @@ struct Approve {
 }
 
 /// Let nothing of it happen, and take back what the same batch did already: people, memberships,
-/// admin seats, cancelled messages, identities
+/// admin roles, cancelled messages, identities
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  rollcall holds reject hold_0199…")]
 struct Reject {
@@ -76,7 +76,7 @@ struct Reject {
     dry_run: DryRun,
 }
 
-/// Take an approval back: everybody of the batch is as before, with memberships, admin seats and
+/// Take an approval back: everybody of the batch is as before, with memberships, admin roles and
 /// cancelled messages
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:

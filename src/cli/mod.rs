@@ -2,6 +2,7 @@
 //! and nothing else. Data goes to standard output, talk to standard error, exit codes are those of
 //! [`Exit`]. A new command is a `mod` line, a variant and a match arm.
 
+mod admin_restorations;
 mod audit;
 mod client;
 mod communities;
@@ -34,7 +35,6 @@ mod reconcile;
 mod replay;
 mod restored;
 mod retention;
-mod seats;
 mod secret;
 mod send;
 mod serve;

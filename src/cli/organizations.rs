@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::desk::organizations::{self, ArmView, OrganizationQuery, OrganizationView};
+use crate::desk::organizations::{self, MessagingView, OrganizationQuery, OrganizationView};
 use crate::desk::settings::{self, SettingsUpdate};
 
 use super::database::{self, DryRun};
@@ -11,7 +11,7 @@ use super::output::Cell;
 use super::shown::{self, Paging};
 use super::{Context, Exit, Failure};
 
-/// Look at organizations; let their triggers fire or stop them; set their attribute mapping
+/// List organizations, turn messaging on or off, change settings and attribute mappings
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -22,8 +22,7 @@ pub struct Args {
 enum Command {
     List(List),
     Show(Show),
-    Arm(Arm),
-    Disarm(Disarm),
+    Messaging(Messaging),
     Fields(fields::Args),
     Set(Set),
 }
@@ -45,16 +44,29 @@ struct Show {
     id: String,
 }
 
-/// Let an organization's triggers fire from now on; nobody who is there already is messaged
+/// Turn an organization's messages to people on or off
+#[derive(Debug, clap::Args)]
+struct Messaging {
+    #[command(subcommand)]
+    command: Switch,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Switch {
+    Enable(Enable),
+    Disable(Disable),
+}
+
+/// Turn messaging on: triggers fire from now on; people who are already there get no message
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Arm after the first import: who comes later is greeted, who was imported is not.
+    after_help = "Do this after the first import: people who arrive later are welcomed, imported people are not.
 
 Examples:
-  rollcall organizations arm org_01H2… --dry-run
-  rollcall organizations arm org_01H2…"
+  rollcall organizations messaging enable org_01H2… --dry-run
+  rollcall organizations messaging enable org_01H2…"
 )]
-struct Arm {
+struct Enable {
     /// WorkOS's id of the organization
     #[arg(value_name = "ID")]
     id: String,
@@ -62,14 +74,14 @@ struct Arm {
     dry_run: DryRun,
 }
 
-/// Stop an organization's triggers from firing
+/// Turn messaging off: triggers stop firing
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "What is due already still goes out; `rollcall deliveries cancel` stops single messages.
 
-Example:\n  rollcall organizations disarm org_01H2…"
+Example:\n  rollcall organizations messaging disable org_01H2…"
 )]
-struct Disarm {
+struct Disable {
     /// WorkOS's id of the organization
     #[arg(value_name = "ID")]
     id: String,
@@ -116,17 +128,21 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
             })?;
             shown::one(context, &one, facts);
         }
-        Command::Arm(args) => {
-            let armed = database::write(context, args.dry_run, |conn, actor, now| {
-                organizations::arm(conn, actor, &args.id, now)
+        Command::Messaging(Messaging {
+            command: Switch::Enable(args),
+        }) => {
+            let enabled = database::write(context, args.dry_run, |conn, actor, now| {
+                organizations::enable_messaging(conn, actor, &args.id, now)
             })?;
-            tell(&armed, context);
+            tell(&enabled, context);
         }
-        Command::Disarm(args) => {
-            let disarmed = database::write(context, args.dry_run, |conn, actor, now| {
-                organizations::disarm(conn, actor, &args.id, now)
+        Command::Messaging(Messaging {
+            command: Switch::Disable(args),
+        }) => {
+            let disabled = database::write(context, args.dry_run, |conn, actor, now| {
+                organizations::disable_messaging(conn, actor, &args.id, now)
             })?;
-            tell(&disarmed, context);
+            tell(&disabled, context);
         }
         Command::Fields(args) => return fields::run(args, context),
     }
@@ -144,13 +160,13 @@ fn list(args: List, context: &Context) -> Result<(), Failure> {
     shown::page(
         context,
         &page,
-        &["id", "name", "people", "armed"],
+        &["id", "name", "people", "messaging since"],
         |one| {
             vec![
                 one.id.as_str().into(),
                 one.name.clone().into(),
                 one.profiles.values().sum::<i64>().into(),
-                one.armed_at.into(),
+                one.messaging_enabled_at.into(),
             ]
         },
         "There is no organization yet: the first event from WorkOS brings one.",
@@ -171,14 +187,17 @@ fn facts(one: &OrganizationView) -> Vec<(&'static str, Cell)> {
             "people",
             (!people.is_empty()).then(|| people.join(", ")).into(),
         ),
-        ("armed", if one.armed { "yes" } else { "no" }.into()),
-        ("armed since", one.armed_at.into()),
+        (
+            "messaging",
+            if one.messaging_enabled { "on" } else { "off" }.into(),
+        ),
+        ("messaging since", one.messaging_enabled_at.into()),
         ("first seen", one.first_seen_at.into()),
     ]
 }
 
-/// What arming means, on one screen: who is there, who is messaged, who will be.
-fn tell(done: &ArmView, context: &Context) {
+/// What the switch means, on one screen: who is there, who is messaged, who will be.
+fn tell(done: &MessagingView, context: &Context) {
     shown::one(context, done, |done| {
         let mut all = facts(&done.organization);
         all.push(("there already", done.people.into()));
@@ -201,15 +220,15 @@ fn tell(done: &ArmView, context: &Context) {
         }
         all
     });
-    if done.organization.armed {
+    if done.organization.messaging_enabled {
         context.output.note(format!(
-            "Triggers fire from now on. {} people are there already; {} messages go out because of it.",
+            "Messaging is on. {} people are already there; {} messages are due because of it.",
             done.people, done.messages_due
         ));
     } else {
         context
             .output
-            .note("No trigger fires any more; what is due already still goes out.");
+            .note("Messaging is off. Messages that are already due still go out.");
     }
 }
 

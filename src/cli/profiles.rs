@@ -67,7 +67,7 @@ struct Show {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   rollcall profiles history profile_0199…
-  rollcall profiles history profile_0199… --json | jq -r '.entries[] | [.at, .sentence] | @tsv'")]
+  rollcall profiles history profile_0199… --json | jq -r '.data[] | [.at, .sentence] | @tsv'")]
 struct History {
     /// The profile
     #[arg(value_name = "ID")]
@@ -215,7 +215,7 @@ fn facts(one: &ProfileView) -> Vec<(&'static str, Cell)> {
 
 fn history(args: &History, context: &Context) -> Result<(), Failure> {
     let told = database::read(context, |conn, actor| {
-        profiles::history(conn, actor, &args.id)
+        profiles::history(conn, actor, &args.id, &profiles::HistoryQuery::default())
     })?;
     let out = &context.output;
     if out.is_json() {
@@ -231,7 +231,7 @@ fn history(args: &History, context: &Context) -> Result<(), Failure> {
     if told.truncated {
         out.note("The newest 2,000 events are told; older ones are left out.");
     }
-    for entry in &told.entries {
+    for entry in &told.data {
         let mark = match entry.kind {
             EntryKind::Event => "",
             EntryKind::Change => "  · ",

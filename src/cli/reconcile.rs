@@ -171,7 +171,7 @@ fn show(context: &Context, detail: &ReconcileDetail) {
             ]
         })
     });
-    out.table(&["what", "is", "count"], rows.collect());
+    out.table(&["what", "status", "count"], rows.collect());
     let rows = detail.items.iter().map(|item| {
         let fields = (!item.fields.is_empty()).then(|| item.fields.join(", "));
         vec![
@@ -181,7 +181,7 @@ fn show(context: &Context, detail: &ReconcileDetail) {
             shown::state(&item.state),
         ]
     });
-    out.table(&["what", "whom", "fields", "is"], rows.collect());
+    out.table(&["what", "whom", "fields", "status"], rows.collect());
     if !one.apply {
         out.note(format!(
             "Apply it: rollcall directories reconcile {} --apply",

@@ -21,7 +21,7 @@ are a job: it goes on when this command is left, and `rollcall jobs` shows and c
 
 Examples:
   rollcall events replay event_01H2…
-  rollcall events replay --state parked --since 2026-11-01 --dry-run
+  rollcall events replay --state failed --since 2026-11-01 --dry-run
   rollcall events replay --all --rate 50 --yes
   rollcall events replay --directory directory_01H2… --since 2026-11-01 --detach --yes"
 )]

@@ -31,7 +31,7 @@ pub(super) fn state(word: &str) -> Cell {
         "active" | "applied" | "sent" | "published" | "ok" | "admin" => Tone::Good,
         "ready" | "held" | "pending" | "on_leave" | "due" | "claimed" | "attempting"
         | "unknown" | "stale" | "conflict" | "warn" => Tone::Warn,
-        "parked" | "failed" | "fail" | "stopped" => Tone::Bad,
+        "failed" | "fail" | "stopped" => Tone::Bad,
         _ => Tone::Quiet,
     };
     Cell::State(word.to_owned(), tone)

@@ -23,9 +23,9 @@ pub struct Args {
     /// The claim that the parent has on the job
     #[arg(long, value_name = "NUMBER")]
     token: Option<i64>,
-    /// New organizations are armed
+    /// Messaging is on for new organizations
     #[arg(long)]
-    arm_new: bool,
+    messaging_for_new: bool,
 }
 
 /// Tries them.
@@ -48,7 +48,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         app::try_suspects(
             &url,
             &measures,
-            args.arm_new,
+            args.messaging_for_new,
             &orders,
             &mut std::io::stdout(),
         )

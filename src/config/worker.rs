@@ -10,7 +10,7 @@ pub struct Worker {
     pub workers: usize,
     /// Events claimed in one transaction.
     pub batch: usize,
-    /// Attempts before an event is parked or a delivery given up (R10).
+    /// Attempts before an event or a delivery is given up (R10).
     pub max_attempts: u32,
     /// Days that a settled event's payload is kept (R72).
     pub retention_days: u32,
@@ -47,7 +47,7 @@ const MAX_ATTEMPTS: Setting = Setting::new(
     "max-attempts",
     "worker.max_attempts",
 )
-.help("COUNT", "Attempts before an event is parked (1-100).")
+.help("COUNT", "Attempts before an event is given up (1-100).")
 .default("8");
 
 const RETENTION_DAYS: Setting =

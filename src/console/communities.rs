@@ -10,12 +10,12 @@ use crate::desk::communities::{self, CommunityQuery, CommunityView, NewCommunity
 use crate::desk::names;
 use crate::http::HttpState;
 
+use super::admin_restorations;
 use super::community;
 use super::frame::{Frame, Section, go, page};
 use super::link::{Pager, said};
 use super::refusal::Refusal;
 use super::rules;
-use super::seats;
 use super::visitor::{Act, Visitor};
 use super::when::When;
 
@@ -25,11 +25,17 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
         .route("/communities", web::get().to(list))
         .route("/communities", web::post().to(create))
-        .route("/communities/seats", web::get().to(seats::list))
+        .route(
+            "/communities/admin-restorations",
+            web::get().to(admin_restorations::list),
+        )
         .route("/communities/{id}", web::get().to(community::show))
         .route("/communities/{id}/rules", web::get().to(rules::show))
         .route("/communities/{id}/rules", web::post().to(rules::save))
-        .route("/communities/{id}/seat", web::post().to(seats::decide))
+        .route(
+            "/communities/admin-restorations/{id}",
+            web::post().to(admin_restorations::decide),
+        )
         .route("/communities/{id}/members", web::post().to(community::put))
         .route(
             "/communities/{id}/leave",

@@ -184,7 +184,7 @@ pub(super) async fn put(
     let to = format!("/console/communities/{}?done=member", encoded(&community));
     state
         .write(move |conn| {
-            let seat = communities::parse_seat(&form.role)?;
+            let seat = communities::parse_role(&form.role)?;
             communities::put_member(conn, &actor, &community, &form.profile_id, seat, now)
         })
         .await?;

@@ -186,7 +186,7 @@ fn tabs(filters: &Filters) -> Vec<Tab> {
     let states = [
         ("All", None),
         ("Due", Some("due")),
-        ("Waiting", Some("parked")),
+        ("Waiting", Some("paused")),
         ("Held", Some("held")),
         ("Sent", Some("sent")),
         ("Unknown", Some("unknown")),

@@ -134,7 +134,7 @@ fn verdict(event: &EventView) -> (String, &'static str) {
         ),
         ("ready", _) => ("Waits for the worker.".to_owned(), "info"),
         ("held", _) => (why("Held until somebody decides", &event.reason), "warn"),
-        ("parked", _) => {
+        ("failed", _) => {
             let cause = event.error.clone().or_else(|| event.reason.clone());
             (why("Given up", &cause), "bad")
         }

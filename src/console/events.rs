@@ -220,7 +220,7 @@ fn row(one: EventView, people: &BTreeMap<String, String>, visitor: &Visitor) -> 
         person,
         // What came of it; until that is known, or when it waits for somebody, the state.
         verdict: match one.state.as_str() {
-            "ready" | "held" | "parked" => one.state,
+            "ready" | "held" | "failed" => one.state,
             _ => one.outcome.unwrap_or(one.state),
         },
         why: one.error.or(one.reason),
@@ -242,7 +242,7 @@ fn tabs(filters: &Filters) -> Vec<Tab> {
         ("Waiting", Some("ready")),
         ("Done", Some("done")),
         ("Held", Some("held")),
-        ("Given up", Some("parked")),
+        ("Failed", Some("failed")),
         ("Ignored", Some("ignored")),
     ];
     Tab::all(states, filters.state.as_deref(), |state| {

@@ -3,6 +3,7 @@
 //! form wants the session's own token; what may be done is judged at the desk. Stylesheet, icon and
 //! scripts come from the binary.
 
+mod admin_restorations;
 mod assets;
 mod audit;
 mod care;
@@ -34,7 +35,6 @@ mod phrase;
 mod refusal;
 mod replay;
 mod rules;
-mod seats;
 mod session;
 mod sign_in;
 mod timeline;

@@ -54,7 +54,7 @@ struct OrganizationRow {
     name: String,
     people: Count,
     removed: Count,
-    armed: Option<When>,
+    messaging: Option<When>,
 }
 
 pub(super) async fn show(
@@ -122,7 +122,7 @@ fn row(one: Headcount, names: &[(String, String)], now: Timestamp) -> Organizati
     OrganizationRow {
         people: Count((one.active + one.on_leave).min(crate::desk::overview::CAP)),
         removed: Count(one.removed),
-        armed: one.armed_at.map(|at| When::new(at, now)),
+        messaging: one.messaging_enabled_at.map(|at| When::new(at, now)),
         name: names
             .iter()
             .find_map(|(id, name)| (*id == one.id).then(|| name.clone()))

@@ -65,7 +65,7 @@ async fn show(
     let operates = visitor.operates();
     let (history, organization, opted_out, hold) = state
         .read(move |conn| {
-            let history = profiles::history(conn, &actor, &id)?;
+            let history = profiles::history(conn, &actor, &id, &profiles::HistoryQuery::default())?;
             let home = &history.profile.organization_id;
             let out = opt_outs::has(conn, &actor, &id)?;
             let opted_out = (out || history.profile.email.is_some()).then_some(out);
@@ -79,7 +79,7 @@ async fn show(
         })
         .await?;
     let oldest_first = order.order.as_deref() == Some("oldest");
-    let mut told = blocks(history.entries, visitor.now);
+    let mut told = blocks(history.data, visitor.now);
     if !oldest_first {
         told.reverse();
     }
@@ -113,7 +113,7 @@ async fn show(
 fn access_of(person: &ProfileView) -> String {
     match (person.status.as_str(), person.access) {
         ("active", true) => "May come in: they work here.".to_owned(),
-        ("on_leave", true) => "May come in: they are on leave and keep their seats.".to_owned(),
+        ("on_leave", true) => "Access allowed (on leave; they keep their roles).".to_owned(),
         ("on_leave", false) if person.access_reason == person.status => {
             "May not come in: they are on leave, and nobody who is may.".to_owned()
         }

@@ -152,7 +152,7 @@ pub(super) async fn begin(
         return Ok(go(&format!("/console/jobs/{}", encoded(&job))));
     }
     let back = Which {
-        // What is replayed is no longer parked: the list would be empty.
+        // What is replayed is no longer failed: the list would be empty.
         filters: act.form.filters.in_any_state(),
         ..act.form
     };

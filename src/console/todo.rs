@@ -131,7 +131,7 @@ fn counted(figures: &Overview) -> impl Iterator<Item = Todo> {
             "/console/events?state=held",
         ),
         (
-            figures.parked,
+            figures.failed_events,
             "event",
             "given up",
             "Each says why. Mend the cause and replay it, or discard it.",
@@ -166,11 +166,11 @@ fn counted(figures: &Overview) -> impl Iterator<Item = Todo> {
             "/console/failures",
         ),
         (
-            figures.seats,
-            "admin seat",
-            "to give back",
+            figures.admin_restorations,
+            "admin role",
+            "to restore",
             "Somebody who ran a community has returned as a plain member.",
-            "/console/communities/seats",
+            "/console/communities/admin-restorations",
         ),
         (
             figures.failing_comparisons,
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn what_needs_a_person_is_listed_with_what_to_do() {
         let figures = Overview {
-            parked: 1,
+            failed_events: 1,
             silent: true,
             failed: 2,
             conflicts: 10_000,

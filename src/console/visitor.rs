@@ -160,10 +160,8 @@ fn notice_of(query: &str) -> Option<&'static str> {
         "created" => "The community is there. Now find people to put in.",
         "mapped" => "The mapping is saved, for everything that comes from now on.",
         "guarded" => "The guards are saved.",
-        "armed" => {
-            "Armed: triggers may fire from now on. Nobody who was there already hears anything."
-        }
-        "disarmed" => "Disarmed: nothing new is planned. What is due already still goes out.",
+        "messaging_enabled" => "Messaging is on. People who were already there get no message.",
+        "messaging_disabled" => "Messaging is off. Messages that are already due still go out.",
         "decided" => "Decided.",
         "revoked" => "Revoked: the set-up link no longer works.",
         "syncing" => "WorkOS has queued the sync. What it finds arrives as events.",
@@ -171,12 +169,12 @@ fn notice_of(query: &str) -> Option<&'static str> {
         "ruled" => "The rules are saved and applied to everybody.",
         "renamed" => "The name is saved.",
         "saved" => "Saved, as a version of its own.",
-        "published" => "Published: it fires wherever its organization is armed.",
+        "published" => "Published. It fires once messaging is on.",
         "drafted" => "A draft again: nothing new falls due by it.",
         "deleted" => "Deleted.",
         "resumed" => "It goes on: what waited there is being sent.",
         "settled" => "Decided, and it stays so.",
-        "seated" => "They run the community again.",
+        "restored" => "Admin role restored.",
         "dismissed" => "They stay a plain member.",
         "erased" => "Erased for good.",
         "opted_out" => "They hear nothing any more.",

@@ -1,6 +1,6 @@
 //! Whose fault a failed statement is, told by the database's own codes: SQLSTATE on PostgreSQL, result
 //! codes on SQLite, and never by the words of a message, which a server may say in any language. What
-//! is not the event's own fault counts as no attempt of it and parks nothing (R92).
+//! is not the event's own fault counts as no attempt of it (R92).
 
 use std::ffi::CStr;
 use std::sync::OnceLock;

@@ -6,7 +6,7 @@ diesel::table! {
     organizations (id) {
         id -> Text,
         name -> Nullable<Text>,
-        armed_at -> Nullable<BigInt>,
+        messaging_enabled_at -> Nullable<BigInt>,
         settings -> Text,
         first_seen_at -> BigInt,
         deleted_at -> Nullable<BigInt>,

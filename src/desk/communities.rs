@@ -22,7 +22,7 @@ use super::visibility::{Veil, fields_asked};
 use super::{Actor, Cursor, DeskError, Listing, Page, Role, audit, limit_of};
 
 pub use super::members::{
-    FormerView, MemberQuery, MemberView, former, member_page, members, parse_seat, put_member,
+    FormerView, MemberQuery, MemberView, former, member_page, members, parse_role, put_member,
     remove_member, seated,
 };
 

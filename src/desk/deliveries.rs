@@ -21,7 +21,7 @@ use super::{Actor, Cursor, DeskError, Listing, Page, Role, audit, limit_of};
 
 const STATES: [&str; 9] = [
     "due",
-    deliveries::PARKED,
+    deliveries::PAUSED,
     "held",
     "claimed",
     "attempting",
@@ -70,7 +70,7 @@ pub struct DeliveryView {
     pub channel: String,
     /// Where it goes: an id of `/v1/destinations`.
     pub destination: String,
-    /// Due at a stopped destination is shown as `parked`.
+    /// Due at a stopped destination is shown as `paused`.
     #[schemars(extend("enum" = STATES))]
     pub state: String,
     pub reason: Option<String>,
@@ -174,7 +174,7 @@ pub fn list(
         after: cursor.map(|cursor| (cursor.at, cursor.id)),
     };
     let mut rows = deliveries::list(conn, &filter, limit + 1)?;
-    deliveries::show_parked(conn, &mut rows)?;
+    deliveries::show_paused(conn, &mut rows)?;
     let page = listing.cut(conn, rows, limit, |row| Cursor {
         at: row.created_at,
         id: row.id.clone(),
@@ -189,7 +189,7 @@ fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<DeliveryRow, DeskErr
     let mut row = deliveries::find(conn, id)?
         .filter(|row| actor.may_see(Some(&row.organization_id)))
         .ok_or_else(|| DeskError::not_found("delivery", id))?;
-    deliveries::show_parked(conn, std::slice::from_mut(&mut row))?;
+    deliveries::show_paused(conn, std::slice::from_mut(&mut row))?;
     Ok(row)
 }
 
@@ -203,7 +203,7 @@ pub fn show(
     actor.require(Role::Viewer)?;
     let mut row = seen(conn, actor, id)?;
     let waits =
-        row.body.is_none() && matches!(row.state.as_str(), "due" | "parked" | "held" | "claimed");
+        row.body.is_none() && matches!(row.state.as_str(), "due" | "paused" | "held" | "claimed");
     let preview = waits && filled_in(conn, &mut row, now)?;
     Veil::over_one(conn, actor, &row.organization_id)?.delivery(&mut row);
     let log = deliveries::attempts_of(conn, id)?;

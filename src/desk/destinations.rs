@@ -59,7 +59,7 @@ pub struct DestinationView {
     pub failures: i64,
     /// Why the last of them failed.
     pub last_failure: Option<String>,
-    /// Messages that are due there; parked while it is stopped.
+    /// Messages that are due there; paused while it is stopped.
     pub waiting: i64,
     pub oldest_due: Option<Timestamp>,
     pub last_sent: Option<Timestamp>,

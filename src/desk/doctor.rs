@@ -288,17 +288,17 @@ fn queue(conn: &mut Conn, now: Timestamp) -> Result<Vec<Check>, DeskError> {
         age if age > OLD => Check::warn("queue", waiting, advice),
         _ => Check::ok("queue", waiting),
     };
-    let parked = format!("{} given up, {} held", stats.parked, stats.held);
-    let parked = if stats.parked + stats.held > 0 {
+    let failed = format!("{} given up, {} held", stats.failed, stats.held);
+    let failed = if stats.failed + stats.held > 0 {
         Check::warn(
-            "parked events",
-            parked,
-            "`rollcall events list --state parked` shows them; replay or discard each",
+            "failed events",
+            failed,
+            "`rollcall events list --state failed` shows them; replay or discard each",
         )
     } else {
-        Check::ok("parked events", parked)
+        Check::ok("failed events", failed)
     };
-    Ok(vec![queue, parked])
+    Ok(vec![queue, failed])
 }
 
 fn worker(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError> {
@@ -329,7 +329,7 @@ fn waiting_places(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError> {
         Check::warn(
             name,
             format!("{count}{more} have waited for their user or group for over a day"),
-            "`rollcall groups waiting` lists them; WorkOS may not have told of the user or group",
+            "`rollcall groups pending-members` lists them; WorkOS may not have told of the user or group",
         )
     } else {
         Check::ok(name, "none waits for its user or group for over a day")

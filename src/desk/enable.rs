@@ -1,5 +1,5 @@
 //! Turning Directory Sync on for an organization, and following how far it has come: link opened,
-//! directory linked, people arriving, ready to arm. The link itself is never kept, logged or mailed:
+//! directory linked, people arriving, ready for messages. The link itself is never kept, logged or mailed:
 //! whoever has it may configure the organization for five minutes.
 
 use schemars::JsonSchema;
@@ -24,7 +24,7 @@ const LIFE: Duration = Duration::from_secs(300);
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct EnableView {
     pub organization_id: String,
-    /// `not_started`, `link_opened`, `linked`, `arriving`, `ready` or `armed`.
+    /// `not_started`, `link_opened`, `linked`, `arriving`, `ready` or `messaging_enabled`.
     pub step: &'static str,
     /// What to do or wait for.
     pub sentence: &'static str,
@@ -133,8 +133,8 @@ pub fn state(
         .into_iter()
         .filter(|one| one.linked && !is_of_logins(&one.id));
     let arriving: Vec<Arriving> = here.map(|one| arriving(one, there)).collect();
-    let armed = known.is_some_and(|one| one.armed_at.is_some());
-    Ok(view(organization, link, arriving, armed))
+    let messaging = known.is_some_and(|one| one.messaging_enabled_at.is_some());
+    Ok(view(organization, link, arriving, messaging))
 }
 
 fn arriving(one: DirectoryView, there: Option<&[Value]>) -> Arriving {
@@ -167,7 +167,7 @@ fn view(
     organization: &str,
     link: Option<SetupLink>,
     arriving: Vec<Arriving>,
-    armed: bool,
+    messaging: bool,
 ) -> EnableView {
     let here: i64 = arriving.iter().map(|one| one.users_here).sum();
     let waiting = arriving
@@ -187,14 +187,14 @@ fn view(
             "the administrator links the directory at WorkOS; a link that has ended is opened again",
         ),
         (false, 0, _) => ("linked", "the directory is linked; its people follow"),
-        (false, _, _) if armed => ("armed", "people are here and triggers may fire"),
+        (false, _, _) if messaging => ("messaging_enabled", "people are here and messaging is on"),
         (false, _, _) if waiting => (
             "arriving",
             "people are arriving; WorkOS counts more than are here",
         ),
         (false, _, _) => (
             "ready",
-            "people are here; look at them, then arm the organization",
+            "people are here; check the list, then turn messaging on",
         ),
     };
     EnableView {

@@ -359,7 +359,7 @@ pub fn replay(
     Ok(show(conn, actor, id)?.event)
 }
 
-/// Ends a parked event with a reason.
+/// Ends a failed event with a reason.
 pub fn discard(
     conn: &mut Conn,
     actor: &Actor,

@@ -28,7 +28,7 @@ pub struct FailureView {
     pub about: &'static str,
     /// The kind of event or job, or the channel.
     pub kind: String,
-    /// `parked` or `ready` (will be tried again); `failed` or `unknown`; `refused`; `failing` (is tried again by itself).
+    /// `failed`, `ready` (an event that will be tried again), `unknown` (a message), `refused`, `failing` (is tried again by itself).
     pub state: String,
     /// The error, with what differs from one to the next left out (`…`).
     pub cause: String,
@@ -150,20 +150,20 @@ fn may_remove(event_type: &str) -> bool {
 fn of_event(row: EventFailures, names: &BTreeMap<i64, String>) -> FailureView {
     let error = row.error.unwrap_or_default();
     let cause = without_particulars(&error);
-    let parked = row.state == EventState::Parked.as_str();
+    let failed = row.state == EventState::Failed.as_str();
     FailureView {
         about: "event",
-        replay: parked.then(|| ReplayFilter {
+        replay: failed.then(|| ReplayFilter {
             state: row.state.clone(),
             event_type: row.event_type.clone(),
             error: longest_piece(&cause).to_owned(),
         }),
-        what_to_do: if parked && may_remove(&row.event_type) {
+        what_to_do: if failed && may_remove(&row.event_type) {
             "look at the example; where it is a removal, access of the person stays refused until it is replayed or discarded: a dry run first says what would change"
-        } else if parked {
+        } else if failed {
             "look at the example; once its cause is mended, replay them: a dry run first says what would change"
         } else {
-            "nothing yet: they are tried again by themselves, and parked after the last attempt"
+            "nothing yet: they are tried again by themselves, and given up after the last attempt"
         },
         kind: row.event_type,
         state: row.state,

@@ -31,7 +31,7 @@ fn failure(cause: &str, count: i64, at: i64) -> FailureView {
     FailureView {
         about: "event",
         kind: "dsync.user.created".to_owned(),
-        state: "parked".to_owned(),
+        state: "failed".to_owned(),
         cause: cause.to_owned(),
         destination: None,
         count,

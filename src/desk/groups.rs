@@ -109,7 +109,7 @@ pub fn waiting(
     let limit = limit_of(query.limit)?;
     let organization = actor.scope(query.organization_id.as_deref())?;
     let since = now.minus(WAITS_LONG);
-    let listing = Listing::of(actor, "groups/waiting", query)?;
+    let listing = Listing::of(actor, "groups/pending-members", query)?;
     let after = listing.place(conn, query.cursor.as_deref())?;
     let after = after.map(waited).transpose()?;
     let rows = groups::waiting(conn, organization.as_deref(), since, after, limit + 1)?;

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
@@ -19,7 +19,7 @@ use super::events::{ChangeView, EventView, event_view};
 use super::profiles::ProfileView;
 use super::story;
 use super::visibility::Veil;
-use super::{Actor, DeskError, Role};
+use super::{Actor, DeskError, Listing, Page, Role, limit_of};
 
 /// The newest events that a history goes back to.
 const MOST_EVENTS: i64 = 2_000;
@@ -31,7 +31,9 @@ const MOST_ACTS: i64 = 500;
 #[allow(missing_docs, reason = "the fields of the API")]
 pub struct HistoryView {
     pub profile: ProfileView,
-    pub entries: Vec<Entry>,
+    pub data: Vec<Entry>,
+    /// Where a `limit` was given and there is more.
+    pub next_cursor: Option<String>,
     /// Whether there are older events than the 2,000 newest that are told.
     pub truncated: bool,
 }
@@ -95,8 +97,22 @@ pub struct ActView {
     pub detail: Option<String>,
 }
 
+/// Which part of a history: all of it unless there is a limit.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the parameters of the API")]
+pub struct HistoryQuery {
+    pub limit: Option<i64>,
+    pub cursor: Option<String>,
+}
+
 /// The history of one person.
-pub fn history(conn: &mut Conn, actor: &Actor, id: &str) -> Result<HistoryView, DeskError> {
+pub fn history(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    query: &HistoryQuery,
+) -> Result<HistoryView, DeskError> {
     actor.require(Role::Viewer)?;
     let row = super::profiles::seen(conn, actor, id)?;
     let (events, truncated) = events_about(conn, id)?;
@@ -137,11 +153,37 @@ pub fn history(conn: &mut Conn, actor: &Actor, id: &str) -> Result<HistoryView, 
     let profile = super::profiles::views(conn, actor, vec![row])?
         .pop()
         .ok_or_else(|| DeskError::not_found("profile", id))?;
+    let page = cut(conn, actor, id, query, chain.told())?;
     Ok(HistoryView {
         profile,
-        entries: chain.told(),
+        data: page.data,
+        next_cursor: page.next_cursor,
         truncated,
     })
+}
+
+/// The part that was asked for. A place in it is its number: entries of one moment have nothing else that tells
+/// them apart.
+fn cut(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    query: &HistoryQuery,
+    all: Vec<Entry>,
+) -> Result<Page<Entry>, DeskError> {
+    let limit = match query.limit {
+        None if query.cursor.is_none() => i64::MAX - 1,
+        limit => limit_of(limit)?,
+    };
+    let listing = Listing::of(actor, "history", &id)?;
+    let after: Option<usize> = match listing.place::<1>(conn, query.cursor.as_deref())? {
+        Some([number]) => number.parse().ok(),
+        None => None,
+    };
+    let first = after.map_or(0, |number| number + 1);
+    let rows: Vec<(usize, Entry)> = all.into_iter().enumerate().skip(first).collect();
+    let page = listing.cut_at(conn, rows, limit, |(number, _)| [number.to_string()])?;
+    Ok(page.map(|(_, entry)| entry))
 }
 
 /// Events that speak of one of the person's directory users, and the ends of groups they were in.

@@ -192,7 +192,7 @@ fn say(
     let row = outbox::find(conn, &id)?.ok_or_else(|| DeskError::not_found("event", &id))?;
     let settings = BatchSettings {
         max_attempts: u32::MAX,
-        arm_new: false,
+        messaging_for_new: false,
     };
     worker::work_off(conn, settings, &[row.id], now)?;
     Ok(outbox::find(conn, &id)?.is_some_and(|row| row.outcome.as_deref() == Some("applied")))

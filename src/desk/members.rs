@@ -140,7 +140,7 @@ pub fn member_page(
 }
 
 /// Reads `member` or `admin`.
-pub fn parse_seat(text: &str) -> Result<Seat, DeskError> {
+pub fn parse_role(text: &str) -> Result<Seat, DeskError> {
     Seat::parse(text)
         .ok_or_else(|| DeskError::Invalid(format!("role is {text:?}; it may be member, admin")))
 }

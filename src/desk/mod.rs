@@ -18,6 +18,7 @@ mod visibility;
 
 pub mod access;
 pub mod acts;
+pub mod admin_restorations;
 pub mod apply;
 pub mod communities;
 pub mod conflicts;
@@ -49,7 +50,6 @@ pub mod replay;
 pub mod resend;
 pub mod restored;
 pub mod retention;
-pub mod seats;
 pub mod secrets;
 pub mod sessions;
 pub mod settings;

@@ -1,5 +1,5 @@
-//! Organizations at the desk: who is in them, and whether their triggers may fire. Arming says how
-//! many people are there already, and that none of them is messaged by it (R56).
+//! Organizations at the desk: who is in them, and whether their triggers may fire. Turning
+//! messaging on says how many people are there already, and that none of them is messaged by it (R56).
 
 use std::collections::BTreeMap;
 
@@ -35,8 +35,8 @@ pub struct OrganizationView {
     pub id: String,
     pub name: Option<String>,
     /// Whether its triggers may fire, and since when.
-    pub armed: bool,
-    pub armed_at: Option<Timestamp>,
+    pub messaging_enabled: bool,
+    pub messaging_enabled_at: Option<Timestamp>,
     /// How many people have each status.
     pub profiles: BTreeMap<String, i64>,
     pub settings: Settings,
@@ -45,10 +45,10 @@ pub struct OrganizationView {
     pub deleted_at: Option<Timestamp>,
 }
 
-/// What arming means.
+/// What turning messaging on or off means.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[allow(missing_docs, reason = "the fields of the API")]
-pub struct ArmView {
+pub struct MessagingView {
     #[serde(flatten)]
     pub organization: OrganizationView,
     /// People who are there already.
@@ -57,7 +57,7 @@ pub struct ArmView {
     pub messages_due: i64,
     /// The published triggers, by name: what newcomers will hear.
     pub published: Vec<String>,
-    /// The first start date that is greeted (R57); null while it is not armed.
+    /// The first start date that is greeted (R57); null while messaging is off.
     pub greeted_from: Option<String>,
     /// How many people may be welcomed in an hour before the others wait for an operator (R59).
     pub burst_limit: usize,
@@ -102,14 +102,14 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<OrganizationView
 }
 
 /// Since when an organization's triggers may fire.
-pub fn armed_since(
+pub fn messaging_since(
     conn: &mut Conn,
     actor: &Actor,
     id: &str,
 ) -> Result<Option<Timestamp>, DeskError> {
     actor.require(Role::Viewer)?;
     actor.scope(Some(id))?;
-    Ok(organizations::find(conn, id)?.and_then(|one| one.armed_at))
+    Ok(organizations::find(conn, id)?.and_then(|one| one.messaging_enabled_at))
 }
 
 fn views(conn: &mut Conn, rows: Vec<Organization>) -> Result<Vec<OrganizationView>, DeskError> {
@@ -117,8 +117,8 @@ fn views(conn: &mut Conn, rows: Vec<Organization>) -> Result<Vec<OrganizationVie
     let mut counts = profiles::counts_of_organizations(conn, &ids)?;
     let views = rows.into_iter().map(|row| OrganizationView {
         profiles: counts.remove(&row.id).unwrap_or_default(),
-        armed: row.armed_at.is_some(),
-        armed_at: row.armed_at,
+        messaging_enabled: row.messaging_enabled_at.is_some(),
+        messaging_enabled_at: row.messaging_enabled_at,
         settings: row.settings,
         id: row.id,
         name: row.name,
@@ -128,18 +128,23 @@ fn views(conn: &mut Conn, rows: Vec<Organization>) -> Result<Vec<OrganizationVie
     Ok(views.collect())
 }
 
-/// Lets an organization's triggers fire from now on. Arming twice keeps the first time.
-pub fn arm(conn: &mut Conn, actor: &Actor, id: &str, now: Timestamp) -> Result<ArmView, DeskError> {
-    switch(conn, actor, id, Some(now), now)
-}
-
-/// Stops an organization's triggers from firing. What is due already still goes out.
-pub fn disarm(
+/// Lets an organization's triggers fire from now on. Doing it twice keeps the first time.
+pub fn enable_messaging(
     conn: &mut Conn,
     actor: &Actor,
     id: &str,
     now: Timestamp,
-) -> Result<ArmView, DeskError> {
+) -> Result<MessagingView, DeskError> {
+    switch(conn, actor, id, Some(now), now)
+}
+
+/// Stops an organization's triggers from firing. What is due already still goes out.
+pub fn disable_messaging(
+    conn: &mut Conn,
+    actor: &Actor,
+    id: &str,
+    now: Timestamp,
+) -> Result<MessagingView, DeskError> {
     switch(conn, actor, id, None, now)
 }
 
@@ -149,12 +154,12 @@ fn refuse_deleted(conn: &mut Conn, id: &str) -> Result<(), DeskError> {
     match deleted.map(|row| row.deletion_decision) {
         None => Ok(()),
         Some(None) => Err(DeskError::Conflict(format!(
-            "organization {id} was deleted in WorkOS, so its triggers cannot be turned on; first decide about \
+            "organization {id} was deleted in WorkOS, so messaging cannot be turned on; first decide about \
              its people: `rollcall holds list` names the hold, and rejecting it keeps them"
         ))),
         Some(Some(decision)) if decision == organizations::KEEP => Ok(()),
         Some(Some(_)) => Err(DeskError::Conflict(format!(
-            "organization {id} was deleted in WorkOS and its people were removed, so its triggers cannot be \
+            "organization {id} was deleted in WorkOS and its people were removed, so messaging cannot be \
              turned on; undo the hold's decision first if they are to come back"
         ))),
     }
@@ -166,20 +171,20 @@ fn switch(
     id: &str,
     to: Option<Timestamp>,
     now: Timestamp,
-) -> Result<ArmView, DeskError> {
+) -> Result<MessagingView, DeskError> {
     actor.require(Role::Operator)?;
     lock_part(conn, part_of(id))?;
     let before = show(conn, actor, id)?;
-    if to.is_some() && !before.armed {
+    if to.is_some() && !before.messaging_enabled {
         refuse_deleted(conn, id)?;
     }
     let due_before = deliveries::count_of(conn, id)?;
-    if before.armed != to.is_some() {
-        organizations::set_armed(conn, id, to)?;
+    if before.messaging_enabled != to.is_some() {
+        organizations::set_messaging(conn, id, to)?;
         let act = if to.is_some() {
-            "organization.armed"
+            "organization.messaging_enabled"
         } else {
-            "organization.disarmed"
+            "organization.messaging_disabled"
         };
         audit(conn, actor, act, id, Some(id), None, now)?;
     }
@@ -195,12 +200,12 @@ fn switch(
         .into_iter()
         .filter(|row| row.status == Status::Published.name())
         .map(|row| row.name);
-    Ok(ArmView {
+    Ok(MessagingView {
         people,
         messages_due: deliveries::count_of(conn, id)? - due_before,
         published: published.collect(),
         greeted_from: organization
-            .armed_at
+            .messaging_enabled_at
             .and_then(|at| zone::first_greeted(&settings, at))
             .map(|day| day.to_string()),
         burst_limit: settings

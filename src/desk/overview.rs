@@ -22,7 +22,7 @@ pub struct Overview {
     /// Events that wait for the worker.
     pub ready: i64,
     /// Events that were given up.
-    pub parked: i64,
+    pub failed_events: i64,
     /// Events that wait for a decision.
     pub held: i64,
     /// When the oldest waiting event came; not told to those limited to one organization.
@@ -37,8 +37,8 @@ pub struct Overview {
     pub silent: bool,
     /// Directory users whom only a person can tell apart.
     pub conflicts: i64,
-    /// Admin seats that a return did not give back.
-    pub seats: i64,
+    /// Admin roles of people who returned, which an operator restores or dismisses.
+    pub admin_restorations: i64,
     /// Events that no webhook brought; not told to those limited to one organization.
     pub lost: i64,
     /// Whether catching up fails again and again; not told to those limited to one organization.
@@ -64,7 +64,7 @@ pub struct Headcount {
     pub active: i64,
     pub on_leave: i64,
     pub removed: i64,
-    pub armed_at: Option<Timestamp>,
+    pub messaging_enabled_at: Option<Timestamp>,
 }
 
 /// The figures for this actor.
@@ -81,7 +81,7 @@ pub fn overview(conn: &mut Conn, actor: &Actor, now: Timestamp) -> Result<Overvi
             .map(|row| (row.shown, row.failure.unwrap_or_default()))
             .collect(),
         failed_jobs: count(&jobs::failed(conn, only)?),
-        seats: count(&communities::open_seats(conn, only, None, MAX_LIMIT)?),
+        admin_restorations: count(&communities::open_seats(conn, only, None, MAX_LIMIT)?),
         orphans: communities::orphans(conn, only, NAMED)?
             .into_iter()
             .map(|one| (one.id, one.name))
@@ -100,7 +100,7 @@ fn of_all(conn: &mut Conn, waiting: Overview, now: Timestamp) -> Result<Overview
     let stopped = destinations::list(conn, Some(true), None, None, NAMED)?;
     Ok(Overview {
         ready: queue.ready,
-        parked: queue.parked,
+        failed_events: queue.failed,
         held: queue.held,
         oldest_ready: queue.oldest_ready,
         due: messages.due,
@@ -122,9 +122,9 @@ fn of_one(conn: &mut Conn, organization: &str, waiting: Overview) -> Result<Over
         };
         outbox::list(conn, &filter, MAX_LIMIT).map(|rows| count(&rows))
     };
-    let (ready, parked, held) = (
+    let (ready, failed_events, held) = (
         events(EventState::Ready)?,
-        events(EventState::Parked)?,
+        events(EventState::Failed)?,
         events(EventState::Held)?,
     );
     let mut messages = |state: &str| {
@@ -137,7 +137,7 @@ fn of_one(conn: &mut Conn, organization: &str, waiting: Overview) -> Result<Over
     };
     Ok(Overview {
         ready,
-        parked,
+        failed_events,
         held,
         due: messages("due")?,
         unknown: messages("unknown")?,
@@ -161,7 +161,7 @@ pub fn headcounts(conn: &mut Conn, actor: &Actor) -> Result<Vec<Headcount>, Desk
         active: of(&row.id, "active"),
         on_leave: of(&row.id, "on_leave"),
         removed: of(&row.id, "removed"),
-        armed_at: row.armed_at,
+        messaging_enabled_at: row.messaging_enabled_at,
         id: row.id,
     });
     Ok(rows.collect())

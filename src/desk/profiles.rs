@@ -23,7 +23,9 @@ use super::page::sought;
 use super::visibility::Veil;
 use super::{Actor, Cursor, DeskError, Listing, Page, Role, limit_of};
 
-pub use super::history::{ActView, DeliveryEntry, Entry, EntryKind, HistoryView, history};
+pub use super::history::{
+    ActView, DeliveryEntry, Entry, EntryKind, HistoryQuery, HistoryView, history,
+};
 
 const STATUSES: [&str; 6] = ["active", "on_leave", "pending", "removed", "erased", "all"];
 

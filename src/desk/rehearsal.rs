@@ -74,7 +74,7 @@ fn try_out(
     let ready = outbox::replay_places(conn, places, &actor.name, None, now, now)?.ready;
     let settings = BatchSettings {
         max_attempts: u32::MAX,
-        arm_new: false,
+        messaging_for_new: false,
     };
     worker::work_off(conn, settings, &ready, now)?;
     let mut made = changes::of_events(conn, &ids)?;

@@ -34,7 +34,7 @@ pub(super) fn of_event(row: &EventRow) -> String {
         ("ready", _, None) => "waits to be applied".to_owned(),
         ("held", Some(reason), _) => format!("held for a decision: {reason}"),
         ("held", None, _) => "held for a decision".to_owned(),
-        ("parked", _, Some(error)) => format!("given up, an operator decides: {error}"),
+        ("failed", _, Some(error)) => format!("given up, an operator decides: {error}"),
         (_, Some(reason), _) => reason.clone(),
         (state, None, _) => row.outcome.clone().unwrap_or_else(|| state.to_owned()),
     };

@@ -127,10 +127,17 @@ fn putting_somebody_in_twice_leaves_one_change_and_taking_them_out_another() {
     remove().unwrap();
     assert!(matches!(remove(), Err(DeskError::NotFound { .. })));
     let history = house
-        .desk(|conn| profiles::history(conn, &ops, "profile_ann"))
+        .desk(|conn| {
+            profiles::history(
+                conn,
+                &ops,
+                "profile_ann",
+                &profiles::HistoryQuery::default(),
+            )
+        })
         .unwrap();
     let told: Vec<&str> = history
-        .entries
+        .data
         .iter()
         .map(|entry| entry.sentence.as_str())
         .collect();
@@ -143,7 +150,7 @@ fn putting_somebody_in_twice_leaves_one_change_and_taking_them_out_another() {
         ]
     );
     let by_hand = |entry: &profiles::Entry| entry.kind == EntryKind::Operator;
-    assert!(history.entries.iter().all(by_hand));
+    assert!(history.data.iter().all(by_hand));
 }
 
 #[test]

@@ -280,7 +280,7 @@ fn of_events(
             story::of_event(last)
         ));
     }
-    for state in ["ready", "held", "parked"] {
+    for state in ["ready", "held", "failed"] {
         for event in outbox::list(conn, &about(Some(state)), 5)? {
             view.waiting.push(format!(
                 "{} ({}, received {})",
@@ -352,7 +352,7 @@ fn of_workos(
 fn next_step(event: &EventRow) -> String {
     match event.state.as_str() {
         "held" => "rollcall holds list --state open".to_owned(),
-        "parked" => format!("rollcall events replay {}", event.event_id),
+        "failed" => format!("rollcall events replay {}", event.event_id),
         _ => "rollcall doctor".to_owned(),
     }
 }

@@ -191,14 +191,14 @@ async fn rendered(state: &HttpState) -> String {
         show_reconciles(&figures.reconciles);
         for (state, count) in [
             ("ready", queue.ready),
-            ("parked", queue.parked),
+            ("failed", queue.failed),
             ("held", queue.held),
         ] {
             set(telemetry::OUTBOX_EVENTS, state, count);
         }
         for (state, count) in [
             ("due", deliveries.due),
-            ("parked", deliveries.parked),
+            ("paused", deliveries.paused),
             ("unknown", deliveries.unknown),
             ("failed", deliveries.failed),
         ] {

@@ -78,7 +78,7 @@ const ON_INDEX_OF_OUTCOME: &str = "outbox.outcome IN ('stale', 'ignored', 'held'
 /// words of the index, and a bound value says nothing.
 fn on_index_of_state(state: &str) -> Option<&'static str> {
     match state {
-        "parked" | "held" => Some("outbox.state IN ('parked', 'held')"),
+        "failed" | "held" => Some("outbox.state IN ('failed', 'held')"),
         "ready" => Some("outbox.state = 'ready'"),
         "ignored" => Some("outbox.state = 'ignored'"),
         _ => None,

@@ -1,4 +1,4 @@
-//! What failed, counted by kind and error: the parked events and those that will be tried again. Read on
+//! What failed, counted by kind and error: the failed events and those that will be tried again. Read on
 //! the partial indexes of open events, so that settled rows, however many, cost nothing.
 
 use diesel::dsl::{count_star, max, min, sql};
@@ -41,7 +41,7 @@ pub fn failures(conn: &mut Conn, organization: Option<&str>) -> QueryResult<Vec<
             ))
             // What failed and is open has an error, and the partial index on errors holds nothing else.
             .filter(outbox::error.is_not_null())
-            .filter(outbox::state.eq_any([EventState::Parked.as_str(), EventState::Ready.as_str()]))
+            .filter(outbox::state.eq_any([EventState::Failed.as_str(), EventState::Ready.as_str()]))
             .into_boxed();
         if let Some(organization) = organization {
             // Whose they are is no reason to go through all of an organization's events: those with an error

@@ -24,7 +24,7 @@ pub fn forget_subject(
     reason: &str,
     now: Timestamp,
 ) -> QueryResult<usize> {
-    let waiting = [EventState::Held.as_str(), EventState::Parked.as_str()];
+    let waiting = [EventState::Held.as_str(), EventState::Failed.as_str()];
     on_backend!(conn, c => diesel::update(outbox::table
         .filter(outbox::subject.eq(subject))
         .filter(outbox::state.eq_any(waiting)))

@@ -42,7 +42,7 @@ pub enum EventState {
     /// Waits for an operator.
     Held,
     /// Given up after the last attempt, or unusable; an operator decides.
-    Parked,
+    Failed,
     /// Of a kind that is not ours.
     Ignored,
 }
@@ -53,7 +53,7 @@ impl EventState {
         Self::Ready,
         Self::Done,
         Self::Held,
-        Self::Parked,
+        Self::Failed,
         Self::Ignored,
     ];
 
@@ -63,7 +63,7 @@ impl EventState {
             Self::Ready => "ready",
             Self::Done => "done",
             Self::Held => "held",
-            Self::Parked => "parked",
+            Self::Failed => "failed",
             Self::Ignored => "ignored",
         }
     }

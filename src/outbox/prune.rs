@@ -14,7 +14,7 @@ use super::repeats::forget_repeats;
 const OPEN: [&str; 3] = [
     EventState::Ready.as_str(),
     EventState::Held.as_str(),
-    EventState::Parked.as_str(),
+    EventState::Failed.as_str(),
 ];
 
 /// Up to `limit` events whose bodies were received before `horizon` and are done with.

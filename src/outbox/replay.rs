@@ -1,5 +1,5 @@
 //! What an operator may do with an event: replay makes a settled one `ready` again, discard ends a
-//! parked one with a reason. Both say who did it; of two operators at once only one does it (R69).
+//! failed one with a reason. Both say who did it; of two operators at once only one does it (R69).
 
 use std::collections::BTreeSet;
 
@@ -106,7 +106,7 @@ pub fn replay_places(
     };
     let mut lines = Vec::new();
     for (place, name, state) in &settled {
-        if done.contains(name) && state != EventState::Parked.as_str() {
+        if done.contains(name) && state != EventState::Failed.as_str() {
             told.by_others += 1;
         } else if with_body.contains(name) {
             told.ready.push(*place);
@@ -176,7 +176,7 @@ fn replayed_since(
     Ok(found.into_iter().collect())
 }
 
-/// Ends a parked event for good; it can still be replayed.
+/// Ends a failed event for good; it can still be replayed.
 pub fn discard(
     conn: &mut Conn,
     event_id: &str,
@@ -189,7 +189,7 @@ pub fn discard(
     };
     let ended = on_backend!(conn, c => diesel::update(outbox::table
         .filter(outbox::id.eq(event.id))
-        .filter(outbox::state.eq(EventState::Parked.as_str())))
+        .filter(outbox::state.eq(EventState::Failed.as_str())))
         .set((
             outbox::state.eq(EventState::Done.as_str()),
             outbox::outcome.eq("ignored"),
@@ -201,7 +201,7 @@ pub fn discard(
         return Ok(Err(Refusal::WrongState {
             id: event_id.to_owned(),
             state: event.state,
-            advice: "only a parked event can be discarded",
+            advice: "only a failed event can be discarded",
         }));
     }
     note_attempt(conn, event_id, "discarded", Some(reason), Some(actor), now)?;

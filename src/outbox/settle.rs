@@ -57,7 +57,7 @@ pub enum Verdict {
         error: String,
     },
     /// It failed for the last time, or cannot be used.
-    Park {
+    Fail {
         /// What went wrong.
         error: String,
     },
@@ -74,7 +74,7 @@ pub fn settle(conn: &mut Conn, settled: &[Settlement], now: Timestamp) -> QueryR
     }
     let failed = settled.iter().filter_map(|one| match &one.verdict {
         Verdict::Retry { error, .. } => Some((&one.event_id, "failed", error)),
-        Verdict::Park { error } => Some((&one.event_id, "parked", error)),
+        Verdict::Fail { error } => Some((&one.event_id, "failed", error)),
         _ => None,
     });
     for (event_id, what, error) in failed {
@@ -123,8 +123,8 @@ fn write(conn: &mut Conn, verdict: &Verdict, ids: &[i64], now: Timestamp) -> Que
             None,
             *at,
         ),
-        Verdict::Park { error } => (
-            EventState::Parked,
+        Verdict::Fail { error } => (
+            EventState::Failed,
             Some("failed"),
             Some(error),
             Some(error),

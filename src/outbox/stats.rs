@@ -16,7 +16,7 @@ pub struct QueueStats {
     /// Events waiting for the worker (counted up to 100,000).
     pub ready: i64,
     /// Events given up.
-    pub parked: i64,
+    pub failed: i64,
     /// Events waiting for an operator.
     pub held: i64,
     /// When the oldest event that is due came.
@@ -28,7 +28,7 @@ struct Row {
     #[diesel(sql_type = BigInt)]
     ready: i64,
     #[diesel(sql_type = BigInt)]
-    parked: i64,
+    failed: i64,
     #[diesel(sql_type = BigInt)]
     held: i64,
     #[diesel(sql_type = Nullable<BigInt>)]
@@ -52,14 +52,14 @@ pub fn queue_stats_up_to(conn: &mut Conn, cap: i64) -> QueryResult<QueueStats> {
     let (removals, others) = (first(super::REMOVAL_LANE), first(super::NORMAL_LANE));
     let sql = format!(
         "SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'ready' LIMIT {cap}) AS r) AS ready, \
-         (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'parked' AND state IN ('parked', 'held') LIMIT {cap}) AS p) AS parked, \
-         (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'held' AND state IN ('parked', 'held') LIMIT {cap}) AS h) AS held, \
+         (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'failed' AND state IN ('failed', 'held') LIMIT {cap}) AS p) AS failed, \
+         (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'held' AND state IN ('failed', 'held') LIMIT {cap}) AS h) AS held, \
          (SELECT min(received_at) FROM ({removals} UNION ALL {others}) AS o) AS oldest"
     );
     let row: Row = on_backend!(conn, c => diesel::sql_query(sql).get_result(c))?;
     Ok(QueueStats {
         ready: row.ready,
-        parked: row.parked,
+        failed: row.failed,
         held: row.held,
         oldest_ready: row.oldest.map(Timestamp),
     })

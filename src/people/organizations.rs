@@ -1,4 +1,4 @@
-//! Organizations: WorkOS's id, whether their triggers may fire (armed), and their settings. One is
+//! Organizations: WorkOS's id, whether messaging is on, and their settings. One is
 //! created at first sight (C9).
 
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ pub struct Organization {
     /// Its name, if anybody said one.
     pub name: Option<String>,
     /// Since when its triggers may fire (R56).
-    pub armed_at: Option<Timestamp>,
+    pub messaging_enabled_at: Option<Timestamp>,
     /// What its operators set.
     pub settings: Settings,
     /// When it was first heard of.
@@ -47,13 +47,14 @@ type Row = (
 );
 
 fn read(row: Row) -> QueryResult<Organization> {
-    let (id, name, armed_at, settings, first_seen_at, deleted_at, deletion_decision) = row;
+    let (id, name, messaging_enabled_at, settings, first_seen_at, deleted_at, deletion_decision) =
+        row;
     let settings =
         serde_json::from_str(&settings).map_err(|error| unreadable("settings", &id, &error))?;
     Ok(Organization {
         id,
         name,
-        armed_at,
+        messaging_enabled_at,
         settings,
         first_seen_at,
         deleted_at,
@@ -100,14 +101,14 @@ pub fn list(
     rows.into_iter().map(read).collect()
 }
 
-/// Creates those that are not there yet, armed or not.
-pub fn ensure(conn: &mut Conn, ids: &[String], armed: bool, now: Timestamp) -> QueryResult<()> {
+/// Creates those that are not there yet, with messaging on or off.
+pub fn ensure(conn: &mut Conn, ids: &[String], messaging: bool, now: Timestamp) -> QueryResult<()> {
     let rows: Vec<_> = ids
         .iter()
         .map(|id| {
             (
                 organizations::id.eq(id),
-                organizations::armed_at.eq(armed.then_some(now)),
+                organizations::messaging_enabled_at.eq(messaging.then_some(now)),
                 organizations::settings.eq("{}"),
                 organizations::first_seen_at.eq(now),
             )
@@ -119,10 +120,14 @@ pub fn ensure(conn: &mut Conn, ids: &[String], armed: bool, now: Timestamp) -> Q
     Ok(())
 }
 
-/// Arms or disarms; false when there is no such organization.
-pub fn set_armed(conn: &mut Conn, id: &str, armed_at: Option<Timestamp>) -> QueryResult<bool> {
+/// Turns messaging on or off; false when there is no such organization.
+pub fn set_messaging(
+    conn: &mut Conn,
+    id: &str,
+    messaging_enabled_at: Option<Timestamp>,
+) -> QueryResult<bool> {
     let changed = on_backend!(conn, c => diesel::update(organizations::table.find(id))
-        .set(organizations::armed_at.eq(armed_at))
+        .set(organizations::messaging_enabled_at.eq(messaging_enabled_at))
         .execute(c))?;
     Ok(changed > 0)
 }
@@ -132,7 +137,7 @@ pub fn set_deleted(conn: &mut Conn, id: &str, at: Timestamp) -> QueryResult<()> 
     on_backend!(conn, c => diesel::update(organizations::table.find(id))
         .set((
             organizations::deleted_at.eq(at),
-            organizations::armed_at.eq(None::<Timestamp>),
+            organizations::messaging_enabled_at.eq(None::<Timestamp>),
         ))
         .execute(c))?;
     Ok(())

@@ -21,7 +21,7 @@ pub struct MessageSettings {
     pub send_time: String,
     /// When nobody is sent an e-mail or a Slack message; it waits for the end.
     pub quiet_hours: Option<QuietHours>,
-    /// A start may lie so many days before the arming and still be greeted (R57).
+    /// A start may lie so many days before messaging was turned on and still be greeted (R57).
     pub grace_days: u32,
     /// A message that is later than so many hours is skipped (R62).
     pub late_hours: u32,

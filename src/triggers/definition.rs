@@ -98,7 +98,7 @@ pub enum Status {
     /// Can be previewed and tested; sends nothing by itself.
     #[default]
     Draft,
-    /// Fires in an armed organization.
+    /// Fires where messaging is on.
     Published,
 }
 

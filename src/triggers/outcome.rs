@@ -29,7 +29,7 @@ pub enum Outcome {
         reason: String,
     },
     /// The destination itself is gone, closed to us, or wrongly configured. Leads to: the
-    /// destination is stopped, what is due there is parked, an operator is told; others go on.
+    /// destination is stopped, what is due there is paused, an operator is told; others go on.
     RefusedDestination {
         /// What it said, and what to put right.
         reason: String,

@@ -55,9 +55,9 @@ pub enum AccessTurn {
 /// What an organization's messages go by.
 #[derive(Debug, Clone)]
 pub struct Terms {
-    /// Since when its triggers may fire (R56). Unarmed, people get no message; that somebody left is
+    /// Since when its triggers may fire (R56). While it is off, people get no message; that somebody left is
     /// told to machines all the same, since sessions hang on it.
-    pub armed_at: Option<Timestamp>,
+    pub messaging_enabled_at: Option<Timestamp>,
     /// Its settings.
     pub settings: MessageSettings,
 }
@@ -193,7 +193,7 @@ impl Happening {
     }
 
     /// Whether a newcomer is really new (R57, R58): with a start date, when it is not long before the
-    /// arming; without one, when nobody knew them before it. Who gets a seat back is not greeted, and
+    /// messaging was turned on; without one, when nobody knew them before it. Who gets a seat back is not greeted, and
     /// everybody else is no newcomer at all.
     fn may_be_greeted(&self, on: Event, terms: &Terms, zone: Tz) -> bool {
         let activates = self.activates();
@@ -206,16 +206,15 @@ impl Happening {
         self.is_new(terms, zone)
     }
 
-    /// Whether they came after the arming: by their start date, else by when they were first known.
+    /// Whether they came after messaging was turned on: by their start date, else by when they were first known.
     pub fn is_new(&self, terms: &Terms, zone: Tz) -> bool {
-        let Some(armed_at) = terms.armed_at else {
+        let Some(messaging_enabled_at) = terms.messaging_enabled_at else {
             return false;
         };
         match self.start() {
-            Some(start) => {
-                zone::first_greeted_in(&terms.settings, zone, armed_at).is_none_or(|by| start >= by)
-            }
-            None => self.known_since >= armed_at,
+            Some(start) => zone::first_greeted_in(&terms.settings, zone, messaging_enabled_at)
+                .is_none_or(|by| start >= by),
+            None => self.known_since >= messaging_enabled_at,
         }
     }
 
@@ -274,7 +273,9 @@ pub fn due(
             continue;
         }
         for (place, step) in definition.steps.iter().enumerate() {
-            if terms.armed_at.is_none() && !tells_a_machine_who_left(definition.on, step) {
+            if terms.messaging_enabled_at.is_none()
+                && !tells_a_machine_who_left(definition.on, step)
+            {
                 continue;
             }
             all.push(Due {
@@ -301,7 +302,7 @@ fn base_of(happening: &Happening, on: Event) -> Base {
     }
 }
 
-/// What ends somebody's sessions elsewhere, or lets them in again, waits for no arming.
+/// What ends somebody's sessions elsewhere, or lets them in again, goes out also while messaging is off.
 fn tells_a_machine_who_left(on: Event, step: &Step) -> bool {
     (on.ends_access() || on.is_for_machines())
         && step.channel == super::definition::Channel::Webhook

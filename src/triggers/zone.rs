@@ -70,20 +70,25 @@ pub fn day(text: &str) -> Option<NaiveDate> {
     Date::read_text(text, DateOrder::Ymd).day()
 }
 
-/// The first start date that is greeted after an arming (R57), by the organization's own zone.
-pub fn first_greeted(settings: &MessageSettings, armed_at: Timestamp) -> Option<NaiveDate> {
+/// The first start date that is greeted after messaging was turned on (R57), by the organization's own zone.
+pub fn first_greeted(
+    settings: &MessageSettings,
+    messaging_enabled_at: Timestamp,
+) -> Option<NaiveDate> {
     let zone = named(&settings.timezone).unwrap_or(Tz::UTC);
-    first_greeted_in(settings, zone, armed_at)
+    first_greeted_in(settings, zone, messaging_enabled_at)
 }
 
 /// The same, where a person is.
 pub fn first_greeted_in(
     settings: &MessageSettings,
     zone: Tz,
-    armed_at: Timestamp,
+    messaging_enabled_at: Timestamp,
 ) -> Option<NaiveDate> {
     let grace = chrono::Days::new(u64::from(settings.grace_days));
-    local(zone, armed_at).date().checked_sub_days(grace)
+    local(zone, messaging_enabled_at)
+        .date()
+        .checked_sub_days(grace)
 }
 
 /// When the quiet hours that hold at this instant are over; `None` where it is not quiet.

@@ -362,7 +362,7 @@ fn settle(
         };
         let settings = BatchSettings {
             max_attempts: u32::MAX,
-            arm_new: false,
+            messaging_for_new: false,
         };
         worker::work_off(conn, settings, &[row.id], now)?;
         let done = outbox::find(conn, &event.event_id)?;

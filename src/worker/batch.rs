@@ -1,6 +1,6 @@
 //! One claimed batch, in the transaction that claimed it: load, fold, write, settle. A crash before
 //! the commit leaves everything as it was. An event that fails in the fold has changed nothing and is retried
-//! or parked alone; the rest of the batch goes on. What the database refuses, and a panic, end the batch: it
+//! or given up alone; the rest of the batch goes on. What the database refuses, and a panic, end the batch: it
 //! is halved until that event stands alone.
 
 use std::collections::BTreeMap;
@@ -27,10 +27,10 @@ use super::write::{Cause, write_world};
 /// What a batch may do.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchSettings {
-    /// Events parked after so many failed attempts.
+    /// Events are given up after so many failed attempts.
     pub max_attempts: u32,
-    /// Whether organizations heard of for the first time are armed (`serve --dev`).
-    pub arm_new: bool,
+    /// Whether messaging is on for organizations heard of for the first time (`serve --dev`).
+    pub messaging_for_new: bool,
 }
 
 /// What a batch did, for metrics and for whoever waits for an empty queue.
@@ -90,7 +90,7 @@ pub(super) fn run(
     let mut items: Vec<Item> = claimed.into_iter().map(Item::read).collect();
     // In the order of events: what arrived together in the wrong order costs nothing.
     items.sort_by(|one, other| one.key.cmp(&other.key));
-    let mut world = World::load(conn, &mut items, settings.arm_new, now)?;
+    let mut world = World::load(conn, &mut items, settings.messaging_for_new, now)?;
     crash::at(Step::BatchLoaded);
     let mut caused = Vec::new();
     let mut causes: BTreeMap<String, Cause> = BTreeMap::new();
@@ -177,7 +177,7 @@ pub(super) fn removals_given_up<'a>(
 ) -> Vec<String> {
     settled
         .into_iter()
-        .filter(|(removal, one)| *removal && matches!(one.verdict, Verdict::Park { .. }))
+        .filter(|(removal, one)| *removal && matches!(one.verdict, Verdict::Fail { .. }))
         .map(|(_, one)| one.event_id.clone())
         .collect()
 }
@@ -261,7 +261,7 @@ fn fail(item: &Item, settings: BatchSettings, failure: &Failure, now: Timestamp)
         .unwrap_or(0)
         .saturating_add(1);
     let verdict = match failure {
-        Failure::Unusable(error) => Verdict::Park {
+        Failure::Unusable(error) => Verdict::Fail {
             error: error.clone(),
         },
         Failure::Passing(error) | Failure::Panic(error) => {
@@ -287,7 +287,7 @@ pub(super) fn after_failure(
     now: Timestamp,
 ) -> Verdict {
     if attempt >= settings.max_attempts {
-        Verdict::Park { error }
+        Verdict::Fail { error }
     } else {
         Verdict::Retry {
             at: now.plus(retry::wait_after(attempt, id)),
@@ -303,7 +303,7 @@ fn report(items: &[Item], settled: &[Settlement]) -> BatchReport {
             Verdict::Done { outcome, .. } => outcome,
             Verdict::Ignored { .. } => "ignored",
             Verdict::Held { .. } | Verdict::Wait { .. } => "held",
-            Verdict::Retry { .. } | Verdict::Park { .. } => "failed",
+            Verdict::Retry { .. } | Verdict::Fail { .. } => "failed",
         },
         removal: item.claimed.removal,
         received_at: item.claimed.received_at,

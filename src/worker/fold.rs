@@ -72,7 +72,7 @@ fn organization_deleted(world: &mut World, item: &Item, id: &str) -> Effect {
         );
     }
     organization.deleted_at = Some(item.key.at);
-    organization.armed_at = None;
+    organization.messaging_enabled_at = None;
     world.deleted_organizations.push(DeletedOrganization {
         organization_id: id.to_owned(),
         event_id: item.key.event_id.clone(),

@@ -1,7 +1,7 @@
 //! The worker: works off the outbox until told to stop, batch by batch, each in one transaction.
 //! A batch that the database refuses is halved until the culprit stands alone. After an unclean
 //! stop the events that wait are tried in a child process, so that an event that kills the process is
-//! found and parked, and nobody else is.
+//! found and given up, and nobody else is.
 
 mod alone;
 mod batch;

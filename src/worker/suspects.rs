@@ -180,8 +180,8 @@ impl Worker {
             ..BatchReport::default()
         };
         if let Some((id, signal)) = proven {
-            let parked = self.park_alone(id, killed(signal))?;
-            report.events.extend(parked.events);
+            let failed = self.fail_alone(id, killed(signal))?;
+            report.events.extend(failed.events);
         }
         if tried.end == End::Stopped && report.events.is_empty() {
             return Err(DbError::Pool(

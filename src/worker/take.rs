@@ -151,7 +151,7 @@ impl Worker {
         done.unwrap_or_else(|_| Err(batch::stopped_by_a_panic()))
     }
 
-    /// That event alone fails: it is retried or parked, and the others go on.
+    /// That event alone fails: it is retried or given up, and the others go on.
     fn fail(&self, event: &Claimed, error: &DbError) -> Result<BatchReport, DbError> {
         self.settle_alone(event.id, "failed", |event, now| {
             let attempt = u32::try_from(event.attempts).unwrap_or(0).saturating_add(1);
@@ -198,9 +198,9 @@ impl Worker {
         }
     }
 
-    /// Parks an event that ended the process that worked on it and on nothing else.
-    pub(super) fn park_alone(&self, id: i64, error: String) -> Result<BatchReport, DbError> {
-        self.settle_alone(id, "failed", |_, _| Verdict::Park { error })
+    /// Gives up an event that ended the process that worked on it and on nothing else.
+    pub(super) fn fail_alone(&self, id: i64, error: String) -> Result<BatchReport, DbError> {
+        self.settle_alone(id, "failed", |_, _| Verdict::Fail { error })
     }
 
     fn settle_alone(

@@ -93,14 +93,14 @@ impl World {
     pub(super) fn load(
         conn: &mut Conn,
         items: &mut [Item],
-        arm_new: bool,
+        messaging_for_new: bool,
         now: Timestamp,
     ) -> QueryResult<Self> {
         let mut world = Self {
             now,
             ..Self::default()
         };
-        world.load_directories(conn, items, arm_new)?;
+        world.load_directories(conn, items, messaging_for_new)?;
         world.graves = Graves::open(conn)?;
         if let Some(graves) = &mut world.graves {
             graves.judge(conn, items)?;
@@ -116,7 +116,7 @@ impl World {
         &mut self,
         conn: &mut Conn,
         items: &mut [Item],
-        arm_new: bool,
+        messaging_for_new: bool,
     ) -> QueryResult<()> {
         let named: BTreeSet<String> = items
             .iter()
@@ -166,7 +166,7 @@ impl World {
             .cloned()
             .collect();
         if !missing.is_empty() {
-            organizations::ensure(conn, &missing, arm_new, self.now)?;
+            organizations::ensure(conn, &missing, messaging_for_new, self.now)?;
             self.organizations = organizations::load(conn, &ids)?;
         }
         self.directories = directories::of_organizations(conn, &ids)?;

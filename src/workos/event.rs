@@ -1,6 +1,6 @@
 //! A whole event, as the roll applies it: a closed list of Directory Sync kinds, each with its
 //! data, and `Ignored` for everything else, with the reason (R5, C7). An event of a known kind
-//! whose data lacks an id it cannot do without is `Unusable`, and is parked with that sentence.
+//! whose data lacks an id it cannot do without is `Unusable`, and fails with that sentence.
 
 use thiserror::Error;
 

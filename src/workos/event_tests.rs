@@ -1,4 +1,4 @@
-//! Every kind of event, what is ignored, and what is parked.
+//! Every kind of event, what is ignored, and what fails.
 
 use super::*;
 

@@ -95,7 +95,7 @@ async fn r94_a_text_that_would_overflow_the_stack_is_refused_when_saved(app: Tes
 }
 
 async fn r94_a_text_that_was_saved_before_fails_its_message_and_stops_nobody(post: Post) {
-    post.arm();
+    post.enable_messaging();
     let app = &post.app;
     for (number, (what, text)) in deep().into_iter().enumerate() {
         let id = post.trigger(

@@ -72,7 +72,7 @@ async fn no_name_reaches_the_terminal_as_an_order(app: TestApp) {
 }
 
 async fn cursors_of_destinations_name_none_of_another_organization(post: Post) {
-    post.arm();
+    post.enable_messaging();
     for number in 0..3 {
         let step = json!({"channel": "webhook", "to": post.web.url(&format!("/hook{number}"))});
         post.trigger(json!([step]));

@@ -20,7 +20,7 @@ async fn r69_a_failed_event_is_found_read_tried_dry_and_replayed(app: TestApp) {
         .set("data.custom_attributes.job_title", "Head of Optics");
     app.enqueue(std::slice::from_ref(&update));
     // As a worker that lost its database for days leaves it.
-    app.sql("UPDATE outbox SET state = 'parked', outcome = 'failed', error = 'the disk was full', attempts = 20 WHERE state = 'ready'");
+    app.sql("UPDATE outbox SET state = 'failed', outcome = 'failed', error = 'the disk was full', attempts = 20 WHERE state = 'ready'");
     let window = Window::open(&app, 1280, true).await;
     window.sign_in().await;
     window.go("/console/failures").await;

@@ -1,5 +1,5 @@
 //! Directory Sync in a real browser: a mapping is tried and saved, an organization is enabled and
-//! followed until it is ready to arm, gaps and a comparison are read and applied. Pages move on by
+//! followed until it is ready for messages, gaps and a comparison are read and applied. Pages move on by
 //! themselves; without scripts as well.
 
 use rollcall::db::Backend;
@@ -15,7 +15,7 @@ use crate::support::macros::on_both;
 
 on_both!(
     a_mapping_is_tried_on_real_people_and_saved,
-    an_organization_is_enabled_and_followed_until_it_is_ready_to_arm,
+    an_organization_is_enabled_and_followed_until_messaging_can_be_turned_on,
     a_gap_is_read_and_a_comparison_is_followed_and_applied,
     r36_a_deleted_directory_is_decided_where_it_is_seen,
     one_person_is_resynced_from_their_page,
@@ -76,7 +76,9 @@ async fn a_mapping_is_tried_on_real_people_and_saved(app: TestApp) {
     window.close().await;
 }
 
-async fn an_organization_is_enabled_and_followed_until_it_is_ready_to_arm(backend: Backend) {
+async fn an_organization_is_enabled_and_followed_until_messaging_can_be_turned_on(
+    backend: Backend,
+) {
     let desk = Desk::start(backend).await;
     let Desk { app, fake, .. } = &desk;
     let window = Window::open(app, 1280, true).await;
@@ -110,19 +112,19 @@ async fn an_organization_is_enabled_and_followed_until_it_is_ready_to_arm(backen
     window.shoot("arriving-1280").await;
     app.apply(&employee("bob").created(minute(1))).await;
     window
-        .shows("people are here; look at them, then arm")
+        .shows("people are here; check the list, then turn messaging on")
         .await;
     window.shows("2 people are here, WorkOS counts 2").await;
     let untouched = "return window.untouched";
     assert_eq!(window.page.execute(untouched).await.unwrap(), true);
-    window.follow("Arm…").await;
+    window.follow("Turn messaging on…").await;
     window
-        .shows("2 people are there already, and 0 messages would fall due")
+        .shows("2 people are already there, and 0 messages would fall due")
         .await;
-    window.press("Arm").await;
-    window.shows("Armed: triggers may fire from now on.").await;
+    window.press("Turn messaging on").await;
+    window.shows("Messaging is on.").await;
     window.go(&page).await;
-    window.shows("people are here and triggers may fire").await;
+    window.shows("people are here and messaging is on").await;
     window.close().await;
 }
 
@@ -248,7 +250,7 @@ async fn pages(desk: &Desk) -> Vec<(&'static str, String)> {
         ("organization", one.clone()),
         ("mapping", format!("{one}/mapping")),
         ("guards", format!("{one}/guards")),
-        ("arm", format!("{one}/arm")),
+        ("arm", format!("{one}/messaging")),
         ("enable", format!("{home}/enable/{ORGANIZATION}")),
         ("enable-new", format!("{home}/enable/org_new")),
         ("gaps", format!("{home}/gaps")),

@@ -141,9 +141,9 @@ async fn a_trigger_is_written_previewed_tried_and_published(post: Post) {
     window.press("Save and publish").await;
     window.shows("Published, and nothing goes out yet").await;
     window.shows("version 2").await;
-    post.arm();
+    post.enable_messaging();
     window.page.refresh().await.unwrap();
-    window.shows("It fires").await;
+    window.shows("Live").await;
     let versions = app.get("/v1/triggers").await;
     assert_eq!(versions["data"][0]["status"], "published", "{versions}");
     window.close().await;
@@ -161,8 +161,8 @@ async fn pages(app: &TestApp) -> Vec<String> {
     });
     burst(app).await;
     app.call("POST", "/v1/triggers", trigger).await.ok();
-    let arm = format!("/v1/organizations/{ORGANIZATION}/arm");
-    app.call("POST", &arm, Value::Null).await.ok();
+    let enable = format!("/v1/organizations/{ORGANIZATION}/messaging/enable");
+    app.call("POST", &enable, Value::Null).await.ok();
     let hostile = "<script>alert(1)</script>";
     app.apply(&ada().created(minute(50)).without("data.directory_id"))
         .await;
@@ -191,7 +191,7 @@ async fn pages(app: &TestApp) -> Vec<String> {
         id.unwrap_or_else(|| panic!("{path}: {page}")).to_owned()
     };
     let hold = newest("/v1/holds").await;
-    let parked = newest("/v1/events?state=parked").await;
+    let failed = newest("/v1/events?state=failed").await;
     let delivery = newest(&format!("/v1/deliveries?profile_id={id}")).await;
     let trigger = newest("/v1/triggers").await;
     let asked = employee("twin").id();
@@ -212,13 +212,13 @@ async fn pages(app: &TestApp) -> Vec<String> {
         "/conflicts".to_owned(),
         format!("/conflicts/{asked}"),
         "/events".to_owned(),
-        "/events?state=parked".to_owned(),
+        "/events?state=failed".to_owned(),
         format!("/events/{event}"),
-        format!("/events/{parked}"),
+        format!("/events/{failed}"),
         "/failures".to_owned(),
         "/jobs".to_owned(),
         "/communities".to_owned(),
-        "/communities/seats".to_owned(),
+        "/communities/admin-restorations".to_owned(),
         format!("/communities/{chess}?find=example"),
         format!("/communities/{chess}/rules"),
         "/triggers".to_owned(),

@@ -23,7 +23,7 @@ on_both!(
 );
 
 async fn a_name_can_break_neither_a_mail_nor_a_post(post: Post) {
-    post.arm();
+    post.enable_messaging();
     post.trigger(json!([Post::mail_step(), post.slack_step()]));
     let name = "<!channel> & @here\r\nBcc: all@example.org\r\n\r\n.\r\nMAIL FROM:<x@y.z>";
     let created = ada().created(minute(0)).set("data.first_name", name);
@@ -53,7 +53,7 @@ async fn a_name_can_break_neither_a_mail_nor_a_post(post: Post) {
 }
 
 async fn a_mail_is_what_an_automatic_mail_should_be(post: Post) {
-    post.arm();
+    post.enable_messaging();
     let mut step = Post::mail_step();
     step["html"] = "<p>Dear {{ first_name }}</p>".into();
     post.trigger(json!([step]));
@@ -88,7 +88,7 @@ async fn a_mail_is_what_an_automatic_mail_should_be(post: Post) {
 }
 
 async fn rustsec_2026_0561_a_line_end_in_a_name_cannot_end_the_mail(post: Post) {
-    post.arm();
+    post.enable_messaging();
     post.mail.take_any_line_end();
     post.trigger(json!([Post::mail_step()]));
     for (number, end) in ["\n", "\r", "\r\n", "\n\r"].into_iter().enumerate() {
@@ -112,7 +112,7 @@ async fn rustsec_2026_0561_a_line_end_in_a_name_cannot_end_the_mail(post: Post) 
 }
 
 async fn mails_share_a_connection(post: Post) {
-    post.arm();
+    post.enable_messaging();
     post.trigger(json!([Post::mail_step()]));
     for name in ["a", "b", "c", "d", "e"] {
         let one = crate::support::events::employee(name);
@@ -123,7 +123,7 @@ async fn mails_share_a_connection(post: Post) {
 }
 
 async fn a_person_not_in_slack_yet_is_found_when_they_are(post: Post) {
-    post.arm();
+    post.enable_messaging();
     post.trigger(json!([{"channel": "slack", "to": "person", "text": "Welcome {{ first_name }}"}]));
     let lookup = "/api/users.lookupByEmail";
     post.web.next(
@@ -212,7 +212,7 @@ async fn a_trigger_is_tried_over_each_channel_and_the_outcome_is_told(post: Post
 }
 
 async fn r63_a_delivery_is_found_shown_cancelled_and_sent_again_by_people_only(post: Post) {
-    post.arm();
+    post.enable_messaging();
     post.trigger(json!([Post::mail_step()]));
     post.app.apply(&ada().created(minute(0))).await;
     let one = post.only().id;

@@ -11,7 +11,7 @@ use crate::support::events::{ORGANIZATION, ada, employee, minute};
 use crate::support::macros::on_both;
 
 on_both!(
-    c5_a_waiting_seat_is_granted_or_dismissed_from_the_command_line,
+    c5_an_admin_role_is_restored_or_dismissed_from_the_command_line,
     settings_are_tried_out_and_set_from_the_command_line,
     r42_the_swap_guard_is_a_setting_as_well,
     r16_places_that_wait_are_listed_on_the_command_line,
@@ -42,7 +42,7 @@ async fn settings(app: &TestApp) -> Value {
     app.get(&format!("/v1/organizations/{ORGANIZATION}")).await["settings"].clone()
 }
 
-async fn c5_a_waiting_seat_is_granted_or_dismissed_from_the_command_line(app: TestApp) {
+async fn c5_an_admin_role_is_restored_or_dismissed_from_the_command_line(app: TestApp) {
     for name in ["mia", "ada"] {
         app.apply(&employee(name).created(minute(0))).await;
     }
@@ -53,14 +53,28 @@ async fn c5_a_waiting_seat_is_granted_or_dismissed_from_the_command_line(app: Te
     app.apply(&employee("ada").deactivated(minute(1))).await;
     app.advance(Duration::from_secs(600));
     app.apply(&employee("ada").updated(minute(2))).await;
-    let listed = told(&app, &["communities", "seats"]);
+    let listed = told(&app, &["communities", "admin-restorations"]);
     assert_eq!(listed["data"].as_array().unwrap().len(), 2, "{listed}");
-    told(&app, &["communities", "grant", &chess, &hers, "--dry-run"]);
-    let listed = told(&app, &["communities", "seats"]);
+    told(
+        &app,
+        &[
+            "communities",
+            "restore-admin",
+            &format!("{chess}.{hers}"),
+            "--dry-run",
+        ],
+    );
+    let listed = told(&app, &["communities", "admin-restorations"]);
     assert_eq!(listed["data"].as_array().unwrap().len(), 2, "a dry run");
-    told(&app, &["communities", "grant", &chess, &hers]);
-    told(&app, &["communities", "dismiss", &choir, &hers]);
-    let listed = told(&app, &["communities", "seats"]);
+    told(
+        &app,
+        &["communities", "restore-admin", &format!("{chess}.{hers}")],
+    );
+    told(
+        &app,
+        &["communities", "dismiss-admin", &format!("{choir}.{hers}")],
+    );
+    let listed = told(&app, &["communities", "admin-restorations"]);
     assert_eq!(listed["data"], json!([]));
     let admin = |community: &str| {
         let all = app.members(community);
@@ -68,7 +82,10 @@ async fn c5_a_waiting_seat_is_granted_or_dismissed_from_the_command_line(app: Te
             .any(|one| one.profile_id == hers && one.role == "admin")
     };
     assert!(admin(&chess) && !admin(&choir));
-    let (code, _, words) = run(&app, &["communities", "grant", &chess, &hers]);
+    let (code, _, words) = run(
+        &app,
+        &["communities", "restore-admin", &format!("{chess}.{hers}")],
+    );
     assert_eq!(code, Some(4), "{words}");
 }
 
@@ -140,12 +157,15 @@ async fn r16_places_that_wait_are_listed_on_the_command_line(app: TestApp) {
     app.apply(&joined.set("data.group.idp_id", Value::Null))
         .await;
     app.advance(Duration::from_secs(25 * 3_600));
-    let waiting = app.get("/v1/groups/waiting").await;
+    let waiting = app.get("/v1/groups/pending-members").await;
     assert_eq!(waiting["data"].as_array().unwrap().len(), 1, "{waiting}");
     // The command's clock is the machine's, not the test's.
     app.sql("UPDATE group_edges SET recorded_at = 0");
-    let waiting = app.get("/v1/groups/waiting").await;
-    assert_eq!(told(&app, &["groups", "waiting"])["data"], waiting["data"]);
+    let waiting = app.get("/v1/groups/pending-members").await;
+    assert_eq!(
+        told(&app, &["groups", "pending-members"])["data"],
+        waiting["data"]
+    );
 }
 
 async fn a_setting_that_is_none_is_refused_with_its_name_and_nothing_changes(app: TestApp) {

@@ -55,8 +55,8 @@ fn forms() -> Vec<(String, Vec<(&'static str, &'static str)>)> {
     let one = one();
     vec![
         (format!("{one}/guards"), vec![("removal_floor", "1")]),
-        (format!("{one}/arm"), vec![]),
-        (format!("{one}/disarm"), vec![]),
+        (format!("{one}/messaging"), vec![]),
+        (format!("{one}/messaging/disable"), vec![]),
         (format!("{HOME}/enable/{ORGANIZATION}/open"), vec![]),
         (
             format!("{HOME}/directories/{DIRECTORY}/decide"),
@@ -139,7 +139,7 @@ async fn an_operator_of_another_organization_finds_nothing(backend: Backend) {
         one(),
         format!("{}/mapping", one()),
         format!("{}/guards", one()),
-        format!("{}/arm", one()),
+        format!("{}/messaging", one()),
         format!("{HOME}/enable/{ORGANIZATION}"),
         format!("{HOME}/gaps?organization={ORGANIZATION}"),
         format!("{HOME}/reconciles?organization={ORGANIZATION}"),

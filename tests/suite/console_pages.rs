@@ -23,7 +23,7 @@ on_both!(
     r65_somebody_under_a_legal_hold_is_kept_until_an_admin_releases_it,
     r64_somebody_opts_out_and_in_again_on_their_page,
     r32_a_conflict_is_decided_on_its_page,
-    c5_an_open_seat_is_given_back_on_its_page,
+    c5_an_admin_role_is_restored_on_its_page,
     a_rule_is_written_and_applied_and_a_wrong_one_is_told,
     people_are_found_by_community_and_department,
     scripts_come_from_the_binary_and_stay,
@@ -77,7 +77,7 @@ async fn a_viewer_sees_every_page_and_changes_nothing(app: TestApp) {
         format!("/triggers/{trigger}/preview?person={profile}"),
         format!("/triggers/{trigger}/preview/html?person={profile}"),
         "/destinations".to_owned(),
-        "/communities/seats".to_owned(),
+        "/communities/admin-restorations".to_owned(),
         format!("/communities/{community}"),
         "/audit".to_owned(),
     ] {
@@ -106,7 +106,7 @@ async fn a_viewer_sees_every_page_and_changes_nothing(app: TestApp) {
         ("person", profile),
         ("to", "me@test.example"),
         ("profile_id", profile),
-        ("give", "true"),
+        ("restore", "true"),
         ("rules", "[]"),
         ("word", "erase"),
         ("wanted", "false"),
@@ -119,7 +119,7 @@ async fn a_viewer_sees_every_page_and_changes_nothing(app: TestApp) {
         format!("/triggers/{trigger}/delete"),
         format!("/triggers/{trigger}/test"),
         format!("/communities/{community}/rules"),
-        format!("/communities/{community}/seat"),
+        format!("/communities/admin-restorations/{community}.profile_ada"),
         format!("/people/{profile}/erase"),
         format!("/people/{profile}/messages"),
         format!("/people/{profile}/legal-hold"),
@@ -160,7 +160,7 @@ async fn an_operator_of_another_organization_finds_nothing(app: TestApp) {
         "/conflicts",
         "/triggers",
         "/communities",
-        "/communities/seats",
+        "/communities/admin-restorations",
         "/audit",
     ] {
         let page = outsider.open(&format!("/console{path}")).await;
@@ -404,7 +404,7 @@ async fn r32_a_conflict_is_decided_on_its_page(app: TestApp) {
     assert_eq!(acts["data"][0]["act"], "conflict.new_person", "{acts}");
 }
 
-async fn c5_an_open_seat_is_given_back_on_its_page(app: TestApp) {
+async fn c5_an_admin_role_is_restored_on_its_page(app: TestApp) {
     let one = things(&app).await;
     app.sql("UPDATE memberships SET role = 'member', former_role = 'admin'");
     let browser = Browser::signed_in(&app, TOKEN).await;
@@ -413,20 +413,22 @@ async fn c5_an_open_seat_is_given_back_on_its_page(app: TestApp) {
             .open("/console")
             .await
             .text
-            .contains("1 admin seat to give back")
+            .contains("1 admin role to restore")
     );
-    let page = browser.open("/console/communities/seats").await.text;
+    let page = browser
+        .open("/console/communities/admin-restorations")
+        .await
+        .text;
     assert!(
-        page.contains("ada Tester") && page.contains("Make admin again"),
+        page.contains("ada Tester") && page.contains("Restore admin role"),
         "{page}"
     );
     let csrf = browser.csrf().await;
-    let path = format!("/console/communities/{}/seat", one.community);
-    let fields = [
-        ("csrf", csrf.as_str()),
-        ("profile_id", &one.profile),
-        ("give", "true"),
-    ];
+    let path = format!(
+        "/console/communities/admin-restorations/{}.{}",
+        one.community, one.profile
+    );
+    let fields = [("csrf", csrf.as_str()), ("restore", "true")];
     let done = browser.send(&path, &fields).await;
     assert_eq!(done.status, 303, "{}", done.text);
     assert!(
@@ -434,7 +436,7 @@ async fn c5_an_open_seat_is_given_back_on_its_page(app: TestApp) {
             .open(&done.to)
             .await
             .text
-            .contains("No seat is open.")
+            .contains("No admin role to restore.")
     );
     let members = app.read(|conn| communities::members(conn, &one.community));
     assert_eq!(members[0].role, "admin");

@@ -23,8 +23,8 @@ on_both!(r63_a_webhook_cut_off_by_a_kill_is_sent_again_within_seconds_under_its_
 
 const WEBHOOK_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD8vZw2kRBnJo=";
 
-/// An armed organization that greets newcomers at `url`.
-fn armed(place: &Place, url: &str) -> Db {
+/// An organization with messaging on that greets newcomers at `url`.
+fn with_messaging(place: &Place, url: &str) -> Db {
     let db = Db::open(&place.url(), 2).unwrap();
     db.maintain(rollcall::db::migrate).unwrap();
     let body = json!({
@@ -59,7 +59,7 @@ async fn r63_a_webhook_cut_off_by_a_kill_is_sent_again_within_seconds_under_its_
     let (place, folder) = (Place::new(backend), tempfile::tempdir().unwrap());
     let sink = HttpSink::start();
     sink.always("/hook", HttpAct::Stall);
-    let db = armed(&place, &sink.url("/hook"));
+    let db = with_messaging(&place, &sink.url("/hook"));
     let command = || {
         let mut command = rollcall(&place.url(), folder.path());
         command

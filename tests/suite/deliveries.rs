@@ -13,8 +13,8 @@ use crate::support::post::{LEASE, Post, WEBHOOK_SECRET};
 use crate::support::smtp::{SmtpAct, SmtpStep};
 
 on_both!(
-    r63_a_new_person_of_an_armed_organization_is_greeted_once_over_each_channel,
-    r56_nobody_is_greeted_before_the_organization_is_armed,
+    r63_a_new_person_is_greeted_once_over_each_channel,
+    r56_nobody_is_greeted_before_messaging_is_on,
     r68_a_replay_sends_nothing_again,
     r63_a_message_cut_off_by_a_crash_is_unknown_and_not_sent_again,
     r73_what_a_dead_sender_had_not_begun_is_sent_by_another,
@@ -27,8 +27,8 @@ on_both!(
     r26_a_mail_waits_for_an_address_and_other_channels_do_not,
 );
 
-async fn r63_a_new_person_of_an_armed_organization_is_greeted_once_over_each_channel(post: Post) {
-    post.arm();
+async fn r63_a_new_person_is_greeted_once_over_each_channel(post: Post) {
+    post.enable_messaging();
     post.trigger(json!([
         Post::mail_step(),
         post.slack_step(),
@@ -75,11 +75,11 @@ async fn r63_a_new_person_of_an_armed_organization_is_greeted_once_over_each_cha
     assert_eq!(shown["deliveries"].as_array().unwrap().len(), 3);
 }
 
-async fn r56_nobody_is_greeted_before_the_organization_is_armed(post: Post) {
+async fn r56_nobody_is_greeted_before_messaging_is_on(post: Post) {
     post.trigger(json!([Post::mail_step(), post.webhook_step()]));
     post.app.apply(&ada().created(minute(0))).await;
     assert_eq!(post.all().len(), 0);
-    post.arm();
+    post.enable_messaging();
     let update = ada()
         .updated(minute(1))
         .set("data.custom_attributes.job_title", "Lead");
@@ -91,7 +91,7 @@ async fn r56_nobody_is_greeted_before_the_organization_is_armed(post: Post) {
 }
 
 async fn r68_a_replay_sends_nothing_again(post: Post) {
-    post.arm();
+    post.enable_messaging();
     post.trigger(json!([Post::mail_step(), post.webhook_step()]));
     let event = ada().created(minute(0));
     post.app.apply(&event).await;
@@ -109,7 +109,7 @@ async fn r68_a_replay_sends_nothing_again(post: Post) {
 }
 
 async fn r63_a_message_cut_off_by_a_crash_is_unknown_and_not_sent_again(post: Post) {
-    post.arm();
+    post.enable_messaging();
     post.trigger(json!([Post::mail_step()]));
     post.app.apply(&ada().created(minute(0))).await;
     let held = post.claim("a sender that dies");
@@ -212,7 +212,7 @@ async fn a_message_that_comes_too_early_is_sent_later_under_the_same_id(post: Po
         SmtpStep::Recipient,
         SmtpAct::Reply("451 4.3.0 try again later"),
     );
-    post.arm();
+    post.enable_messaging();
     post.trigger(json!([Post::mail_step(), post.webhook_step()]));
     post.app.apply(&ada().created(minute(0))).await;
     assert_eq!(post.app.send_due().await, 2);
@@ -250,7 +250,7 @@ async fn a_message_that_comes_too_early_is_sent_later_under_the_same_id(post: Po
 async fn r63_silence_after_the_handing_over_is_unknown(post: Post) {
     post.web.next("/slack", HttpAct::Drop);
     post.mail.next(SmtpStep::Text, SmtpAct::Drop);
-    post.arm();
+    post.enable_messaging();
     post.trigger(json!([Post::mail_step(), post.slack_step()]));
     post.app.apply(&ada().created(minute(0))).await;
     assert_eq!(post.app.send_due().await, 2);
@@ -265,7 +265,7 @@ async fn r63_silence_after_the_handing_over_is_unknown(post: Post) {
 }
 
 async fn r26_a_mail_waits_for_an_address_and_other_channels_do_not(post: Post) {
-    post.arm();
+    post.enable_messaging();
     post.trigger(json!([Post::mail_step(), post.slack_step()]));
     let without = ada().created(minute(0)).without("data.email");
     post.app.apply(&without).await;

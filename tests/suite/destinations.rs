@@ -19,7 +19,7 @@ use crate::support::wait::eventually;
 
 on_both!(
     a_destination_that_refuses_is_stopped_alone_until_somebody_resumes_it,
-    a_removal_cancels_what_is_parked,
+    a_removal_cancels_what_is_paused,
     a_destination_that_stalls_holds_up_no_other,
     a_destination_without_room_takes_no_others_place,
     retry_after_holds_for_the_whole_destination_and_no_other,
@@ -27,7 +27,7 @@ on_both!(
     webhooks_about_one_person_come_in_order_and_others_do_not_wait,
     what_comes_first_is_looked_for_among_the_persons_own_messages,
     a_host_application_is_told_of_every_change_of_a_person,
-    an_unarmed_organization_tells_a_host_application_who_left_and_nothing_else,
+    an_organization_with_messaging_off_tells_a_host_application_who_left_and_nothing_else,
     a_webhook_is_retried_for_days,
     webhooks_are_told_again_under_their_old_ids_in_their_order,
     the_command_line_shows_and_resumes_a_stopped_destination,
@@ -43,7 +43,7 @@ async fn destination(post: &Post, state: &str) -> Option<Value> {
 }
 
 async fn a_destination_that_refuses_is_stopped_alone_until_somebody_resumes_it(post: Post) {
-    post.arm();
+    post.enable_messaging();
     post.web.always("/hook", HttpAct::answer(410, "gone"));
     post.trigger(json!([post.webhook_step(), post.slack_step()]));
     post.app.apply(&ada().created(minute(0))).await;
@@ -60,8 +60,8 @@ async fn a_destination_that_refuses_is_stopped_alone_until_somebody_resumes_it(p
         stopped["reason"].as_str().unwrap().contains("410"),
         "{stopped}"
     );
-    let parked = post.app.get("/v1/deliveries?state=parked").await;
-    assert_eq!(parked["data"].as_array().unwrap().len(), 2);
+    let paused = post.app.get("/v1/deliveries?state=paused").await;
+    assert_eq!(paused["data"].as_array().unwrap().len(), 2);
     let due = post.app.get("/v1/deliveries?state=due").await;
     assert_eq!(due["data"], json!([]));
     let metric = async |series: &str| post.app.http.metric(series).await;
@@ -105,20 +105,20 @@ async fn a_destination_that_refuses_is_stopped_alone_until_somebody_resumes_it(p
     );
 }
 
-async fn a_removal_cancels_what_is_parked(post: Post) {
+async fn a_removal_cancels_what_is_paused(post: Post) {
     post.web.next("/hook", HttpAct::answer(410, "gone"));
     post.one_due().await;
     post.app.send_due().await;
     assert_eq!(
         post.app.get("/v1/deliveries").await["data"][0]["state"],
-        "parked"
+        "paused"
     );
     post.app.apply(&ada().deleted(minute(1))).await;
     assert_eq!(post.only().state, "cancelled");
 }
 
 async fn a_destination_that_stalls_holds_up_no_other(post: Post) {
-    post.arm();
+    post.enable_messaging();
     post.web.always("/slow", HttpAct::Stall);
     let slow = json!({"channel": "webhook", "to": post.web.url("/slow")});
     post.trigger(json!([slow, post.webhook_step(), Post::mail_step()]));
@@ -144,7 +144,7 @@ async fn a_destination_that_stalls_holds_up_no_other(post: Post) {
 }
 
 async fn a_destination_without_room_takes_no_others_place(post: Post) {
-    post.arm();
+    post.enable_messaging();
     post.trigger(json!([post.webhook_step()]));
     for name in ["ada", "bob", "cleo"] {
         post.app.apply(&employee(name).created(minute(0))).await;
@@ -167,7 +167,7 @@ async fn a_destination_without_room_takes_no_others_place(post: Post) {
 }
 
 async fn retry_after_holds_for_the_whole_destination_and_no_other(post: Post) {
-    post.arm();
+    post.enable_messaging();
     let wait = HttpAct::answer(429, "").header("Retry-After", "120");
     post.web.next("/slack", wait);
     post.trigger(json!([post.slack_step(), post.webhook_step()]));
@@ -189,7 +189,7 @@ async fn retry_after_holds_for_the_whole_destination_and_no_other(post: Post) {
 }
 
 async fn slack_gets_one_message_a_second_in_each_channel(post: Post) {
-    post.arm();
+    post.enable_messaging();
     post.web.always(
         "/api/chat.postMessage",
         HttpAct::answer(200, r#"{"ok":true}"#),
@@ -213,7 +213,7 @@ async fn slack_gets_one_message_a_second_in_each_channel(post: Post) {
 }
 
 async fn webhooks_about_one_person_come_in_order_and_others_do_not_wait(post: Post) {
-    post.arm();
+    post.enable_messaging();
     post.trigger(json!([post.webhook_step()]));
     post.trigger_on("profile.updated", json!([post.webhook_step()]));
     post.web
@@ -264,7 +264,7 @@ async fn webhooks_about_one_person_come_in_order_and_others_do_not_wait(post: Po
 async fn what_comes_first_is_looked_for_among_the_persons_own_messages(backend: Backend) {
     plans::record();
     let post = Post::given(backend).await;
-    post.arm();
+    post.enable_messaging();
     post.trigger(json!([post.webhook_step()]));
     post.app.apply(&ada().created(minute(0))).await;
     post.app.send_due().await;
@@ -278,7 +278,7 @@ async fn what_comes_first_is_looked_for_among_the_persons_own_messages(backend: 
 }
 
 async fn a_host_application_is_told_of_every_change_of_a_person(post: Post) {
-    post.arm();
+    post.enable_messaging();
     for on in [
         "profile.activated",
         "profile.updated",
@@ -325,7 +325,9 @@ async fn a_host_application_is_told_of_every_change_of_a_person(post: Post) {
     assert_eq!(removed["data"]["profile"]["status"], "removed");
 }
 
-async fn an_unarmed_organization_tells_a_host_application_who_left_and_nothing_else(post: Post) {
+async fn an_organization_with_messaging_off_tells_a_host_application_who_left_and_nothing_else(
+    post: Post,
+) {
     let slack = json!([post.webhook_step(), {"channel": "slack", "to": post.web.url("/slack"), "text": "x"}]);
     for on in [
         "profile.activated",
@@ -382,7 +384,7 @@ async fn a_webhook_is_retried_for_days(post: Post) {
 }
 
 async fn webhooks_are_told_again_under_their_old_ids_in_their_order(post: Post) {
-    post.arm();
+    post.enable_messaging();
     post.trigger(json!([post.webhook_step(), post.slack_step()]));
     post.trigger_on("profile.updated", json!([post.webhook_step()]));
     post.app.apply(&ada().created(minute(0))).await;
@@ -449,9 +451,9 @@ async fn the_command_line_shows_and_resumes_a_stopped_destination(post: Post) {
     assert_eq!(code, Some(0));
     let list: Value = serde_json::from_str(&list).unwrap();
     let id = list["data"][0]["id"].as_str().unwrap();
-    let (code, table) = run(&["deliveries", "list", "--state", "parked"]);
+    let (code, table) = run(&["deliveries", "list", "--state", "paused"]);
     assert_eq!(code, Some(0));
-    assert!(table.contains("parked") && table.contains("410"), "{table}");
+    assert!(table.contains("paused") && table.contains("410"), "{table}");
     let (code, _) = run(&["destinations", "resume", id, "--dry-run"]);
     assert_eq!(code, Some(0));
     let (code, resumed) = run(&["destinations", "resume", id]);

@@ -209,8 +209,8 @@ async fn nothing_personal_and_no_secret_is_in_the_log_even_when_it_is_verbose() 
             .set("data.custom_attributes.shoe_size", "Oneoffvalue");
         let good = http.deliver(&event, now).await.unwrap();
         assert_eq!(good.status, 200);
-        let parked = person.updated(minute(1)).without("data.directory_id");
-        http.deliver(&parked, now).await.unwrap();
+        let failed = person.updated(minute(1)).without("data.directory_id");
+        http.deliver(&failed, now).await.unwrap();
         http.deliver_raw(event.body(), &[]).await.unwrap();
         let headers = [("WorkOS-Signature", "t=1, v1=5ec2e75ec2e7")];
         http.deliver_raw(event.body(), &headers).await.unwrap();

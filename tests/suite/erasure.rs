@@ -42,11 +42,11 @@ fn created(at: u64) -> Event {
         .set("data.custom_attributes.employee_number", "N-1815")
 }
 
-async fn armed(app: &TestApp) {
+async fn with_messaging(app: &TestApp) {
     app.apply(&directory("dsync.activated", minute(0))).await;
     app.call(
         "POST",
-        &format!("/v1/organizations/{ORGANIZATION}/arm"),
+        &format!("/v1/organizations/{ORGANIZATION}/messaging/enable"),
         Value::Null,
     )
     .await
@@ -97,7 +97,7 @@ fn assert_nameless(told: &str) {
 }
 
 async fn r65_an_erasure_leaves_nothing_that_names_the_person(app: TestApp) {
-    armed(&app).await;
+    with_messaging(&app).await;
     app.apply(&group("dsync.group.created", "engines", minute(1)))
         .await;
     let hired = created(2);
@@ -147,7 +147,7 @@ async fn r65_an_erasure_leaves_nothing_that_names_the_person(app: TestApp) {
     assert_eq!(acts, 1);
     let history = app.get(&format!("/v1/profiles/{id}/history")).await;
     assert_nameless(&history.to_string());
-    let sentences: Vec<&str> = history["entries"]
+    let sentences: Vec<&str> = history["data"]
         .as_array()
         .unwrap()
         .iter()
@@ -166,7 +166,7 @@ async fn r65_an_erasure_leaves_nothing_that_names_the_person(app: TestApp) {
 }
 
 async fn r65_whoever_was_named_in_passing_is_not_named_any_more(app: TestApp) {
-    armed(&app).await;
+    with_messaging(&app).await;
     app.apply(&group("dsync.group.created", "engines", minute(1)))
         .await;
     app.apply(&created(2)).await;
@@ -210,7 +210,7 @@ async fn r65_whoever_was_named_in_passing_is_not_named_any_more(app: TestApp) {
 }
 
 async fn r65_late_and_replayed_events_bring_nobody_back_and_greet_nobody(app: TestApp) {
-    armed(&app).await;
+    with_messaging(&app).await;
     let hired = created(10);
     app.apply(&hired).await;
     app.apply(&lovelace().deleted(minute(20))).await;
@@ -263,7 +263,7 @@ async fn r65_late_and_replayed_events_bring_nobody_back_and_greet_nobody(app: Te
 }
 
 async fn r65_while_the_directory_lists_an_erased_person_its_updates_are_dropped(app: TestApp) {
-    armed(&app).await;
+    with_messaging(&app).await;
     app.apply(&created(10)).await;
     let id = app.profile(&lovelace()).id;
     erase(&app, &id).await;
@@ -287,7 +287,7 @@ async fn r65_while_the_directory_lists_an_erased_person_its_updates_are_dropped(
 }
 
 async fn r65_who_is_hired_again_after_an_erasure_is_somebody_new(app: TestApp) {
-    armed(&app).await;
+    with_messaging(&app).await;
     app.apply(&created(10)).await;
     let id = app.profile(&lovelace()).id;
     let chess = app.community("chess", &[(&id, Role::Member)]);
@@ -337,7 +337,7 @@ async fn r65_who_is_hired_again_after_an_erasure_is_somebody_new(app: TestApp) {
 }
 
 async fn r65_others_of_the_same_address_stay_as_they_are(app: TestApp) {
-    armed(&app).await;
+    with_messaging(&app).await;
     app.apply(&created(10)).await;
     app.apply(&lovelace().deleted(minute(20))).await;
     let id = app.profile(&lovelace()).id;
@@ -390,7 +390,7 @@ async fn r65_an_erased_persons_held_removal_ends_with_them(app: TestApp) {
 }
 
 async fn r65_a_legal_hold_refuses_erasure_until_released(app: TestApp) {
-    armed(&app).await;
+    with_messaging(&app).await;
     app.apply(&created(10)).await;
     let id = app.profile(&lovelace()).id;
     let hold = format!("/v1/profiles/{id}/legal-hold");

@@ -43,7 +43,7 @@ async fn failures_are_grouped_by_cause_and_replayed_by_it(app: TestApp) {
     assert_eq!(replay.body["matched"], 2, "{replay:?}");
 
     let mine = format!("/v1/failures?organization_id={ORGANIZATION}");
-    assert_eq!(app.get(&mine).await["data"][0]["state"], "parked");
+    assert_eq!(app.get(&mine).await["data"][0]["state"], "failed");
     let other = app.token("elsewhere", "viewer", Some("org_OTHER"));
     let seen = app
         .http

@@ -219,7 +219,7 @@ async fn r67_live_events_go_before_a_job_and_a_job_goes_on_under_load(app: TestA
     // One event a batch: 31 batches, the removal first.
     let settings = BatchSettings {
         max_attempts: 3,
-        arm_new: false,
+        messaging_for_new: false,
     };
     let worker = Worker::new(app.db.clone(), app.clock.clone(), settings, 1, 0);
     let turn = || assert!(block_in_place(|| worker.turn()).unwrap());
@@ -335,8 +335,8 @@ async fn r20_who_meets_by_an_employee_number_from_elsewhere_becomes_one_person(a
 
 async fn r56_nobody_is_messaged_because_a_mapping_changed(app: TestApp) {
     app.apply(&in_team(&ada(), "blue")).await;
-    let arm = format!("/v1/organizations/{ORGANIZATION}/arm");
-    app.call("POST", &arm, Value::Null).await.ok();
+    let enable = format!("/v1/organizations/{ORGANIZATION}/messaging/enable");
+    app.call("POST", &enable, Value::Null).await.ok();
     let trigger = json!({
         "organization_id": ORGANIZATION, "name": "moved", "on": "field.changed", "status": "published",
         "steps": [{"channel": "webhook", "to": "http://127.0.0.1:9/hook"}],

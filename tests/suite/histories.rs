@@ -49,9 +49,9 @@ async fn r14_random_companies_end_as_in_order_whatever_the_road(backend: Backend
     let app = TestApp::start(backend).await;
     found(&app, companies.len());
     as_they_come(&app, &companies).await;
-    let parked =
+    let failed =
         app.lines("SELECT event_id AS line FROM outbox WHERE state NOT IN ('done', 'ignored')");
-    assert_eq!(parked, [""; 0]);
+    assert_eq!(failed, [""; 0]);
     let found = ends(&app);
     for (number, history) in companies.iter().enumerate() {
         let company = u32::try_from(number).unwrap();
@@ -119,7 +119,7 @@ async fn in_order(companies: &[History]) -> BTreeMap<u32, Vec<String>> {
 async fn as_they_come(app: &TestApp, companies: &[History]) {
     let settings = BatchSettings {
         max_attempts: 8,
-        arm_new: false,
+        messaging_for_new: false,
     };
     let worker = Worker::new(app.db.clone(), app.clock.clone(), settings, 7, 0);
     let (arrived, all_sent) = (Notify::new(), AtomicBool::new(false));

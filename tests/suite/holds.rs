@@ -33,13 +33,13 @@ pub(crate) fn somebody(number: usize) -> Employee {
     employee(&format!("p{number:02}"))
 }
 
-/// An organization of forty, armed, with a message due for everybody, and three of them in a
+/// An organization of forty, messaging on, with a message due for everybody, and three of them in a
 /// community: the first and the twenty-sixth run it.
 pub(crate) async fn company(app: &TestApp) -> String {
     app.apply(&directory("dsync.activated", minute(0))).await;
     app.call(
         "POST",
-        &format!("/v1/organizations/{ORGANIZATION}/arm"),
+        &format!("/v1/organizations/{ORGANIZATION}/messaging/enable"),
         Value::Null,
     )
     .await

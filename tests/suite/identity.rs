@@ -69,7 +69,7 @@ async fn profile_of(app: &TestApp, user: &str) -> Value {
 
 async fn arm_with_a_welcome(app: &TestApp) {
     app.apply(&directory("dsync.activated", minute(0))).await;
-    let path = format!("/v1/organizations/{ORGANIZATION}/arm");
+    let path = format!("/v1/organizations/{ORGANIZATION}/messaging/enable");
     app.call("POST", &path, Value::Null).await.ok();
     let trigger = json!({
         "organization_id": ORGANIZATION, "name": "welcome", "on": "profile.activated", "status": "published",
@@ -108,7 +108,7 @@ async fn r25_two_under_one_address_are_listed_and_said_to_be_two_people(app: Tes
     assert!(conflicts(&app).await.is_empty());
     let id = his["id"].as_str().unwrap();
     let told = app.get(&format!("/v1/profiles/{id}/history")).await;
-    let told = told["entries"].to_string();
+    let told = told["data"].to_string();
     assert!(told.contains("bootstrap: conflict new person"), "{told}");
     app.apply(&ada().deactivated(minute(9))).await;
     let his = profile_of(&app, DOUBLE).await;
@@ -133,7 +133,7 @@ async fn r20_said_to_be_the_same_person_both_directories_speak_for_them(app: Tes
     let shown = app.get(&format!("/v1/profiles/{hers}")).await;
     assert_eq!(shown["status"], "active", "R35: the other one speaks");
     let told = app.get(&format!("/v1/profiles/{hers}/history")).await;
-    assert!(told["entries"].to_string().contains("conflict same as"));
+    assert!(told["data"].to_string().contains("conflict same as"));
 }
 
 async fn r20_a_decision_outlives_late_events_and_replays(app: TestApp) {

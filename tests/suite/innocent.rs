@@ -16,7 +16,7 @@ use crate::support::place::{Place, Stranger};
 use crate::support::wait::eventually;
 
 on_both!(
-    r92_kill_9_again_and_again_parks_nobody_and_who_left_is_refused,
+    r92_kill_9_again_and_again_gives_nobody_up_and_who_left_is_refused,
     r92_an_event_that_kills_its_process_is_given_up_after_three_deaths_alone,
     r92_a_lock_that_somebody_holds_is_no_attempt,
     r74_r92_a_full_database_is_no_attempt_and_heals,
@@ -53,7 +53,7 @@ async fn is_allowed(http: &Caller, person: &Employee) -> bool {
     http.api("GET", &path, None).await.ok()["allowed"] == true
 }
 
-async fn r92_kill_9_again_and_again_parks_nobody_and_who_left_is_refused(backend: Backend) {
+async fn r92_kill_9_again_and_again_gives_nobody_up_and_who_left_is_refused(backend: Backend) {
     let (place, folder) = (Place::new(backend), tempfile::tempdir().unwrap());
     let people: Vec<_> = (0..30).map(|n| employee(&format!("p{n}"))).collect();
     let hires = people.iter().map(|person| person.created(minute(0)));
@@ -81,8 +81,8 @@ async fn r92_kill_9_again_and_again_parks_nobody_and_who_left_is_refused(backend
 
     let (_service, http) = Service::serve(rollcall(&place.url(), folder.path()), &[]).await;
     nothing_waits(&http).await;
-    let parked = http.api("GET", "/v1/events?state=parked", None).await.ok();
-    assert_eq!(parked["data"], json!([]), "nobody is given up");
+    let failed = http.api("GET", "/v1/events?state=failed", None).await.ok();
+    assert_eq!(failed["data"], json!([]), "nobody is given up");
     for person in &people[..10] {
         assert!(!is_allowed(&http, person).await);
     }
@@ -106,12 +106,12 @@ async fn r92_an_event_that_kills_its_process_is_given_up_after_three_deaths_alon
     let (service, http) = Service::serve(command, &[]).await;
     nothing_waits(&http).await;
 
-    let parked = http.api("GET", "/v1/events?state=parked", None).await.ok();
-    assert_eq!(parked["data"].as_array().unwrap().len(), 1, "{parked}");
+    let failed = http.api("GET", "/v1/events?state=failed", None).await.ok();
+    assert_eq!(failed["data"].as_array().unwrap().len(), 1, "{failed}");
     let path = format!("/v1/events/{}", poison.id());
-    let parked = http.api("GET", &path, None).await.ok();
-    assert_eq!(parked["state"], "parked", "{parked}");
-    let error = parked["error"].as_str().unwrap();
+    let failed = http.api("GET", &path, None).await.ok();
+    assert_eq!(failed["state"], "failed", "{failed}");
+    let error = failed["error"].as_str().unwrap();
     assert!(
         error.contains("three times") && error.contains("signal 6"),
         "{error}"
@@ -168,7 +168,7 @@ async fn assert_unharmed(app: &TestApp, removal: &Event) {
     })
     .await;
     assert_eq!(app.event(&removal.id()).await["outcome"], "applied");
-    assert_eq!(app.count("outbox WHERE state = 'parked'"), 0);
+    assert_eq!(app.count("outbox WHERE state = 'failed'"), 0);
     assert_eq!(app.profile(&ada()).status, "removed");
 }
 
@@ -237,7 +237,7 @@ async fn r74_r92_a_full_database_is_no_attempt_and_heals(app: TestApp) {
         }
     }
     assert_eq!(
-        app.count("outbox WHERE attempts > 1 OR state = 'parked'"),
+        app.count("outbox WHERE attempts > 1 OR state = 'failed'"),
         0
     );
     app.advance(Duration::from_secs(5));
@@ -257,7 +257,7 @@ fn refuse_changes(stranger: &mut Stranger, state: &str, when: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r92_a_damaged_page_stops_only_what_needs_it_and_parks_nothing() {
+async fn r92_a_damaged_page_stops_only_what_needs_it_and_gives_nothing_up() {
     let app = TestApp::start(Backend::Postgres).await;
     let mut stranger = app.place.stranger();
     refuse_changes(&mut stranger, "XX001", "NEW.email LIKE 'p3@%'");
@@ -301,10 +301,10 @@ async fn r10_what_the_database_refuses_an_event_for_its_own_sake_is_given_up() {
     app.enqueue(&events);
     struggle(&app, 40);
     assert_eq!(app.people().len(), 7);
-    let parked = app.event(&events[3].id()).await;
+    let failed = app.event(&events[3].id()).await;
     assert_eq!(
-        (&parked["state"], &parked["attempts"]),
-        (&json!("parked"), &json!(8))
+        (&failed["state"], &failed["attempts"]),
+        (&json!("failed"), &json!(8))
     );
 }
 

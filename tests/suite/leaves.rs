@@ -278,9 +278,12 @@ async fn r16_places_that_wait_for_over_a_day_are_reported(app: TestApp) {
             .without("data.group.name"),
     )
     .await;
-    assert_eq!(app.get("/v1/groups/waiting").await["data"], json!([]));
+    assert_eq!(
+        app.get("/v1/groups/pending-members").await["data"],
+        json!([])
+    );
     app.advance(Duration::from_secs(24 * 3_600));
-    let waiting = app.get("/v1/groups/waiting").await;
+    let waiting = app.get("/v1/groups/pending-members").await;
     let mut told: Vec<(&str, &str)> = waiting["data"]
         .as_array()
         .unwrap()
@@ -299,13 +302,13 @@ async fn r16_places_that_wait_for_over_a_day_are_reported(app: TestApp) {
         ]
     );
     app.apply(&ada().created(minute(1))).await;
-    let waiting = app.get("/v1/groups/waiting").await;
+    let waiting = app.get("/v1/groups/pending-members").await;
     assert_eq!(waiting["data"].as_array().unwrap().len(), 1);
 }
 
 async fn memberships_that_groups_rules_and_operators_turn_fire_triggers(app: TestApp) {
     app.apply(&directory("dsync.activated", minute(0))).await;
-    let path = format!("/v1/organizations/{ORGANIZATION}/arm");
+    let path = format!("/v1/organizations/{ORGANIZATION}/messaging/enable");
     app.call("POST", &path, Value::Null).await.ok();
     for on in ["membership.began", "membership.ended"] {
         let trigger = json!({

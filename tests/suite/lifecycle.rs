@@ -48,7 +48,7 @@ async fn access(app: &TestApp, of: &Employee) -> (bool, String) {
 }
 
 async fn welcome(app: &TestApp) {
-    let path = format!("/v1/organizations/{ORGANIZATION}/arm");
+    let path = format!("/v1/organizations/{ORGANIZATION}/messaging/enable");
     app.call("POST", &path, Value::Null).await.ok();
     let trigger = json!({
         "organization_id": ORGANIZATION, "name": "welcome", "on": "profile.activated", "status": "published",

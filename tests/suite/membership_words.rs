@@ -102,11 +102,14 @@ async fn r95_a_user_named_by_the_providers_id_is_whoever_has_it(app: TestApp) {
         "{told}"
     );
     app.advance(Duration::from_secs(25 * 3_600));
-    let waiting = app.get("/v1/groups/waiting").await;
+    let waiting = app.get("/v1/groups/pending-members").await;
     assert_eq!(waiting["data"][0]["idp_id"], "idp_ada", "{waiting}");
     app.apply(&ada().created(minute(1))).await;
     assert_eq!(count(&app, &crew).await, 1, "whoever came later");
-    assert_eq!(app.get("/v1/groups/waiting").await["data"], json!([]));
+    assert_eq!(
+        app.get("/v1/groups/pending-members").await["data"],
+        json!([])
+    );
     app.apply(&employee("bob").created(minute(1))).await;
     app.apply(&unnamed(employee("bob").joined("crew", minute(6))))
         .await;

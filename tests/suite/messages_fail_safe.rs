@@ -54,7 +54,7 @@ async fn approve(given: &Clockwork, hold: &Value) {
 
 async fn r79_an_unreadable_start_date_waits_in_a_hold_that_shows_its_shape(given: Clockwork) {
     given.welcome(&[("PT0S", None)]).await;
-    given.arm().await;
+    given.enable_messaging().await;
     given.app.apply(&starting(&ada(), 1, "Mid-January")).await;
     assert!(given.subjects().await.is_empty());
     let hold = given.only_hold().await;
@@ -80,7 +80,7 @@ async fn r79_an_unreadable_start_date_waits_in_a_hold_that_shows_its_shape(given
 
 async fn r79_a_readable_date_that_comes_later_greets_on_its_day(given: Clockwork) {
     given.welcome(&[("PT0S", None)]).await;
-    given.arm().await;
+    given.enable_messaging().await;
     given.app.apply(&starting(&ada(), 1, "soon")).await;
     given
         .app
@@ -114,7 +114,7 @@ async fn r79_the_setting_reads_what_waited_and_nobody_else_is_messaged(given: Cl
             {"channel": "email", "to": "person", "subject": "moved", "text": "x"}]}),
         )
         .await;
-    given.arm().await;
+    given.enable_messaging().await;
     given.app.apply(&starting(&ada(), 1, "24.11.2026")).await;
     assert_eq!(given.only_hold().await["kind"], "start_dates");
     let path = format!("/v1/organizations/{ORGANIZATION}");
@@ -129,7 +129,7 @@ async fn r79_the_setting_reads_what_waited_and_nobody_else_is_messaged(given: Cl
 
 async fn r79_an_approved_start_date_greets_at_once(given: Clockwork) {
     given.welcome(&[("PT0S", None)]).await;
-    given.arm().await;
+    given.enable_messaging().await;
     given.app.apply(&starting(&ada(), 1, "tbd")).await;
     given.app.advance(HOUR * 30);
     approve(&given, &given.only_hold().await).await;
@@ -159,7 +159,7 @@ async fn r80_of_a_change_for_eighty_people_twenty_five_mails_go_and_the_rest_wai
     let all: Vec<Event> = (0..80).map(|n| somebody(n).created(minute(1))).collect();
     given.enqueue(&all);
     on_title(&given).await;
-    given.arm().await;
+    given.enable_messaging().await;
     let all: Vec<Event> = (0..80).map(|n| titled(n, 2)).collect();
     given.enqueue(&all);
     while given.app.send_due().await > 0 {}
@@ -184,7 +184,7 @@ async fn r80_many_small_batches_count_together_and_machines_are_told_everything(
     let all: Vec<Event> = (0..40).map(|n| somebody(n).created(minute(1))).collect();
     given.enqueue(&all);
     on_title(&given).await;
-    given.arm().await;
+    given.enable_messaging().await;
     for number in 0..40 {
         given.enqueue(&[titled(number, 2)]);
         given.app.send_due().await;
@@ -282,7 +282,7 @@ async fn to_manager(given: &Clockwork, fallback: Option<&str>) {
         .trigger(json!({"name": "manager", "on": "profile.activated", "steps": [
             {"channel": "email", "to": "manager", "fallback": fallback, "subject": "new", "text": "x"}]}))
         .await;
-    given.arm().await;
+    given.enable_messaging().await;
 }
 
 async fn r81_a_renamed_manager_gets_it_at_their_new_address(given: Clockwork) {
@@ -380,7 +380,7 @@ async fn r82_an_opt_out_follows_the_person_and_not_the_address(given: Clockwork)
         .set("data.email", "ada@test.example");
     given.app.apply(&heir).await;
     on_title(&given).await;
-    given.arm().await;
+    given.enable_messaging().await;
     let head = |event: Event| event.set("data.custom_attributes.job_title", "Head");
     let moved = ada()
         .updated(minute(4))
@@ -406,7 +406,7 @@ async fn r82_an_opt_out_of_an_address_that_nobody_has_waits_for_whoever_comes_wi
     given: Clockwork,
 ) {
     given.welcome(&[("PT0S", None)]).await;
-    given.arm().await;
+    given.enable_messaging().await;
     assert_eq!(
         opt_out(&given, "ada@test.example").await["profile_id"],
         Value::Null
@@ -422,7 +422,7 @@ async fn r82_an_opt_out_of_an_address_that_nobody_has_waits_for_whoever_comes_wi
 
 async fn r33_a_newcomer_who_is_removed_and_back_within_a_day_is_greeted_once(given: Clockwork) {
     given.welcome(&[("PT1H", None)]).await;
-    given.arm().await;
+    given.enable_messaging().await;
     given.app.apply(&ada().created(minute(1))).await;
     given.app.apply(&ada().deactivated(minute(2))).await;
     given.app.apply(&ada().updated(minute(30))).await;
@@ -442,7 +442,7 @@ async fn r33_a_newcomer_who_is_removed_and_back_within_a_day_is_greeted_once(giv
 
 async fn r33_whoever_was_greeted_or_stayed_away_longer_is_not_greeted_again(given: Clockwork) {
     given.welcome(&[("PT0S", None), ("P1D", None)]).await;
-    given.arm().await;
+    given.enable_messaging().await;
     given.app.apply(&ada().created(minute(1))).await;
     assert_eq!(given.subjects().await, ["step 0"]);
     given.app.apply(&ada().deactivated(minute(2))).await;

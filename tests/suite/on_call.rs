@@ -43,7 +43,7 @@ async fn why_tells_what_holds_somebody_in_a_community_and_the_next_step(app: Tes
             .set("data.custom_attributes.job_title", "Head"),
     )
     .await;
-    app.sql("UPDATE outbox SET state = 'parked', outcome = 'failed', error = 'a defect' WHERE state = 'ready'");
+    app.sql("UPDATE outbox SET state = 'failed', outcome = 'failed', error = 'a defect' WHERE state = 'ready'");
     let url = app.place.url();
     let (told, exit) = run(&url, &["why", &ada().email(), "--community", "analysts"]);
     assert_eq!(exit, 0, "{told}");
@@ -175,8 +175,8 @@ async fn a_bulk_replay_from_the_console_is_a_job_that_can_be_stopped(app: TestAp
 
 async fn failed_messages_of_one_cause_are_sent_again_by_a_job(app: TestApp) {
     app.apply(&ada().created(minute(0))).await;
-    let arm = format!("/v1/organizations/{ORGANIZATION}/arm");
-    app.call("POST", &arm, json!({})).await.ok();
+    let enable = format!("/v1/organizations/{ORGANIZATION}/messaging/enable");
+    app.call("POST", &enable, json!({})).await.ok();
     let trigger = json!({
         "organization_id": ORGANIZATION, "name": "welcome", "on": "profile.activated", "status": "published",
         "steps": [{"channel": "webhook", "to": "http://127.0.0.1:9/hook"}],

@@ -18,21 +18,25 @@ on_both!(
 );
 
 /// A list, and what names a row of it.
-const LISTS: [(&str, &[&str]); 18] = [
+const LISTS: [(&str, &[&str]); 19] = [
     ("/v1/events", &["/id"]),
     ("/v1/profiles", &["/id"]),
+    ("/v1/profiles/{id}/history", &["/at", "/sentence"]),
     ("/v1/deliveries", &["/id"]),
     ("/v1/communities", &["/id"]),
     ("/v1/communities/{id}/members", &["/profile_id", "/source"]),
     ("/v1/directories", &["/id"]),
     ("/v1/organizations", &["/id"]),
     ("/v1/groups", &["/id"]),
-    ("/v1/groups/waiting", &["/group_id", "/directory_user_id"]),
+    (
+        "/v1/groups/pending-members",
+        &["/group_id", "/directory_user_id"],
+    ),
     ("/v1/triggers", &["/id"]),
     ("/v1/opt-outs", &["/email"]),
     ("/v1/jobs", &["/id"]),
     ("/v1/audit", &["/id"]),
-    ("/v1/seats", &["/community_id", "/profile_id"]),
+    ("/v1/admin-restorations", &["/community_id", "/profile_id"]),
     ("/v1/conflicts", &["/directory_user_id"]),
     ("/v1/destinations", &["/id"]),
     ("/v1/holds", &["/id"]),
@@ -52,8 +56,20 @@ fn lists_of_the_api() -> Vec<&'static str> {
     lists.map(|(path, _)| path.as_str()).collect()
 }
 
-fn path(list: &str, community: &str) -> String {
-    list.replace("{id}", community)
+/// A community and a person of it.
+struct Company {
+    community: String,
+    person: String,
+}
+
+impl Company {
+    fn path(&self, list: &str) -> String {
+        let id = match list.starts_with("/v1/profiles/") {
+            true => &self.person,
+            false => &self.community,
+        };
+        list.replace("{id}", id)
+    }
 }
 
 async fn page(app: &TestApp, path: &str, limit: usize, cursor: Option<&str>) -> Value {
@@ -127,11 +143,10 @@ async fn more(app: &TestApp, community: &str, round: u64) {
     app.advance(std::time::Duration::from_secs(90_000));
 }
 
-/// A company with a community; answers the community's id.
-async fn company(app: &TestApp) -> String {
+async fn company(app: &TestApp) -> Company {
     app.apply(&directory("dsync.activated", minute(0))).await;
-    let arm = format!("/v1/organizations/{ORGANIZATION}/arm");
-    app.call("POST", &arm, Value::Null).await.ok();
+    let enable = format!("/v1/organizations/{ORGANIZATION}/messaging/enable");
+    app.call("POST", &enable, Value::Null).await.ok();
     let body = json!({"organization_id": ORGANIZATION, "name": "Chess"});
     let chess = app.call("POST", "/v1/communities", body).await.ok();
     let chess = chess["id"].as_str().unwrap().to_owned();
@@ -140,7 +155,10 @@ async fn company(app: &TestApp) -> String {
     let id = app.profile(&first).id;
     let seat = format!("/v1/communities/{chess}/members/{id}");
     app.call("PUT", &seat, json!({"role": "admin"})).await.ok();
-    chess
+    Company {
+        community: chess,
+        person: id,
+    }
 }
 
 /// Rows of the lists that a company in good order leaves empty, as many as rounds.
@@ -183,7 +201,8 @@ fn spoiled(cursor: &str) -> Vec<String> {
 
 /// Each list's cursor continues that list, for who is limited as its reader was and with the same filters.
 async fn a_cursor_continues_only_the_list_that_it_was_given_out_for(app: TestApp) {
-    let chess = &company(&app).await;
+    let company = company(&app).await;
+    let chess = &company.community;
     for round in 1..=2 {
         more(&app, chess, round).await;
         trouble(&app, round);
@@ -191,7 +210,7 @@ async fn a_cursor_continues_only_the_list_that_it_was_given_out_for(app: TestApp
     let limited = app.token("limited", "viewer", Some(ORGANIZATION));
     let mut cursors = Vec::new();
     for (list, _) in LISTS {
-        let path = path(list, chess);
+        let path = company.path(list);
         let first = page(&app, &path, 1, None).await;
         let cursor = first["next_cursor"].as_str();
         let cursor = cursor.unwrap_or_else(|| panic!("{list} has one page: {first}"));
@@ -232,14 +251,15 @@ fn lists_by_organization(path: &str) -> bool {
 }
 
 async fn a_list_shows_everything_once_while_rows_are_added(app: TestApp) {
-    let chess = &company(&app).await;
+    let company = company(&app).await;
+    let chess = &company.community;
     for round in 1..=4 {
         more(&app, chess, round).await;
         trouble(&app, round);
     }
     let mut walks = Vec::new();
     for (list, name) in LISTS {
-        let path = path(list, chess);
+        let path = company.path(list);
         let all = names(&page(&app, &path, 200, None).await, name);
         assert!(all.len() > 2, "{list} has {all:?}");
         let first = page(&app, &path, 1, None).await;
@@ -265,10 +285,9 @@ async fn a_list_shows_everything_once_while_rows_are_added(app: TestApp) {
 }
 
 async fn a_cursor_of_another_list_or_none_at_all_is_refused(app: TestApp) {
-    let body = json!({"organization_id": ORGANIZATION, "name": "Chess"});
-    let chess = app.call("POST", "/v1/communities", body).await.ok();
+    let company = company(&app).await;
     for (list, _) in LISTS {
-        let path = path(list, chess["id"].as_str().unwrap());
+        let path = company.path(list);
         // Not ours; `{"at"`; ten, a space, and U+0000; a list with U+0000.
         for cursor in [
             "1",
@@ -282,4 +301,5 @@ async fn a_cursor_of_another_list_or_none_at_all_is_refused(app: TestApp) {
             assert_eq!(answer.status, 400, "{asked}: {}", answer.text);
         }
     }
+    app.leave_work();
 }

@@ -244,8 +244,8 @@ fn walks_on_postgres(sql: &str, plan: &[String]) -> Vec<String> {
 /// Every kind of work there is.
 async fn work(app: &TestApp) {
     app.apply(&directory("dsync.activated", minute(0))).await;
-    let arm = format!("/v1/organizations/{ORGANIZATION}/arm");
-    app.call("POST", &arm, json!({})).await.ok();
+    let enable = format!("/v1/organizations/{ORGANIZATION}/messaging/enable");
+    app.call("POST", &enable, json!({})).await.ok();
     let community = json!({
         "organization_id": ORGANIZATION, "name": "Sales",
         "rules": [{"when": {"field": "status", "op": "eq", "value": "active"}, "role": "member"}],
@@ -334,7 +334,7 @@ async fn paths(app: &TestApp) -> Vec<String> {
     for list in ["/console/events?", "/v1/events?"] {
         let mut filters: Vec<String> = [
             "",
-            "state=parked",
+            "state=failed",
             "state=held",
             "state=ready",
             "state=ignored",
@@ -381,7 +381,7 @@ async fn paths(app: &TestApp) -> Vec<String> {
         "/failures",
         "/jobs",
         "/conflicts",
-        "/communities/seats",
+        "/communities/admin-restorations",
         "/triggers",
         "/triggers/new",
         "/destinations",
@@ -413,7 +413,7 @@ async fn paths(app: &TestApp) -> Vec<String> {
             organization.clone(),
             format!("{organization}/mapping"),
             format!("{organization}/guards"),
-            format!("{organization}/arm"),
+            format!("{organization}/messaging"),
         ]
         .map(|page| format!("/console{page}")),
     );

@@ -71,7 +71,7 @@ async fn r27_an_event_is_applied_within_seconds_and_the_metrics_tell(backend: Ba
         ),
         (r#"rollcall_events_total{outcome="failed"}"#.to_owned(), 1.0),
         (r#"rollcall_outbox_events{state="ready"}"#.to_owned(), 0.0),
-        (r#"rollcall_outbox_events{state="parked"}"#.to_owned(), 1.0),
+        (r#"rollcall_outbox_events{state="failed"}"#.to_owned(), 1.0),
         ("rollcall_time_to_revoke_seconds_count".to_owned(), 1.0),
         ("rollcall_apply_seconds_count".to_owned(), 3.0),
     ] {

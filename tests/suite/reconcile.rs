@@ -485,10 +485,10 @@ async fn enabling_is_for_admins_and_its_steps_are_told(backend: Backend) {
     assert_eq!(app.get(&path).await["step"], "ready");
     app.call(
         "POST",
-        &format!("/v1/organizations/{ORGANIZATION}/arm"),
+        &format!("/v1/organizations/{ORGANIZATION}/messaging/enable"),
         Value::Null,
     )
     .await
     .ok();
-    assert_eq!(app.get(&path).await["step"], "armed");
+    assert_eq!(app.get(&path).await["step"], "messaging_enabled");
 }

@@ -114,12 +114,12 @@ async fn r91_it_is_refused_behind_a_thousand_waiting_events_and_while_it_is_trie
 async fn r91_a_removal_that_is_given_up_stays_refused_until_it_is_discarded(app: TestApp) {
     app.apply(&ada().created(minute(1))).await;
     let unusable = ada().deleted_bare(minute(2)).without("data.directory_id");
-    let parked = app.apply(&unusable).await;
-    assert_eq!(parked["state"], "parked", "{parked}");
+    let failed = app.apply(&unusable).await;
+    assert_eq!(failed["state"], "failed", "{failed}");
     let reason = is_refused(&app, &ada()).await;
     assert!(reason.contains("could not be applied"), "{reason}");
     let why = app.get("/v1/failures").await;
-    assert_eq!(why["data"][0]["state"], "parked", "{why}");
+    assert_eq!(why["data"][0]["state"], "failed", "{why}");
     let told = why["data"][0]["what_to_do"].as_str().unwrap();
     assert!(told.contains("access"), "{told}");
     let metrics = app.http.call("GET", "/metrics").await.text;
@@ -416,8 +416,8 @@ fn finish_jobs(app: &TestApp) {
 
 async fn r84_a_deleted_organization_suspends_its_people_and_an_operator_keeps_them(told: Told) {
     let app = &told.app;
-    let arm = format!("/v1/organizations/{ORGANIZATION}/arm");
-    app.call("POST", &arm, Value::Null).await.ok();
+    let enable = format!("/v1/organizations/{ORGANIZATION}/messaging/enable");
+    app.call("POST", &enable, Value::Null).await.ok();
     let heard = app.apply(&organization_deleted(5)).await;
     assert_eq!(heard["outcome"], "applied", "{heard}");
     assert_eq!(heard["organization_id"], ORGANIZATION);
@@ -425,7 +425,7 @@ async fn r84_a_deleted_organization_suspends_its_people_and_an_operator_keeps_th
     assert!(!allowed && reason.starts_with("suspended"), "{reason}");
     assert_eq!(app.people().len(), 40, "nobody is removed by that alone");
     let shown = app.get(&format!("/v1/organizations/{ORGANIZATION}")).await;
-    assert_eq!(shown["armed"], false);
+    assert_eq!(shown["messaging_enabled"], false);
     assert!(shown["deleted_at"].is_string(), "{shown}");
     let hold = only_hold(app).await;
     let shown = app.get(&format!("/v1/holds/{hold}")).await;
@@ -475,21 +475,21 @@ async fn r84_messaging_of_a_deleted_organization_stays_off_until_an_operator_kee
     told: Told,
 ) {
     let app = &told.app;
-    let path = format!("/v1/organizations/{ORGANIZATION}/arm");
-    let arm = async || app.call("POST", &path, Value::Null).await;
+    let path = format!("/v1/organizations/{ORGANIZATION}/messaging/enable");
+    let enable = async || app.call("POST", &path, Value::Null).await;
     app.apply(&organization_deleted(5)).await;
-    let answer = arm().await;
+    let answer = enable().await;
     assert_eq!(answer.status, 409, "{answer:?}");
     assert!(answer.text.contains("holds list"), "{answer:?}");
     let hold = only_hold(app).await;
     decide(app, &hold, "approve").await;
     finish_jobs(app);
-    let answer = arm().await;
+    let answer = enable().await;
     assert_eq!(answer.status, 409, "{answer:?}");
     assert!(answer.text.contains("were removed"), "{answer:?}");
     decide(app, &hold, "undo").await;
     finish_jobs(app);
-    assert_eq!(arm().await.ok()["armed"], true);
+    assert_eq!(enable().await.ok()["messaging_enabled"], true);
 }
 
 async fn r84_the_deletion_is_heard_once_and_who_comes_late_waits_like_everybody(app: TestApp) {

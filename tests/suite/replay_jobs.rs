@@ -170,7 +170,7 @@ async fn every_filter_narrows_a_replay_and_ids_may_be_many(app: TestApp) {
         let told = app.call("POST", "/v1/events/replay", body).await.ok();
         told["matched"].clone()
     };
-    assert_eq!(count(json!({"state": "parked"})).await, 1);
+    assert_eq!(count(json!({"state": "failed"})).await, 1);
     assert_eq!(count(json!({"outcome": "applied"})).await, 260);
     assert_eq!(count(json!({"type": "dsync.user.deleted"})).await, 0);
     assert_eq!(
@@ -201,7 +201,7 @@ async fn r68_a_replay_job_sends_nothing_that_went_or_was_cancelled(app: TestApp)
     app.apply(&ada().created(minute(0))).await;
     app.call(
         "POST",
-        &format!("/v1/organizations/{ORGANIZATION}/arm"),
+        &format!("/v1/organizations/{ORGANIZATION}/messaging/enable"),
         json!({}),
     )
     .await
@@ -448,7 +448,7 @@ async fn a_dry_run_tells_memberships_and_messages(app: TestApp) {
     app.apply(&ada().created(minute(0))).await;
     app.call(
         "POST",
-        &format!("/v1/organizations/{ORGANIZATION}/arm"),
+        &format!("/v1/organizations/{ORGANIZATION}/messaging/enable"),
         json!({}),
     )
     .await
@@ -469,12 +469,12 @@ async fn a_dry_run_tells_memberships_and_messages(app: TestApp) {
     // A removal that could not be read when it came, and can now.
     let removal = ada().deleted(minute(5));
     app.deliver(&removal).await;
-    app.sql("UPDATE outbox SET state = 'parked', error = 'a defect' WHERE event_type = 'dsync.user.deleted'");
+    app.sql("UPDATE outbox SET state = 'failed', error = 'a defect' WHERE event_type = 'dsync.user.deleted'");
     let told = app
         .call(
             "POST",
             "/v1/events/replay",
-            json!({"state": "parked", "dry_run": true}),
+            json!({"state": "failed", "dry_run": true}),
         )
         .await
         .ok();
@@ -497,7 +497,7 @@ async fn a_dry_run_tells_memberships_and_messages(app: TestApp) {
     let due = json!([{"id": null, "channel": "webhook", "state": "due"}]);
     assert_eq!(event["messages"], due);
     assert_eq!(app.profile(&ada()).status, "active");
-    app.call("POST", "/v1/events/replay", json!({"state": "parked"}))
+    app.call("POST", "/v1/events/replay", json!({"state": "failed"}))
         .await
         .ok();
     app.drain();

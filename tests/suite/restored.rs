@@ -55,7 +55,7 @@ async fn welcomes(backend: Backend) -> Clockwork {
         .trigger(json!({"name": "told", "on": "profile.activated", "steps": [
             {"channel": "webhook", "to": given.web.url("/hook")}]}))
         .await;
-    given.arm().await;
+    given.enable_messaging().await;
     given
 }
 

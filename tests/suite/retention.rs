@@ -34,11 +34,11 @@ fn sweep(app: &TestApp, policy: Policy) -> Amounts {
     tokio::task::block_in_place(run).unwrap()
 }
 
-/// An armed organization with a welcome that a listener takes.
+/// An organization with messaging on with a welcome that a listener takes.
 async fn company(app: &TestApp, sink: &HttpSink) {
     app.apply(&directory("dsync.activated", minute(0))).await;
-    let arm = format!("/v1/organizations/{ORGANIZATION}/arm");
-    app.call("POST", &arm, Value::Null).await.ok();
+    let enable = format!("/v1/organizations/{ORGANIZATION}/messaging/enable");
+    app.call("POST", &enable, Value::Null).await.ok();
     let trigger = json!({
         "organization_id": ORGANIZATION, "name": "welcome", "on": "profile.activated", "status": "published",
         "steps": [{"channel": "webhook", "to": sink.url("/hook"), "text": "Hello {{ display_name }}"}],

@@ -139,7 +139,7 @@ fn assert_same(found: &[String], wanted: &[String], road: &str) {
 pub async fn drain_at_once(app: &TestApp, batch: usize, workers: usize) {
     let settings = BatchSettings {
         max_attempts: 8,
-        arm_new: false,
+        messaging_for_new: false,
     };
     let worker = Worker::new(app.db.clone(), app.clock.clone(), settings, batch, 0);
     let workers = (0..workers).map(|_| {

@@ -88,17 +88,17 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
         "/organizations/{organization}",
         [404, 403, 200, 200],
     ),
-    ("GET", "/seats", [200, 200, 200, 200]),
+    ("GET", "/admin-restorations", [200, 200, 200, 200]),
     ("GET", "/groups", [200, 200, 200, 200]),
-    ("GET", "/groups/waiting", [200, 200, 200, 200]),
+    ("GET", "/groups/pending-members", [200, 200, 200, 200]),
     (
         "POST",
-        "/organizations/{organization}/arm",
+        "/organizations/{organization}/messaging/enable",
         [404, 403, 200, 200],
     ),
     (
         "POST",
-        "/organizations/{organization}/disarm",
+        "/organizations/{organization}/messaging/disable",
         [404, 403, 200, 200],
     ),
     ("GET", "/directories", [200, 200, 200, 200]),
@@ -139,12 +139,12 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ),
     (
         "POST",
-        "/communities/{community}/members/{profile}/grant",
+        "/admin-restorations/{restoration}/restore",
         [404, 403, 409, 409],
     ),
     (
         "POST",
-        "/communities/{community}/members/{profile}/dismiss",
+        "/admin-restorations/{restoration}/dismiss",
         [404, 403, 409, 409],
     ),
     (
@@ -294,7 +294,7 @@ async fn things(app: &TestApp) -> BTreeMap<&'static str, String> {
     app.apply(&directory("dsync.activated", minute(0))).await;
     app.call(
         "POST",
-        &format!("/v1/organizations/{ORGANIZATION}/arm"),
+        &format!("/v1/organizations/{ORGANIZATION}/messaging/enable"),
         Value::Null,
     )
     .await
@@ -344,6 +344,8 @@ async fn things(app: &TestApp) -> BTreeMap<&'static str, String> {
     let mapped = app.call("PUT", &fields, json!({"rest": false})).await.ok();
     let job = mapped["job"]["id"].as_str().unwrap();
     all.insert("job", job.to_owned());
+    let restoration = format!("{}.{}", all["community"], all["profile"]);
+    all.insert("restoration", restoration);
     all
 }
 

@@ -15,7 +15,7 @@ on_both!(
     r39_the_fallback_owner_follows_where_nobody_else_can,
     r39_an_orphan_is_listed_until_somebody_runs_it,
     r41_a_seat_that_was_kept_goes_back_when_the_removal_is_taken_back,
-    c5_a_seat_that_a_return_does_not_give_back_is_granted_or_dismissed,
+    c5_an_admin_role_that_a_return_does_not_restore_is_restored_or_dismissed,
     r39_two_admins_who_leave_in_one_batch_are_followed_as_one_by_one,
 );
 
@@ -177,7 +177,7 @@ async fn r41_a_seat_that_was_kept_goes_back_when_the_removal_is_taken_back(app: 
     assert_eq!(seats(&app, &choir), ["ada admin", "mia member"]);
 }
 
-async fn c5_a_seat_that_a_return_does_not_give_back_is_granted_or_dismissed(app: TestApp) {
+async fn c5_an_admin_role_that_a_return_does_not_restore_is_restored_or_dismissed(app: TestApp) {
     company(&app).await;
     let hers = id(&app, "ada");
     let chess = app.community("chess", &[(&hers, Role::Admin)]);
@@ -186,13 +186,13 @@ async fn c5_a_seat_that_a_return_does_not_give_back_is_granted_or_dismissed(app:
     app.advance(std::time::Duration::from_secs(600));
     app.apply(&ada().updated(minute(2))).await;
     assert_eq!(seats(&app, &chess), ["ada member", "mia admin"]);
-    let listed = app.get("/v1/seats").await;
+    let listed = app.get("/v1/admin-restorations").await;
     assert_eq!(listed["data"].as_array().unwrap().len(), 2, "{listed}");
     let call = async |community: &str, what: &str| {
-        let path = format!("/v1/communities/{community}/members/{hers}/{what}");
+        let path = format!("/v1/admin-restorations/{community}.{hers}/{what}");
         app.call("POST", &path, Value::Null).await
     };
-    call(&chess, "grant").await.ok();
+    call(&chess, "restore").await.ok();
     assert_eq!(
         seats(&app, &chess),
         ["ada admin"],
@@ -200,13 +200,13 @@ async fn c5_a_seat_that_a_return_does_not_give_back_is_granted_or_dismissed(app:
     );
     call(&choir, "dismiss").await.ok();
     assert_eq!(seats(&app, &choir), ["ada member", "mia admin"]);
-    assert_eq!(app.get("/v1/seats").await["data"], json!([]));
-    assert_eq!(call(&choir, "grant").await.status, 409);
+    assert_eq!(app.get("/v1/admin-restorations").await["data"], json!([]));
+    assert_eq!(call(&choir, "restore").await.status, 409);
     // The next event lowers nothing again.
     app.apply(&ada().updated(minute(3)).set("data.first_name", "Ada"))
         .await;
     assert_eq!(seats(&app, &chess), ["Ada admin"]);
-    let acts = app.count("operator_acts WHERE act IN ('community.seat_granted', 'community.seat_dismissed') AND actor = 'bootstrap'");
+    let acts = app.count("operator_acts WHERE act IN ('community.admin_restored', 'community.admin_restoration_dismissed') AND actor = 'bootstrap'");
     assert_eq!(acts, 2);
     assert_eq!(
         app.get(&format!("/v1/organizations/{ORGANIZATION}")).await["settings"]["restore_admin"],

@@ -55,7 +55,7 @@ struct Stage {
 }
 
 impl Stage {
-    /// An armed organization that greets newcomers by mail.
+    /// An organization with messaging on that greets newcomers by mail.
     fn new(backend: Backend) -> Self {
         let (place, mail) = (Place::new(backend), SmtpSink::start());
         let db = Db::open(&place.url(), 2).unwrap();

@@ -41,7 +41,7 @@ async fn r63_a_webhook_whose_answer_was_lost_is_sent_again_under_its_id_and_a_ma
 ) {
     post.web.next("/hook", HttpAct::Drop);
     post.mail.next(SmtpStep::Text, SmtpAct::Drop);
-    post.arm();
+    post.enable_messaging();
     post.trigger(json!([Post::mail_step(), post.webhook_step()]));
     post.app.apply(&ada().created(minute(0))).await;
     assert_eq!(post.app.send_due().await, 2);
@@ -74,7 +74,7 @@ async fn r63_a_webhook_whose_answer_was_lost_is_sent_again_under_its_id_and_a_ma
 async fn r63_a_webhook_that_a_crash_cut_off_is_sent_again_under_its_id_and_a_mail_is_not(
     post: Post,
 ) {
-    post.arm();
+    post.enable_messaging();
     post.trigger(json!([Post::mail_step(), post.webhook_step()]));
     post.app.apply(&ada().created(minute(0))).await;
     for held in post.claim("a sender that dies") {
@@ -112,7 +112,7 @@ async fn r63_a_webhook_that_an_older_version_left_unanswered_is_sent_again_after
             ))
         };
     }
-    post.arm();
+    post.enable_messaging();
     post.trigger(json!([Post::mail_step(), post.webhook_step()]));
     post.app.apply(&ada().created(minute(0))).await;
     assert_eq!(post.app.send_due().await, 2);
@@ -199,7 +199,7 @@ async fn r92_a_result_is_kept_while_the_disk_is_full_and_nothing_is_stuck_afterw
 
 /// So many welcomes that are due at the host application, and a person who was greeted before.
 async fn backlog(post: &Post, count: u64) {
-    post.arm();
+    post.enable_messaging();
     post.trigger(json!([post.webhook_step()]));
     post.trigger_on("profile.removed", json!([post.webhook_step()]));
     post.app.apply(&ada().created(minute(0))).await;
@@ -292,20 +292,20 @@ fn somebody_else(name: &str) -> Employee {
     }
 }
 
-/// Another armed organization whose host application is at `/other`.
+/// Another organization with messaging on whose host application is at `/other`.
 fn arm_another(post: &Post, steps: Value) {
     let now = post.app.clock.now();
     let ids = [OTHER.to_owned()];
     post.app
         .write(|conn| organizations::ensure(conn, &ids, false, now));
     post.app
-        .write(|conn| organizations::set_armed(conn, OTHER, Some(now)));
+        .write(|conn| organizations::set_messaging(conn, OTHER, Some(now)));
     post.trigger_of(OTHER, "profile.activated", steps.clone());
     post.trigger_of(OTHER, "profile.removed", steps);
 }
 
 async fn r94_silent_addresses_of_one_organization_hold_up_no_other(post: Post) {
-    post.arm();
+    post.enable_messaging();
     for number in 0..20 {
         let path = format!("/silent{number}");
         post.web.always(&path, HttpAct::Stall);
@@ -351,7 +351,7 @@ async fn r94_silent_addresses_of_one_organization_hold_up_no_other(post: Post) {
 }
 
 async fn r94_a_backlog_at_a_shared_destination_holds_up_no_other_organization(post: Post) {
-    post.arm();
+    post.enable_messaging();
     post.trigger(json!([Post::mail_step()]));
     let theirs: Vec<_> = (0..20)
         .map(|number| employee(&format!("p{number}")).created(minute(0)))
@@ -376,7 +376,7 @@ async fn r93_a_destination_that_accepts_nothing_is_shown_everywhere(post: Post) 
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hook", nobody.local_addr().unwrap());
     drop(nobody);
-    post.arm();
+    post.enable_messaging();
     post.trigger(json!([{"channel": "webhook", "to": url}]));
     post.app.apply(&ada().created(minute(0))).await;
     let told = async || {
@@ -434,7 +434,7 @@ async fn r93_a_destination_that_accepts_nothing_is_shown_everywhere(post: Post) 
 }
 
 async fn r93_a_destination_that_works_again_gets_what_failed_at_once(post: Post) {
-    post.arm();
+    post.enable_messaging();
     post.trigger(json!([post.webhook_step()]));
     post.web.always("/hook", HttpAct::answer(503, ""));
     post.app.apply(&ada().created(minute(0))).await;

@@ -52,7 +52,7 @@ struct Stage {
 }
 
 impl Stage {
-    /// An armed organization that greets newcomers by these steps.
+    /// An organization with messaging on that greets newcomers by these steps.
     fn new(backend: Backend, step: impl FnOnce(&HttpSink) -> Value) -> Self {
         let (place, mail, web) = (Place::new(backend), SmtpSink::start(), HttpSink::start());
         let db = Db::open(&place.url(), 2).unwrap();

@@ -21,8 +21,8 @@ fn grace() -> Employee {
 
 async fn company(app: &TestApp, sink: &HttpSink) {
     app.apply(&directory("dsync.activated", minute(0))).await;
-    let arm = format!("/v1/organizations/{ORGANIZATION}/arm");
-    app.call("POST", &arm, Value::Null).await.ok();
+    let enable = format!("/v1/organizations/{ORGANIZATION}/messaging/enable");
+    app.call("POST", &enable, Value::Null).await.ok();
     let trigger = json!({
         "organization_id": ORGANIZATION, "name": "welcome", "on": "profile.activated", "status": "published",
         "when": {"field": "first_name", "op": "eq", "value": "grace"},
@@ -38,7 +38,7 @@ async fn company(app: &TestApp, sink: &HttpSink) {
 
 async fn told(app: &TestApp, id: &str) -> Vec<String> {
     let history = app.get(&format!("/v1/profiles/{id}/history")).await;
-    let entries = history["entries"].as_array().unwrap();
+    let entries = history["data"].as_array().unwrap();
     let line = |entry: &Value| {
         let at = entry["at"].as_str().unwrap();
         format!("{} {}", &at[11..16], entry["sentence"].as_str().unwrap())

@@ -30,7 +30,7 @@ async fn hold_every_removal(given: &Clockwork) {
 /// Ada is known and welcomed in an hour; her removal waits for an operator. Answers the hold.
 async fn suspended(given: &Clockwork, steps: &[(&str, Option<&str>)]) -> String {
     given.welcome(steps).await;
-    given.arm().await;
+    given.enable_messaging().await;
     hold_every_removal(given).await;
     given.app.apply(&employee("ben").created(minute(1))).await;
     given.app.apply(&ada().created(minute(1))).await;
@@ -88,7 +88,7 @@ async fn r91_a_message_waits_from_the_200_of_a_removal_on_and_machines_are_told(
     ]);
     let body = json!({"name": "both", "on": "profile.activated", "steps": steps});
     given.trigger(body).await;
-    given.arm().await;
+    given.enable_messaging().await;
     given.app.apply(&ada().created(minute(1))).await;
     given.app.deliver(&ada().deleted(minute(2))).await;
     assert!(given.subjects().await.is_empty());
@@ -109,7 +109,7 @@ async fn r40_a_digest_leaves_out_whose_access_is_suspended(given: Clockwork) {
         "digest": {"at_least": 2, "subject": "New", "text": "{{ count }} joined: {{ names | join(\", \") }}"}});
     let body = json!({"name": "posts", "on": "profile.activated", "steps": [step]});
     given.trigger(body).await;
-    given.arm().await;
+    given.enable_messaging().await;
     hold_every_removal(&given).await;
     for who in [ada(), employee("ben"), employee("eve")] {
         given.app.apply(&who.created(minute(1))).await;

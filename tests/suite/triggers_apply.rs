@@ -47,8 +47,8 @@ impl Given for Town {
 }
 
 impl Town {
-    async fn arm(&self) -> Value {
-        let path = format!("/v1/organizations/{ORGANIZATION}/arm");
+    async fn enable_messaging(&self) -> Value {
+        let path = format!("/v1/organizations/{ORGANIZATION}/messaging/enable");
         self.app.call("POST", &path, Value::Null).await.ok()
     }
 
@@ -127,7 +127,7 @@ async fn the_readmes_example_is_applied_and_its_mail_post_and_webhook_arrive(tow
 
     // A manager is somebody who works there (R81).
     town.app.apply(&employee("grace").created(minute(0))).await;
-    town.arm().await;
+    town.enable_messaging().await;
     let newcomer = ada()
         .created(minute(1))
         .set("data.custom_attributes.manager_email", "grace@test.example");
@@ -231,7 +231,7 @@ async fn everything_wrong_with_a_file_is_told_at_once_and_nothing_of_it_is_kept(
 }
 
 async fn a_delivery_is_sent_by_the_version_that_planned_it(town: Town) {
-    town.arm().await;
+    town.enable_messaging().await;
     let id = town.apply(welcome("the old words")).await["triggers"][0]["id"].clone();
     town.app.apply(&ada().created(minute(1))).await;
     town.apply(welcome("the new words")).await;
@@ -267,7 +267,7 @@ async fn a_delivery_is_sent_by_the_version_that_planned_it(town: Town) {
 }
 
 async fn a_message_of_a_trigger_that_became_a_draft_is_cancelled(town: Town) {
-    town.arm().await;
+    town.enable_messaging().await;
     town.apply(welcome("hello")).await;
     town.app.apply(&ada().created(minute(1))).await;
     let mut draft = welcome("hello");

@@ -78,8 +78,8 @@ impl Clockwork {
         Self { app, mail, web }
     }
 
-    pub async fn arm(&self) -> Value {
-        let path = format!("/v1/organizations/{ORGANIZATION}/arm");
+    pub async fn enable_messaging(&self) -> Value {
+        let path = format!("/v1/organizations/{ORGANIZATION}/messaging/enable");
         self.app.call("POST", &path, Value::Null).await.ok()
     }
 
@@ -178,10 +178,10 @@ async fn r56_five_thousand_creates_over_thirteen_hours_before_the_arming_and_no_
         given.app.advance(HOUR);
     }
     assert_eq!(given.app.count("profiles WHERE status = 'active'"), 5_000);
-    let armed = given.arm().await;
-    assert_eq!(armed["people"], 5_000);
-    assert_eq!(armed["messages_due"], 0);
-    assert_eq!(armed["published"], json!(["welcome"]));
+    let enabled = given.enable_messaging().await;
+    assert_eq!(enabled["people"], 5_000);
+    assert_eq!(enabled["messages_due"], 0);
+    assert_eq!(enabled["published"], json!(["welcome"]));
     given.app.advance(DAY * 3);
     assert_eq!(given.app.count("deliveries"), 0);
     assert_eq!(given.app.send_due().await, 0);
@@ -192,7 +192,7 @@ async fn r56_five_thousand_creates_over_thirteen_hours_before_the_arming_and_no_
 
 async fn r18_a_whole_month_replayed_sends_nothing(given: Clockwork) {
     given.welcome(&[("PT0S", None)]).await;
-    given.arm().await;
+    given.enable_messaging().await;
     for day in 0..30_u64 {
         let at = morning().plus(Duration::from_secs(day * 86_400));
         let number = usize::try_from(day).unwrap();
@@ -225,7 +225,7 @@ async fn r18_a_whole_month_replayed_sends_nothing(given: Clockwork) {
 
 async fn r57_who_started_long_before_the_arming_is_not_greeted(given: Clockwork) {
     given.welcome(&[("PT0S", None)]).await;
-    given.arm().await;
+    given.enable_messaging().await;
     // Two thousand old staff by a widened scope, between two and thirty years there.
     let old: Vec<Event> = (0..2_000)
         .map(|number| {
@@ -236,7 +236,7 @@ async fn r57_who_started_long_before_the_arming_is_not_greeted(given: Clockwork)
     given.enqueue(&old);
     assert_eq!(given.app.count("profiles WHERE status = 'active'"), 2_000);
     assert_eq!(given.app.count("deliveries"), 0);
-    // Armed on 23 November: the grace reaches back to the 16th.
+    // Messaging on since 23 November: the grace reaches back to the 16th.
     for (name, day, greeted) in [
         ("early", "2026-11-15", 0),
         ("just", "2026-11-16", 1),
@@ -258,7 +258,7 @@ async fn r58_without_a_start_date_only_who_is_first_heard_of_after_the_arming_is
     let known = ada().created(minute(1)).set("data.state", "inactive");
     given.app.apply(&known).await;
     given.app.advance(HOUR);
-    given.arm().await;
+    given.enable_messaging().await;
     given.app.apply(&ada().updated(minute(70))).await;
     assert_eq!(given.app.people(), ["ada@test.example"]);
     assert_eq!(given.app.count("deliveries"), 0);
@@ -266,7 +266,7 @@ async fn r58_without_a_start_date_only_who_is_first_heard_of_after_the_arming_is
     assert_eq!(given.app.count("deliveries"), 1);
 }
 
-/// An armed organization and thirty newcomers, each with a welcome, a drip, and a machine told.
+/// An organization with messaging on and thirty newcomers, each with a welcome, a drip, and a machine told.
 async fn burst(given: &Clockwork) {
     given
         .trigger(json!({
@@ -277,7 +277,7 @@ async fn burst(given: &Clockwork) {
             ],
         }))
         .await;
-    given.arm().await;
+    given.enable_messaging().await;
     let all: Vec<Event> = (0..30).map(|n| somebody(n).created(minute(1))).collect();
     given.enqueue(&all);
 }
@@ -334,7 +334,7 @@ async fn r60_a_future_start_is_greeted_on_that_day_at_nine_where_they_are(given:
     given
         .welcome(&[("PT0S", None), ("P7D", Some("14:30"))])
         .await;
-    given.arm().await;
+    given.enable_messaging().await;
     let zones = [
         ("sue", "America/Los_Angeles"),
         ("ken", "Asia/Tokyo"),
@@ -370,7 +370,7 @@ async fn r60_a_moved_start_moves_what_is_due_and_leaving_first_cancels_it(given:
     given
         .welcome(&[("PT0S", Some("09:00")), ("P2D", Some("09:00"))])
         .await;
-    given.arm().await;
+    given.enable_messaging().await;
     given
         .app
         .apply(&starting(&ada(), "2026-12-01", "UTC"))
@@ -419,7 +419,7 @@ async fn r62_after_a_down_time_the_first_day_goes_late_and_old_drips_are_skipped
             ("P3D", Some("08:00")),
         ])
         .await;
-    given.arm().await;
+    given.enable_messaging().await;
     given.app.apply(&ada().created(minute(1))).await;
     // Down from before the first to three days later, 09:00: ten o'clock thrice, and eight once.
     given.app.advance(DAY * 3);
@@ -466,7 +466,7 @@ async fn r62_more_than_a_day_late_nothing_goes_but_what_a_machine_is_told(given:
             ],
         }))
         .await;
-    given.arm().await;
+    given.enable_messaging().await;
     given.app.apply(&ada().created(minute(1))).await;
     given.app.advance(HOUR * 23);
     given.app.apply(&employee("ben").created(minute(2))).await;
@@ -478,7 +478,7 @@ async fn r62_more_than_a_day_late_nothing_goes_but_what_a_machine_is_told(given:
 
 async fn r64_opted_out_on_leave_or_quiet_is_seen_when_it_is_sent(given: Clockwork) {
     given.welcome(&[("PT0S", None)]).await;
-    given.arm().await;
+    given.enable_messaging().await;
     for name in ["ada", "ben", "eve"] {
         given.app.apply(&employee(name).created(minute(1))).await;
     }
@@ -533,7 +533,7 @@ async fn a_digest_speaks_for_many_and_a_few_go_one_by_one(given: Clockwork) {
             ],
         }))
         .await;
-    given.arm().await;
+    given.enable_messaging().await;
     let some = |from: usize, to: usize| -> Vec<Event> {
         (from..to).map(|n| somebody(n).created(minute(1))).collect()
     };
@@ -581,7 +581,7 @@ async fn a_field_that_changed_to_something_fires_and_nothing_else_does(given: Cl
         {"not": {"field": "attributes.employment_type", "op": "eq", "value": "Contractor"}},
     ]}});
     given.trigger(asked).await;
-    given.arm().await;
+    given.enable_messaging().await;
     given.app.apply(&ada().created(minute(1))).await;
     let count = |given: &Clockwork| given.app.count("deliveries");
     let to = |name: &str, value: &str, at: u64| {
@@ -624,7 +624,7 @@ async fn a_membership_trigger_speaks_of_the_community_it_names(given: Clockwork)
         let made = given.app.call("POST", "/v1/communities", body).await.ok();
         ids.push(made["id"].as_str().unwrap().to_owned());
     }
-    given.arm().await;
+    given.enable_messaging().await;
     given.app.apply(&ada().created(minute(1))).await;
     given.app.apply(&employee("ben").created(minute(1))).await;
     let ben = given.app.profile(&employee("ben")).id;

@@ -55,8 +55,8 @@ async fn scene(app: TestApp) -> Scene {
     app.apply(&first).await;
     app.call("PUT", PATH, mapping()).await.ok();
     app.drain();
-    let arm = format!("/v1/organizations/{ORGANIZATION}/arm");
-    app.call("POST", &arm, Value::Null).await.ok();
+    let enable = format!("/v1/organizations/{ORGANIZATION}/messaging/enable");
+    app.call("POST", &enable, Value::Null).await.ok();
     let body = json!({
         "organization_id": ORGANIZATION, "name": "moved", "on": "field.changed", "status": "published",
         "steps": [{"channel": "email", "to": "person", "subject": "You earn {{ attributes.pay }}", "text": "In {{ department }}"},

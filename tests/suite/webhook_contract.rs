@@ -18,7 +18,7 @@ on_both!(
     c7_what_is_no_envelope_is_400,
     nesting_is_followed_to_128_levels_and_no_deeper,
     r5_unknown_events_are_kept_as_ignored,
-    c7_a_dsync_event_without_a_directory_is_parked_with_the_reason,
+    c7_a_dsync_event_without_a_directory_is_failed_with_the_reason,
     r8_a_large_group_passes_and_a_larger_body_does_not,
     r9_hostile_text_is_stored_found_and_shown,
 );
@@ -132,10 +132,10 @@ async fn r5_unknown_events_are_kept_as_ignored(app: TestApp) {
     }
 }
 
-async fn c7_a_dsync_event_without_a_directory_is_parked_with_the_reason(app: TestApp) {
+async fn c7_a_dsync_event_without_a_directory_is_failed_with_the_reason(app: TestApp) {
     let homeless = ada().created(minute(0)).without("data.directory_id");
     let event = app.apply(&homeless).await;
-    assert_eq!(event["state"], "parked", "{event}");
+    assert_eq!(event["state"], "failed", "{event}");
     assert!(
         event["reason"]
             .as_str()
@@ -145,7 +145,7 @@ async fn c7_a_dsync_event_without_a_directory_is_parked_with_the_reason(app: Tes
     );
     assert_eq!(event["error"], event["reason"]);
     let without_data = ada().created(minute(1)).without("data");
-    assert_eq!(app.apply(&without_data).await["state"], "parked");
+    assert_eq!(app.apply(&without_data).await["state"], "failed");
 }
 
 async fn r8_a_large_group_passes_and_a_larger_body_does_not(app: TestApp) {

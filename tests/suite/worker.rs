@@ -14,7 +14,7 @@ use crate::support::macros::on_both;
 on_both!(
     r10_a_poison_event_hurts_only_itself_and_is_applied_after_repair,
     r10_a_failed_event_is_retried_later_and_not_sooner,
-    r10_a_parked_event_can_be_discarded_with_a_reason,
+    r10_a_failed_event_can_be_discarded_with_a_reason,
     r92_after_a_crash_nobody_is_suspected_where_no_program_can_be_started,
     r67_a_removal_overtakes_three_thousand_updates,
     r73_several_workers_apply_each_event_once,
@@ -53,15 +53,15 @@ async fn r10_a_poison_event_hurts_only_itself_and_is_applied_after_repair(app: T
         app.advance(Duration::from_secs(15 * 60));
         app.drain();
     }
-    let parked = app.event(&poison.id()).await;
+    let failed = app.event(&poison.id()).await;
     assert_eq!(
-        (&parked["state"], &parked["outcome"], &parked["attempts"]),
-        (&json!("parked"), &json!("failed"), &json!(8)),
-        "{parked}"
+        (&failed["state"], &failed["outcome"], &failed["attempts"]),
+        (&json!("failed"), &json!("failed"), &json!(8)),
+        "{failed}"
     );
-    let error = parked["error"].as_str().unwrap();
+    let error = failed["error"].as_str().unwrap();
     assert!(error.contains("directory_user_ada"), "{error}");
-    assert_eq!(parked["attempt_log"].as_array().unwrap().len(), 8);
+    assert_eq!(failed["attempt_log"].as_array().unwrap().len(), 8);
 
     repair(&app);
     let ready = app.replay(&poison.id()).await;
@@ -100,7 +100,7 @@ async fn r10_a_failed_event_is_retried_later_and_not_sooner(app: TestApp) {
     assert_eq!(done["error"], Value::Null);
 }
 
-async fn r10_a_parked_event_can_be_discarded_with_a_reason(app: TestApp) {
+async fn r10_a_failed_event_can_be_discarded_with_a_reason(app: TestApp) {
     let homeless = ada().created(minute(0)).without("data.directory_id");
     app.apply(&homeless).await;
     let path = format!("/v1/events/{}/discard", homeless.id());
@@ -128,7 +128,7 @@ async fn r10_a_parked_event_can_be_discarded_with_a_reason(app: TestApp) {
 fn after_a_crash(app: &TestApp, batch: usize) -> Worker {
     let settings = BatchSettings {
         max_attempts: 8,
-        arm_new: false,
+        messaging_for_new: false,
     };
     Worker::new(app.db.clone(), app.clock.clone(), settings, batch, batch)
 }
@@ -202,7 +202,7 @@ async fn r73_several_workers_apply_each_event_once(app: TestApp) {
     app.enqueue(&events);
     let settings = BatchSettings {
         max_attempts: 8,
-        arm_new: false,
+        messaging_for_new: false,
     };
     let worker = Worker::new(app.db.clone(), app.clock.clone(), settings, 7, 0);
     at_once(&worker, 6).await;

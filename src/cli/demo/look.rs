@@ -95,10 +95,12 @@ pub(super) fn show_people(stage: &Stage, tell: &Teller<'_>, out: &Output) -> Res
 
 /// Everything that happened to one person, and why.
 pub(super) fn show_history(stage: &Stage, tell: &Teller<'_>, id: &str) -> Result<(), Failure> {
-    let told = stage.read(|conn| profiles::history(conn, &stage.actor, id))?;
+    let told = stage.read(|conn| {
+        profiles::history(conn, &stage.actor, id, &profiles::HistoryQuery::default())
+    })?;
     tell.title(&format!("The history of {}", told.profile.display_name));
     tell.plain("");
-    for entry in &told.entries {
+    for entry in &told.data {
         let label = match entry.kind {
             EntryKind::Event => "event",
             EntryKind::Change => "",

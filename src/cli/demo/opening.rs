@@ -1,5 +1,5 @@
 //! How the story opens: a company is imported and nobody is greeted, an operator makes communities,
-//! and the organization is armed.
+//! and messaging is turned on.
 
 use super::company::{self, ORGANIZATION};
 use super::look;
@@ -14,7 +14,7 @@ use crate::desk::triggers;
 use crate::roll::Role as Seat;
 use crate::triggers::Policy;
 
-/// The directory is linked and 50 people arrive, with a welcome published and nobody armed.
+/// The directory is linked and 50 people arrive, with a welcome published and messaging off.
 pub(super) async fn import(stage: &Stage, tell: &Teller<'_>) -> Result<(), Failure> {
     tell.step("An import: Fernwood Optics links its Okta").await;
     let events = company::import();
@@ -24,9 +24,12 @@ pub(super) async fn import(stage: &Stage, tell: &Teller<'_>) -> Result<(), Failu
     stage.post(&link.body).await?;
     stage.settled(&link.id).await?;
     let now = stage.now();
-    stage.write(|conn| organizations::disarm(conn, &stage.actor, ORGANIZATION, now))?;
+    stage.write(|conn| organizations::disable_messaging(conn, &stage.actor, ORGANIZATION, now))?;
     publish_welcome(stage)?;
-    tell.say("before", "a welcome is published; the organization is not armed: first the people, then the messages");
+    tell.say(
+        "before",
+        "a welcome is published; messaging is off: first the people, then the messages",
+    );
     let begun = std::time::Instant::now();
     let accepted = stage.post_all(people).await?;
     let acknowledged = begun.elapsed();
@@ -114,15 +117,19 @@ pub(super) async fn found_communities(
     Ok((everybody, lab))
 }
 
-pub(super) async fn arm(stage: &Stage, tell: &Teller<'_>) -> Result<(), Failure> {
-    tell.step("Armed: from now on newcomers are welcomed").await;
+pub(super) async fn enable_messaging(stage: &Stage, tell: &Teller<'_>) -> Result<(), Failure> {
+    tell.step("Messaging is on: from now on newcomers are welcomed")
+        .await;
     let now = stage.now();
-    let armed = stage.write(|conn| organizations::arm(conn, &stage.actor, ORGANIZATION, now))?;
+    let enabled = stage
+        .write(|conn| organizations::enable_messaging(conn, &stage.actor, ORGANIZATION, now))?;
     tell.claim(
-        armed.organization.armed && armed.messages_due == 0 && look::deliveries(stage)? == 0,
+        enabled.organization.messaging_enabled
+            && enabled.messages_due == 0
+            && look::deliveries(stage)? == 0,
         &format!(
             "{} people were there before: {} messages due",
-            armed.people, armed.messages_due
+            enabled.people, enabled.messages_due
         ),
     );
     Ok(())

@@ -30,11 +30,11 @@ pub(super) struct Play<'a> {
 }
 
 impl<'a> Play<'a> {
-    /// The import, which greets nobody; then communities, and the organization is armed.
+    /// The import, which greets nobody; then communities, and messaging is turned on.
     pub(super) async fn open(stage: &'a Stage, tell: &'a Teller<'a>) -> Result<Self, Failure> {
         opening::import(stage, tell).await?;
         let (everybody, lab) = opening::found_communities(stage, tell).await?;
-        opening::arm(stage, tell).await?;
+        opening::enable_messaging(stage, tell).await?;
         Ok(Self {
             stage,
             tell,
@@ -279,7 +279,7 @@ impl<'a> Play<'a> {
             person.communities.len() == 2
                 && person.communities.iter().all(|one| one.role == "member"),
             &format!(
-                "back in {}: an admin's seat is given back by hand",
+                "back in {}: the admin role is restored by hand",
                 seats.join(", ")
             ),
         );

@@ -17,7 +17,7 @@ pub enum Tone {
     Good,
     /// Worth a look: `held`, `pending`.
     Warn,
-    /// Wrong: `failed`, `parked`.
+    /// Wrong: `failed`.
     Bad,
     /// In the background: `done`, `removed`.
     Quiet,

@@ -59,7 +59,7 @@ struct Show {
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "All that is wrong with the file is told at once. It fires when its status is \"published\" and
-the organization is armed (`rollcall organizations arm`).
+messaging is on (`rollcall organizations messaging enable`).
 
 Examples:
   rollcall triggers create welcome.json

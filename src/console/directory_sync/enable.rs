@@ -1,5 +1,5 @@
 //! Directory Sync in minutes: an admin is taken to WorkOS's set-up link, and this page follows what
-//! comes of it: link opened, directory linked, people arriving, ready to arm. WorkOS's own counts are
+//! comes of it: link opened, directory linked, people arriving, ready for messages. WorkOS's own counts are
 //! asked for whenever something has come. The link is in one answer and nowhere else: whoever has it
 //! may configure the organization for five minutes.
 
@@ -27,8 +27,8 @@ const STEPS: [(&str, &str); 5] = [
     ("link_opened", "Set-up link opened"),
     ("linked", "Directory linked"),
     ("arriving", "People arriving"),
-    ("ready", "Ready to arm"),
-    ("armed", "Armed"),
+    ("ready", "Ready"),
+    ("messaging_enabled", "Messaging on"),
 ];
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
@@ -145,7 +145,7 @@ async fn show(
                 one: one.clone(),
             })
             .collect(),
-        goes_on: !["ready", "armed"].contains(&view.step) && state.workos.is_some(),
+        goes_on: !["ready", "messaging_enabled"].contains(&view.step) && state.workos.is_some(),
         id,
         name,
         view,

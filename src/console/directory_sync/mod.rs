@@ -2,12 +2,12 @@
 //! webhook secrets in use, and the ways to the gap report and the comparisons. What WorkOS itself has
 //! to be asked is asked here too; where no API key is set, every page says so and goes on without.
 
-mod arm;
 mod asking;
 mod enable;
 mod gaps;
 mod guards;
 mod mapping;
+mod messaging;
 mod organization;
 mod reconcile;
 mod reconciles;
@@ -42,7 +42,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .configure(organization::routes)
         .configure(mapping::routes)
         .configure(guards::routes)
-        .configure(arm::routes)
+        .configure(messaging::routes)
         .configure(enable::routes)
         .configure(gaps::routes)
         .configure(reconciles::routes)
@@ -68,7 +68,7 @@ struct Row {
     people: i64,
     directories: Vec<Linked>,
     holds: usize,
-    armed: bool,
+    messaging: bool,
 }
 
 /// One of its directories.
@@ -160,7 +160,7 @@ fn rows(conn: &mut Conn, actor: &Actor, now: Timestamp) -> Result<Vec<Row>, Desk
         people: people_of(&one),
         directories: linked.remove(&one.id).unwrap_or_default(),
         holds: waiting.remove(&one.id).unwrap_or_default(),
-        armed: one.armed,
+        messaging: one.messaging_enabled,
         id: one.id,
     };
     Ok(all.into_iter().map(row).collect())

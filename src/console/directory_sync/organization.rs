@@ -54,7 +54,7 @@ struct OrganizationPage {
     id: String,
     name: String,
     people: i64,
-    armed_at: Option<When>,
+    messaging_enabled_at: Option<When>,
     directories: Vec<Known>,
     by_logins: Option<i64>,
     holds: Vec<HoldView>,
@@ -192,7 +192,10 @@ async fn show(
             Section::DirectorySync,
         ),
         people: people_of(&found.organization),
-        armed_at: found.organization.armed_at.map(|at| When::new(at, now)),
+        messaging_enabled_at: found
+            .organization
+            .messaging_enabled_at
+            .map(|at| When::new(at, now)),
         directories: real
             .into_iter()
             .map(|one| known(one, &about_directories, now))

@@ -53,7 +53,7 @@ fn home_of(id: &str) -> String {
 struct TriggersPage {
     frame: Frame,
     rows: Vec<Row>,
-    arms: Vec<Arm>,
+    homes: Vec<Home>,
     stopped: usize,
     filters: Filters,
     organizations: Vec<(String, String)>,
@@ -75,10 +75,10 @@ struct Row {
 
 /// Whether an organization's triggers fire.
 #[derive(Debug)]
-struct Arm {
+struct Home {
     id: String,
     name: String,
-    armed: Option<When>,
+    messaging: Option<When>,
 }
 
 /// Which triggers, as the address has it.
@@ -122,17 +122,17 @@ async fn list(
         .iter()
         .map(|(id, name)| (id.as_str(), name.as_str()))
         .collect();
-    let arms = counts.into_iter().map(|one| Arm {
+    let homes = counts.into_iter().map(|one| Home {
         name: names
             .get(one.id.as_str())
             .unwrap_or(&one.id.as_str())
             .to_string(),
-        armed: one.armed_at.map(|at| When::new(at, now)),
+        messaging: one.messaging_enabled_at.map(|at| When::new(at, now)),
         id: one.id,
     });
     page(&TriggersPage {
         frame: visitor.frame("Triggers", Section::Triggers),
-        arms: arms.collect(),
+        homes: homes.collect(),
         stopped,
         pager: Pager::new(
             PATH,

@@ -37,7 +37,7 @@ struct TriggerPage {
     status: &'static str,
     version: i32,
     updated: When,
-    armed: Option<When>,
+    messaging: Option<When>,
     occasion: String,
     whom: Option<String>,
     steps: Vec<Step>,
@@ -82,7 +82,7 @@ pub(super) struct Search {
 struct Found {
     one: TriggerView,
     organization: String,
-    armed_at: Option<Timestamp>,
+    messaging_enabled_at: Option<Timestamp>,
     versions: Vec<VersionView>,
     messages: Vec<(DeliveryView, String)>,
     offered: Vec<ProfileView>,
@@ -122,7 +122,7 @@ pub(super) async fn show(
             };
             Ok(Found {
                 organization: names::of_organization(conn, &actor, &home)?,
-                armed_at: organizations::armed_since(conn, &actor, &home)?,
+                messaging_enabled_at: organizations::messaging_since(conn, &actor, &home)?,
                 versions: triggers::versions(conn, &actor, &id)?.data,
                 messages: latest
                     .into_iter()
@@ -147,7 +147,7 @@ fn page_of(visitor: &Visitor, found: Found, find: Option<String>) -> TriggerPage
         status: definition.status.name(),
         version: found.one.version,
         updated: when(found.one.updated_at),
-        armed: found.armed_at.map(when),
+        messaging: found.messaging_enabled_at.map(when),
         occasion: phrase::occasion(&definition),
         whom: definition.when.as_ref().map(ToString::to_string),
         steps: definition

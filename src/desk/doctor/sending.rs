@@ -55,7 +55,7 @@ pub(super) fn places(conn: &mut Conn, now: Timestamp) -> Result<Check, DeskError
     Ok(if stopped > 0 {
         Check::fail(
             name,
-            format!("{stopped} of {all} refuse and were stopped; what goes there is parked"),
+            format!("{stopped} of {all} refuse and were stopped; what goes there is paused"),
             "`rollcall destinations list --stopped` says why; put it right there, then `rollcall destinations resume <id>`",
         )
     } else if let Some(first) = failing.first() {

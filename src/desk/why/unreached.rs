@@ -25,7 +25,7 @@ pub(super) fn of_messages(
         ..DeliveryFilter::default()
     };
     let mut waiting = Vec::new();
-    for state in [DeliveryState::Due.as_str(), deliveries::PARKED] {
+    for state in [DeliveryState::Due.as_str(), deliveries::PAUSED] {
         let filter = DeliveryFilter {
             state: Some(state.to_owned()),
             ..filter.clone()

@@ -5,10 +5,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::desk::admin_restorations::{self, AdminRestorationQuery, AdminRestorationView};
 use crate::desk::communities::{
     self, CommunityQuery, CommunityUpdate, MemberQuery, NewCommunity, Rule,
 };
-use crate::desk::seats::{self, SeatQuery};
 use crate::desk::{Page, Role};
 
 use super::super::body::Body;
@@ -52,31 +52,31 @@ pub(super) fn routes(table: &mut Table) {
         .may(&[409, 422]);
     table
         .get(
-            "/seats",
-            list_seats,
-            "Admin seats that returning people had, and an operator decides about.",
+            "/admin-restorations",
+            list_admin_restorations,
+            "Admin roles of people who left and returned, which an operator restores or dismisses.",
         )
         .may(&[404]);
     table
         .post(
-            "/communities/{id}/members/{profile_id}/grant",
-            grant_seat,
-            "Give a returning person the admin seat back.",
+            "/admin-restorations/{id}/restore",
+            restore_admin,
+            "Restore the admin role.",
         )
         .needs(Role::Operator)
         .may(&[409]);
     table
         .post(
-            "/communities/{id}/members/{profile_id}/dismiss",
-            dismiss_seat,
-            "Leave a returning person a member.",
+            "/admin-restorations/{id}/dismiss",
+            dismiss_admin,
+            "Dismiss it: its former holder stays a member.",
         )
         .needs(Role::Operator)
         .may(&[409]);
     table.get(
         "/communities/{id}/members",
         members,
-        "Who is in a community, by name; somebody with a manual and a rule seat is there twice.",
+        "Who is in a community, by name; somebody who is a member by hand and by a rule is listed twice.",
     );
     table
         .put(
@@ -194,7 +194,7 @@ async fn members(
 /// What a member becomes.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Seat {
+struct RoleBody {
     #[schemars(extend("enum" = ["member", "admin"]))]
     role: String,
 }
@@ -202,15 +202,15 @@ struct Seat {
 async fn put_member(
     caller: Caller,
     path: web::Path<(String, String)>,
-    body: Body<Seat>,
+    body: Body<RoleBody>,
     state: web::Data<HttpState>,
 ) -> Result<web::Json<communities::MemberView>, Problem> {
     let now = state.clock.now();
     let (id, profile) = path.into_inner();
     let one = state
         .write(move |conn| {
-            let seat = communities::parse_seat(&body.role)?;
-            communities::put_member(conn, &caller.0, &id, &profile, seat, now)
+            let role = communities::parse_role(&body.role)?;
+            communities::put_member(conn, &caller.0, &id, &profile, role, now)
         })
         .await?;
     Ok(web::Json(one))
@@ -229,39 +229,37 @@ async fn remove_member(
     Ok(NoContent)
 }
 
-async fn list_seats(
+async fn list_admin_restorations(
     caller: Caller,
-    query: web::Query<SeatQuery>,
+    query: web::Query<AdminRestorationQuery>,
     state: web::Data<HttpState>,
-) -> Result<web::Json<Page<seats::SeatView>>, Problem> {
+) -> Result<web::Json<Page<AdminRestorationView>>, Problem> {
     let page = state
-        .read(move |conn| seats::list(conn, &caller.0, &query))
+        .read(move |conn| admin_restorations::list(conn, &caller.0, &query))
         .await?;
     Ok(web::Json(page))
 }
 
-async fn grant_seat(
+async fn restore_admin(
     caller: Caller,
-    path: web::Path<(String, String)>,
+    id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<web::Json<seats::SeatView>, Problem> {
+) -> Result<web::Json<AdminRestorationView>, Problem> {
     let now = state.clock.now();
-    let (id, profile) = path.into_inner();
     let one = state
-        .write(move |conn| seats::grant(conn, &caller.0, &id, &profile, now))
+        .write(move |conn| admin_restorations::restore(conn, &caller.0, &id, now))
         .await?;
     Ok(web::Json(one))
 }
 
-async fn dismiss_seat(
+async fn dismiss_admin(
     caller: Caller,
-    path: web::Path<(String, String)>,
+    id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<web::Json<seats::SeatView>, Problem> {
+) -> Result<web::Json<AdminRestorationView>, Problem> {
     let now = state.clock.now();
-    let (id, profile) = path.into_inner();
     let one = state
-        .write(move |conn| seats::dismiss(conn, &caller.0, &id, &profile, now))
+        .write(move |conn| admin_restorations::dismiss(conn, &caller.0, &id, now))
         .await?;
     Ok(web::Json(one))
 }

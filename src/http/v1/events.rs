@@ -38,7 +38,7 @@ pub(super) fn routes(table: &mut Table) {
         .post(
             "/events/{id}/discard",
             discard,
-            "End a parked event, with a reason.",
+            "End a failed event, with a reason.",
         )
         .needs(Role::Operator)
         .may(&[409]);

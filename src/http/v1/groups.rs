@@ -13,7 +13,7 @@ pub(super) fn routes(table: &mut Table) {
     table.get("/groups", list, "Groups.").may(&[404]);
     table
         .get(
-            "/groups/waiting",
+            "/groups/pending-members",
             waiting,
             "Group memberships that wait for their person or group.",
         )

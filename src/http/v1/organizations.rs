@@ -29,17 +29,17 @@ pub(super) fn routes(table: &mut Table) {
         .may(&[409, 422]);
     table
         .post(
-            "/organizations/{id}/arm",
-            arm,
-            "Let an organization's triggers fire from now on.",
+            "/organizations/{id}/messaging/enable",
+            enable_messaging,
+            "Turn an organization's messaging on: its triggers fire from now on.",
         )
         .needs(Role::Operator)
         .may(&[409]);
     table
         .post(
-            "/organizations/{id}/disarm",
-            disarm,
-            "Stop an organization's triggers.",
+            "/organizations/{id}/messaging/disable",
+            disable_messaging,
+            "Turn an organization's messaging off.",
         )
         .needs(Role::Operator)
         .may(&[409]);
@@ -88,26 +88,26 @@ async fn change(
     Ok(web::Json(one))
 }
 
-async fn arm(
+async fn enable_messaging(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<web::Json<organizations::ArmView>, Problem> {
+) -> Result<web::Json<organizations::MessagingView>, Problem> {
     let now = state.clock.now();
     let one = state
-        .write(move |conn| organizations::arm(conn, &caller.0, &id, now))
+        .write(move |conn| organizations::enable_messaging(conn, &caller.0, &id, now))
         .await?;
     Ok(web::Json(one))
 }
 
-async fn disarm(
+async fn disable_messaging(
     caller: Caller,
     id: web::Path<String>,
     state: web::Data<HttpState>,
-) -> Result<web::Json<organizations::ArmView>, Problem> {
+) -> Result<web::Json<organizations::MessagingView>, Problem> {
     let now = state.clock.now();
     let one = state
-        .write(move |conn| organizations::disarm(conn, &caller.0, &id, now))
+        .write(move |conn| organizations::disable_messaging(conn, &caller.0, &id, now))
         .await?;
     Ok(web::Json(one))
 }

@@ -89,10 +89,11 @@ async fn show(
 async fn chain(
     caller: Caller,
     id: web::Path<String>,
+    query: web::Query<profiles::HistoryQuery>,
     state: web::Data<HttpState>,
 ) -> Result<web::Json<profiles::HistoryView>, Problem> {
     let all = state
-        .read(move |conn| profiles::history(conn, &caller.0, &id))
+        .read(move |conn| profiles::history(conn, &caller.0, &id, &query))
         .await?;
     Ok(web::Json(all))
 }

@@ -193,7 +193,7 @@ pub fn after_hands(conn: &mut Conn, turned: &[Caused], now: Timestamp) -> QueryR
 fn terms_of(organizations: &BTreeMap<String, Organization>) -> BTreeMap<String, Terms> {
     let terms = organizations.iter().map(|(id, one)| {
         let terms = Terms {
-            armed_at: one.armed_at,
+            messaging_enabled_at: one.messaging_enabled_at,
             settings: one.settings.messages.clone(),
         };
         (id.clone(), terms)

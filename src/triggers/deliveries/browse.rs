@@ -9,9 +9,9 @@ use crate::db::{Conn, ROWS_PER_STATEMENT, contains, in_parts, on_backend};
 
 use super::DeliveryState;
 
-/// What waits at a stopped destination is shown as parked; as a row it stays due, so that everything
+/// What waits at a stopped destination is shown as paused; as a row it stays due, so that everything
 /// that cancels or moves what is due reaches it too.
-pub const PARKED: &str = "parked";
+pub const PAUSED: &str = "paused";
 const DUE: &str = DeliveryState::Due.as_str();
 
 /// The stopped destinations, as a subquery.
@@ -97,7 +97,7 @@ pub fn list(conn: &mut Conn, filter: &DeliveryFilter, limit: i64) -> QueryResult
             query = query.filter(deliveries::organization_id.eq(organization));
         }
         match filter.state.as_deref() {
-            Some(PARKED) => {
+            Some(PAUSED) => {
                 query = query
                     .filter(deliveries::state.eq(DUE))
                     .filter(deliveries::destination.eq_any(stopped!()));
@@ -181,7 +181,7 @@ pub struct DeliveryStats {
     pub due: i64,
     /// Waiting at a destination that is stopped (counted up to 100,000).
     #[diesel(sql_type = BigInt)]
-    pub parked: i64,
+    pub paused: i64,
     /// Whether they were taken is not known.
     #[diesel(sql_type = BigInt)]
     pub unknown: i64,
@@ -209,7 +209,7 @@ pub fn delivery_stats_up_to(
          (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'due' \
            AND destination NOT IN (SELECT id FROM destinations WHERE stopped_at IS NOT NULL) LIMIT {cap}) AS d) AS due, \
          (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'due' \
-           AND destination IN (SELECT id FROM destinations WHERE stopped_at IS NOT NULL) LIMIT {cap}) AS p) AS parked, \
+           AND destination IN (SELECT id FROM destinations WHERE stopped_at IS NOT NULL) LIMIT {cap}) AS p) AS paused, \
          (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'unknown' LIMIT {cap}) AS u) AS unknown, \
          (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'failed' LIMIT {cap}) AS f) AS failed, \
          (SELECT min((SELECT min(due_at) FROM deliveries WHERE destination = o.id AND state = 'due' AND lane = l.lane AND due_at <= $1)) \
@@ -219,11 +219,11 @@ pub fn delivery_stats_up_to(
 }
 
 /// Which of these rows wait at a stopped destination.
-pub fn show_parked(conn: &mut Conn, rows: &mut [DeliveryRow]) -> QueryResult<()> {
+pub fn show_paused(conn: &mut Conn, rows: &mut [DeliveryRow]) -> QueryResult<()> {
     let stopped: Vec<String> = on_backend!(conn, c => stopped!().load(c))?;
     for row in rows.iter_mut().filter(|row| row.state == DUE) {
         if stopped.contains(&row.destination) {
-            row.state = PARKED.to_owned();
+            row.state = PAUSED.to_owned();
         }
     }
     Ok(())

@@ -68,7 +68,7 @@ pub(super) fn greet_who_flapped(
         .iter()
         .filter(|one| {
             let home = organizations.get(&one.organization_id);
-            home.is_some_and(|home| home.armed_at.is_some())
+            home.is_some_and(|home| home.messaging_enabled_at.is_some())
         })
         .filter_map(|one| Some((one.after.id.clone(), left_at(one)?)))
         .collect();

@@ -31,8 +31,8 @@ use super::definition::Event;
 
 pub use add::{after_hands, move_with_starts, plan_and_add};
 pub use browse::{
-    AttemptRow, DeliveryFilter, DeliveryRow, DeliveryStats, PARKED, attempts_of, cancelled_at,
-    count_of, delivery_stats, delivery_stats_up_to, find, list, of_events, of_profile, show_parked,
+    AttemptRow, DeliveryFilter, DeliveryRow, DeliveryStats, PAUSED, attempts_of, cancelled_at,
+    count_of, delivery_stats, delivery_stats_up_to, find, list, of_events, of_profile, show_paused,
 };
 pub use burst::{cancel_held, release_held};
 pub use claim::{InTheAir, Order, claim};

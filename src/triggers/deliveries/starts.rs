@@ -116,7 +116,7 @@ fn release(
         .map(|(id, _)| id.clone())
         .collect();
     let terms = Terms {
-        armed_at: organization.armed_at,
+        messaging_enabled_at: organization.messaging_enabled_at,
         settings: organization.settings.messages.clone(),
     };
     let zone = zone::of_person(&terms.settings, &profile, &communities);

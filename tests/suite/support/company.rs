@@ -69,12 +69,12 @@ impl Company {
         let db = company.database();
         db.maintain(rollcall::db::migrate).unwrap();
         for people in &company.organizations {
-            company.arm(&db, &people[0].organization);
+            company.enable_messaging(&db, &people[0].organization);
         }
         company
     }
 
-    fn arm(&self, db: &Db, organization: &str) {
+    fn enable_messaging(&self, db: &Db, organization: &str) {
         let mail = json!({"channel": "email", "to": "person", "subject": "Welcome", "text": "Good to have you."});
         let webhook = json!({"channel": "webhook", "to": self.web.url("/left")});
         for (on, step) in [("profile.activated", mail), ("profile.removed", webhook)] {

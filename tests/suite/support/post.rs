@@ -60,13 +60,13 @@ impl Given for Post {
 }
 
 impl Post {
-    /// Arms the organization.
-    pub fn arm(&self) {
+    /// Turns messaging on.
+    pub fn enable_messaging(&self) {
         let (ids, now) = ([ORGANIZATION.to_owned()], self.app.clock.now());
         self.app
             .write(|conn| organizations::ensure(conn, &ids, false, now));
         self.app
-            .write(|conn| organizations::set_armed(conn, ORGANIZATION, Some(now)));
+            .write(|conn| organizations::set_messaging(conn, ORGANIZATION, Some(now)));
     }
 
     /// A published trigger on `profile.activated`; answers its id.
@@ -113,9 +113,9 @@ impl Post {
         json!({"channel": "slack", "to": self.web.url("/slack"), "text": "{{ first_name }} is here"})
     }
 
-    /// An armed organization with one webhook step, and Ada, whose message is due.
+    /// An organization with messaging on with one webhook step, and Ada, whose message is due.
     pub async fn one_due(&self) -> DeliveryRow {
-        self.arm();
+        self.enable_messaging();
         self.trigger(json!([self.webhook_step()]));
         self.app.apply(&ada().created(minute(0))).await;
         self.only()

@@ -19,7 +19,7 @@ use super::post::WEBHOOK_SECRET;
 use super::wait::eventually;
 use crate::sending_heals::{ids, rows};
 
-/// An armed organization whose host application is told at `/hook`.
+/// An organization with messaging on whose host application is told at `/hook`.
 pub struct Sending {
     pub place: Place,
     pub folder: tempfile::TempDir,

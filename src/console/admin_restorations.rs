@@ -1,11 +1,11 @@
-//! Admin seats that a return did not give back by itself, each with its act: given back, or struck off.
+//! Admin roles of people who returned, each with its buttons: restore or dismiss.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
 use crate::desk::MAX_LIMIT;
-use crate::desk::seats::{self, SeatQuery, SeatView};
+use crate::desk::admin_restorations::{self, AdminRestorationQuery, AdminRestorationView};
 use crate::http::HttpState;
 
 use super::frame::{Frame, Section, go, page};
@@ -14,8 +14,8 @@ use super::visitor::{Act, Visitor};
 use super::when::When;
 
 #[derive(Template)]
-#[template(path = "seats.html", config = "src/console/askama.toml")]
-struct SeatsPage {
+#[template(path = "admin_restorations.html", config = "src/console/askama.toml")]
+struct AdminRestorationsPage {
     frame: Frame,
     rows: Vec<Row>,
     operates: bool,
@@ -24,7 +24,7 @@ struct SeatsPage {
 
 #[derive(Debug)]
 struct Row {
-    one: SeatView,
+    one: AdminRestorationView,
     since: When,
 }
 
@@ -33,50 +33,51 @@ pub(super) async fn list(
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Refusal> {
     let actor = visitor.actor.clone();
-    let query = SeatQuery {
+    let query = AdminRestorationQuery {
         limit: Some(MAX_LIMIT),
-        ..SeatQuery::default()
+        ..AdminRestorationQuery::default()
     };
     let found = state
-        .read(move |conn| seats::list(conn, &actor, &query))
+        .read(move |conn| admin_restorations::list(conn, &actor, &query))
         .await?;
     let rows = found.data.into_iter().map(|one| Row {
         since: When::new(one.granted_at, visitor.now),
         one,
     });
-    page(&SeatsPage {
-        frame: visitor.frame("Open admin seats", Section::Communities),
+    page(&AdminRestorationsPage {
+        frame: visitor.frame("Admin roles to restore", Section::Communities),
         rows: rows.collect(),
         operates: visitor.operates(),
         csrf: visitor.csrf.clone(),
     })
 }
 
-/// Whose seat, and what becomes of it.
+/// What becomes of an admin role.
 #[derive(Debug, Deserialize)]
 pub(super) struct Decision {
-    profile_id: String,
     /// `true` or `false`.
-    give: String,
+    restore: String,
 }
 
-/// Gives a seat back, or strikes it off the list.
+/// Restores an admin role or dismisses it.
 pub(super) async fn decide(
     act: Act<Decision>,
     id: web::Path<String>,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Refusal> {
     let (actor, now, form) = (act.visitor.actor, act.visitor.now, act.form);
-    let give = form.give == "true";
-    let done = if give { "seated" } else { "dismissed" };
+    let restore = form.restore == "true";
+    let done = if restore { "restored" } else { "dismissed" };
     state
         .write(move |conn| {
-            if give {
-                seats::grant(conn, &actor, &id, &form.profile_id, now)
+            if restore {
+                admin_restorations::restore(conn, &actor, &id, now)
             } else {
-                seats::dismiss(conn, &actor, &id, &form.profile_id, now)
+                admin_restorations::dismiss(conn, &actor, &id, now)
             }
         })
         .await?;
-    Ok(go(&format!("/console/communities/seats?done={done}")))
+    Ok(go(&format!(
+        "/console/communities/admin-restorations?done={done}"
+    )))
 }

@@ -1,11 +1,11 @@
-//! Arming an organization: first what it means, truly tried and taken back, then a button. Disarming
-//! needs no rehearsal: what is due already still goes out, nothing new is planned.
+//! Turning messaging on: first a preview of what it means, then a button. Turning it off needs no preview:
+//! messages that are already due still go out, and nothing new is planned.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::desk::names;
-use crate::desk::organizations::{self, ArmView};
+use crate::desk::organizations::{self, MessagingView};
 use crate::http::HttpState;
 
 use super::super::frame::{Frame, Section, go, page};
@@ -16,18 +16,24 @@ use super::home_of;
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     let path = "/directory-sync/organizations/{id}";
     config
-        .route(&format!("{path}/arm"), web::get().to(show))
-        .route(&format!("{path}/arm"), web::post().to(arm))
-        .route(&format!("{path}/disarm"), web::post().to(disarm));
+        .route(&format!("{path}/messaging"), web::get().to(show))
+        .route(&format!("{path}/messaging"), web::post().to(enable))
+        .route(
+            &format!("{path}/messaging/disable"),
+            web::post().to(disable),
+        );
 }
 
 #[derive(Template)]
-#[template(path = "directory_sync/arm.html", config = "src/console/askama.toml")]
-struct ArmPage {
+#[template(
+    path = "directory_sync/messaging.html",
+    config = "src/console/askama.toml"
+)]
+struct MessagingPage {
     frame: Frame,
     id: String,
     name: String,
-    view: ArmView,
+    view: MessagingView,
     csrf: String,
 }
 
@@ -39,12 +45,12 @@ async fn show(
     let (actor, now, asked) = (visitor.actor.clone(), visitor.now, id.clone());
     let (name, view) = state
         .rehearse(move |conn| {
-            let view = organizations::arm(conn, &actor, &asked, now)?;
+            let view = organizations::enable_messaging(conn, &actor, &asked, now)?;
             Ok((names::of_organization(conn, &actor, &asked)?, view))
         })
         .await?;
-    page(&ArmPage {
-        frame: visitor.frame(format!("Arm {name}"), Section::DirectorySync),
+    page(&MessagingPage {
+        frame: visitor.frame(format!("Messaging for {name}"), Section::DirectorySync),
         id: id.into_inner(),
         name,
         view,
@@ -52,26 +58,26 @@ async fn show(
     })
 }
 
-async fn arm(
+async fn enable(
     act: Act<Button>,
     id: web::Path<String>,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Refusal> {
     let (actor, now, asked) = (act.visitor.actor, act.visitor.now, id.clone());
     state
-        .write(move |conn| organizations::arm(conn, &actor, &asked, now))
+        .write(move |conn| organizations::enable_messaging(conn, &actor, &asked, now))
         .await?;
-    Ok(go(&format!("{}?done=armed", home_of(&id))))
+    Ok(go(&format!("{}?done=messaging_enabled", home_of(&id))))
 }
 
-async fn disarm(
+async fn disable(
     act: Act<Button>,
     id: web::Path<String>,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Refusal> {
     let (actor, now, asked) = (act.visitor.actor, act.visitor.now, id.clone());
     state
-        .write(move |conn| organizations::disarm(conn, &actor, &asked, now))
+        .write(move |conn| organizations::disable_messaging(conn, &actor, &asked, now))
         .await?;
-    Ok(go(&format!("{}?done=disarmed", home_of(&id))))
+    Ok(go(&format!("{}?done=messaging_disabled", home_of(&id))))
 }
