@@ -21,7 +21,7 @@ use rollcall::app::{App, Options};
 use rollcall::clock::Clock;
 use rollcall::config::Config;
 use rollcall::db::{Conn, Db, DbError, Urgency};
-use rollcall::desk::{Actor, Role, tokens};
+use rollcall::operations::{Actor, Role, tokens};
 use rollcall::outbox::enqueue;
 use tokio::sync::watch;
 

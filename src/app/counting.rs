@@ -10,10 +10,10 @@ use super::App;
 use super::every::every;
 use crate::clock::Timestamp;
 use crate::db::{Db, Urgency};
-use crate::desk::DeskError;
-use crate::desk::refusals::{self, Refusals};
-use crate::desk::webhook_secrets::{SecretUses, write_down};
-use crate::desk::wrong_paths::{self, WrongPaths};
+use crate::operations::OperationError;
+use crate::operations::refusals::{self, Refusals};
+use crate::operations::webhook_secrets::{SecretUses, write_down};
+use crate::operations::wrong_paths::{self, WrongPaths};
 
 /// How old what is written down may be.
 const PAUSE: Duration = Duration::from_secs(30);
@@ -45,7 +45,7 @@ impl App {
     }
 }
 
-fn write_refused(db: &Db, refused: &Refusals, now: Timestamp) -> Result<(), DeskError> {
+fn write_refused(db: &Db, refused: &Refusals, now: Timestamp) -> Result<(), OperationError> {
     let all = refused.take();
     if all.is_empty() {
         return Ok(());
@@ -59,7 +59,7 @@ fn write_refused(db: &Db, refused: &Refusals, now: Timestamp) -> Result<(), Desk
     written
 }
 
-fn write_wrong(db: &Db, wrong: &WrongPaths, now: Timestamp) -> Result<(), DeskError> {
+fn write_wrong(db: &Db, wrong: &WrongPaths, now: Timestamp) -> Result<(), OperationError> {
     let rows = wrong.take();
     if rows.is_empty() {
         return Ok(());
@@ -73,7 +73,7 @@ fn write_wrong(db: &Db, wrong: &WrongPaths, now: Timestamp) -> Result<(), DeskEr
     written
 }
 
-fn write(db: &Db, uses: &SecretUses) -> Result<(), DeskError> {
+fn write(db: &Db, uses: &SecretUses) -> Result<(), OperationError> {
     if uses.is_empty() {
         return Ok(());
     }

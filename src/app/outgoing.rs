@@ -4,7 +4,7 @@
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::db::{Db, Urgency};
-use crate::desk;
+use crate::operations;
 use crate::stop::Cut;
 use crate::triggers::{ChannelSettings, Channels};
 
@@ -36,7 +36,7 @@ pub fn channels(
     let webhook_secret = match &config.triggers.webhook_secret {
         Some(secret) => secret.clone(),
         None => db.write(Urgency::Normal, |conn| {
-            desk::secrets::webhook_key(conn, now)
+            operations::secrets::webhook_key(conn, now)
         })?,
     };
     Ok(Channels::new(ChannelSettings {

@@ -1,5 +1,5 @@
 //! Watching over what the process stands on, beside its work: how far this machine's clock is from the
-//! database server's, whether the database is what it was (a restored back-up, desk::restored), and at the
+//! database server's, whether the database is what it was (a restored back-up, operations::restored), and at the
 //! start whether SQLite's pages fit together.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,9 +12,9 @@ use super::App;
 use super::every::every;
 use crate::clock::{Clock, MOST_APART, Timestamp};
 use crate::db::{DatabaseUrl, Db, DbError, Look, Pages, Urgency, mark};
-use crate::desk::DeskError;
-use crate::desk::restored::{self, Known};
-use crate::people::installation;
+use crate::operations::OperationError;
+use crate::operations::restored::{self, Known};
+use crate::store::installation;
 use crate::telemetry;
 
 /// How often somebody shows that they work on the database.
@@ -46,7 +46,7 @@ impl Memory {
 
 impl App {
     /// Looks, before anything is worked off or sent, whether the database is what it was.
-    pub(super) fn recognize(&self) -> Result<(), DeskError> {
+    pub(super) fn recognize(&self) -> Result<(), OperationError> {
         if let Some(seen) = sqlite_file(&self.db).and_then(mark::read) {
             self.memory.set(Known {
                 installation: seen.installation,
@@ -87,7 +87,7 @@ fn sqlite_file(db: &Db) -> Option<&std::path::Path> {
 }
 
 /// Shows that somebody works on the database; what it recognizes by that is told in the log.
-fn show_life(db: &Db, memory: &Memory, now: Timestamp) -> Result<(), DeskError> {
+fn show_life(db: &Db, memory: &Memory, now: Timestamp) -> Result<(), OperationError> {
     // A user who may not ask the server is told nothing of it: what can be compared is.
     let place = db
         .read(|conn| Ok::<_, DbError>(installation::place(conn)?))
@@ -98,7 +98,7 @@ fn show_life(db: &Db, memory: &Memory, now: Timestamp) -> Result<(), DeskError> 
     });
     // Whoever asks whether this is ready only reads: that nothing can be written is seen here.
     db.note_writes(match &alive {
-        Err(DeskError::Database(error)) => Some(error),
+        Err(OperationError::Database(error)) => Some(error),
         _ => None,
     });
     let alive = alive?;

@@ -1,6 +1,6 @@
 //! `rollcall communities admin-restorations|restore-admin|dismiss-admin`: admin roles of people who returned.
 
-use crate::desk::admin_restorations::{self, AdminRestorationQuery, AdminRestorationView};
+use crate::operations::admin_restorations::{self, AdminRestorationQuery, AdminRestorationView};
 
 use super::database::{self, DryRun};
 use super::output::Cell;

@@ -1,7 +1,7 @@
 //! `rollcall audit`: what operators did, to what, when, and under which name.
 
 use crate::clock::Timestamp;
-use crate::desk::acts::{self, AuditQuery};
+use crate::operations::acts::{self, AuditQuery};
 
 use super::database;
 use super::shown::{self, Paging};

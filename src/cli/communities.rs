@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::desk::communities::{self, CommunityQuery, CommunityView, MemberView, NewCommunity};
+use crate::operations::communities::{
+    self, CommunityQuery, CommunityView, MemberView, NewCommunity,
+};
 
 use super::admin_restorations;
 use super::database::{self, DryRun};

@@ -1,7 +1,7 @@
 //! `rollcall conflicts`: directory users whose person cannot be told from what the directory says,
 //! addresses kept aside, and people who may be somebody who left; and the decision who they are.
 
-use crate::desk::conflicts::{self, Answer, ConflictQuery, ConflictView, Decide as Decision};
+use crate::operations::conflicts::{self, Answer, ConflictQuery, ConflictView, Decide as Decision};
 
 use super::database::{self, DryRun};
 use super::output::Cell;

@@ -10,8 +10,8 @@ use crate::db::{
     Conn, DatabaseUrl, Db, DbError, MigrationState, Urgency, edited_sentence, migrate,
     migration_state, unreadable_tables,
 };
-use crate::desk::erasure::settle_key;
-use crate::desk::{Actor, DeskError};
+use crate::operations::erasure::settle_key;
+use crate::operations::{Actor, OperationError};
 
 use super::{Context, Exit, Failure};
 
@@ -130,7 +130,7 @@ fn current(state: &MigrationState) -> Result<(), Failure> {
 /// Reads under the name of whoever runs the command.
 pub(super) fn read<T>(
     context: &Context,
-    work: impl FnOnce(&mut Conn, &Actor) -> Result<T, DeskError>,
+    work: impl FnOnce(&mut Conn, &Actor) -> Result<T, OperationError>,
 ) -> Result<T, Failure> {
     let db = open(&context.config()?)?;
     Ok(db.read(|conn| work(conn, &Actor::cli()))?)
@@ -139,7 +139,7 @@ pub(super) fn read<T>(
 /// As [`read`], for what is counted from now on.
 pub(super) fn read_now<T>(
     context: &Context,
-    work: impl FnOnce(&mut Conn, &Actor, Timestamp) -> Result<T, DeskError>,
+    work: impl FnOnce(&mut Conn, &Actor, Timestamp) -> Result<T, OperationError>,
 ) -> Result<T, Failure> {
     let db = open(&context.config()?)?;
     let now = db.clock().now();
@@ -150,7 +150,7 @@ pub(super) fn read_now<T>(
 pub(super) fn write<T>(
     context: &Context,
     dry_run: DryRun,
-    work: impl FnOnce(&mut Conn, &Actor, Timestamp) -> Result<T, DeskError>,
+    work: impl FnOnce(&mut Conn, &Actor, Timestamp) -> Result<T, OperationError>,
 ) -> Result<T, Failure> {
     write_in(&open(&context.config()?)?, context, dry_run, work)
 }
@@ -160,7 +160,7 @@ pub(super) fn write_in<T>(
     db: &Db,
     context: &Context,
     dry_run: DryRun,
-    work: impl FnOnce(&mut Conn, &Actor, Timestamp) -> Result<T, DeskError>,
+    work: impl FnOnce(&mut Conn, &Actor, Timestamp) -> Result<T, OperationError>,
 ) -> Result<T, Failure> {
     let now = db.clock().now();
     let done = db.write(Urgency::Normal, |conn| {
@@ -186,7 +186,7 @@ pub(super) fn write_in<T>(
 /// Why a transaction is rolled back.
 enum Ended<T> {
     TakenBack(T),
-    Failed(DeskError),
+    Failed(OperationError),
 }
 
 impl<T> From<DbError> for Ended<T> {
@@ -206,19 +206,23 @@ impl From<DbError> for Failure {
     }
 }
 
-impl From<DeskError> for Failure {
-    fn from(error: DeskError) -> Self {
+impl From<OperationError> for Failure {
+    fn from(error: OperationError) -> Self {
         let message = error.to_string();
         match error {
-            DeskError::NotFound { what, .. } => match list_of(what) {
+            OperationError::NotFound { what, .. } => match list_of(what) {
                 Some(command) => Self::new(Exit::NotFound, message)
                     .hint(format!("`rollcall {command}` lists those that exist")),
                 None => Self::new(Exit::NotFound, message),
             },
-            DeskError::Invalid(_) | DeskError::Problems(_) => Self::new(Exit::Usage, message),
-            DeskError::Conflict(_) | DeskError::Forbidden(_) => Self::new(Exit::Refused, message),
-            DeskError::TooSlow(_) => Self::new(Exit::Unavailable, message),
-            DeskError::Database(error) => error.into(),
+            OperationError::Invalid(_) | OperationError::Problems(_) => {
+                Self::new(Exit::Usage, message)
+            }
+            OperationError::Conflict(_) | OperationError::Forbidden(_) => {
+                Self::new(Exit::Refused, message)
+            }
+            OperationError::TooSlow(_) => Self::new(Exit::Unavailable, message),
+            OperationError::Database(error) => error.into(),
         }
     }
 }

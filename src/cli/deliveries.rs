@@ -2,9 +2,9 @@
 //! cancelled by hand.
 
 use crate::db::Urgency;
-use crate::desk::Actor;
-use crate::desk::deliveries::{self, DeliveryQuery, DeliveryView};
-use crate::desk::resend::{self, ResendBody, ResendView};
+use crate::operations::Actor;
+use crate::operations::deliveries::{self, DeliveryQuery, DeliveryView};
+use crate::operations::resend::{self, ResendBody, ResendView};
 
 use super::database::{self, DryRun};
 use super::output::{Cell, plain};

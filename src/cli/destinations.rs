@@ -2,7 +2,7 @@
 //! telling its webhooks again.
 
 use crate::clock::Timestamp;
-use crate::desk::destinations::{self, DestinationQuery, DestinationView, ReplayOrder};
+use crate::operations::destinations::{self, DestinationQuery, DestinationView, ReplayOrder};
 
 use super::database::{self, DryRun};
 use super::output::Cell;

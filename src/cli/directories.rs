@@ -1,8 +1,8 @@
 //! `rollcall directories`: their state, what they brought, when they were last heard from; and what
 //! becomes of the people of a deleted one.
 
-use crate::desk::directories::{self, DirectoryDetail, DirectoryQuery, DirectoryView};
-use crate::desk::holds::{self, Decision};
+use crate::operations::directories::{self, DirectoryDetail, DirectoryQuery, DirectoryView};
+use crate::operations::holds::{self, Decision};
 
 use super::database::{self, DryRun};
 use super::holds::show as show_hold;

@@ -5,7 +5,7 @@ use secrecy::ExposeSecret;
 use crate::app::{channels_to_reach, webhook_secrets};
 use crate::config::Config;
 use crate::db::DatabaseUrl;
-use crate::desk::doctor::{self, Check, SecretShape, Setup, Verdict};
+use crate::operations::doctor::{self, Check, SecretShape, Setup, Verdict};
 use crate::workos::Secrets;
 
 use super::database;

@@ -11,8 +11,8 @@ use super::upstream::client;
 use super::webhook_secrets::{self, SecretsArgs};
 use super::{Context, Exit, Failure};
 use crate::db::Urgency;
-use crate::desk::Actor;
-use crate::desk::enable::{self, EnableView};
+use crate::operations::Actor;
+use crate::operations::enable::{self, EnableView};
 use crate::upstream::{ResyncError, SyncError, resync as resync_person, sync};
 use crate::workos::client::{
     Client, ClientError, Names, ORGANIZATION_DELETED, SUBSCRIBED, WebhookEndpoint,

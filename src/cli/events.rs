@@ -1,7 +1,7 @@
 //! `rollcall events`: what WorkOS sent, what came of it, and what an operator does about it.
 
 use crate::clock::Timestamp;
-use crate::desk::events::{self, EventDetail, EventQuery, EventView};
+use crate::operations::events::{self, EventDetail, EventQuery, EventView};
 
 use super::database::{self, DryRun};
 use super::output::{Cell, plain};

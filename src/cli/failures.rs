@@ -1,6 +1,6 @@
 //! `rollcall failures`: what went wrong, one row a cause, with the command that puts it right.
 
-use crate::desk::failures::{self, FailureView};
+use crate::operations::failures::{self, FailureView};
 
 use super::output::{Cell, plain};
 use super::{Context, Exit, Failure, database, shown};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::desk::fields::{self, FieldsView, PersonPreview, PreviewQuery, PreviewView};
+use crate::operations::fields::{self, FieldsView, PersonPreview, PreviewQuery, PreviewView};
 
 use super::database::{self, DryRun};
 use super::output::Cell;

@@ -1,6 +1,6 @@
 //! `rollcall groups`: what directories call their groups, and the places in them that wait.
 
-use crate::desk::groups::{self, GroupQuery};
+use crate::operations::groups::{self, GroupQuery};
 
 use super::database;
 use super::shown::{self, Paging};

@@ -1,8 +1,8 @@
 //! `rollcall holds`: removals that wait because too many came at once or because a directory was
 //! deleted, and identities that changed for too many people at once; shown with everybody they are about, then approved or rejected as one batch.
 
-use crate::desk::holds::{self, HoldDetail, HoldQuery, HoldView, IDENTITY_SWAP};
-use crate::desk::undo;
+use crate::operations::holds::{self, HoldDetail, HoldQuery, HoldView, IDENTITY_SWAP};
+use crate::operations::undo;
 
 use super::database::{self, DryRun};
 use super::output::Cell;

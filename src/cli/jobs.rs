@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::db::Db;
-use crate::desk::Actor;
-use crate::desk::jobs::{self, JobQuery, JobView};
+use crate::operations::Actor;
+use crate::operations::jobs::{self, JobQuery, JobView};
 
 use super::database::{self, DryRun};
 use super::output::Cell;

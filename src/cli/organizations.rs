@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::desk::organizations::{self, MessagingView, OrganizationQuery, OrganizationView};
-use crate::desk::settings::{self, SettingsUpdate};
+use crate::operations::organizations::{self, MessagingView, OrganizationQuery, OrganizationView};
+use crate::operations::settings::{self, SettingsUpdate};
 
 use super::database::{self, DryRun};
 use super::fields;

@@ -1,8 +1,8 @@
 //! `rollcall profiles`: who works there, one person, and everything that happened to them; erasing
 //! somebody, and keeping somebody from being erased.
 
-use crate::desk::erasure::{self, ErasureView, LegalHoldBody, LegalHoldView};
-use crate::desk::profiles::{self, EntryKind, ProfileQuery, ProfileView};
+use crate::operations::erasure::{self, ErasureView, LegalHoldBody, LegalHoldView};
+use crate::operations::profiles::{self, EntryKind, ProfileQuery, ProfileView};
 
 use super::database::{self, DryRun};
 use super::output::{Cell, plain};

@@ -15,8 +15,8 @@ use super::shown;
 use super::upstream::client;
 use super::{Context, Exit, Failure};
 use crate::db::{Db, Urgency};
-use crate::desk::reconciles::{self, ReconcileDetail};
-use crate::desk::{Actor, DeskError};
+use crate::operations::reconciles::{self, ReconcileDetail};
+use crate::operations::{Actor, OperationError};
 use crate::upstream::{Progress, ReconcileError, Reconciler};
 use crate::workos::client::Client;
 
@@ -76,7 +76,7 @@ async fn begun(db: &Db, client: &Client, args: &Args) -> Result<String, Failure>
     let organization = listed.get("organization_id").and_then(Value::as_str);
     let now = db.clock().now();
     let one = db.write(Urgency::Normal, |conn| {
-        Ok::<_, DeskError>(
+        Ok::<_, OperationError>(
             reconciles::begin(conn, &Actor::cli(), &args.id, organization, args.apply, now)?.id,
         )
     })?;

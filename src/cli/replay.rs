@@ -4,8 +4,8 @@
 
 use serde_json::Value;
 
-use crate::desk::replay::{self, ReplayBody, ReplayView, Replayed};
-use crate::desk::{Actor, Page, events};
+use crate::operations::replay::{self, ReplayBody, ReplayView, Replayed};
+use crate::operations::{Actor, Page, events};
 
 use super::database::{self, DryRun};
 use super::events::Filter;

@@ -1,7 +1,7 @@
 //! `rollcall restored`: says that a back-up was restored, where nothing outside of the database could show it.
 
 use crate::clock::Timestamp;
-use crate::desk::restored::{self, RestoreView};
+use crate::operations::restored::{self, RestoreView};
 
 use super::database::{self, DryRun};
 use super::output::Cell;

@@ -1,6 +1,6 @@
 //! `rollcall retention`: what has passed its days, when it was last taken, and taking it now.
 
-use crate::desk::retention::{self, Amounts, Policy, RetentionView};
+use crate::operations::retention::{self, Amounts, Policy, RetentionView};
 
 use super::database;
 use super::output::Cell;

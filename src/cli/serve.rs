@@ -14,7 +14,7 @@ use crate::app::{self, App, Options};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::DatabaseUrl;
-use crate::desk::tokens::random_token;
+use crate::operations::tokens::random_token;
 
 /// Where `--dev` keeps what it made up.
 const DEV_FOLDER: &str = ".rollcall";
@@ -80,7 +80,7 @@ fn has_registered(config: &Config) -> bool {
     let Ok(db) = super::database::open_any(config) else {
         return false;
     };
-    let kept = db.read(crate::desk::enable::kept_webhook_secret);
+    let kept = db.read(crate::operations::enable::kept_webhook_secret);
     kept.is_ok_and(|kept| kept.is_some())
 }
 

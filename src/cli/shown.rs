@@ -2,7 +2,7 @@
 //! the next page.
 
 use crate::clock::Timestamp;
-use crate::desk::Page;
+use crate::operations::Page;
 
 use super::Context;
 use super::output::{Cell, Tone};

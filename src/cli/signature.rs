@@ -10,8 +10,8 @@ use super::database::{self, DryRun};
 use super::send::read_whole;
 use super::{Context, Exit, Failure, secret};
 use crate::clock::{Clock, Timestamp};
-use crate::desk::Role;
-use crate::desk::secrets::webhook_key;
+use crate::operations::Role;
+use crate::operations::secrets::webhook_key;
 use crate::workos::{self, Rejection};
 
 /// Sign a body, or check a signature

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::db::Db;
-use crate::desk::Actor;
-use crate::desk::events::{self, EventQuery, EventView};
+use crate::operations::Actor;
+use crate::operations::events::{self, EventQuery, EventView};
 
 use super::events::Filter;
 use super::output::plain;

@@ -1,7 +1,7 @@
 //! `rollcall tokens`: who may use `/v1` and the console. A token is printed once, when it is made.
 
-use crate::desk::tokens::{self, NewToken};
-use crate::desk::{Page, Role};
+use crate::operations::tokens::{self, NewToken};
+use crate::operations::{Page, Role};
 
 use super::database::{self, DryRun};
 use super::shown;

@@ -1,7 +1,7 @@
 //! `rollcall triggers test`: the messages of a trigger, really sent, marked as a test.
 
 use crate::app;
-use crate::desk::trial::{self, TrialOrder, TrialView};
+use crate::operations::trial::{self, TrialOrder, TrialView};
 use crate::stop::Cut;
 
 use super::database::{self, DryRun};

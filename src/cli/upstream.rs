@@ -12,8 +12,8 @@ use super::{Context, Exit, Failure};
 use crate::app::workos_client;
 use crate::clock::Timestamp;
 use crate::config::Config;
-use crate::desk::gaps::{self, GapQuery, GapReport};
 use crate::intake::Intake;
+use crate::operations::gaps::{self, GapQuery, GapReport};
 use crate::upstream::{CatchUp, CatchUpSettings, PullError};
 use crate::workos::client::{Client, ClientError};
 

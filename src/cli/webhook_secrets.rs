@@ -3,7 +3,7 @@
 
 use super::{Context, Exit, Failure, database};
 use crate::app;
-use crate::desk::webhook_secrets::{self, SecretUses};
+use crate::operations::webhook_secrets::{self, SecretUses};
 
 /// List the webhook secrets in use: by label, never the value, with when each last verified something
 #[derive(Debug, clap::Args)]

@@ -1,6 +1,6 @@
 //! `rollcall why`: why somebody is in a community, or may come in, and what to do about it.
 
-use crate::desk::why;
+use crate::operations::why;
 
 use super::output::{Cell, plain};
 use super::{Context, Exit, Failure, database, shown};

@@ -4,9 +4,9 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use crate::desk::MAX_LIMIT;
-use crate::desk::admin_restorations::{self, AdminRestorationQuery, AdminRestorationView};
 use crate::http::HttpState;
+use crate::operations::MAX_LIMIT;
+use crate::operations::admin_restorations::{self, AdminRestorationQuery, AdminRestorationView};
 
 use super::frame::{Frame, Section, go, page};
 use super::refusal::Refusal;

@@ -7,9 +7,9 @@ use askama::Template;
 use serde::Deserialize;
 
 use crate::clock::Timestamp;
-use crate::desk::acts::{self, AuditQuery, AuditView};
-use crate::desk::{DeskError, names};
 use crate::http::HttpState;
+use crate::operations::acts::{self, AuditQuery, AuditView};
+use crate::operations::{OperationError, names};
 
 use super::frame::{Frame, Section, page};
 use super::link::{Pager, encoded, link, said};
@@ -86,10 +86,10 @@ impl Filters {
         self.pairs().iter().any(|(_, value)| value.is_some())
     }
 
-    fn query(&self) -> Result<AuditQuery, DeskError> {
+    fn query(&self) -> Result<AuditQuery, OperationError> {
         let since = self.since.as_deref().map(|text| {
             Timestamp::parse(text).ok_or_else(|| {
-                DeskError::Invalid(format!(
+                OperationError::Invalid(format!(
                     "since is {text:?}; a day such as 2026-11-23 is wanted"
                 ))
             })

@@ -4,9 +4,9 @@
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
-use crate::desk::erasure::LegalHoldBody;
-use crate::desk::{DeskError, Role, erasure, opt_outs, profiles};
 use crate::http::HttpState;
+use crate::operations::erasure::LegalHoldBody;
+use crate::operations::{OperationError, Role, erasure, opt_outs, profiles};
 
 use super::confirm::Confirm;
 use super::frame::{Section, go, page};
@@ -76,7 +76,7 @@ async fn erase(
     actor.require(Role::Admin)?;
     if act.form.word.trim() != WORD {
         let why = format!("nobody was erased: type {WORD:?} to say that it is meant");
-        return Err(DeskError::Invalid(why).into());
+        return Err(OperationError::Invalid(why).into());
     }
     let to = home_of(&id);
     state

@@ -6,7 +6,7 @@ use std::fmt;
 use askama::filters::HtmlSafe;
 
 use crate::clock::Timestamp;
-use crate::desk::hour::{Hour, MINUTES, Minutes};
+use crate::operations::hour::{Hour, MINUTES, Minutes};
 
 const HEIGHT: u64 = 48;
 const STEP: usize = 10;

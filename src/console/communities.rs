@@ -6,9 +6,9 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use crate::desk::communities::{self, CommunityQuery, CommunityView, NewCommunity};
-use crate::desk::names;
 use crate::http::HttpState;
+use crate::operations::communities::{self, CommunityQuery, CommunityView, NewCommunity};
+use crate::operations::names;
 
 use super::admin_restorations;
 use super::community;

@@ -6,10 +6,10 @@ use askama::Template;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::desk::communities::{self, CommunityView, FormerView, MemberView, Rule};
-use crate::desk::profiles::{self, ProfileQuery, ProfileView};
+use crate::domain::Role as Seat;
 use crate::http::HttpState;
-use crate::roll::Role as Seat;
+use crate::operations::communities::{self, CommunityView, FormerView, MemberView, Rule};
+use crate::operations::profiles::{self, ProfileQuery, ProfileView};
 
 use super::count::Count;
 use super::frame::{Frame, Section, go, page};

@@ -8,9 +8,9 @@ use askama::Template;
 use serde::Deserialize;
 
 use crate::clock::Timestamp;
-use crate::desk::conflicts::{self, Answer, ConflictQuery, ConflictView, Decide, Somebody};
-use crate::desk::names;
 use crate::http::HttpState;
+use crate::operations::conflicts::{self, Answer, ConflictQuery, ConflictView, Decide, Somebody};
+use crate::operations::names;
 
 use super::frame::{Frame, Section, go, page};
 use super::link::{Pager, Tab, encoded, link, said};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use askama::filters::HtmlSafe;
 
-use crate::desk::overview::CAP;
+use crate::operations::overview::CAP;
 
 /// A count that may have stopped at [`CAP`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

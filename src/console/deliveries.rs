@@ -6,10 +6,10 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use crate::desk::deliveries::{self, CHANNELS, DeliveryQuery, DeliveryView};
-use crate::desk::names;
-use crate::desk::resend::{self, ResendBody};
 use crate::http::HttpState;
+use crate::operations::deliveries::{self, CHANNELS, DeliveryQuery, DeliveryView};
+use crate::operations::names;
+use crate::operations::resend::{self, ResendBody};
 
 use super::delivery;
 use super::frame::{Frame, Section, go, page};

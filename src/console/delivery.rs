@@ -3,9 +3,9 @@
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use crate::desk::deliveries::{self, DeliveryDetail, DeliveryView};
-use crate::desk::names;
 use crate::http::HttpState;
+use crate::operations::deliveries::{self, DeliveryDetail, DeliveryView};
+use crate::operations::names;
 
 use super::frame::{Frame, Section, go, page};
 use super::indent::indent;

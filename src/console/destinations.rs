@@ -5,8 +5,8 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use crate::desk::destinations::{self, DestinationQuery, DestinationView};
 use crate::http::HttpState;
+use crate::operations::destinations::{self, DestinationQuery, DestinationView};
 
 use super::count::Count;
 use super::frame::{Frame, Section, go, page};
@@ -69,7 +69,7 @@ async fn list(
         .await?;
     let when = |at| When::new(at, now);
     let rows = found.data.into_iter().map(|one| Row {
-        waiting: Count(one.waiting.min(crate::desk::overview::CAP)),
+        waiting: Count(one.waiting.min(crate::operations::overview::CAP)),
         oldest: one.oldest_due.map(when),
         sent: one.last_sent.map(when),
         stopped: one.stopped_at.map(when),

@@ -5,9 +5,9 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use crate::desk::events::{self, ChangeView, EventDetail, EventView};
-use crate::desk::names;
 use crate::http::HttpState;
+use crate::operations::events::{self, ChangeView, EventDetail, EventView};
+use crate::operations::names;
 
 use super::events::short;
 use super::frame::{Frame, Section, go, page};

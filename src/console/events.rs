@@ -7,9 +7,9 @@ use askama::Template;
 use serde::Deserialize;
 
 use crate::clock::Timestamp;
-use crate::desk::events::{self, EventQuery, EventView, OUTCOMES};
-use crate::desk::names;
 use crate::http::HttpState;
+use crate::operations::events::{self, EventQuery, EventView, OUTCOMES};
+use crate::operations::names;
 
 use super::event;
 use super::frame::{Frame, Section, page};
@@ -91,7 +91,7 @@ impl Filters {
         }
     }
 
-    /// What the desk is asked for.
+    /// What is asked for.
     pub(super) fn query(&self) -> Result<EventQuery, Refusal> {
         let all = self.clone().cleaned();
         Ok(EventQuery {

@@ -3,8 +3,8 @@
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use crate::desk::failures::{self, FailureView};
 use crate::http::HttpState;
+use crate::operations::failures::{self, FailureView};
 
 use super::frame::{Frame, Section, page};
 use super::link::{encoded, link};

@@ -3,8 +3,8 @@
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use crate::desk::holds::{self, HoldDetail};
 use crate::http::HttpState;
+use crate::operations::holds::{self, HoldDetail};
 
 use super::frame::{Frame, Section, go, page};
 use super::link::encoded;

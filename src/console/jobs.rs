@@ -6,8 +6,8 @@ use askama::Template;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::desk::jobs::{self, JobQuery, JobView};
 use crate::http::HttpState;
+use crate::operations::jobs::{self, JobQuery, JobView};
 
 use super::frame::{Frame, Section, go, page};
 use super::link::{Pager, encoded, said};

@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 
 use crate::clock::Timestamp;
 use crate::db::pulse::{Pulse, pulse};
-use crate::desk::DeskError;
 use crate::http::HttpState;
+use crate::operations::OperationError;
 
 use super::link::link;
 
@@ -35,7 +35,7 @@ impl Felt {
     }
 
     /// The pulse by which a page is shown; read before the page itself is.
-    pub async fn tag(&self, state: &HttpState, now: Timestamp) -> Result<String, DeskError> {
+    pub async fn tag(&self, state: &HttpState, now: Timestamp) -> Result<String, OperationError> {
         let pulse = match self.recent() {
             Some(pulse) => pulse,
             None => {

@@ -1,6 +1,6 @@
-//! The console: pages for people, rendered on the server over the desk's functions, which need no
+//! The console: pages for people, rendered on the server over the functions of `operations`, which need no
 //! script and are kept up to date by a little of it. Every page but the sign-in wants a session; every
-//! form wants the session's own token; what may be done is judged at the desk. Stylesheet, icon and
+//! form wants the session's own token; what may be done is judged in `operations`. Stylesheet, icon and
 //! scripts come from the binary.
 
 mod admin_restorations;

@@ -4,11 +4,11 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::clock::Timestamp;
-use crate::desk::holds::{self, HoldQuery};
-use crate::desk::hour::{Revoked, last_hour};
-use crate::desk::names;
-use crate::desk::overview::{Headcount, Overview, headcounts, overview};
 use crate::http::HttpState;
+use crate::operations::holds::{self, HoldQuery};
+use crate::operations::hour::{Revoked, last_hour};
+use crate::operations::names;
+use crate::operations::overview::{Headcount, Overview, headcounts, overview};
 
 use super::chart::{self, Chart};
 use super::count::Count;
@@ -120,7 +120,7 @@ fn told(revoked: Option<Revoked>) -> String {
 
 fn row(one: Headcount, names: &[(String, String)], now: Timestamp) -> OrganizationRow {
     OrganizationRow {
-        people: Count((one.active + one.on_leave).min(crate::desk::overview::CAP)),
+        people: Count((one.active + one.on_leave).min(crate::operations::overview::CAP)),
         removed: Count(one.removed),
         messaging: one.messaging_enabled_at.map(|at| When::new(at, now)),
         name: names

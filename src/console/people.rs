@@ -6,9 +6,9 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use crate::desk::names;
-use crate::desk::profiles::{self, ProfileQuery, ProfileView};
 use crate::http::HttpState;
+use crate::operations::names;
+use crate::operations::profiles::{self, ProfileQuery, ProfileView};
 
 use super::frame::{Frame, Section, page};
 use super::link::{Pager, Tab, link, said};

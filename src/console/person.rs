@@ -6,11 +6,11 @@ use askama::Template;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::desk::erasure::{self, LegalHoldView};
-use crate::desk::names;
-use crate::desk::opt_outs;
-use crate::desk::profiles::{self, ProfileView};
 use crate::http::HttpState;
+use crate::operations::erasure::{self, LegalHoldView};
+use crate::operations::names;
+use crate::operations::opt_outs;
+use crate::operations::profiles::{self, ProfileView};
 
 use super::care;
 use super::frame::{Frame, Section, page};

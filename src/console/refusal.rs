@@ -7,8 +7,8 @@ use actix_web::{HttpResponse, ResponseError};
 use askama::Template;
 
 use crate::db::DbError;
-use crate::desk::DeskError;
 use crate::http::current_request_id;
+use crate::operations::OperationError;
 
 use super::frame::{Frame, go, page_with};
 
@@ -134,16 +134,16 @@ fn title_of(status: StatusCode) -> &'static str {
     }
 }
 
-impl From<DeskError> for Refusal {
-    fn from(error: DeskError) -> Self {
+impl From<OperationError> for Refusal {
+    fn from(error: OperationError) -> Self {
         let status = match &error {
-            DeskError::NotFound { .. } => StatusCode::NOT_FOUND,
-            DeskError::Invalid(_) => StatusCode::BAD_REQUEST,
-            DeskError::Problems(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            DeskError::Conflict(_) => StatusCode::CONFLICT,
-            DeskError::Forbidden(_) => StatusCode::FORBIDDEN,
-            DeskError::TooSlow(_) => StatusCode::SERVICE_UNAVAILABLE,
-            DeskError::Database(cause) => {
+            OperationError::NotFound { .. } => StatusCode::NOT_FOUND,
+            OperationError::Invalid(_) => StatusCode::BAD_REQUEST,
+            OperationError::Problems(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            OperationError::Conflict(_) => StatusCode::CONFLICT,
+            OperationError::Forbidden(_) => StatusCode::FORBIDDEN,
+            OperationError::TooSlow(_) => StatusCode::SERVICE_UNAVAILABLE,
+            OperationError::Database(cause) => {
                 tracing::error!(error = %cause, request_id = current_request_id(), "the database could not answer");
                 return match cause {
                     DbError::Pool(_) | DbError::Connect { .. } => Self::Page(

@@ -6,8 +6,8 @@ use actix_web::web;
 use askama::Template;
 use serde::Deserialize;
 
-use crate::desk::replay::{self, ReplayBody, ReplayView, Replayed};
 use crate::http::HttpState;
+use crate::operations::replay::{self, ReplayBody, ReplayView, Replayed};
 
 use super::events::Filters;
 use super::frame::{Frame, Section, go, page};

@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::conditions::Problem;
-use crate::desk::communities::{self, CommunityView};
-use crate::desk::{DeskError, Role};
 use crate::http::HttpState;
+use crate::operations::communities::{self, CommunityView};
+use crate::operations::{OperationError, Role};
 
 use super::community::rule;
 use super::frame::{Frame, Section, go, page, page_with};
@@ -100,7 +100,7 @@ pub(super) async fn save(
                     let home = format!("/console/communities/{}", encoded(&one.id));
                     return Ok(go(&format!("{home}?done=ruled")));
                 }
-                Err(DeskError::Problems(problems)) => problems,
+                Err(OperationError::Problems(problems)) => problems,
                 Err(other) => return Err(other.into()),
             }
         }

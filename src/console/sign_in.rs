@@ -8,8 +8,8 @@ use askama::Template;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::desk::sessions::{self, LIFETIME};
 use crate::http::{HttpState, source_of};
+use crate::operations::sessions::{self, LIFETIME};
 
 use super::frame::{Frame, go_with_cookie, page, page_with};
 use super::origin;

@@ -1,7 +1,7 @@
 //! A person's history (R70) as blocks: what happened, and under it what came of it.
 
 use crate::clock::Timestamp;
-use crate::desk::profiles::{Entry, EntryKind};
+use crate::operations::profiles::{Entry, EntryKind};
 
 use super::when::When;
 
@@ -28,7 +28,7 @@ pub(super) struct Item {
     pub delivery_id: Option<String>,
 }
 
-/// The chain, oldest first as the desk tells it: what an event caused goes under it.
+/// The chain, oldest first as it happened: what an event caused goes under it.
 pub(super) fn blocks(entries: Vec<Entry>, now: Timestamp) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     for entry in entries {

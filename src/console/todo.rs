@@ -1,8 +1,8 @@
 //! What needs a person: each line says what waits, why it matters, and leads to where it is decided.
 
 use crate::clock::Timestamp;
-use crate::desk::holds::HoldView;
-use crate::desk::overview::Overview;
+use crate::operations::holds::HoldView;
+use crate::operations::overview::Overview;
 
 use super::count::Count;
 use super::hold;
@@ -68,7 +68,7 @@ pub(super) fn todo_of(
     todo.extend(open.iter().map(of_hold));
     todo.extend(figures.stopped.iter().take(LISTED).map(|(_, shown)| {
         let why =
-            "It refuses what is sent there, so its messages wait. Mend it, then let it go on.";
+            "It refuses what is sent there, so its messages wait. Fix it, then resume it.";
         Todo::new(
             format!("{shown} is stopped"),
             why,

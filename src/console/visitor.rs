@@ -13,8 +13,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::clock::Timestamp;
-use crate::desk::{Actor, Role, sessions};
 use crate::http::HttpState;
+use crate::operations::{Actor, Role, sessions};
 
 use super::Console;
 use super::frame::{Frame, Section};
@@ -48,12 +48,12 @@ impl Visitor {
         self.session.id()
     }
 
-    /// Whether buttons that only an admin may press are shown; the desk judges again.
+    /// Whether buttons that only an admin may press are shown; `operations` judges again.
     pub fn administers(&self) -> bool {
         self.actor.role >= Role::Admin
     }
 
-    /// Whether buttons that change something are shown; the desk judges again.
+    /// Whether buttons that change something are shown; `operations` judges again.
     pub fn operates(&self) -> bool {
         self.actor.role >= Role::Operator
     }

@@ -11,6 +11,9 @@ use super::{Backend, Conn, DbError, on_backend};
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
+/// The version of the first schema.
+const FIRST: &str = "20261201000001";
+
 /// One number for every Rollcall that migrates: they take turns (PostgreSQL advisory lock).
 const MIGRATION_LOCK: i64 = 0x526f_6c6c_6361_6c6c;
 
@@ -72,6 +75,13 @@ pub fn migrate(conn: &mut Conn) -> Result<Vec<String>, DbError> {
 
 fn migrate_alone(conn: &mut Conn) -> Result<Vec<String>, DbError> {
     let state = migration_state(conn)?;
+    if is_from_before_the_first_schema(&state.unknown) {
+        return Err(DbError::Migration(
+            "the database was made by a development build from before the first release, whose tables cannot be \
+             upgraded: start with a new database and let WorkOS send its events again; nothing was changed"
+                .to_owned(),
+        ));
+    }
     if !state.unknown.is_empty() {
         return Err(DbError::Migration(format!(
             "the database was written by a newer Rollcall (it has migration {}): start that version, or restore a backup \
@@ -98,6 +108,11 @@ fn migrate_alone(conn: &mut Conn) -> Result<Vec<String>, DbError> {
     let applied = applied(conn)?;
     integrity::record(conn, &applied)?;
     Ok(state.pending)
+}
+
+/// Until the first release the migrations were merged into one: what they were called sorts before it.
+fn is_from_before_the_first_schema(unknown: &[String]) -> bool {
+    unknown.iter().any(|version| version.as_str() < FIRST)
 }
 
 /// Why a database with an edited migration is not used, and what to do.

@@ -84,7 +84,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    statements (event_id) {
+    observations (event_id) {
         event_id -> Text,
         directory_user_id -> Text,
         organization_id -> Text,
@@ -186,7 +186,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    staged_leaves (community_id, profile_id) {
+    staged_removals (community_id, profile_id) {
         community_id -> Text,
         profile_id -> Text,
         hold_id -> Text,
@@ -465,7 +465,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    identity_swaps (event_id, profile_id) {
+    identity_changes (event_id, profile_id) {
         event_id -> Text,
         profile_id -> Text,
         organization_id -> Text,
@@ -643,7 +643,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     profiles,
     links,
     link_keys,
-    statements,
+    observations,
     groups,
     group_edges,
     communities,
@@ -651,7 +651,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     changes,
     holds,
     hold_items,
-    staged_leaves,
+    staged_removals,
     suspensions,
     outbox,
     event_bodies,
@@ -670,7 +670,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     legal_holds,
     chores,
     identity_decisions,
-    identity_swaps,
+    identity_changes,
     jobs,
     event_gaps,
     catch_ups,

@@ -28,7 +28,7 @@ const LIMIT: usize = 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Body<T>(pub(crate) T);
 
-/// A body as it came, which the desk reads as a `T` by itself, to tell everything that is wrong at once.
+/// A body as it came, which `operations` reads as a `T` by itself, to tell everything that is wrong at once.
 #[derive(Debug)]
 pub(crate) struct Raw<T>(pub(crate) Value, PhantomData<T>);
 

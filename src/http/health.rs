@@ -9,10 +9,10 @@ use serde_json::json;
 
 use crate::clock::Timestamp;
 use crate::db::{DbError, Fault, migration_state};
-use crate::desk::{DeskError, failing, jobs};
+use crate::operations::{OperationError, failing, jobs};
 use crate::outbox::{QueueStats, catch_ups, gaps, queue_stats};
-use crate::people::reconciles::{self, ReconcileStats};
-use crate::people::{chores, holds, processes};
+use crate::store::reconciles::{self, ReconcileStats};
+use crate::store::{chores, holds, processes};
 use crate::telemetry;
 use crate::triggers::deliveries::{DeliveryStats, delivery_stats};
 use crate::triggers::destinations::{failing_count, stopped_count};
@@ -152,7 +152,7 @@ async fn rendered(state: &HttpState) -> String {
     let figures = tokio::task::spawn_blocking(move || {
         db.read(|conn| {
             let retention = chores::last(conn, chores::RETENTION)?;
-            Ok::<_, DeskError>(Figures {
+            Ok::<_, OperationError>(Figures {
                 queue: queue_stats(conn)?,
                 deliveries: delivery_stats(conn, now)?,
                 gaps: gaps::counts(conn, None)?,

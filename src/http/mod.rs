@@ -1,4 +1,4 @@
-//! The HTTP side: every route in one list. It writes nothing but through the intake and the desk.
+//! The HTTP side: every route in one list. It writes nothing but through `intake` and `operations`.
 //! Errors are problem+json (RFC 9457) and name what to do; nothing internal leaves.
 
 mod body;

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::db::{DbError, Fault};
-use crate::desk::DeskError;
+use crate::operations::OperationError;
 use crate::telemetry;
 use crate::workos::client::ClientError;
 
@@ -116,22 +116,26 @@ impl ResponseError for Problem {
     }
 }
 
-impl From<DeskError> for Problem {
-    fn from(error: DeskError) -> Self {
+impl From<OperationError> for Problem {
+    fn from(error: OperationError) -> Self {
         match error {
-            DeskError::NotFound { .. } => {
+            OperationError::NotFound { .. } => {
                 Self::new(StatusCode::NOT_FOUND, "not-found", error.to_string())
             }
-            DeskError::Invalid(detail) => Self::new(StatusCode::BAD_REQUEST, "invalid", detail),
-            DeskError::Problems(_) => Self::new(
+            OperationError::Invalid(detail) => {
+                Self::new(StatusCode::BAD_REQUEST, "invalid", detail)
+            }
+            OperationError::Problems(_) => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "invalid",
                 error.to_string(),
             ),
-            DeskError::Conflict(detail) => Self::new(StatusCode::CONFLICT, "conflict", detail),
-            DeskError::Forbidden(detail) => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
-            DeskError::TooSlow(detail) => Self::unavailable(detail, 5),
-            DeskError::Database(error) => Self::from(error),
+            OperationError::Conflict(detail) => Self::new(StatusCode::CONFLICT, "conflict", detail),
+            OperationError::Forbidden(detail) => {
+                Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+            }
+            OperationError::TooSlow(detail) => Self::unavailable(detail, 5),
+            OperationError::Database(error) => Self::from(error),
         }
     }
 }

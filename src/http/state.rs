@@ -15,12 +15,12 @@ use tokio::sync::{Notify, Semaphore};
 use crate::clock::{Clock, Timestamp};
 use crate::db::deadline::{Limit, within};
 use crate::db::{Conn, Db, DbError, Urgency};
-use crate::desk::refusals::Refusals;
-use crate::desk::settings::{self, SettingsUpdate, SettingsView};
-use crate::desk::webhook_secrets::SecretUses;
-use crate::desk::wrong_paths::WrongPaths;
-use crate::desk::{Actor, DeskError, tokens};
 use crate::intake::Intake;
+use crate::operations::refusals::Refusals;
+use crate::operations::settings::{self, SettingsUpdate, SettingsView};
+use crate::operations::webhook_secrets::SecretUses;
+use crate::operations::wrong_paths::WrongPaths;
+use crate::operations::{Actor, OperationError, tokens};
 use crate::triggers::{Channels, Policy};
 use crate::workos::Secrets;
 use crate::workos::client::Client;
@@ -142,7 +142,7 @@ impl HttpState {
     }
 
     /// Who the token of that SHA-256 stands for; `None` when it is nobody's or revoked.
-    pub async fn actor_of(&self, digest: [u8; 32]) -> Result<Option<Actor>, DeskError> {
+    pub async fn actor_of(&self, digest: [u8; 32]) -> Result<Option<Actor>, OperationError> {
         match self.bootstrap(&digest) {
             Some(actor) => Ok(Some(actor)),
             None => {
@@ -155,24 +155,24 @@ impl HttpState {
     /// Runs a read where blocking is allowed: bounded in time, and ended when nobody waits for it.
     pub async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Conn) -> Result<T, DeskError> + Send + 'static,
-    ) -> Result<T, DeskError> {
+        work: impl FnOnce(&mut Conn) -> Result<T, OperationError> + Send + 'static,
+    ) -> Result<T, OperationError> {
         self.read_within(READING, work).await
     }
 
     /// As [`HttpState::read`], for what looks at everybody of an organization.
     pub async fn read_long<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Conn) -> Result<T, DeskError> + Send + 'static,
-    ) -> Result<T, DeskError> {
+        work: impl FnOnce(&mut Conn) -> Result<T, OperationError> + Send + 'static,
+    ) -> Result<T, OperationError> {
         self.read_within(LONG_READING, work).await
     }
 
     /// Runs a read that takes one look-up, whatever else is being read: access, tokens, health.
     pub async fn read_first<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Conn) -> Result<T, DeskError> + Send + 'static,
-    ) -> Result<T, DeskError> {
+        work: impl FnOnce(&mut Conn) -> Result<T, OperationError> + Send + 'static,
+    ) -> Result<T, OperationError> {
         let db = self.db.clone();
         off_the_loop(move || db.read(work)).await
     }
@@ -180,8 +180,8 @@ impl HttpState {
     async fn read_within<T: Send + 'static>(
         &self,
         time: Duration,
-        work: impl FnOnce(&mut Conn) -> Result<T, DeskError> + Send + 'static,
-    ) -> Result<T, DeskError> {
+        work: impl FnOnce(&mut Conn) -> Result<T, OperationError> + Send + 'static,
+    ) -> Result<T, OperationError> {
         struct Waits(Arc<Limit>);
         impl Drop for Waits {
             fn drop(&mut self) {
@@ -191,7 +191,7 @@ impl HttpState {
         let readings = Arc::clone(&self.bounds.readings);
         let turn = tokio::time::timeout(WAIT_FOR_TURN, readings.acquire_owned())
             .await
-            .map_err(|_| DeskError::TooSlow("too much is being read at once".to_owned()))?;
+            .map_err(|_| OperationError::TooSlow("too much is being read at once".to_owned()))?;
         let limit = Limit::new(time);
         // Dropped with this future, which the server drops when the client has gone.
         let waits = Waits(Arc::clone(&limit));
@@ -199,8 +199,10 @@ impl HttpState {
         let done = off_the_loop(move || {
             let _turn = turn;
             within(&limit, || db.read(work)).map_err(|error| match error {
-                DeskError::Database(ref failed) if limit.was_met() || failed.was_interrupted() => {
-                    DeskError::TooSlow(format!(
+                OperationError::Database(ref failed)
+                    if limit.was_met() || failed.was_interrupted() =>
+                {
+                    OperationError::TooSlow(format!(
                         "this takes longer than {} s: ask for less at once",
                         time.as_secs()
                     ))
@@ -216,8 +218,8 @@ impl HttpState {
     /// Runs what chooses its own transactions where blocking is allowed.
     pub async fn with_db<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Db) -> Result<T, DeskError> + Send + 'static,
-    ) -> Result<T, DeskError> {
+        work: impl FnOnce(&Db) -> Result<T, OperationError> + Send + 'static,
+    ) -> Result<T, OperationError> {
         let db = self.db.clone();
         off_the_loop(move || work(&db)).await
     }
@@ -225,8 +227,8 @@ impl HttpState {
     /// Runs a write transaction where blocking is allowed.
     pub async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Conn) -> Result<T, DeskError> + Send + 'static,
-    ) -> Result<T, DeskError> {
+        work: impl FnOnce(&mut Conn) -> Result<T, OperationError> + Send + 'static,
+    ) -> Result<T, OperationError> {
         let db = self.db.clone();
         off_the_loop(move || db.write(Urgency::Normal, work)).await
     }
@@ -239,7 +241,7 @@ impl HttpState {
         id: String,
         update: SettingsUpdate,
         now: Timestamp,
-    ) -> Result<SettingsView, DeskError> {
+    ) -> Result<SettingsView, OperationError> {
         let asked = (actor.clone(), id.clone(), update.clone());
         let forecast = self
             .read_long(move |conn| settings::foresee(conn, &asked.0, &asked.1, &asked.2, now))
@@ -259,16 +261,16 @@ impl HttpState {
     /// Runs a write transaction and takes it back, whatever came of it: a dry run that is true.
     pub async fn rehearse<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Conn) -> Result<T, DeskError> + Send + 'static,
-    ) -> Result<T, DeskError> {
+        work: impl FnOnce(&mut Conn) -> Result<T, OperationError> + Send + 'static,
+    ) -> Result<T, OperationError> {
         let db = self.db.clone();
         off_the_loop(move || db.rehearse(Urgency::Normal, work)).await
     }
 }
 
 async fn off_the_loop<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, DeskError> + Send + 'static,
-) -> Result<T, DeskError> {
+    work: impl FnOnce() -> Result<T, OperationError> + Send + 'static,
+) -> Result<T, OperationError> {
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(

@@ -13,8 +13,8 @@ use serde_json::json;
 
 use crate::clock::Timestamp;
 use crate::db::Urgency;
-use crate::desk::stale::{self, Stale};
 use crate::intake::{Admission, Door, Shed};
+use crate::operations::stale::{self, Stale};
 use crate::outbox::NewEvent;
 use crate::telemetry;
 use crate::workos::{Rejection, read_envelope, time_of, verify, well_formed};

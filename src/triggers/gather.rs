@@ -8,7 +8,7 @@ use diesel::QueryResult;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::people::profiles;
+use crate::store::profiles;
 
 use super::channels::Message;
 use super::definition::{Channel, Digest, Event, Step};

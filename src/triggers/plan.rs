@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::clock::Timestamp;
 use crate::conditions::{Condition, Facts};
-use crate::roll::{FIELDS, MessageSettings, Profile, Status};
+use crate::domain::{FIELDS, MessageSettings, Profile, Status};
 
 use super::definition::{Event, NewTrigger, Status as TriggerStatus, Step};
 use super::zone;

@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::people::surroundings::Surroundings;
-use crate::people::{opt_outs, organizations};
-use crate::roll::MessageSettings;
+use crate::domain::MessageSettings;
+use crate::store::surroundings::Surroundings;
+use crate::store::{opt_outs, organizations};
 
 use super::definition::{Channel, Event, Recipient, Step};
 use super::deliveries::{self, Leased};

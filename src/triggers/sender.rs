@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Db, DbError, Urgency, new_id};
-use crate::people::profiles;
 use crate::retry;
+use crate::store::profiles;
 use serde_json::{Map, Value, json};
 
 use super::channels::{Channels, Message};

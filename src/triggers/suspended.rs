@@ -9,7 +9,7 @@ use diesel::QueryResult;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::people::standings;
+use crate::store::standings;
 
 use super::definition::{Channel, Event, Step};
 use super::deliveries::{self, Leased, SUSPENDED};

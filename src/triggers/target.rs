@@ -8,9 +8,9 @@ use diesel::QueryResult;
 use serde_json::Value;
 
 use crate::db::Conn;
-use crate::people::managers::{self, Manager};
-use crate::people::opt_outs;
-use crate::people::profiles::ProfileRow;
+use crate::store::managers::{self, Manager};
+use crate::store::opt_outs;
+use crate::store::profiles::ProfileRow;
 use crate::workos::clean;
 
 use super::definition::{Recipient, Step};

@@ -5,7 +5,7 @@ use diesel::QueryResult;
 use serde_json::{Value, json};
 
 use crate::db::Conn;
-use crate::people::{communities, profiles, seated};
+use crate::store::{communities, profiles, seated};
 
 /// The profile's fields by name, as templates and webhook bodies have them.
 pub(crate) fn variables(row: &profiles::ProfileRow) -> Value {

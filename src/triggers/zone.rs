@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use serde_json::Value;
 
 use crate::clock::{Date, DateOrder, Timestamp};
-use crate::roll::{MessageSettings, QuietHours};
+use crate::domain::{MessageSettings, QuietHours};
 
 use super::when::LocalTime;
 

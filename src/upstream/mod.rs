@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::db::{Conn, Db, DbError, Urgency};
+pub use crate::domain::Comparing;
 use crate::outbox::NewEvent;
-pub use crate::roll::Comparing;
 use crate::workos::{EnvelopeError, read_envelope};
 
 /// A conversation's lease is renewed while WorkOS is waited for: a process that dies leaves it for so long.

@@ -7,10 +7,10 @@ use super::reconcile::{ReconcileError, Reconciler};
 use super::resync::Asked;
 use super::{read, write};
 use crate::db::DbError;
-use crate::people::refetches::{self, UserRefetch};
-use crate::people::{changes, profiles};
+use crate::domain::is_of_logins;
 use crate::retry;
-use crate::roll::is_of_logins;
+use crate::store::refetches::{self, UserRefetch};
+use crate::store::{changes, profiles};
 
 /// Returns read in one round.
 const AT_ONCE: i64 = 20;

@@ -11,12 +11,12 @@ use super::reconcile::{ReconcileError, passing};
 use super::{new_event, read, write};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Db, DbError};
-use crate::desk::{Actor, DeskError, Role, audit};
+use crate::domain::is_of_logins;
+use crate::operations::{Actor, OperationError, Role, audit};
 use crate::outbox::{self, NewEvent};
-use crate::people::profiles::{self, LinkRow};
-use crate::people::reconciles::Drift;
-use crate::people::{directories, groups, kin};
-use crate::roll::is_of_logins;
+use crate::store::profiles::{self, LinkRow};
+use crate::store::reconciles::Drift;
+use crate::store::{cluster, directories, groups};
 use crate::worker::{self, BatchSettings};
 use crate::workos::client::{Client, ClientError};
 
@@ -43,9 +43,9 @@ pub struct ResyncView {
 /// Why a resync did not come about.
 #[derive(Debug, thiserror::Error)]
 pub enum ResyncError {
-    /// The desk said no.
+    /// The operation was refused.
     #[error(transparent)]
-    Desk(#[from] DeskError),
+    Desk(#[from] OperationError),
     /// WorkOS.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -124,7 +124,7 @@ impl Asked {
         let one = passing(organization, &link.directory_id, self.at);
         let Some(user) = &self.user else {
             let ids = [self.id.clone()].into();
-            let newer = kin::links_by_id(conn, &ids)?
+            let newer = cluster::links_by_id(conn, &ids)?
                 .values()
                 .any(|link| link.last.at > self.at);
             let gone = removal(
@@ -248,7 +248,7 @@ pub async fn resync(
         let organization = known
             .map(|row| row.organization_id)
             .filter(|id| by.may_see(Some(id)))
-            .ok_or_else(|| DeskError::not_found("profile", &profile_id))?;
+            .ok_or_else(|| OperationError::not_found("profile", &profile_id))?;
         let all = profiles::links_of(conn, std::slice::from_ref(&profile_id))?;
         let real = all
             .into_values()

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{read, write};
 use crate::clock::Clock;
 use crate::db::{Db, DbError};
-use crate::desk::{Actor, DeskError, directories};
+use crate::operations::{Actor, OperationError, directories};
 use crate::workos::client::{Client, ClientError};
 
 /// A sync that was asked for.
@@ -26,9 +26,9 @@ pub struct SyncView {
 /// Why a sync was not begun.
 #[derive(Debug, thiserror::Error)]
 pub enum SyncError {
-    /// The desk said no.
+    /// The operation was refused.
     #[error(transparent)]
-    Desk(#[from] DeskError),
+    Desk(#[from] OperationError),
     /// One is running.
     #[error("WorkOS is syncing this directory already; what it finds arrives as events")]
     Running,

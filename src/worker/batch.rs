@@ -12,16 +12,16 @@ use diesel::QueryResult;
 use crate::clock::Timestamp;
 use crate::crash::{self, Step};
 use crate::db::{Conn, DbError, fault};
+use crate::domain::Outcome;
 use crate::outbox::{self, Claimed, Settlement, Verdict};
 use crate::retry;
-use crate::roll::Outcome;
 
 use super::directories::end_people;
 use super::effect::Effect;
 use super::fold::fold_item;
-use super::item::Item;
+use super::incoming::IncomingEvent;
 use super::suspensions;
-use super::world::World;
+use super::working_set::WorkingSet;
 use super::write::{Cause, write_world};
 
 /// What a batch may do.
@@ -87,10 +87,10 @@ pub(super) fn run(
         return Ok(BatchReport::default());
     }
     crash::at(Step::BatchClaimed);
-    let mut items: Vec<Item> = claimed.into_iter().map(Item::read).collect();
+    let mut items: Vec<IncomingEvent> = claimed.into_iter().map(IncomingEvent::read).collect();
     // In the order of events: what arrived together in the wrong order costs nothing.
     items.sort_by(|one, other| one.key.cmp(&other.key));
-    let mut world = World::load(conn, &mut items, settings.messaging_for_new, now)?;
+    let mut world = WorkingSet::load(conn, &mut items, settings.messaging_for_new, now)?;
     crash::at(Step::BatchLoaded);
     let mut caused = Vec::new();
     let mut causes: BTreeMap<String, Cause> = BTreeMap::new();
@@ -147,8 +147,8 @@ pub(super) fn run(
     crash::at(Step::BatchWritten);
     outbox::settle(conn, &settled, now)?;
     follow_access_of(conn, &world, &items, &settled)?;
-    if let Some(graves) = &world.graves {
-        graves.close(conn, &items)?;
+    if let Some(tombstones) = &world.tombstones {
+        tombstones.close(conn, &items)?;
     }
     crash::at(Step::BatchSettled);
     Ok(report(&items, &settled))
@@ -158,8 +158,8 @@ pub(super) fn run(
 /// newer word.
 fn follow_access_of(
     conn: &mut Conn,
-    world: &World,
-    items: &[Item],
+    world: &WorkingSet,
+    items: &[IncomingEvent],
     settled: &[Settlement],
 ) -> QueryResult<()> {
     let removals = items.iter().map(|item| item.claimed.removal).zip(settled);
@@ -217,7 +217,7 @@ pub(super) fn outcome_named(name: &str) -> &'static str {
     found.unwrap_or("failed")
 }
 
-fn judge(conn: &mut Conn, world: &mut World, item: &Item) -> Result<Effect, Failure> {
+fn judge(conn: &mut Conn, world: &mut WorkingSet, item: &IncomingEvent) -> Result<Effect, Failure> {
     if let Err(unusable) = &item.event {
         return Err(Failure::Unusable(unusable.to_string()));
     }
@@ -250,13 +250,18 @@ fn judge(conn: &mut Conn, world: &mut World, item: &Item) -> Result<Effect, Fail
 /// A fail point of builds for tests: the process dies over the event of that id, as it would of a stack
 /// that is too small. Not in a release build.
 #[cfg(debug_assertions)]
-fn die_if_asked(item: &Item) {
+fn die_if_asked(item: &IncomingEvent) {
     if std::env::var("ROLLCALL_TEST_DIE_OVER").is_ok_and(|id| id == item.claimed.event_id) {
         std::process::abort();
     }
 }
 
-fn fail(item: &Item, settings: BatchSettings, failure: &Failure, now: Timestamp) -> Settlement {
+fn fail(
+    item: &IncomingEvent,
+    settings: BatchSettings,
+    failure: &Failure,
+    now: Timestamp,
+) -> Settlement {
     let attempt = u32::try_from(item.claimed.attempts)
         .unwrap_or(0)
         .saturating_add(1);
@@ -296,7 +301,7 @@ pub(super) fn after_failure(
     }
 }
 
-fn report(items: &[Item], settled: &[Settlement]) -> BatchReport {
+fn report(items: &[IncomingEvent], settled: &[Settlement]) -> BatchReport {
     let events = items.iter().zip(settled).map(|(item, settlement)| Worked {
         event_id: item.claimed.event_id.clone(),
         outcome: match &settlement.verdict {

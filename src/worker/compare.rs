@@ -1,16 +1,18 @@
-//! What differs between two states of a kin: the audited changes, and the sentence that tells them.
+//! What differs between two states of a cluster: the audited changes, and the sentence that tells them.
 
-use crate::people::changes::Caused;
-use crate::roll::{Change, Kin, Known, Outcome, Profile, compose, diff_profiles, sentence};
+use crate::domain::{
+    Change, Context, IdentityCluster, Outcome, Profile, compose, diff_profiles, sentence,
+};
+use crate::store::changes::Caused;
 use crate::workos::OrderKey;
 
 use super::effect::Effect;
 
-/// The changes between two states of a kin, and the sentence that tells them.
+/// The changes between two states of a cluster, and the sentence that tells them.
 pub(super) fn compare(
-    before: &Kin,
-    after: &Kin,
-    known: &Known<'_>,
+    before: &IdentityCluster,
+    after: &IdentityCluster,
+    known: &Context<'_>,
     organization: &str,
     key: &OrderKey,
     directory: &str,
@@ -26,14 +28,17 @@ pub(super) fn compare(
 
 /// As [`compare`], where the settings are not the same before and after.
 pub(super) fn compare_under(
-    (before, known_before): (&Kin, &Known<'_>),
-    (after, known): (&Kin, &Known<'_>),
+    (before, known_before): (&IdentityCluster, &Context<'_>),
+    (after, known): (&IdentityCluster, &Context<'_>),
     organization: &str,
     key: &OrderKey,
     directory: &str,
 ) -> Effect {
-    let shown = |kin: &Kin, id: &str, known: &Known<'_>| -> Option<Profile> {
-        kin.people.get(id).map(|person| compose(kin, person, known))
+    let shown = |cluster: &IdentityCluster, id: &str, known: &Context<'_>| -> Option<Profile> {
+        cluster
+            .people
+            .get(id)
+            .map(|person| compose(cluster, person, known))
     };
     let mut changes = Vec::new();
     let mut sentences = Vec::new();
@@ -61,8 +66,9 @@ pub(super) fn compare_under(
             .into_iter()
             .map(|change| Caused::by_event(organization, change, key, directory)),
     );
-    let contested = |kin: &Kin| {
-        kin.links
+    let contested = |cluster: &IdentityCluster| {
+        cluster
+            .links
             .values()
             .filter(|link| link.contest.is_some() || link.wanted_email.is_some())
             .count()
@@ -92,7 +98,7 @@ pub(super) fn compare_under(
 }
 
 /// Directory users whom the provider knows under another id now.
-fn other_ids(before: &Kin, after: &Kin) -> Vec<Change> {
+fn other_ids(before: &IdentityCluster, after: &IdentityCluster) -> Vec<Change> {
     let links = after.links.values().filter_map(|link| {
         let was = before.links.get(&link.id)?.idp_id.clone()?;
         (Some(&was) != link.idp_id.as_ref()).then(|| Change {

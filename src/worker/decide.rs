@@ -7,18 +7,18 @@ use diesel::QueryResult;
 
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
+use crate::domain::{let_go, refold};
 use crate::outbox;
-use crate::people::changes::{self, Caused};
-use crate::people::decisions::Decision;
-use crate::people::{decisions, directories, kin, organizations, statements};
-use crate::roll::{let_go, refold};
+use crate::store::changes::{self, Caused};
+use crate::store::decisions::Decision;
+use crate::store::{cluster, decisions, directories, observations, organizations};
 use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
 use super::batch::{self, BatchSettings, Cut};
 use super::compare::compare_under;
 use super::suspensions;
-use super::world::World;
+use super::working_set::WorkingSet;
 use super::write::write_world;
 
 /// Whose decision it was.
@@ -46,7 +46,7 @@ pub fn take_back(
 ) -> Result<Vec<String>, DbError> {
     outbox::lock_part(conn, outbox::part_of(organization))?;
     let since = changes::earliest(conn, events)?;
-    let taken = statements::take_back(conn, events, and_removals)?;
+    let taken = observations::take_back(conn, events, and_removals)?;
     let by = By::Operator(actor.to_owned());
     let restored = fold_again(conn, organization, &taken.users, &by, now)?;
     if let Some(since) = since {
@@ -67,7 +67,7 @@ pub fn decide_identity(
 ) -> Result<(), DbError> {
     let former = decisions::of_user(conn, user)?;
     decisions::replace(conn, user, new)?;
-    let key = (organization.to_owned(), kin::decided_key(user));
+    let key = (organization.to_owned(), cluster::decided_key(user));
     let same = new.iter().filter(|one| one.same);
     let mut keyed: Vec<_> = same
         .map(|one| (key.clone(), one.other_id.clone()))
@@ -75,11 +75,11 @@ pub fn decide_identity(
     if !keyed.is_empty() {
         keyed.push((key, user.to_owned()));
     }
-    kin::save_keys(conn, &keyed)?;
+    cluster::save_keys(conn, &keyed)?;
     let concerned = former.iter().chain(new).map(|one| one.other_id.clone());
     let users: BTreeSet<String> = concerned.chain([user.to_owned()]).collect();
     let by = By::Operator(actor.to_owned());
-    let world = World {
+    let world = WorkingSet {
         decided: true,
         ..world_of(conn, organization, &by, now)?
     };
@@ -106,7 +106,7 @@ pub fn work_off(
     Ok(())
 }
 
-/// Folds the kin of the given directory users again from what is known now; answers whose profile
+/// Folds the cluster of the given directory users again from what is known now; answers whose profile
 /// changed.
 pub(super) fn fold_again(
     conn: &mut Conn,
@@ -125,9 +125,9 @@ pub(super) fn world_of(
     organization: &str,
     by: &By,
     now: Timestamp,
-) -> QueryResult<World> {
+) -> QueryResult<WorkingSet> {
     let id = organization.to_owned();
-    let mut world = World {
+    let mut world = WorkingSet {
         now,
         operator: match by {
             By::Operator(name) => Some(name.clone()),
@@ -136,7 +136,7 @@ pub(super) fn world_of(
         organizations: organizations::load(conn, std::slice::from_ref(&id))?,
         directories: directories::of_organizations(conn, std::slice::from_ref(&id))?,
         decisions: decisions::load(conn, &[id])?,
-        ..World::default()
+        ..WorkingSet::default()
     };
     world.lives = world
         .directories
@@ -149,7 +149,7 @@ pub(super) fn world_of(
 /// As [`fold_again`], in a world of the caller's.
 pub(super) fn fold_users(
     conn: &mut Conn,
-    mut world: World,
+    mut world: WorkingSet,
     organization: &str,
     users: &BTreeSet<String>,
     by: &By,
@@ -178,7 +178,7 @@ pub(super) fn fold_users(
 }
 
 fn fold_place(
-    world: &mut World,
+    world: &mut WorkingSet,
     organization: &str,
     place: usize,
     by: &By,
@@ -186,8 +186,8 @@ fn fold_place(
 ) -> Vec<Caused> {
     let Some((before, mut after)) = world.relatives.get(place).and_then(|relatives| {
         let steps = relatives.steps.as_ref()?;
-        let after = refold(&relatives.kin, steps, &world.known(organization));
-        Some((relatives.kin.clone(), after))
+        let after = refold(&relatives.cluster, steps, &world.known(organization));
+        Some((relatives.cluster.clone(), after))
     }) else {
         return Vec::new();
     };
@@ -213,7 +213,7 @@ fn fold_place(
         &directory,
     );
     if let Some(relatives) = world.relatives.get_mut(place) {
-        relatives.kin = after;
+        relatives.cluster = after;
         relatives.touched = true;
     }
     let changes = effect.changes.into_iter();

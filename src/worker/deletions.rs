@@ -7,17 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::outbox;
-use crate::people::holds::{self, HoldItem};
-use crate::people::jobs::{self, JobRow, NewJob};
-use crate::people::organizations::{KEEP, REMOVE};
-use crate::people::{directories, kin, organizations, suspensions};
+use crate::store::holds::{self, HoldItem};
+use crate::store::jobs::{self, JobRow, NewJob};
+use crate::store::organizations::{KEEP, REMOVE};
+use crate::store::{cluster, directories, organizations, suspensions};
 use diesel::QueryResult;
 
 use super::decide::{self, By};
 use super::directories::{learn_end, restore_directory};
 use super::jobs::{at_once, walk_people};
 use super::suspensions::follow_access;
-use super::world::World;
+use super::working_set::WorkingSet;
 use super::write::{Cause, Moved};
 
 /// The kind of jobs that remove the people of a deleted organization.
@@ -39,7 +39,7 @@ pub(super) struct DeletedOrganization {
 /// A hold over nobody is not opened: it opens with the first who comes.
 pub(super) fn write(
     conn: &mut Conn,
-    world: &World,
+    world: &WorkingSet,
     moved: &[Moved],
     causes: &BTreeMap<String, Cause>,
 ) -> QueryResult<()> {
@@ -161,7 +161,7 @@ pub fn remove_people(
         kind: REMOVE_KIND,
         organization_id: Some(organization),
         payload: &(),
-        total: kin::count_of_organization(conn, organization)?,
+        total: cluster::count_of_organization(conn, organization)?,
         created_by: actor,
     };
     jobs::add(conn, &new, now)?;
@@ -194,7 +194,7 @@ pub(super) fn remove_step(conn: &mut Conn, job: &JobRow, now: Timestamp) -> Resu
     let organization = held(conn, job)?;
     let by = By::Operator(job.created_by.clone());
     walk_people(conn, job, now, |conn, after, some| {
-        let users = kin::of_organization(conn, &organization, after, some)?;
+        let users = cluster::of_organization(conn, &organization, after, some)?;
         decide::fold_again(
             conn,
             &organization,

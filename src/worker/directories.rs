@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
+use crate::domain::DirectoryTurn;
 use crate::outbox;
-use crate::people::jobs::{self, JobRow, NewJob};
-use crate::people::{directories, kin};
-use crate::roll::DirectoryTurn;
+use crate::store::jobs::{self, JobRow, NewJob};
+use crate::store::{cluster, directories};
 use crate::triggers::deliveries;
 use crate::workos::OrderKey;
 
@@ -143,7 +143,7 @@ fn ask(
         kind,
         organization_id: Some(&directory.organization_id),
         payload,
-        total: kin::count_in_directory(conn, &directory.id, kind == REMOVE_KIND)?,
+        total: cluster::count_in_directory(conn, &directory.id, kind == REMOVE_KIND)?,
         created_by: actor,
     };
     let job = jobs::add(conn, &new, now)?;
@@ -171,7 +171,7 @@ fn step(conn: &mut Conn, job: &JobRow, active: bool, now: Timestamp) -> Result<(
         None => By::Operator(job.created_by.clone()),
     };
     walk_people(conn, job, now, |conn, after, some| {
-        let users = kin::in_directory(conn, &directory, active, after, some)?;
+        let users = cluster::in_directory(conn, &directory, active, after, some)?;
         let concerned = users.iter().cloned().collect();
         let changed = fold_again(conn, &organization, &concerned, &by, now)?;
         if let Some(since) = payload.since {

@@ -2,8 +2,8 @@
 //! changes.
 
 use crate::clock::Timestamp;
-use crate::people::changes::Caused;
-use crate::roll::Outcome;
+use crate::domain::Outcome;
+use crate::store::changes::Caused;
 
 /// What came of an event.
 #[derive(Debug)]

@@ -1,20 +1,20 @@
 //! Erasing a person (R65): they leave as anybody leaves, so that seats end and messages are
 //! cancelled; then everything that was said of them goes, and only keyed hashes stay. What others
-//! of their kin are is folded again without them.
+//! of their cluster are is folded again without them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
+use crate::domain::{Change, IdentityCluster, Status};
 use crate::outbox;
-use crate::people::changes::{self, Caused};
-use crate::people::erasures::{self, ErasureKey, NewErasure};
-use crate::people::profiles::{self, LinkRow, ProfileRow};
-use crate::people::{
-    communities, decisions, groups, kin, mentions, opt_outs, reconciles, refetches, statements,
-    suspensions,
+use crate::store::changes::{self, Caused};
+use crate::store::erasures::{self, ErasureKey, NewErasure};
+use crate::store::profiles::{self, LinkRow, ProfileRow};
+use crate::store::{
+    cluster, communities, decisions, groups, mentions, observations, opt_outs, reconciles,
+    refetches, suspensions,
 };
-use crate::roll::{Change, Kin, Status};
 use crate::triggers::deliveries;
 use crate::workos::{OrderKey, provider_user};
 
@@ -61,9 +61,9 @@ pub fn erase(
         names.extend(changes::values_of(conn, &row.id, field)?);
     }
     let by = By::Operator(actor.to_owned());
-    let kin = end(conn, row, &users, actor, &by, now)?;
-    statements::delete_of(conn, &users)?;
-    kin::delete_links(conn, &users)?;
+    let cluster = end(conn, row, &users, actor, &by, now)?;
+    observations::delete_of(conn, &users)?;
+    cluster::delete_links(conn, &users)?;
     decisions::forget(conn, &users)?;
     let by_provider: Vec<String> = links
         .iter()
@@ -91,7 +91,10 @@ pub fn erase(
     for address in &addresses {
         mentions::replace_in_jobs(conn, address, profiles::ERASED)?;
     }
-    let others: BTreeSet<String> = kin.into_iter().filter(|id| !users.contains(id)).collect();
+    let others: BTreeSet<String> = cluster
+        .into_iter()
+        .filter(|id| !users.contains(id))
+        .collect();
     mentions::hide_in_searches(conn, &names)?;
     mentions::hide_reasons(conn, &row.id)?;
     if !others.is_empty() {
@@ -110,7 +113,7 @@ fn bury(
     key: &ErasureKey,
     now: Timestamp,
 ) -> Result<(), DbError> {
-    let newest = kin::newest_of(conn, users)?;
+    let newest = cluster::newest_of(conn, users)?;
     let erased_at = newest.map_or(now, |newest| newest.max(now));
     let listed = links
         .iter()
@@ -139,7 +142,7 @@ fn bury(
     Ok(erasures::add(conn, &all)?)
 }
 
-/// Ends the person through the same writing as a removal. Answers the directory users of their kin.
+/// Ends the person through the same writing as a removal. Answers the directory users of their cluster.
 fn end(
     conn: &mut Conn,
     row: &ProfileRow,
@@ -150,11 +153,11 @@ fn end(
 ) -> Result<Vec<String>, DbError> {
     let mut world = world_of(conn, &row.organization_id, by, now)?;
     let places = world.load_more(conn, &users.iter().cloned().collect())?;
-    let mut kin = Vec::new();
+    let mut cluster = Vec::new();
     for place in places {
         if let Some(relatives) = world.relatives.get_mut(place) {
-            kin.extend(relatives.kin.links.keys().cloned());
-            leave(&mut relatives.kin, &row.id, now);
+            cluster.extend(relatives.cluster.links.keys().cloned());
+            leave(&mut relatives.cluster, &row.id, now);
             relatives.touched = true;
         }
     }
@@ -167,12 +170,12 @@ fn end(
     };
     let caused = Caused::by_operator(&row.organization_id, change, actor, now);
     write_world(conn, &mut world, vec![caused], &BTreeMap::new())?;
-    Ok(kin)
+    Ok(cluster)
 }
 
-fn leave(kin: &mut Kin, profile: &str, now: Timestamp) {
-    kin.links.retain(|_, link| link.person != profile);
-    if let Some(person) = kin.people.get_mut(profile) {
+fn leave(cluster: &mut IdentityCluster, profile: &str, now: Timestamp) {
+    cluster.links.retain(|_, link| link.person != profile);
+    if let Some(person) = cluster.people.get_mut(profile) {
         person.status = Status::Erased;
         person.left = Some(OrderKey {
             at: now,

@@ -4,13 +4,13 @@
 use diesel::QueryResult;
 
 use crate::db::Conn;
-use crate::people::changes::Caused;
-use crate::people::kin::concerned_by_turn;
-use crate::people::refetches::UserRefetch;
-use crate::roll::{
-    DirectoryLife, DirectoryTurn, Kin, Known, Link, OnDirectoryDeleted, Outcome, Statement, Step,
-    apply, comes_late, compose, is_tie, refold, swapped,
+use crate::domain::{
+    Context, DirectoryLife, DirectoryTurn, IdentityCluster, Link, Observation, OnDirectoryDeleted,
+    Outcome, Step, apply, comes_late, compose, is_tie, refold, swapped,
 };
+use crate::store::changes::Caused;
+use crate::store::cluster::concerned_by_turn;
+use crate::store::refetches::UserRefetch;
 use crate::workos::{Data, Directory, OrderKey};
 
 use super::compare::compare;
@@ -18,12 +18,16 @@ use super::deletions::DeletedOrganization;
 use super::effect::Effect;
 use super::fold_groups::{connect, turn_group};
 use super::guard::{Detached, leavers};
-use super::item::Item;
+use super::incoming::IncomingEvent;
 use super::swaps::pass_swaps;
-use super::world::World;
+use super::working_set::WorkingSet;
 
 /// Folds one event. Only a turn of a directory and the swap guard may read more from the database.
-pub(super) fn fold_item(conn: &mut Conn, world: &mut World, item: &Item) -> QueryResult<Effect> {
+pub(super) fn fold_item(
+    conn: &mut Conn,
+    world: &mut WorkingSet,
+    item: &IncomingEvent,
+) -> QueryResult<Effect> {
     if item.erased {
         return Ok(Effect::new(
             Outcome::Ignored,
@@ -36,8 +40,8 @@ pub(super) fn fold_item(conn: &mut Conn, world: &mut World, item: &Item) -> Quer
             "an operator took this back, and it is not applied again; the directory's next word counts",
         ));
     }
-    if let Some((organization, statement)) = item.statement() {
-        return hear(conn, world, item, &organization, statement);
+    if let Some((organization, observation)) = item.observation() {
+        return hear(conn, world, item, &organization, observation);
     }
     Ok(match item.data() {
         Some(Data::DirectoryActivated(said)) => return turn(conn, world, item, said, true),
@@ -61,7 +65,7 @@ pub(super) fn fold_item(conn: &mut Conn, world: &mut World, item: &Item) -> Quer
 
 /// An organization was deleted in WorkOS (R84). That removes nobody by itself: its people are suspended and its
 /// triggers fire no more until an operator decides. It is said once: a second event changes nothing.
-fn organization_deleted(world: &mut World, item: &Item, id: &str) -> Effect {
+fn organization_deleted(world: &mut WorkingSet, item: &IncomingEvent, id: &str) -> Effect {
     let Some(organization) = world.organizations.get_mut(id) else {
         return Effect::new(Outcome::Unchanged, "nothing to do");
     };
@@ -87,24 +91,24 @@ fn organization_deleted(world: &mut World, item: &Item, id: &str) -> Effect {
 /// Takes in what was said of a directory user.
 fn hear(
     conn: &mut Conn,
-    world: &mut World,
-    item: &Item,
+    world: &mut WorkingSet,
+    item: &IncomingEvent,
     organization: &str,
-    statement: Statement,
+    observation: Observation,
 ) -> QueryResult<Effect> {
     let nobody = || Effect::new(Outcome::Unchanged, "nobody it speaks of is in hand");
-    let Some(&place) = world.place.get(statement.directory_user_id()) else {
+    let Some(&place) = world.place.get(observation.directory_user_id()) else {
         return Ok(nobody());
     };
-    let directory = statement.said.user.directory_id.clone();
-    let key = statement.key.clone();
-    let step = Step::Said(Box::new(statement.clone()));
+    let directory = observation.said.user.directory_id.clone();
+    let key = observation.key.clone();
+    let step = Step::Said(Box::new(observation.clone()));
     let repeated = world.said_before.contains(&key.event_id);
     let (before, late, after) = {
         let Some(relatives) = world.relatives.get(place) else {
             return Ok(nobody());
         };
-        let before = relatives.kin.clone();
+        let before = relatives.cluster.clone();
         let late = repeated || comes_late(&before, &key, &directory, &world.lives);
         let known = world.known(organization);
         let after = match &relatives.steps {
@@ -121,7 +125,7 @@ fn hear(
     if effect.changes.is_empty() {
         effect = quiet(&after, &step, &known, late, effect);
     }
-    let tie = is_tie(&before, &statement);
+    let tie = is_tie(&before, &observation);
     if tie {
         effect = tied(effect);
     }
@@ -139,7 +143,7 @@ fn hear(
     if !world.guards.pass(
         organization,
         guard,
-        (&key.event_id, statement.directory_user_id()),
+        (&key.event_id, observation.directory_user_id()),
         item.claimed.received_at,
         &leavers,
     ) {
@@ -158,7 +162,7 @@ fn hear(
     }
     if tie && !repeated {
         world.ties.push(UserRefetch {
-            directory_user_id: statement.directory_user_id().to_owned(),
+            directory_user_id: observation.directory_user_id().to_owned(),
             directory_id: directory.clone(),
             organization_id: organization.to_owned(),
             due_at: world.now,
@@ -175,8 +179,8 @@ fn hear(
     }
     if !repeated {
         world
-            .new_statements
-            .push((organization.to_owned(), statement.clone()));
+            .new_observations
+            .push((organization.to_owned(), observation.clone()));
         world.said_before.insert(key.event_id.clone());
     }
     if let Some(relatives) = world.relatives.get_mut(place) {
@@ -184,7 +188,7 @@ fn hear(
             steps.push(step);
         }
         organization.clone_into(&mut relatives.organization_id);
-        relatives.kin = after;
+        relatives.cluster = after;
         relatives.touched = true;
     }
     Ok(effect)
@@ -202,16 +206,28 @@ fn tied(effect: Effect) -> Effect {
 
 /// Whether somebody begins to work in a directory that was deleted, told too late: the hold that an
 /// operator decides names them as well (R36).
-fn came_after_the_end(world: &World, before: &Kin, after: &Kin, directory: &str) -> bool {
+fn came_after_the_end(
+    world: &WorkingSet,
+    before: &IdentityCluster,
+    after: &IdentityCluster,
+    directory: &str,
+) -> bool {
     let ended = |life: &DirectoryLife| !life.live() && life.groups_ended().is_some();
-    let counts = |kin: &Kin, id: &str| kin.links.get(id).is_some_and(Link::counts);
+    let counts =
+        |cluster: &IdentityCluster, id: &str| cluster.links.get(id).is_some_and(Link::counts);
     let mut links = after.links.values().filter(|link| link.counts());
     world.lives.get(directory).is_some_and(ended)
         && links.any(|link| link.directory_id == directory && !counts(before, &link.id))
 }
 
 /// An event that changed nothing: had newer ones spoken, or was it known all along?
-fn quiet(after: &Kin, step: &Step, known: &Known<'_>, late: bool, effect: Effect) -> Effect {
+fn quiet(
+    after: &IdentityCluster,
+    step: &Step,
+    known: &Context<'_>,
+    late: bool,
+    effect: Effect,
+) -> Effect {
     if !late {
         return Effect {
             outcome: Outcome::Unchanged,
@@ -244,8 +260,8 @@ fn quiet(after: &Kin, step: &Step, known: &Known<'_>, late: bool, effect: Effect
 /// who may be matched with whom does, also for what came in before this event.
 fn turn(
     conn: &mut Conn,
-    world: &mut World,
-    item: &Item,
+    world: &mut WorkingSet,
+    item: &IncomingEvent,
     said: &Directory,
     linked: bool,
 ) -> QueryResult<Effect> {
@@ -333,7 +349,7 @@ fn turn(
 }
 
 fn fold_again(
-    world: &mut World,
+    world: &mut WorkingSet,
     organization: &str,
     place: usize,
     key: &OrderKey,
@@ -341,7 +357,7 @@ fn fold_again(
 ) -> Vec<Caused> {
     let Some((before, after)) = world.relatives.get(place).and_then(|relatives| {
         let steps = relatives.steps.as_ref()?;
-        let before = relatives.kin.clone();
+        let before = relatives.cluster.clone();
         let after = refold(&before, steps, &world.known(organization));
         Some((before, after))
     }) else {
@@ -356,7 +372,7 @@ fn fold_again(
         directory,
     );
     if let Some(relatives) = world.relatives.get_mut(place) {
-        relatives.kin = after;
+        relatives.cluster = after;
         relatives.touched = true;
     }
     effect.changes

@@ -1,14 +1,14 @@
 //! Folding what is said of groups and of who is in them. Nothing is written here.
 
-use crate::roll::{Edge, Group, Outcome};
+use crate::domain::{Edge, Group, Outcome};
 use crate::workos::{self, Membership, OrderKey};
 
 use super::effect::Effect;
-use super::world::World;
+use super::working_set::WorkingSet;
 
 /// A group is made, renamed or deleted.
 pub(super) fn turn_group(
-    world: &mut World,
+    world: &mut WorkingSet,
     said: &workos::Group,
     change: impl FnOnce(&mut Group),
 ) -> Effect {
@@ -20,7 +20,7 @@ pub(super) fn turn_group(
     note_group(world, &before, &after)
 }
 
-fn note_group(world: &mut World, before: &Group, after: &Group) -> Effect {
+fn note_group(world: &mut WorkingSet, before: &Group, after: &Group) -> Effect {
     if before == after {
         return Effect::new(
             Outcome::Stale,
@@ -62,7 +62,7 @@ fn named(group: &Group) -> String {
 /// A user joins or leaves a group. The payload's user may be partial: nothing is taken from it (R76).
 /// What it says of the group is the lowest word about it (R95).
 pub(super) fn connect(
-    world: &mut World,
+    world: &mut WorkingSet,
     said: &Membership,
     key: &OrderKey,
     present: bool,

@@ -7,16 +7,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::QueryResult;
 
 use crate::db::Conn;
-use crate::people::groups;
-use crate::roll::Group;
+use crate::domain::Group;
+use crate::store::groups;
 use crate::workos::{Data, provider_user};
 
-use super::item::Item;
-use super::world::World;
+use super::incoming::IncomingEvent;
+use super::working_set::WorkingSet;
 
-impl World {
+impl WorkingSet {
     /// Loads the groups that the items speak of, and what is known of the users of their edges.
-    pub(super) fn load_groups(&mut self, conn: &mut Conn, items: &[Item]) -> QueryResult<()> {
+    pub(super) fn load_groups(
+        &mut self,
+        conn: &mut Conn,
+        items: &[IncomingEvent],
+    ) -> QueryResult<()> {
         let mut ids = BTreeSet::new();
         let mut users = BTreeSet::new();
         for item in items {
@@ -65,7 +69,10 @@ impl World {
     /// Whether the user of an edge was announced, as far as this batch was folded.
     pub(super) fn is_announced(&self, user: &str, by_provider: bool) -> bool {
         let in_hand = || {
-            let links = self.relatives.iter().flat_map(|one| one.kin.links.values());
+            let links = self
+                .relatives
+                .iter()
+                .flat_map(|one| one.cluster.links.values());
             let mut named = links.filter_map(|link| {
                 let idp_id = link.idp_id.as_deref()?;
                 Some(provider_user(&link.directory_id, idp_id))
@@ -75,7 +82,7 @@ impl World {
         let place = self.place.get(user);
         let relatives = place.and_then(|place| self.relatives.get(*place));
         self.users_known.contains(user)
-            || relatives.is_some_and(|one| one.kin.links.contains_key(user))
+            || relatives.is_some_and(|one| one.cluster.links.contains_key(user))
             || (by_provider && in_hand())
     }
 

@@ -8,11 +8,11 @@ use diesel::QueryResult;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::people::holds::{self, Hold, HoldItem, Removal};
-use crate::roll::Kin;
-use crate::roll::guard::{RemovalGuard, WINDOW};
+use crate::domain::IdentityCluster;
+use crate::domain::guard::{RemovalGuard, WINDOW};
+use crate::store::holds::{self, Hold, HoldItem, Removal};
 
-use super::item::Item;
+use super::incoming::IncomingEvent;
 
 /// Why a hold of removals opens.
 const BURST: &str =
@@ -53,13 +53,13 @@ impl Guards {
     /// Counts for every organization that may lose somebody in this batch.
     pub(super) fn load(
         conn: &mut Conn,
-        items: &[Item],
+        items: &[IncomingEvent],
         settles: &dyn Fn(&str) -> bool,
     ) -> QueryResult<Self> {
         let mut earliest: BTreeMap<String, Timestamp> = BTreeMap::new();
         let mut events = Vec::new();
         for item in items.iter().filter(|item| item.key.removal) {
-            let Some((organization, _)) = item.statement() else {
+            let Some((organization, _)) = item.observation() else {
                 continue;
             };
             events.push(item.claimed.event_id.clone());
@@ -68,7 +68,7 @@ impl Guards {
                 .or_insert(item.claimed.received_at);
             *at = (*at).min(item.claimed.received_at);
         }
-        let spoken = items.iter().filter(|item| item.statement().is_some());
+        let spoken = items.iter().filter(|item| item.observation().is_some());
         let spoken: Vec<String> = spoken.map(|item| item.claimed.event_id.clone()).collect();
         let mut all = Self {
             taken_back: holds::taken_back(conn, &spoken)?,
@@ -225,8 +225,8 @@ fn open_for_directory(conn: &mut Conn, one: &Detached, now: Timestamp) -> QueryR
     Ok(())
 }
 
-/// Who loses access between two states of a kin.
-pub(super) fn leavers(before: &Kin, after: &Kin) -> Vec<String> {
+/// Who loses access between two states of a cluster.
+pub(super) fn leavers(before: &IdentityCluster, after: &IdentityCluster) -> Vec<String> {
     let left = after.people.values().filter(|person| {
         !person.status.has_access()
             && before

@@ -6,19 +6,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::QueryResult;
 
 use crate::db::Conn;
-use crate::people::changes::Caused;
-use crate::people::profiles;
-use crate::roll::{Profile, Status};
+use crate::domain::{Profile, Status};
+use crate::store::changes::Caused;
+use crate::store::profiles;
 use crate::triggers::plan::Happening;
 
-use super::world::World;
+use super::working_set::WorkingSet;
 use super::write::{Cause, Moved};
 
 /// Everything that triggers may care about. `turned` are the changes of memberships, `caused` all
 /// changes.
 pub(super) fn happenings(
     conn: &mut Conn,
-    world: &World,
+    world: &WorkingSet,
     moved: &[Moved],
     turned: &[Caused],
     caused: &[Caused],

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::crash::{self, Step};
 use crate::db::{Conn, DbError, Urgency};
-use crate::people::jobs::{self, JobRow, Stepped};
 use crate::retry;
+use crate::store::jobs::{self, JobRow, Stepped};
 
 use super::suspects::killed;
 use super::{Worker, deletions, directories, reapply, replay, resend, rules};

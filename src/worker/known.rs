@@ -1,16 +1,16 @@
 //! What of the world in hand the pure fold of one organization may look at.
 
-use crate::roll::{Decisions, Known, Settings};
+use crate::domain::{Context, Decisions, Settings};
 
-use super::world::World;
+use super::working_set::WorkingSet;
 
-impl World {
+impl WorkingSet {
     /// The settings of an organization.
     /// The people whom something of this batch changed, links included.
     pub(super) fn people_in_hand(&self) -> std::collections::BTreeSet<String> {
         let touched = self.relatives.iter().filter(|one| one.touched);
         touched
-            .flat_map(|one| one.kin.people.keys().cloned())
+            .flat_map(|one| one.cluster.people.keys().cloned())
             .collect()
     }
 
@@ -22,8 +22,8 @@ impl World {
     }
 
     /// What the fold of an organization may look at.
-    pub(super) fn known<'a>(&'a self, organization: &'a str) -> Known<'a> {
-        Known {
+    pub(super) fn known<'a>(&'a self, organization: &'a str) -> Context<'a> {
+        Context {
             organization_id: organization,
             directories: &self.lives,
             settings: self.settings(organization),
@@ -37,9 +37,9 @@ impl World {
     }
 
     /// What the fold of an organization could look at when what is stored was written.
-    pub(super) fn known_before<'a>(&'a self, organization: &'a str) -> Known<'a> {
+    pub(super) fn known_before<'a>(&'a self, organization: &'a str) -> Context<'a> {
         let settings = self.former.as_ref();
-        Known {
+        Context {
             settings: settings.unwrap_or_else(|| self.settings(organization)),
             ..self.known(organization)
         }

@@ -8,19 +8,19 @@ use diesel::QueryResult;
 
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
+use crate::domain::Group;
+use crate::domain::guard::{RemovalGuard, WINDOW};
 use crate::outbox;
-use crate::people::acts::{self, NewAct};
-use crate::people::changes::{self, Caused};
-use crate::people::holds::{self, Hold, HoldItem};
-use crate::people::rules::{self, Turned};
-use crate::people::staged::{self, Staged};
-use crate::people::{groups, organizations, renames};
-use crate::roll::Group;
-use crate::roll::guard::{RemovalGuard, WINDOW};
+use crate::store::acts::{self, NewAct};
+use crate::store::changes::{self, Caused};
+use crate::store::holds::{self, Hold, HoldItem};
+use crate::store::rules::{self, Turned};
+use crate::store::staged::{self, Staged};
+use crate::store::{groups, organizations, renames};
 use crate::triggers::deliveries;
 
 use super::members::{Seats, follow_seats, membership_change};
-use super::world::World;
+use super::working_set::WorkingSet;
 use super::write::Cause;
 
 /// The fewest members of a deleted group that are worth waiting for.
@@ -35,7 +35,7 @@ const OURSELVES: &str = "rollcall";
 /// Takes out what has to wait; the rest is to be written.
 pub(super) fn stage(
     conn: &mut Conn,
-    world: &World,
+    world: &WorkingSet,
     organization: &str,
     turned: Vec<Turned>,
     causes: &BTreeMap<String, Cause>,
@@ -82,7 +82,10 @@ pub(super) fn stage(
 }
 
 /// The people of groups that this batch deleted and whose provider knows them by name only.
-fn members_of_deleted(conn: &mut Conn, world: &World) -> QueryResult<BTreeMap<String, String>> {
+fn members_of_deleted(
+    conn: &mut Conn,
+    world: &WorkingSet,
+) -> QueryResult<BTreeMap<String, String>> {
     let mut all = BTreeMap::new();
     // What ended with its directory was not renamed (R85).
     let with_directory = |group: &Group| {
@@ -108,7 +111,7 @@ fn members_of_deleted(conn: &mut Conn, world: &World) -> QueryResult<BTreeMap<St
 
 fn hold_of_group(
     conn: &mut Conn,
-    world: &World,
+    world: &WorkingSet,
     organization: &str,
     group: &str,
 ) -> QueryResult<String> {
@@ -219,11 +222,11 @@ fn judge_again(
 ) -> QueryResult<()> {
     ids.sort();
     ids.dedup();
-    let world = World {
+    let world = WorkingSet {
         now,
         operator: Some(actor.to_owned()),
         organizations: organizations::load(conn, &[organization.to_owned()])?,
-        ..World::default()
+        ..WorkingSet::default()
     };
     let turned = rules::judge(conn, organization, &ids, now)?;
     rules::write(conn, &turned)?;

@@ -6,9 +6,9 @@ use diesel::QueryResult;
 
 use crate::db::{Backend, Conn};
 use crate::outbox;
-use crate::people::directories::{self, Directory};
+use crate::store::directories::{self, Directory};
 
-use super::item::Item;
+use super::incoming::IncomingEvent;
 
 /// The directories as they are once nobody else works on their organizations (R73). An event that
 /// names no organization lies in a part of its own, and while its directory is not known, or has
@@ -16,7 +16,7 @@ use super::item::Item;
 /// before is read again. SQLite's one writer needs neither.
 pub(super) fn load_locked(
     conn: &mut Conn,
-    items: &[Item],
+    items: &[IncomingEvent],
     ids: &[String],
 ) -> QueryResult<BTreeMap<String, Directory>> {
     let mut locked = BTreeSet::new();

@@ -6,21 +6,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::QueryResult;
 
 use crate::db::Conn;
-use crate::people::changes::Caused;
-use crate::people::succession::{Gone, follow, lost_by_leaving};
-use crate::people::{communities, groups, profiles, rules};
-use crate::roll::{Change, Group, Left, Membership, RestoreAdmin, Role, displaced, follow_status};
+use crate::domain::{
+    Change, Group, Left, Membership, RestoreAdmin, Role, displaced, follow_status,
+};
+use crate::store::changes::Caused;
+use crate::store::succession::{Gone, follow, lost_by_leaving};
+use crate::store::{communities, groups, profiles, rules};
 use crate::workos::OrderKey;
 
 use super::leaves::stage;
-use super::world::World;
+use super::working_set::WorkingSet;
 use super::write::{Cause, Moved};
 
 /// Memberships follow their person's status in the same transaction (R29). Answers the changes, and
 /// notes in `seats` whose communities have to be looked at again.
 pub(super) fn write_memberships(
     conn: &mut Conn,
-    world: &World,
+    world: &WorkingSet,
     moved: &[Moved],
     causes: &BTreeMap<String, Cause>,
     seats: &mut Seats,
@@ -123,7 +125,7 @@ impl Seats {
 /// Looks at the communities whose admins changed once everybody's rows are written (R39).
 pub(super) fn follow_seats(
     conn: &mut Conn,
-    world: &World,
+    world: &WorkingSet,
     mut seats: Seats,
     causes: &BTreeMap<String, Cause>,
 ) -> QueryResult<Vec<Caused>> {
@@ -162,7 +164,7 @@ pub(super) fn follow_seats(
 /// by a group.
 pub(super) fn follow_rules(
     conn: &mut Conn,
-    world: &World,
+    world: &WorkingSet,
     moved: &[Moved],
     causes: &BTreeMap<String, Cause>,
 ) -> QueryResult<Vec<Caused>> {
@@ -211,7 +213,7 @@ pub(super) fn follow_rules(
     let mut others: BTreeSet<String> = people.into_values().flatten().collect();
     others.extend(world.relocated.iter().cloned());
     for one in world.relatives.iter().filter(|one| one.touched) {
-        others.extend(displaced(&one.original, &one.kin));
+        others.extend(displaced(&one.original, &one.cluster));
     }
     let others: Vec<String> = others.into_iter().collect();
     for (id, row) in profiles::load(conn, &others)? {
@@ -223,7 +225,7 @@ pub(super) fn follow_rules(
 /// Asks the rules about the given people of each organization, and writes what turned.
 fn ask_rules(
     conn: &mut Conn,
-    world: &World,
+    world: &WorkingSet,
     people: BTreeMap<String, BTreeSet<String>>,
     causes: &BTreeMap<String, Cause>,
 ) -> QueryResult<Vec<Caused>> {
@@ -258,7 +260,7 @@ pub(super) fn membership_change(
     old: Option<&Membership>,
     new: &Membership,
     cause: Option<&Cause>,
-    world: &World,
+    world: &WorkingSet,
 ) -> Option<Caused> {
     let role = |row: &Membership| row.ended_at.is_none().then(|| row.role.as_str().to_owned());
     let (was, is) = (old.and_then(role), role(new));

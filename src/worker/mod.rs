@@ -13,11 +13,10 @@ mod effect;
 mod erase;
 mod fold;
 mod fold_groups;
-mod graves;
 mod groups_in_hand;
 mod guard;
 mod happenings;
-mod item;
+mod incoming;
 mod jobs;
 mod known;
 mod leaves;
@@ -33,7 +32,8 @@ mod suspects;
 mod suspensions;
 mod swaps;
 mod take;
-mod world;
+mod tombstones;
+mod working_set;
 mod write;
 
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicUsize, Ordering};
@@ -44,7 +44,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Db, DbError, Fault, Urgency};
-use crate::people::holds;
+use crate::store::holds;
 use crate::telemetry;
 
 pub use alone::{Orders, try_suspects};

@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
-use crate::people::jobs::{self, JobRow, NewJob, Stepped};
-use crate::people::{kin, organizations};
-use crate::roll::{
-    Change, Known, Mapping, Profile, Settings, compose, diff_profiles, let_go, refold,
+use crate::domain::{
+    Change, Context, Mapping, Profile, Settings, compose, diff_profiles, let_go, refold,
 };
+use crate::store::jobs::{self, JobRow, NewJob, Stepped};
+use crate::store::{cluster, organizations};
 use crate::workos::OrderKey;
 
 use super::decide::{By, fold_users, world_of};
@@ -86,7 +86,7 @@ pub fn ask(
             former: Some(former),
             ..Payload::default()
         },
-        total: kin::count_of_organization(conn, organization)?,
+        total: cluster::count_of_organization(conn, organization)?,
         created_by: actor,
     };
     jobs::add(conn, &new, now)
@@ -117,7 +117,7 @@ pub fn ask_settings(
             former_settings: former,
             ..Payload::default()
         },
-        total: kin::count_of_organization(conn, organization)?,
+        total: cluster::count_of_organization(conn, organization)?,
         created_by: actor,
     };
     let job = jobs::add(conn, &new, now)?;
@@ -137,7 +137,7 @@ pub(super) fn step(conn: &mut Conn, job: &JobRow, now: Timestamp) -> Result<(), 
     }
     let phase = cursor.phase;
     let walked = walk(conn, &mut cursor.after, |conn, after, some| {
-        let users = kin::of_organization(conn, &organization, after, some)?;
+        let users = cluster::of_organization(conn, &organization, after, some)?;
         match phase {
             _ if users.is_empty() => {}
             Phase::Widen => {
@@ -234,7 +234,8 @@ pub fn rehearse(
     let mut told = BTreeSet::new();
     loop {
         // One more than is looked at tells whether there are more.
-        let mut users = kin::of_organization(conn, organization, &after, AT_ONCE.min(left + 1))?;
+        let mut users =
+            cluster::of_organization(conn, organization, &after, AT_ONCE.min(left + 1))?;
         if left == 0 || users.is_empty() {
             return Ok(users.is_empty());
         }
@@ -252,21 +253,21 @@ pub fn rehearse(
         let places = world.load_more(conn, &users.into_iter().collect())?;
         world.load_steps(conn, &places)?;
         let known = world.known(organization);
-        let new = Known { settings, ..known };
+        let new = Context { settings, ..known };
         for one in places
             .iter()
             .filter_map(|&place| world.relatives.get(place))
         {
             let steps = one.steps.as_deref().unwrap_or_default();
-            let mut folded = refold(&one.kin, steps, &new);
-            let_go(&one.kin, &mut folded, &key);
+            let mut folded = refold(&one.cluster, steps, &new);
+            let_go(&one.cluster, &mut folded, &key);
             for person in folded
                 .people
                 .values()
                 .filter(|person| told.insert(person.id.clone()))
             {
-                let before = one.kin.people.get(&person.id);
-                let before = before.map(|was| compose(&one.kin, was, &known));
+                let before = one.cluster.people.get(&person.id);
+                let before = before.map(|was| compose(&one.cluster, was, &known));
                 let shown = compose(&folded, person, &new);
                 let changes = diff_profiles(before.as_ref(), &shown);
                 tell(Rehearsed {

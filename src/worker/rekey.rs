@@ -1,6 +1,6 @@
 //! The keys by which directory users meet, after the mapping changed: an employee number may be said
 //! in another place now. First the new keys of everybody are added, then everybody is folded again over
-//! old and new keys together (so that no profile stands in two kin at once), then the old ones go. The
+//! old and new keys together (so that no profile stands in two cluster at once), then the old ones go. The
 //! same after an upgrade that reads keys in another way.
 
 use std::collections::BTreeSet;
@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 use diesel::QueryResult;
 
 use crate::db::{Conn, ROWS_PER_STATEMENT};
-use crate::people::kin::{self, Key};
-use crate::people::{opt_outs, profiles, statements};
-use crate::roll::{Settings, keys_said};
+use crate::domain::{Settings, keys_said};
+use crate::store::cluster::{self, Key};
+use crate::store::{observations, opt_outs, profiles};
 
-/// Adds the keys that the statements of these directory users say under these settings.
+/// Adds the keys that the observations of these directory users say under these settings.
 pub(super) fn widen(
     conn: &mut Conn,
     organization: &str,
@@ -20,7 +20,7 @@ pub(super) fn widen(
     settings: &Settings,
 ) -> QueryResult<()> {
     let said = keys_of(conn, organization, users, settings)?;
-    kin::save_keys(conn, &said.into_iter().collect::<Vec<_>>())
+    cluster::save_keys(conn, &said.into_iter().collect::<Vec<_>>())
 }
 
 /// Takes away the keys that nothing says any more under these settings; those that an operator's
@@ -32,13 +32,13 @@ pub(super) fn narrow(
     settings: &Settings,
 ) -> QueryResult<()> {
     let said = keys_of(conn, organization, users, settings)?;
-    let known = kin::keys_of_users(conn, organization, users)?;
+    let known = cluster::keys_of_users(conn, organization, users)?;
     let gone: Vec<(Key, String)> = known
         .difference(&said)
-        .filter(|((_, key), _)| !kin::is_decided(key))
+        .filter(|((_, key), _)| !cluster::is_decided(key))
         .cloned()
         .collect();
-    kin::delete_keys(conn, &gone)
+    cluster::delete_keys(conn, &gone)
 }
 
 /// Brings opt-outs under the keys that their addresses have now (R88). One that waits under an
@@ -65,9 +65,9 @@ fn keys_of(
     settings: &Settings,
 ) -> QueryResult<BTreeSet<(Key, String)>> {
     let mut all = BTreeSet::new();
-    for statement in statements::of_links(conn, users)? {
-        let user = statement.directory_user_id().to_owned();
-        let keys = keys_said(&statement, settings).into_iter();
+    for observation in observations::of_links(conn, users)? {
+        let user = observation.directory_user_id().to_owned();
+        let keys = keys_said(&observation, settings).into_iter();
         all.extend(keys.map(|key| ((organization.to_owned(), key), user.clone())));
     }
     Ok(all)

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
 use crate::outbox::{self, EventFilter};
-use crate::people::jobs::{self, JobRow, NewJob, Stepped};
+use crate::store::jobs::{self, JobRow, NewJob, Stepped};
 
 use super::jobs::STEP;
 

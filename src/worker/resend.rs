@@ -7,7 +7,7 @@ use diesel::QueryResult;
 
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
-use crate::people::jobs::{self, JobRow, NewJob, Stepped};
+use crate::store::jobs::{self, JobRow, NewJob, Stepped};
 use crate::triggers::deliveries::{self, FailedFilter};
 
 /// The kind of these jobs.

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
-use crate::people::changes::{self, Caused};
-use crate::people::communities::{self, Community};
-use crate::people::jobs::{self, JobRow, NewJob};
-use crate::people::{holds, organizations, rules, seated, succession};
-use crate::roll::{Change, Membership, Role};
+use crate::domain::{Change, Membership, Role};
+use crate::store::changes::{self, Caused};
+use crate::store::communities::{self, Community};
+use crate::store::jobs::{self, JobRow, NewJob};
+use crate::store::{holds, organizations, rules, seated, succession};
 use crate::triggers::deliveries;
 
 use super::deletions::held;

@@ -12,7 +12,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::PoisonError;
 
 use crate::db::DbError;
-use crate::people::jobs::JobRow;
+use crate::store::jobs::JobRow;
 
 use super::Worker;
 use super::alone::{GREETING, Line};

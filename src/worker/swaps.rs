@@ -8,12 +8,12 @@ use diesel::QueryResult;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::people::holds::{self, HoldItem};
-use crate::people::swaps::{self, Swap};
-use crate::roll::guard::WINDOW;
+use crate::domain::guard::WINDOW;
+use crate::store::holds::{self, HoldItem};
+use crate::store::swaps::{self, Swap};
 
-use super::item::Item;
-use super::world::World;
+use super::incoming::IncomingEvent;
+use super::working_set::WorkingSet;
 
 /// Why a hold of changed identities opens.
 const BURST: &str = "more people got another provider's id or an address in another domain within an hour \
@@ -37,8 +37,8 @@ struct Counted {
 /// Whether these people may change identity by this event now; staged when not.
 pub(super) fn pass_swaps(
     conn: &mut Conn,
-    world: &mut World,
-    event: &Item,
+    world: &mut WorkingSet,
+    event: &IncomingEvent,
     organization: &str,
     people: &[String],
 ) -> QueryResult<bool> {

@@ -1,5 +1,5 @@
 //! Writing what a batch changed, set-wise, in the transaction that claimed it: people and links,
-//! what becomes of their memberships, statements and keys, groups and edges, the audit, and the
+//! what becomes of their memberships, observations and keys, groups and edges, the audit, and the
 //! deliveries that fall due or are cancelled.
 
 use std::collections::BTreeMap;
@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 use diesel::QueryResult;
 
 use crate::db::Conn;
-use crate::people::changes::{self, Caused};
-use crate::people::directories::Directory;
-use crate::people::profiles::{self, ToSave};
-use crate::people::{
-    communities, directories, groups, kin, legal_holds, opt_outs, refetches, statements,
-    suspensions,
+use crate::domain::{
+    Context, Person, Profile, Source, Status, compose, keeper_of, question, rightful, scattered,
 };
-use crate::roll::{
-    Known, Person, Profile, Source, Status, compose, keeper_of, question, rightful, scattered,
+use crate::store::changes::{self, Caused};
+use crate::store::directories::Directory;
+use crate::store::profiles::{self, ToSave};
+use crate::store::{
+    cluster, communities, directories, groups, legal_holds, observations, opt_outs, refetches,
+    suspensions,
 };
 use crate::triggers::deliveries;
 use crate::workos::OrderKey;
@@ -23,7 +23,7 @@ use crate::workos::OrderKey;
 use super::deletions;
 use super::happenings::happenings;
 use super::members::{Seats, follow_rules, follow_seats, write_memberships};
-use super::world::{Relatives, World};
+use super::working_set::{Relatives, WorkingSet};
 
 /// A person before and after the batch.
 #[derive(Debug)]
@@ -44,14 +44,14 @@ pub(super) type Cause = (OrderKey, String);
 /// Writes everything but the settlement.
 pub(super) fn write_world(
     conn: &mut Conn,
-    world: &mut World,
+    world: &mut WorkingSet,
     mut caused: Vec<Caused>,
     causes: &BTreeMap<String, Cause>,
 ) -> QueryResult<()> {
     write_directories(conn, world)?;
     write_groups(conn, world)?;
-    statements::add(conn, &world.new_statements)?;
-    kin::save_keys(conn, &world.new_keys.iter().cloned().collect::<Vec<_>>())?;
+    observations::add(conn, &world.new_observations)?;
+    cluster::save_keys(conn, &world.new_keys.iter().cloned().collect::<Vec<_>>())?;
     write_links(conn, world)?;
     let moved = moved_people(world);
     write_profiles(conn, world, &moved)?;
@@ -71,7 +71,7 @@ pub(super) fn write_world(
     plan_deliveries(conn, world, &moved, &ended, &caused, causes)
 }
 
-fn write_directories(conn: &mut Conn, world: &mut World) -> QueryResult<()> {
+fn write_directories(conn: &mut Conn, world: &mut WorkingSet) -> QueryResult<()> {
     for (id, life) in &world.lives {
         if let Some(directory) = world.directories.get_mut(id) {
             directory.life = life.clone();
@@ -89,27 +89,27 @@ fn write_directories(conn: &mut Conn, world: &mut World) -> QueryResult<()> {
     }
 }
 
-fn write_groups(conn: &mut Conn, world: &World) -> QueryResult<()> {
+fn write_groups(conn: &mut Conn, world: &WorkingSet) -> QueryResult<()> {
     let organization_of = |directory: &str| {
         world
             .directories
             .get(directory)
             .map_or(String::new(), |one| one.organization_id.clone())
     };
-    let named: Vec<(String, &crate::roll::Group)> = world
+    let named: Vec<(String, &crate::domain::Group)> = world
         .changed_groups
         .iter()
         .filter_map(|id| world.groups.get(id))
         .map(|group| (organization_of(&group.directory_id), group))
         .collect();
     if !named.is_empty() {
-        let rows: Vec<(&str, &crate::roll::Group)> = named
+        let rows: Vec<(&str, &crate::domain::Group)> = named
             .iter()
             .map(|(id, group)| (id.as_str(), *group))
             .collect();
         groups::save(conn, &rows)?;
     }
-    let edges: Vec<(String, crate::roll::Edge)> = world
+    let edges: Vec<(String, crate::domain::Edge)> = world
         .changed_edges
         .iter()
         .filter_map(|place| world.edges.get(place))
@@ -125,21 +125,21 @@ fn write_groups(conn: &mut Conn, world: &World) -> QueryResult<()> {
     groups::save_edges(conn, &edges, world.now)
 }
 
-fn touched(world: &World) -> impl Iterator<Item = &Relatives> {
+fn touched(world: &WorkingSet) -> impl Iterator<Item = &Relatives> {
     world.relatives.iter().filter(|one| one.touched)
 }
 
-fn write_links(conn: &mut Conn, world: &World) -> QueryResult<()> {
+fn write_links(conn: &mut Conn, world: &WorkingSet) -> QueryResult<()> {
     let mut changed = Vec::new();
     for one in touched(world) {
         let known = world.known(&one.organization_id);
-        for link in one.kin.links.values() {
-            let asked = question(&one.kin, link, &known);
+        for link in one.cluster.links.values() {
+            let asked = question(&one.cluster, link, &known);
             let was = one.original.links.get(&link.id);
             let asked_before = was.and_then(|was| question(&one.original, was, &known));
             // Decided meanwhile: what is asked of the state before is not what was asked then.
             if was != Some(link) || asked != asked_before || world.decided {
-                changed.push(kin::ToSave {
+                changed.push(cluster::ToSave {
                     organization_id: &one.organization_id,
                     link,
                     question: asked,
@@ -147,18 +147,18 @@ fn write_links(conn: &mut Conn, world: &World) -> QueryResult<()> {
             }
         }
     }
-    kin::save_links(conn, &changed)
+    cluster::save_links(conn, &changed)
 }
 
-fn moved_people(world: &World) -> Vec<Moved> {
+fn moved_people(world: &WorkingSet) -> Vec<Moved> {
     let mut all = Vec::new();
     for one in touched(world) {
         let known = world.known(&one.organization_id);
         let known_before = world.known_before(&one.organization_id);
-        for (id, person) in &one.kin.people {
+        for (id, person) in &one.cluster.people {
             let was = one.original.people.get(id);
             let before = was.map(|was| compose(&one.original, was, &known_before));
-            let after = compose(&one.kin, person, &known);
+            let after = compose(&one.cluster, person, &known);
             let differs = was != Some(person) || before.as_ref() != Some(&after);
             if differs || world.former.is_some() {
                 all.push(Moved {
@@ -176,14 +176,14 @@ fn moved_people(world: &World) -> Vec<Moved> {
 }
 
 /// Somebody with access who is part of this person now, as they were shown.
-fn joined(one: &Relatives, person: &str, known: &Known<'_>) -> Option<Profile> {
+fn joined(one: &Relatives, person: &str, known: &Context<'_>) -> Option<Profile> {
     let gone = one.original.people.values().filter(|was| {
-        was.id != person && was.status.has_access() && !one.kin.people.contains_key(&was.id)
+        was.id != person && was.status.has_access() && !one.cluster.people.contains_key(&was.id)
     });
     let here = |was: &&Person| {
         let mut links = one.original.links_of(&was.id);
         links.any(|link| {
-            let now = one.kin.links.get(&link.id);
+            let now = one.cluster.links.get(&link.id);
             now.is_some_and(|now| now.person == person)
         })
     };
@@ -192,7 +192,7 @@ fn joined(one: &Relatives, person: &str, known: &Known<'_>) -> Option<Profile> {
         .next()
 }
 
-fn write_profiles(conn: &mut Conn, world: &World, moved: &[Moved]) -> QueryResult<()> {
+fn write_profiles(conn: &mut Conn, world: &WorkingSet, moved: &[Moved]) -> QueryResult<()> {
     let rows: Vec<ToSave<'_>> = moved
         .iter()
         .map(|one| ToSave {
@@ -233,16 +233,16 @@ fn follow_addresses(conn: &mut Conn, moved: &[Moved]) -> QueryResult<()> {
 
 /// People who turned out to be somebody else: what hung on them goes where it belongs, and so does the
 /// row of whoever is nobody any more.
-fn merge_gone(conn: &mut Conn, world: &World) -> QueryResult<()> {
+fn merge_gone(conn: &mut Conn, world: &WorkingSet) -> QueryResult<()> {
     let mut gone = Vec::new();
     for one in touched(world) {
-        for id in scattered(&one.original, &one.kin) {
-            let stays = one.kin.people.contains_key(&id);
+        for id in scattered(&one.original, &one.cluster) {
+            let stays = one.cluster.people.contains_key(&id);
             move_rows(conn, one, &id, stays)?;
             if stays {
                 continue;
             }
-            let heir = keeper_of(&one.original, &id).and_then(|link| one.kin.links.get(link));
+            let heir = keeper_of(&one.original, &id).and_then(|link| one.cluster.links.get(link));
             if let Some(heir) = heir {
                 legal_holds::reassign(conn, &id, &heir.person)?;
                 opt_outs::reassign(conn, &id, &heir.person)?;
@@ -265,7 +265,7 @@ fn move_rows(conn: &mut Conn, one: &Relatives, id: &str, stays: bool) -> QueryRe
     let all = communities::memberships_of(conn, &[id.to_owned()])?;
     let meant = all.into_values().flatten();
     for row in meant.filter(|row| !stays || row.source == Source::Manual) {
-        let Some(moved) = rightful(&row, &one.original, &one.kin) else {
+        let Some(moved) = rightful(&row, &one.original, &one.cluster) else {
             continue;
         };
         if moved.profile_id == id {
@@ -288,7 +288,7 @@ fn move_rows(conn: &mut Conn, one: &Relatives, id: &str, stays: bool) -> QueryRe
 /// Messages that fall due because of what happened, and those that must not go out any more.
 fn plan_deliveries(
     conn: &mut Conn,
-    world: &World,
+    world: &WorkingSet,
     moved: &[Moved],
     ended: &[Caused],
     caused: &[Caused],

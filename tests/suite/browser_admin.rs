@@ -250,7 +250,7 @@ async fn pages(desk: &Desk) -> Vec<(&'static str, String)> {
         ("organization", one.clone()),
         ("mapping", format!("{one}/mapping")),
         ("guards", format!("{one}/guards")),
-        ("arm", format!("{one}/messaging")),
+        ("messaging", format!("{one}/messaging")),
         ("enable", format!("{home}/enable/{ORGANIZATION}")),
         ("enable-new", format!("{home}/enable/org_new")),
         ("gaps", format!("{home}/gaps")),

@@ -3,7 +3,7 @@
 //! pages here is of all there are, but for Directory Sync's own.
 
 use rollcall::db::Backend;
-use rollcall::roll::Role;
+use rollcall::domain::Role;
 use serde_json::{Value, json};
 
 use crate::browser::{axe, burst, violations};

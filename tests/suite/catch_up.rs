@@ -408,11 +408,11 @@ async fn r93_catching_up_that_fails_again_and_again_is_told_everywhere(backend: 
     assert!(app.http.metric("rollcall_catch_up_failures").await >= 3.0);
     let (now, email) = (app.clock.now(), ada().email());
     let found = app.read(|conn| {
-        let actor = rollcall::desk::Actor::cli();
-        let setup = rollcall::desk::doctor::Setup::default();
-        let checks = rollcall::desk::doctor::of_database(conn, &setup, now).unwrap();
-        let why = rollcall::desk::why::why(conn, &actor, &email, None, now).unwrap();
-        let overview = rollcall::desk::overview::overview(conn, &actor, now).unwrap();
+        let actor = rollcall::operations::Actor::cli();
+        let setup = rollcall::operations::doctor::Setup::default();
+        let checks = rollcall::operations::doctor::of_database(conn, &setup, now).unwrap();
+        let why = rollcall::operations::why::why(conn, &actor, &email, None, now).unwrap();
+        let overview = rollcall::operations::overview::overview(conn, &actor, now).unwrap();
         assert!(overview.catch_up_fails);
         assert!(
             why.waiting
@@ -427,7 +427,7 @@ async fn r93_catching_up_that_fails_again_and_again_is_told_everywhere(backend: 
         .find(|check| check.name == "catching up")
         .unwrap();
     assert!(check.finding.contains("3 times"), "{check:?}");
-    assert_eq!(check.result, rollcall::desk::doctor::Verdict::Warn);
+    assert_eq!(check.result, rollcall::operations::doctor::Verdict::Warn);
     // Only who sees all organizations is told: the reading is of all of them.
     let limited = app.token("limited", "viewer", Some(ORGANIZATION));
     let answer = app

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rollcall::roll::Role;
+use rollcall::domain::Role;
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;

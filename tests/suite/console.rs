@@ -2,7 +2,7 @@
 //! our own pages can send, names that stay text.
 
 use rollcall::db::{DbError, Urgency};
-use rollcall::desk::{Actor, DeskError, Role, tokens};
+use rollcall::operations::{Actor, OperationError, Role, tokens};
 use serde_json::json;
 use url::form_urlencoded::Serializer;
 
@@ -140,7 +140,7 @@ pub fn make_token(app: &TestApp, name: &str, role: Role) -> String {
             tokens::create(conn, &Actor::cli(), name, role, None, false, now)
         })
     });
-    made.map_err(|error: DeskError| error.to_string())
+    made.map_err(|error: OperationError| error.to_string())
         .unwrap()
         .token
 }
@@ -282,7 +282,7 @@ async fn a_revoked_token_ends_its_session_at_once(app: TestApp) {
     let browser = Browser::signed_in(&app, &make_token(&app, "olga", Role::Operator)).await;
     assert_eq!(browser.open("/console/people").await.status, 200);
     let now = app.clock.now();
-    let revoked: Result<(), DeskError> = tokio::task::block_in_place(|| {
+    let revoked: Result<(), OperationError> = tokio::task::block_in_place(|| {
         app.db.write(Urgency::Normal, |conn| {
             tokens::revoke(conn, &Actor::cli(), "olga", now)
         })

@@ -2,8 +2,8 @@
 //! which was not previewed, and that a set-up link is in one answer and nowhere else.
 
 use rollcall::db::{Backend, Urgency};
-use rollcall::desk::webhook_secrets::{self, SecretUses, write_down};
-use rollcall::desk::{Actor, Role};
+use rollcall::operations::webhook_secrets::{self, SecretUses, write_down};
+use rollcall::operations::{Actor, Role};
 use serde_json::json;
 
 use crate::catch_up::Desk;

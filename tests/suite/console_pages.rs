@@ -1,9 +1,9 @@
 //! The console's pages as HTTP: who sees what and may change what, that nothing is read again where nothing
 //! was written, and that what operators do stands in the audit.
 
-use rollcall::desk::Role;
-use rollcall::people::communities;
-use rollcall::roll::Role as Seat;
+use rollcall::domain::Role as Seat;
+use rollcall::operations::Role;
+use rollcall::store::communities;
 use serde_json::{Value, json};
 
 use crate::console::{Browser, make_token};

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use rollcall::people::crowds::{Crowded, MOST_LINKS};
-use rollcall::people::kin;
+use rollcall::store::cluster;
+use rollcall::store::crowds::{Crowded, MOST_LINKS};
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
@@ -50,7 +50,7 @@ async fn access(app: &TestApp, email: &str) -> Value {
 
 fn loaded_with(app: &TestApp, user: &str) -> usize {
     let seeds = BTreeSet::from([user.to_owned()]);
-    let found = app.read(|conn| kin::find(conn, &seeds, &BTreeSet::new(), Crowded::default()));
+    let found = app.read(|conn| cluster::find(conn, &seeds, &BTreeSet::new(), Crowded::default()));
     found.links.len()
 }
 

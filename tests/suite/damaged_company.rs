@@ -289,13 +289,13 @@ fn play(place: &Place, folder: &Path) {
 /// Everybody whom WorkOS has is in People, as WorkOS has them, and nobody else.
 fn as_there(db: &Db, company: &Company) {
     let all = company.fake.environment();
-    let filter = rollcall::people::profiles::ProfileFilter {
+    let filter = rollcall::store::profiles::ProfileFilter {
         organization_id: Some(company.organization.clone()),
         status: Some("active".to_owned()),
         ..Default::default()
     };
     let here = db
-        .read(|conn| Ok::<_, DbError>(rollcall::people::profiles::list(conn, &filter, 200)?))
+        .read(|conn| Ok::<_, DbError>(rollcall::store::profiles::list(conn, &filter, 200)?))
         .unwrap();
     let told = |email: &str, title: &str| format!("{email} {title}");
     let mut here: Vec<String> = here

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use rollcall::db::Backend;
-use rollcall::desk::doctor::{self, Setup, Verdict};
+use rollcall::operations::doctor::{self, Setup, Verdict};
 use rollcall::triggers::deliveries::{self, Lane};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -295,8 +295,10 @@ async fn a_host_application_is_told_of_every_change_of_a_person(post: Post) {
     post.app.apply(&update).await;
     post.app.send_due().await;
     let profile = post.app.profile(&ada()).id;
-    post.app
-        .community("chess", &[(profile.as_str(), rollcall::roll::Role::Member)]);
+    post.app.community(
+        "chess",
+        &[(profile.as_str(), rollcall::domain::Role::Member)],
+    );
     post.app.apply(&ada().deleted(minute(2))).await;
     post.app.send_due().await;
     let told = post.told("/hook");
@@ -340,7 +342,7 @@ async fn an_organization_with_messaging_off_tells_a_host_application_who_left_an
     }
     post.app.apply(&ada().created(minute(0))).await;
     let hers = post.app.profile(&ada()).id;
-    let member = [(hers.as_str(), rollcall::roll::Role::Member)];
+    let member = [(hers.as_str(), rollcall::domain::Role::Member)];
     let chess = post.app.community("chess", &member);
     post.app.community("choir", &member);
     let path = format!("/v1/communities/{chess}");

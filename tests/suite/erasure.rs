@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use rollcall::db::Backend;
-use rollcall::roll::Role;
+use rollcall::domain::Role;
 use rollcall::triggers::deliveries::FailedFilter;
 use rollcall::worker::resend;
 use serde_json::{Value, json};
@@ -255,7 +255,7 @@ async fn r65_late_and_replayed_events_bring_nobody_back_and_greet_nobody(app: Te
 
     assert_eq!(app.people(), Vec::<String>::new());
     assert_eq!(app.count("profiles"), 1);
-    assert_eq!(app.count("statements"), 0);
+    assert_eq!(app.count("observations"), 0);
     assert_eq!(app.count("deliveries WHERE state <> 'cancelled'"), 0);
     assert_nameless(&everything(&app));
     let shown = app.get(&format!("/v1/profiles/{id}")).await;

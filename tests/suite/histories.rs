@@ -9,8 +9,8 @@ use futures_util::StreamExt;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, TestRunner};
 use rollcall::db::Backend;
-use rollcall::people::communities::{self as rows, Community};
-use rollcall::people::organizations;
+use rollcall::store::communities::{self as rows, Community};
+use rollcall::store::organizations;
 use rollcall::worker::{BatchSettings, Worker};
 use rollcall::workos::{Data, OrderKey, UserState, read_event};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ use crate::support::app::{TestApp, new_event};
 use crate::support::events::Event;
 use crate::support::macros::on_both;
 
-#[path = "../../src/roll/tests/story/mod.rs"]
+#[path = "../../src/domain/tests/story/mod.rs"]
 mod story;
 
 use story::{History, communities, histories};

@@ -1,7 +1,7 @@
 //! Who is who, where only a person can say it: conflicts and possible rehires are listed, decided, and
 //! stay decided whatever comes later.
 
-use rollcall::roll::Role;
+use rollcall::domain::Role;
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;

@@ -125,7 +125,7 @@ async fn r94_settings_over_very_many_are_a_job_and_the_guard_asks_first(app: Tes
 }
 
 async fn r94_settings_that_others_changed_meanwhile_are_not_replaced(app: TestApp) {
-    use rollcall::desk::{Actor, DeskError, settings};
+    use rollcall::operations::{Actor, OperationError, settings};
     crowd(&app);
     let update = settings::SettingsUpdate {
         settings: serde_json::from_value(json!({"poll_cycle_minutes": 7})).unwrap(),
@@ -146,7 +146,7 @@ async fn r94_settings_that_others_changed_meanwhile_are_not_replaced(app: TestAp
         })
     });
     assert!(
-        matches!(refused, Err(DeskError::Conflict(ref why)) if why.contains("meanwhile")),
+        matches!(refused, Err(OperationError::Conflict(ref why)) if why.contains("meanwhile")),
         "{refused:?}"
     );
     let kept = app.get(&format!("/v1/organizations/{ORGANIZATION}")).await;

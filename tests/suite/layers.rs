@@ -5,56 +5,56 @@
 
 use crate::support::source::{Source, has_word, sources};
 
-/// Every place in the house, and whom it may use. What is pure (`workos`, `roll`, `conditions`,
+/// Every place in the house, and whom it may use. What is pure (`workos`, `domain`, `conditions`,
 /// `retry`, `clock`) is named like everything else, so that a new use is a decision.
 const MAY_USE: &[(&str, &str)] = &[
     ("lib", ""),
     ("main", "cli"),
     // The top: `app` puts the roles together, `cli` speaks to people; what operators see and do is
-    // the desk's, for all three of its doors.
+    // in `operations`, for all three of them.
     (
         "cli",
-        "app desk upstream intake triggers db config telemetry clock workos roll conditions retry stop",
+        "app operations upstream intake triggers db config telemetry clock workos domain conditions retry stop",
     ),
     (
         "app",
-        "http console desk upstream worker intake triggers people outbox db config telemetry clock workos retry stop",
+        "http console operations upstream worker intake triggers store outbox db config telemetry clock workos retry stop",
     ),
     (
         "http",
-        "desk upstream intake triggers db telemetry clock workos roll conditions stop",
+        "operations upstream intake triggers db telemetry clock workos domain conditions stop",
     ),
     (
         // The pages share the server with the API: its state, a request's source and id.
         "console",
-        "http desk upstream triggers db telemetry clock workos roll conditions",
+        "http operations upstream triggers db telemetry clock workos domain conditions",
     ),
     (
         "worker",
-        "triggers people outbox db telemetry clock crash workos roll conditions retry",
+        "triggers store outbox db telemetry clock crash workos domain conditions retry",
     ),
     (
-        "desk",
-        "worker triggers people outbox db telemetry clock workos roll conditions",
+        "operations",
+        "worker triggers store outbox db telemetry clock workos domain conditions",
     ),
-    // Long conversations with WorkOS's API: it asks, the desk and the intake act.
+    // Long conversations with WorkOS's API: it asks, the operations and the intake act.
     (
         "upstream",
-        "desk worker intake people outbox db telemetry clock workos roll retry",
+        "operations worker intake store outbox db telemetry clock workos domain retry",
     ),
     ("intake", "outbox db telemetry clock crash"),
     (
         "triggers",
-        "people db telemetry clock workos roll conditions retry stop",
+        "store db telemetry clock workos domain conditions retry stop",
     ),
     // Tokens, operators' acts and processes are kept with the people.
-    ("people", "db telemetry clock workos roll conditions"),
+    ("store", "db telemetry clock workos domain conditions"),
     ("outbox", "db telemetry clock retry"),
     ("db", "telemetry clock"),
     // Beside the rows.
     ("config", "clock"),
     ("telemetry", "clock"),
-    ("roll", "workos conditions clock"),
+    ("domain", "workos conditions clock"),
     ("workos", "clock"),
     // Values are compared in their cleaned form, which is said in one place.
     ("conditions", "workos clock"),
@@ -66,10 +66,10 @@ const MAY_USE: &[(&str, &str)] = &[
 
 /// Single files that may use more than their layer: figures for health and metrics are read where
 /// they are kept, and the webhook hands the intake what it wants.
-const EXCEPTIONS: &[(&str, &str)] = &[("http/health", "people outbox"), ("http/webhook", "outbox")];
+const EXCEPTIONS: &[(&str, &str)] = &[("http/health", "store outbox"), ("http/webhook", "outbox")];
 
 /// Same input, same answer: neither database, server nor waiting.
-const PURE: &str = "workos roll clock conditions retry worker/retry outbox/retry triggers/plan triggers/zone triggers/when";
+const PURE: &str = "workos domain clock conditions retry worker/retry outbox/retry triggers/plan triggers/zone triggers/when";
 const NOT_PURE: &str = "workos/client";
 
 /// Line numbers, and what is wrong there.
@@ -78,7 +78,7 @@ type Rule = fn(&Source) -> Complaints;
 
 #[test]
 fn a_layer_uses_only_what_lies_below_it() {
-    bites(imports, "outbox/claim.rs", "use crate::people::Profile;");
+    bites(imports, "outbox/claim.rs", "use crate::store::Profile;");
     bites(imports, "db/pool.rs", "fn f() { crate::app::start() }");
     bites(
         imports,
@@ -87,12 +87,12 @@ fn a_layer_uses_only_what_lies_below_it() {
     );
     bites(imports, "http/webhook.rs", "use super::super::console;");
     bites(imports, "http/v1/events.rs", "use crate::outbox::list;");
-    bites(imports, "http/webhook.rs", "use crate::people::profiles;");
-    bites(imports, "intake/mod.rs", "use crate::desk::events;");
-    bites(imports, "worker/batch.rs", "use crate::desk::events;");
+    bites(imports, "http/webhook.rs", "use crate::store::profiles;");
+    bites(imports, "intake/mod.rs", "use crate::operations::events;");
+    bites(imports, "worker/batch.rs", "use crate::operations::events;");
     bites(imports, "clock.rs", "use super::db;");
-    bites(imports, "roll/mod.rs", "use crate::db::Conn;");
-    bites(imports, "main.rs", "use rollcall::roll;\nfn main() {}");
+    bites(imports, "domain/mod.rs", "use crate::db::Conn;");
+    bites(imports, "main.rs", "use rollcall::domain;\nfn main() {}");
     bites(
         imports,
         "queue/mod.rs",
@@ -103,15 +103,11 @@ fn a_layer_uses_only_what_lies_below_it() {
         "http/webhook.rs",
         "use crate::{clock::Clock, intake::{self, db}};\nuse crate::{outbox, workos};",
     );
+    spares(imports, "triggers/sender.rs", "use crate::store::profiles;");
     spares(
         imports,
-        "triggers/sender.rs",
-        "use crate::people::profiles;",
-    );
-    spares(
-        imports,
-        "desk/events.rs",
-        "use crate::{outbox, people, triggers};",
+        "operations/events.rs",
+        "use crate::{outbox, store, triggers};",
     );
     spares(
         imports,
@@ -127,7 +123,7 @@ fn a_layer_uses_only_what_lies_below_it() {
 
 #[test]
 fn what_decides_is_pure() {
-    bites(purity, "roll/apply.rs", "use diesel::prelude::*;");
+    bites(purity, "domain/apply.rs", "use diesel::prelude::*;");
     bites(
         purity,
         "workos/event.rs",
@@ -137,7 +133,7 @@ fn what_decides_is_pure() {
     spares(purity, "workos/client.rs", "use tokio::time;");
     spares(
         purity,
-        "roll/apply.rs",
+        "domain/apply.rs",
         "// as diesel does\nlet tokio_like = \"actix_web\";",
     );
     holds(purity);
@@ -149,7 +145,7 @@ fn tables_are_named_only_where_rows_are_kept() {
     bites(tables, "worker/batch.rs", "use crate::db::schema;");
     spares(
         tables,
-        "people/profiles.rs",
+        "store/profiles.rs",
         "use crate::db::schema::profiles;",
     );
     spares(
@@ -311,13 +307,13 @@ fn purity(file: &Source) -> Complaints {
 }
 
 fn tables(file: &Source) -> Complaints {
-    let elsewhere = !file.is_under("db outbox people triggers");
+    let elsewhere = !file.is_under("db outbox store triggers");
     let paths = ["schema::", "db::schema"];
     words(
         file,
         elsewhere,
         &paths,
-        "tables are named under db, outbox, people and triggers only",
+        "tables are named under db, outbox, store and triggers only",
     )
 }
 

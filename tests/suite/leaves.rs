@@ -242,7 +242,7 @@ async fn r53_leaves_beyond_the_guard_wait_and_a_rejection_keeps_them(app: TestAp
     app.enqueue(&everybody(4, "Research"));
     app.drain();
     assert_eq!(app.members(&chess).len(), 6);
-    assert_eq!(app.count("staged_leaves"), 0);
+    assert_eq!(app.count("staged_removals"), 0);
     app.apply(&everybody(5, "Sales").remove(0)).await;
     assert_eq!(app.members(&chess).len(), 5);
 }
@@ -257,13 +257,13 @@ async fn r53_the_guard_counts_no_others_than_the_organizations_newest_leaves(bac
         &app.place,
         &["SELECT COUNT(*)", "memberships", "ended_reason"],
     );
-    let staged = plans::plan_of(&app.place, &["SELECT", "staged_leaves", "profile_id"]);
+    let staged = plans::plan_of(&app.place, &["SELECT", "staged_removals", "profile_id"]);
     if backend == Backend::Sqlite {
         assert!(
             counted.contains("SEARCH memberships USING INDEX memberships_left"),
             "{counted}"
         );
-        assert!(staged.contains("SEARCH staged_leaves"), "{staged}");
+        assert!(staged.contains("SEARCH staged_removals"), "{staged}");
     }
 }
 

@@ -60,7 +60,7 @@ async fn welcome(app: &TestApp) {
 async fn r34_whom_the_organization_calls_on_leave_keeps_seats_and_comes_back(app: TestApp) {
     app.apply(&ada().created(minute(0))).await;
     let id = app.profile(&ada()).id;
-    let chess = app.community("chess", &[(&id, rollcall::roll::Role::Admin)]);
+    let chess = app.community("chess", &[(&id, rollcall::domain::Role::Admin)]);
     set(&app, json!({"on_leave": on_leave("Parental leave")})).await;
     let leaves = with(
         ada().updated(minute(1)),
@@ -144,7 +144,7 @@ async fn r45_a_new_rule_lets_those_who_are_there_go_as_excluded_and_brings_them_
         .await;
     app.apply(&employee("bob").created(minute(0))).await;
     let id = app.profile(&ada()).id;
-    let chess = app.community("chess", &[(&id, rollcall::roll::Role::Member)]);
+    let chess = app.community("chess", &[(&id, rollcall::domain::Role::Member)]);
     let told = set(&app, json!({"exclude": contractors()})).await;
     assert_eq!(
         (&told["people_before"], &told["people_after"]),

@@ -50,10 +50,10 @@ pub fn crowd(app: &TestApp, fake: &FakeWorkOs, people: u64) {
 }
 
 fn begin(app: &TestApp) -> String {
-    let (now, actor) = (app.clock.now(), rollcall::desk::Actor::cli());
+    let (now, actor) = (app.clock.now(), rollcall::operations::Actor::cli());
     let begun = tokio::task::block_in_place(|| {
         app.db.write(rollcall::db::Urgency::Normal, |conn| {
-            rollcall::desk::reconciles::begin(conn, &actor, DIRECTORY, None, true, now)
+            rollcall::operations::reconciles::begin(conn, &actor, DIRECTORY, None, true, now)
         })
     });
     begun.unwrap().id

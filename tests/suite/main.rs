@@ -69,6 +69,7 @@ mod replaced_directories;
 mod replay_jobs;
 mod restored;
 mod retention;
+mod retired_words;
 mod revoke;
 mod roads;
 mod roles;

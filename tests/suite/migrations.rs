@@ -16,6 +16,7 @@ on_both!(
     the_migrations_make_what_the_schema_says,
     the_migrations_go_up_down_and_up,
     a_database_that_is_up_to_date_is_left_alone,
+    a_database_from_before_the_first_schema_is_refused_and_left_alone,
     a_migration_that_was_edited_after_it_ran_is_recognized_and_nothing_starts_on_it,
     a_table_that_lacks_what_is_read_is_named,
     a_database_from_before_checksums_gets_them,
@@ -169,6 +170,23 @@ async fn a_database_that_is_up_to_date_is_left_alone(backend: Backend) {
     assert_eq!((state.pending, state.unknown), (vec![], vec![]));
 }
 
+async fn a_database_from_before_the_first_schema_is_refused_and_left_alone(backend: Backend) {
+    let (_place, db) = open(backend);
+    db.maintain(migrate).unwrap();
+    execute(
+        &db,
+        "UPDATE __diesel_schema_migrations SET version = '20261123000001'",
+    );
+    let refused = db.maintain(migrate).unwrap_err().to_string();
+    assert!(refused.contains("start with a new database"), "{refused}");
+    execute(
+        &db,
+        "UPDATE __diesel_schema_migrations SET version = '20991231000001'",
+    );
+    let refused = db.maintain(migrate).unwrap_err().to_string();
+    assert!(refused.contains("newer Rollcall"), "{refused}");
+}
+
 fn execute(db: &Db, statement: &str) {
     db.maintain(|conn| {
         match conn {
@@ -187,13 +205,13 @@ async fn a_migration_that_was_edited_after_it_ran_is_recognized_and_nothing_star
     db.maintain(migrate).unwrap();
     execute(
         &db,
-        "UPDATE __rollcall_migration_checksums SET checksum = 'another' WHERE version = '20261123000002'",
+        "UPDATE __rollcall_migration_checksums SET checksum = 'another' WHERE version = '20261201000001'",
     );
     let state = db.maintain(migration_state).unwrap();
-    assert_eq!(state.edited, ["20261123000002"]);
+    assert_eq!(state.edited, ["20261201000001"]);
     let refused = db.maintain(migrate).unwrap_err().to_string();
     assert!(
-        refused.contains("20261123000002") && refused.contains("another text"),
+        refused.contains("20261201000001") && refused.contains("another text"),
         "{refused}"
     );
 }
@@ -226,7 +244,8 @@ async fn a_database_from_before_checksums_gets_them(backend: Backend) {
         &db,
         "UPDATE __rollcall_migration_checksums SET checksum = 'another'",
     );
-    assert!(db.maintain(migration_state).unwrap().edited.len() > 10);
+    let edited = db.maintain(migration_state).unwrap().edited;
+    assert_eq!(edited, ["20261201000001"]);
 }
 
 #[test]

@@ -18,7 +18,7 @@ on_both!(
 async fn r68_a_dry_run_shows_differences_and_changes_nothing(app: TestApp) {
     app.apply(&ada().created(minute(0))).await;
     // The row is damaged by hand: the replay would put it right.
-    app.sql("DELETE FROM statements");
+    app.sql("DELETE FROM observations");
     app.sql("DELETE FROM links");
     app.sql("DELETE FROM link_keys");
     app.sql("DELETE FROM profiles");

@@ -27,7 +27,7 @@ const LARGE: [&str; 12] = [
     "profiles",
     "links",
     "link_keys",
-    "statements",
+    "observations",
     "group_edges",
     "changes",
     "deliveries",

@@ -318,10 +318,10 @@ async fn r56_a_first_import_by_listing_greets_nobody(backend: Backend) {
     }
     app.advance(std::time::Duration::from_secs(3_600));
     let now = app.clock.now();
-    let actor = rollcall::desk::Actor::cli();
+    let actor = rollcall::operations::Actor::cli();
     let begun = tokio::task::block_in_place(|| {
         app.db.write(rollcall::db::Urgency::Normal, |conn| {
-            rollcall::desk::reconciles::begin(
+            rollcall::operations::reconciles::begin(
                 conn,
                 &actor,
                 DIRECTORY,

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use rollcall::db::Backend;
-use rollcall::roll::Role;
+use rollcall::domain::Role;
 use serde_json::{Value, json};
 
 use crate::holds::{burst, company, decide, only_hold, seat, seats, somebody};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rollcall::clock::Clock;
 use rollcall::db::{Backend, Db, DbError, Urgency};
 use rollcall::outbox::{NewEvent, enqueue};
-use rollcall::people::jobs;
+use rollcall::store::jobs;
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use rollcall::desk::retention::{self, Amounts, Policy};
+use rollcall::operations::retention::{self, Amounts, Policy};
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;

@@ -257,12 +257,12 @@ async fn r72_r65_what_comparisons_found_goes_with_its_days_and_with_the_person(b
         .await
         .ok();
     assert_eq!((kept("Findable"), kept("Lasting")), (0, 1));
-    let policy = rollcall::desk::retention::Policy::of([90, 90, 0]);
+    let policy = rollcall::operations::retention::Policy::of([90, 90, 0]);
     let sweep = || {
         let now = app.clock.now();
-        let all = rollcall::desk::retention::ALL;
+        let all = rollcall::operations::retention::ALL;
         tokio::task::block_in_place(|| {
-            rollcall::desk::retention::sweep(&app.db, policy, all, now).unwrap()
+            rollcall::operations::retention::sweep(&app.db, policy, all, now).unwrap()
         })
     };
     assert_eq!(sweep().differences, 0);

@@ -1,6 +1,6 @@
 //! Who runs a community when its last admin leaves, and seats that a return does not give back.
 
-use rollcall::roll::Role;
+use rollcall::domain::Role;
 use serde_json::{Value, json};
 
 use crate::lifecycle::set;

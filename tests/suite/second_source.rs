@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use rollcall::db::Backend;
-use rollcall::desk::doctor;
+use rollcall::operations::doctor;
 use rollcall::workos::sign;
 use serde_json::{Value, json};
 
@@ -149,7 +149,7 @@ async fn r93_comparisons_that_fail_again_and_again_are_told(backend: Backend) {
     assert_eq!(app.http.metric("rollcall_reconciles_failing").await, 1.0);
     let (now, email) = (app.clock.now(), ada().email());
     app.read(|conn| {
-        let actor = rollcall::desk::Actor::cli();
+        let actor = rollcall::operations::Actor::cli();
         let checks = doctor::of_database(conn, &doctor::Setup::default(), now).unwrap();
         let check = checks
             .iter()
@@ -157,12 +157,12 @@ async fn r93_comparisons_that_fail_again_and_again_are_told(backend: Backend) {
             .unwrap();
         assert_eq!(check.result, doctor::Verdict::Warn);
         assert!(check.finding.contains(DIRECTORY) && check.finding.contains("WORKOS_API_KEY"));
-        let why = rollcall::desk::why::why(conn, &actor, &email, None, now).unwrap();
+        let why = rollcall::operations::why::why(conn, &actor, &email, None, now).unwrap();
         assert!(
             why.waiting.iter().any(|line| line.contains(DIRECTORY)),
             "{why:?}"
         );
-        let overview = rollcall::desk::overview::overview(conn, &actor, now).unwrap();
+        let overview = rollcall::operations::overview::overview(conn, &actor, now).unwrap();
         assert_eq!(overview.failing_comparisons, 1);
         Ok(())
     });
@@ -339,7 +339,7 @@ async fn deliveries_to_a_wrong_path_are_told_with_the_path(app: TestApp) {
     assert_eq!(post("/api/nothing", false).await, 404);
     assert!(app.http.metric(series).await >= before + 2.0);
     let rows = [("/webhooks/workoss", 3), ("/webhook", 1)];
-    let seen = rollcall::desk::wrong_paths::WrongPaths::default();
+    let seen = rollcall::operations::wrong_paths::WrongPaths::default();
     for (path, count) in rows {
         for _ in 0..count {
             seen.count("POST", path, true, app.clock.now());
@@ -347,7 +347,7 @@ async fn deliveries_to_a_wrong_path_are_told_with_the_path(app: TestApp) {
     }
     let now = app.clock.now();
     app.write(|conn| {
-        rollcall::desk::wrong_paths::write_down(conn, &seen.take(), now).unwrap();
+        rollcall::operations::wrong_paths::write_down(conn, &seen.take(), now).unwrap();
         Ok(())
     });
     let told = app.get("/v1/failures").await["data"].to_string();
@@ -374,7 +374,7 @@ async fn deliveries_to_a_wrong_path_are_told_with_the_path(app: TestApp) {
             now.plus(Duration::from_secs(number)),
         );
         app.write(|conn| {
-            rollcall::desk::wrong_paths::write_down(conn, &seen.take(), now).unwrap();
+            rollcall::operations::wrong_paths::write_down(conn, &seen.take(), now).unwrap();
             Ok(())
         });
     }

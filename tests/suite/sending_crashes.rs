@@ -6,7 +6,7 @@
 
 use rollcall::clock::Clock;
 use rollcall::db::{Backend, Db, DbError, Urgency};
-use rollcall::people::organizations;
+use rollcall::store::organizations;
 use rollcall::triggers::deliveries::{DeliveryFilter, DeliveryRow, list};
 use rollcall::triggers::store::{self, TriggerRow};
 use rollcall::triggers::{NewTrigger, Policy};

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use rollcall::db::{Backend, DbError};
-use rollcall::desk::{Actor, doctor, overview, why};
-use rollcall::people::{organizations, processes};
+use rollcall::operations::{Actor, doctor, overview, why};
+use rollcall::store::{organizations, processes};
 use rollcall::triggers::deliveries::{DeliveryFilter, DeliveryRow, list};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -23,7 +23,6 @@ use crate::support::wait::eventually;
 on_both!(
     r63_a_webhook_whose_answer_was_lost_is_sent_again_under_its_id_and_a_mail_is_not,
     r63_a_webhook_that_a_crash_cut_off_is_sent_again_under_its_id_and_a_mail_is_not,
-    r63_a_webhook_that_an_older_version_left_unanswered_is_sent_again_after_the_upgrade,
     r73_a_delivery_that_could_not_be_tried_is_handed_back_at_once,
     r92_a_result_is_kept_while_the_disk_is_full_and_nothing_is_stuck_afterwards,
     r63_who_left_is_told_before_everything_else_to_the_same_destination,
@@ -97,52 +96,6 @@ fn only_the_webhook_went(post: &Post) {
         };
         assert_eq!(row.state, expected, "{row:?}");
     }
-}
-
-async fn r63_a_webhook_that_an_older_version_left_unanswered_is_sent_again_after_the_upgrade(
-    post: Post,
-) {
-    macro_rules! migration {
-        ($backend:literal, $way:literal) => {
-            include_str!(concat!(
-                "../../migrations/",
-                $backend,
-                "/2026-12-01-000030_cursor_key_and_unanswered_webhooks/",
-                $way
-            ))
-        };
-    }
-    post.enable_messaging();
-    post.trigger(json!([Post::mail_step(), post.webhook_step()]));
-    post.app.apply(&ada().created(minute(0))).await;
-    assert_eq!(post.app.send_due().await, 2);
-    let mut stranger = post.app.place.stranger();
-    let upgrade = match post.app.db.backend() {
-        Backend::Sqlite => [
-            migration!("sqlite", "down.sql"),
-            migration!("sqlite", "up.sql"),
-        ],
-        Backend::Postgres => [
-            migration!("postgres", "down.sql"),
-            migration!("postgres", "up.sql"),
-        ],
-    };
-    stranger.run("UPDATE deliveries SET state = 'unknown'");
-    for statements in upgrade {
-        stranger.run(statements);
-    }
-    assert_eq!(
-        post.app.send_due().await,
-        1,
-        "the webhook, and not the mail"
-    );
-    only_the_webhook_went(&post);
-    let requests = post.web.requests();
-    assert_eq!((post.mail.mails().len(), requests.len()), (1, 2));
-    assert_eq!(
-        requests[0].header("webhook-id"),
-        requests[1].header("webhook-id")
-    );
 }
 
 async fn r73_a_delivery_that_could_not_be_tried_is_handed_back_at_once(post: Post) {

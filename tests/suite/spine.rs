@@ -1,7 +1,7 @@
 //! The road of a person: a signed webhook becomes a profile, a change with its audit, a removal that
 //! ends every membership, whatever the order and however often it is told.
 
-use rollcall::roll::Role;
+use rollcall::domain::Role;
 use serde_json::json;
 
 use crate::support::app::TestApp;

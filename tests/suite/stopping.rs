@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rollcall::clock::Clock;
 use rollcall::db::{Backend, Conn, Db, DbError, Urgency};
-use rollcall::people::organizations;
+use rollcall::store::organizations;
 use rollcall::triggers::deliveries::{DeliveryFilter, DeliveryRow, list};
 use rollcall::triggers::store::{self, TriggerRow};
 use rollcall::triggers::{NewTrigger, Policy};

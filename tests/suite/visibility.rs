@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use rollcall::desk::tokens::digest;
-use rollcall::people::tokens::{self, TokenRow};
+use rollcall::operations::tokens::digest;
+use rollcall::store::tokens::{self, TokenRow};
 
 use crate::support::app::TestApp;
 use crate::support::binary::rollcall;

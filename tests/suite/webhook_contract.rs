@@ -182,11 +182,11 @@ async fn r9_hostile_text_is_stored_found_and_shown(app: TestApp) {
     assert_eq!(profile.first_name.as_deref(), Some("A\u{fffd}da\u{fffd}"));
     assert_eq!(profile.last_name.as_deref(), Some("عَدا 🦀 O'Neil %_\\"));
     for searched in ["🦀", "%_\\", "o'neil", "\u{fffd}"] {
-        let filter = rollcall::people::profiles::ProfileFilter {
+        let filter = rollcall::store::profiles::ProfileFilter {
             q: Some(searched.to_owned()),
             ..Default::default()
         };
-        let found = app.read(|conn| rollcall::people::profiles::list(conn, &filter, 10));
+        let found = app.read(|conn| rollcall::store::profiles::list(conn, &filter, 10));
         assert_eq!(found.len(), 1, "searched for {searched}");
     }
     // Byte for byte as it came, also when shown.

@@ -214,7 +214,7 @@ async fn r73_several_workers_apply_each_event_once(app: TestApp) {
     );
     assert_eq!(app.count("profiles WHERE status = 'active'"), 60);
     assert_eq!(app.count("changes WHERE what = 'status'"), 60);
-    assert_eq!(app.count("statements"), 600);
+    assert_eq!(app.count("observations"), 600);
     for n in 0..60 {
         let mut person = employee(&format!("p{n}"));
         person.organization = format!("org_{}", n % 6);

@@ -8,10 +8,10 @@ use super::stage::Stage;
 use super::tell::Teller;
 use crate::cli::Failure;
 use crate::cli::output::{Cell, Output, Tone};
-use crate::desk::MAX_LIMIT;
-use crate::desk::deliveries::{self as sent, DeliveryQuery, DeliveryView};
-use crate::desk::events::{self, EventQuery, EventView};
-use crate::desk::profiles::{self, EntryKind, ProfileQuery, ProfileView};
+use crate::operations::MAX_LIMIT;
+use crate::operations::deliveries::{self as sent, DeliveryQuery, DeliveryView};
+use crate::operations::events::{self, EventQuery, EventView};
+use crate::operations::profiles::{self, EntryKind, ProfileQuery, ProfileView};
 
 /// How many rows of the People list are shown.
 const SHOWN: usize = 8;

@@ -27,7 +27,7 @@ use super::stop::stop_signal;
 use super::{Context, Exit, Failure, client};
 use crate::app::{App, Options};
 use crate::clock::Clock;
-use crate::desk::{Actor, Role};
+use crate::operations::{Actor, Role};
 use crate::stop::{Ended, wait_for};
 use crate::workos::Secrets;
 

@@ -6,12 +6,12 @@ use super::look;
 use super::stage::{Stage, span};
 use super::tell::Teller;
 use crate::cli::Failure;
-use crate::desk::DeskError;
-use crate::desk::communities::{self, CommunityView, NewCommunity};
-use crate::desk::organizations;
-use crate::desk::profiles::ProfileView;
-use crate::desk::triggers;
-use crate::roll::Role as Seat;
+use crate::domain::Role as Seat;
+use crate::operations::OperationError;
+use crate::operations::communities::{self, CommunityView, NewCommunity};
+use crate::operations::organizations;
+use crate::operations::profiles::ProfileView;
+use crate::operations::triggers;
 use crate::triggers::Policy;
 
 /// The directory is linked and 50 people arrive, with a welcome published and messaging off.
@@ -89,7 +89,7 @@ pub(super) async fn found_communities(
             name: name.to_owned(),
             rules: Vec::new(),
         };
-        stage.write(|conn| -> Result<CommunityView, DeskError> {
+        stage.write(|conn| -> Result<CommunityView, OperationError> {
             let id = communities::create(conn, &stage.actor, &new, now)?.id;
             for person in people.iter().filter(|person| belongs(person)) {
                 let is_admin = person.email.as_deref() == Some(admin);

@@ -10,11 +10,11 @@ use super::stage::{Answer, Stage, span};
 use super::tell::Teller;
 use crate::cli::Failure;
 use crate::clock::Timestamp;
-use crate::desk::access::{self, AccessQuery, AccessView};
-use crate::desk::communities::{self, CommunityView};
-use crate::desk::events::EventDetail;
-use crate::desk::profiles::{self, ProfileView};
-use crate::roll::Role as Seat;
+use crate::domain::Role as Seat;
+use crate::operations::access::{self, AccessQuery, AccessView};
+use crate::operations::communities::{self, CommunityView};
+use crate::operations::events::EventDetail;
+use crate::operations::profiles::{self, ProfileView};
 
 /// How much older the update is that comes too late.
 const EARLIER: Duration = Duration::from_secs(60);

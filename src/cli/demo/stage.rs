@@ -10,9 +10,9 @@ use super::company::Event;
 use crate::cli::{Exit, Failure};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Db, Urgency};
-use crate::desk::deliveries::{self, DeliveryQuery, DeliveryView};
-use crate::desk::events::{EventDetail, EventQuery};
-use crate::desk::{Actor, DeskError, events};
+use crate::operations::deliveries::{self, DeliveryQuery, DeliveryView};
+use crate::operations::events::{EventDetail, EventQuery};
+use crate::operations::{Actor, OperationError, events};
 use crate::workos::Secrets;
 
 /// How long the demo waits for something that takes milliseconds.
@@ -159,7 +159,7 @@ impl Stage {
     /// Looks.
     pub(super) fn read<T>(
         &self,
-        look: impl FnOnce(&mut Conn) -> Result<T, DeskError>,
+        look: impl FnOnce(&mut Conn) -> Result<T, OperationError>,
     ) -> Result<T, Failure> {
         block_in_place(|| self.db.read(look)).map_err(refused)
     }
@@ -167,7 +167,7 @@ impl Stage {
     /// Acts, in one transaction.
     pub(super) fn write<T>(
         &self,
-        act: impl FnMut(&mut Conn) -> Result<T, DeskError>,
+        act: impl FnMut(&mut Conn) -> Result<T, OperationError>,
     ) -> Result<T, Failure> {
         block_in_place(|| self.db.write(Urgency::Normal, act)).map_err(refused)
     }
@@ -190,6 +190,6 @@ fn silent(why: reqwest::Error) -> Failure {
     )
 }
 
-fn refused(why: DeskError) -> Failure {
+fn refused(why: OperationError) -> Failure {
     Failure::new(Exit::SomeFailed, why.to_string())
 }

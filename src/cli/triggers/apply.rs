@@ -10,7 +10,7 @@ use crate::cli::database::{self, DryRun};
 use crate::cli::output::plain;
 use crate::cli::send::read_whole;
 use crate::cli::{Context, Exit, Failure};
-use crate::desk::apply::{self, ApplyBody, ApplyView};
+use crate::operations::apply::{self, ApplyBody, ApplyView};
 use crate::triggers::text;
 
 /// Make an organization's triggers what a file says, and tell what that changes

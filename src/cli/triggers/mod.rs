@@ -6,7 +6,7 @@ mod terms;
 use std::path::PathBuf;
 
 use crate::config::Config;
-use crate::desk::triggers::{self, Policy, PreviewView, TriggerQuery, TriggerView};
+use crate::operations::triggers::{self, Policy, PreviewView, TriggerQuery, TriggerView};
 
 use super::database::{self, DryRun};
 use super::output::{Cell, plain};

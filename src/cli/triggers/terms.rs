@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 use crate::cli::database::{self, DryRun};
 use crate::cli::shown::{self, Paging};
 use crate::cli::{Context, Exit, Failure};
-use crate::desk::messages;
-use crate::desk::opt_outs::{self, NewOptOut, OptOutQuery, WhichOptOut};
-use crate::roll::MessageSettings;
+use crate::domain::MessageSettings;
+use crate::operations::messages;
+use crate::operations::opt_outs::{self, NewOptOut, OptOutQuery, WhichOptOut};
 
 /// Show or change an organization's settings for messages: zones, quiet hours, who counts as new
 #[derive(Debug, clap::Args)]

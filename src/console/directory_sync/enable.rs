@@ -10,9 +10,9 @@ use askama::Template;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
-use crate::desk::enable::{self, Arriving, EnableView};
-use crate::desk::{Actor, DeskError, names, organizations};
 use crate::http::HttpState;
+use crate::operations::enable::{self, Arriving, EnableView};
+use crate::operations::{Actor, OperationError, names, organizations};
 
 use super::super::frame::{Frame, Section, go, page};
 use super::super::link::{encoded, said};
@@ -173,7 +173,7 @@ async fn far(state: &HttpState, actor: &Actor, id: &str) -> Result<Far, Refusal>
     let mut far = state
         .read(move |conn| {
             let view = match enable::state(conn, &by, &asked, None) {
-                Err(DeskError::NotFound { .. }) if enable::may_open(&by, &asked).is_ok() => {
+                Err(OperationError::NotFound { .. }) if enable::may_open(&by, &asked).is_ok() => {
                     enable::not_started(&asked)
                 }
                 done => done?,

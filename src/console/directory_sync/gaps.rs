@@ -5,9 +5,9 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use crate::desk::gaps::{self, CatchUpView, GapQuery, GapView, Stretch};
-use crate::desk::names;
 use crate::http::HttpState;
+use crate::operations::gaps::{self, CatchUpView, GapQuery, GapView, Stretch};
+use crate::operations::names;
 
 use super::super::frame::{Frame, Section, page};
 use super::super::link::said;

@@ -9,10 +9,10 @@ use serde_json::{Map, Value, json};
 
 use crate::conditions::Problem;
 use crate::db::Conn;
-use crate::desk::settings::SettingsUpdate;
-use crate::desk::{Actor, DeskError, names, organizations};
+use crate::domain::{EmployeeNumbers, OnDirectoryDeleted, Settings};
 use crate::http::HttpState;
-use crate::roll::{EmployeeNumbers, OnDirectoryDeleted, Settings};
+use crate::operations::settings::SettingsUpdate;
+use crate::operations::{Actor, OperationError, names, organizations};
 
 use super::super::frame::{Frame, Section, go, page, page_with};
 use super::super::refusal::Refusal;
@@ -174,7 +174,7 @@ fn said(typed: &str) -> Option<&str> {
     Some(typed.trim()).filter(|typed| !typed.is_empty())
 }
 
-fn kept(conn: &mut Conn, actor: &Actor, id: &str) -> Result<(String, Settings), DeskError> {
+fn kept(conn: &mut Conn, actor: &Actor, id: &str) -> Result<(String, Settings), OperationError> {
     let one = organizations::show(conn, actor, id)?;
     Ok((names::of_organization(conn, actor, id)?, one.settings))
 }
@@ -219,7 +219,9 @@ async fn save(
     let done = state.change_settings(actor, asked, update, now).await;
     match done {
         Ok(_) => Ok(go(&format!("{}?done=guarded", home_of(&id)))),
-        Err(DeskError::Problems(problems)) => wrong(&visitor, &id, form, problems, &state).await,
+        Err(OperationError::Problems(problems)) => {
+            wrong(&visitor, &id, form, problems, &state).await
+        }
         Err(error) => Err(error.into()),
     }
 }

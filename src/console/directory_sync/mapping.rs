@@ -11,10 +11,10 @@ use sha2::{Digest, Sha256};
 
 use crate::conditions::Problem;
 use crate::db::Conn;
-use crate::desk::fields::{self, PreviewQuery, PreviewView};
-use crate::desk::{Actor, DeskError, names};
+use crate::domain::{Mapping, Otherwise, Transform, ValueKind};
 use crate::http::HttpState;
-use crate::roll::{Mapping, Otherwise, Transform, ValueKind};
+use crate::operations::fields::{self, PreviewQuery, PreviewView};
+use crate::operations::{Actor, OperationError, names};
 
 use super::super::frame::{Frame, Section, go, page, page_with};
 use super::super::link::encoded;
@@ -60,7 +60,7 @@ impl RuleRow {
         rows
     }
 
-    fn of(rule: &crate::roll::MappingRule) -> Self {
+    fn of(rule: &crate::domain::MappingRule) -> Self {
         let marks = [
             (rule.required, "required"),
             (rule.locked, "locked"),
@@ -152,7 +152,7 @@ struct Kept {
     job: Option<String>,
 }
 
-fn kept(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Kept, DeskError> {
+fn kept(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Kept, OperationError> {
     let one = fields::show(conn, actor, id)?;
     Ok(Kept {
         name: names::of_organization(conn, actor, id)?,

@@ -4,9 +4,9 @@
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use crate::desk::names;
-use crate::desk::organizations::{self, MessagingView};
 use crate::http::HttpState;
+use crate::operations::names;
+use crate::operations::organizations::{self, MessagingView};
 
 use super::super::frame::{Frame, Section, go, page};
 use super::super::refusal::Refusal;

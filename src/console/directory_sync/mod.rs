@@ -20,13 +20,13 @@ use askama::Template;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::desk::directories::{self, DirectoryQuery};
-use crate::desk::holds::{self, HoldQuery};
-use crate::desk::organizations::{self, OrganizationQuery, OrganizationView};
-use crate::desk::webhook_secrets::{self, SecretView};
-use crate::desk::{Actor, DeskError, MAX_LIMIT, names};
+use crate::domain::is_of_logins;
 use crate::http::HttpState;
-use crate::roll::is_of_logins;
+use crate::operations::directories::{self, DirectoryQuery};
+use crate::operations::holds::{self, HoldQuery};
+use crate::operations::organizations::{self, OrganizationQuery, OrganizationView};
+use crate::operations::webhook_secrets::{self, SecretView};
+use crate::operations::{Actor, MAX_LIMIT, OperationError, names};
 
 use super::frame::{Frame, Section, page};
 use super::link::encoded;
@@ -99,7 +99,7 @@ async fn show(visitor: Visitor, state: web::Data<HttpState>) -> Result<HttpRespo
                 true => None,
                 false => Some(webhook_secrets::list(conn, &actor, &labels, &uses)?),
             };
-            Ok((rows, secrets, crate::desk::gaps::lost(conn, &actor)?))
+            Ok((rows, secrets, crate::operations::gaps::lost(conn, &actor)?))
         })
         .await?;
     let secrets = secrets.map(|all| {
@@ -121,7 +121,7 @@ async fn show(visitor: Visitor, state: web::Data<HttpState>) -> Result<HttpRespo
     })
 }
 
-fn rows(conn: &mut Conn, actor: &Actor, now: Timestamp) -> Result<Vec<Row>, DeskError> {
+fn rows(conn: &mut Conn, actor: &Actor, now: Timestamp) -> Result<Vec<Row>, OperationError> {
     let query = OrganizationQuery {
         limit: Some(MAX_LIMIT),
         cursor: None,

@@ -7,14 +7,14 @@ use serde::Deserialize;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::desk::directories::{self, DirectoryQuery, DirectoryView};
-use crate::desk::fields::{self, FieldsView};
-use crate::desk::holds::{self, Decision, HoldQuery, HoldView};
-use crate::desk::organizations::{self, OrganizationView};
-use crate::desk::reconciles::{self, ReconcileQuery, ReconcileView};
-use crate::desk::{Actor, DeskError, MAX_LIMIT, names};
+use crate::domain::{OnDirectoryDeleted, Settings, is_of_logins};
 use crate::http::HttpState;
-use crate::roll::{OnDirectoryDeleted, Settings, is_of_logins};
+use crate::operations::directories::{self, DirectoryQuery, DirectoryView};
+use crate::operations::fields::{self, FieldsView};
+use crate::operations::holds::{self, Decision, HoldQuery, HoldView};
+use crate::operations::organizations::{self, OrganizationView};
+use crate::operations::reconciles::{self, ReconcileQuery, ReconcileView};
+use crate::operations::{Actor, MAX_LIMIT, OperationError, names};
 use crate::upstream::sync;
 
 use super::super::frame::{Frame, Section, go, page};
@@ -129,7 +129,7 @@ struct Read {
     comparisons: Vec<ReconcileView>,
 }
 
-fn read(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Read, DeskError> {
+fn read(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Read, OperationError> {
     let own = || Some(id.to_owned());
     Ok(Read {
         organization: organizations::show(conn, actor, id)?,

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use crate::desk::names::{self, Called};
-use crate::desk::reconciles::{self, DriftView, ReconcileView};
 use crate::http::HttpState;
+use crate::operations::names::{self, Called};
+use crate::operations::reconciles::{self, DriftView, ReconcileView};
 
 use super::super::frame::{Frame, Section, go, page};
 use super::super::link::encoded;

@@ -4,11 +4,11 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use crate::desk::MAX_LIMIT;
-use crate::desk::directories::{self, DirectoryQuery};
-use crate::desk::reconciles::{self, ReconcileQuery, ReconcileView};
+use crate::domain::is_of_logins;
 use crate::http::HttpState;
-use crate::roll::is_of_logins;
+use crate::operations::MAX_LIMIT;
+use crate::operations::directories::{self, DirectoryQuery};
+use crate::operations::reconciles::{self, ReconcileQuery, ReconcileView};
 
 use super::super::frame::{Frame, Section, go, page};
 use super::super::link::{encoded, said};

@@ -4,8 +4,8 @@
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use crate::desk::profiles::{self, ProfileView};
 use crate::http::HttpState;
+use crate::operations::profiles::{self, ProfileView};
 use crate::upstream::{ResyncView, resync};
 
 use super::super::frame::{Frame, Section, page};
@@ -45,7 +45,7 @@ async fn begin(
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Refusal> {
     let actor = act.visitor.actor.clone();
-    actor.require(crate::desk::Role::Operator)?;
+    actor.require(crate::operations::Role::Operator)?;
     let client = client(&state)?;
     let done = resync(&state.db, &state.clock, client, actor, &id).await?;
     state.wake.notify_one();

@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use crate::conditions::Problem;
 use crate::db::Urgency;
-use crate::desk::triggers::{self, TriggerView};
-use crate::desk::{DeskError, Role, names};
 use crate::http::HttpState;
+use crate::operations::triggers::{self, TriggerView};
+use crate::operations::{OperationError, Role, names};
 use crate::triggers::{Event, text};
 
 use super::super::frame::{Frame, Section, go, page, page_with};
@@ -144,7 +144,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// The body that the desk takes: the organization and the button's status are not to be typed.
+    /// The body that `operations` takes: the organization and the button's status are not to be typed.
     fn body(&self, organization: &str) -> Result<Value, Vec<Problem>> {
         // Browsers end lines as on a typewriter.
         let typed = self.definition.replace("\r\n", "\n");
@@ -162,10 +162,12 @@ impl Draft {
 }
 
 /// What can be put right by typing something else; everything else is a page of its own.
-fn problems_of(error: DeskError) -> Result<Vec<Problem>, Refusal> {
+fn problems_of(error: OperationError) -> Result<Vec<Problem>, Refusal> {
     match error {
-        DeskError::Problems(problems) => Ok(problems),
-        DeskError::Conflict(why) | DeskError::Invalid(why) => Ok(vec![Problem::new("", why)]),
+        OperationError::Problems(problems) => Ok(problems),
+        OperationError::Conflict(why) | OperationError::Invalid(why) => {
+            Ok(vec![Problem::new("", why)])
+        }
         other => Err(other.into()),
     }
 }

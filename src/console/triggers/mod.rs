@@ -12,11 +12,11 @@ use askama::Template;
 use serde::Deserialize;
 
 use crate::clock::Timestamp;
-use crate::desk::destinations::{self, DestinationQuery};
-use crate::desk::names;
-use crate::desk::overview::headcounts;
-use crate::desk::triggers::{self, TriggerQuery, TriggerView};
 use crate::http::HttpState;
+use crate::operations::destinations::{self, DestinationQuery};
+use crate::operations::names;
+use crate::operations::overview::headcounts;
+use crate::operations::triggers::{self, TriggerQuery, TriggerView};
 
 use super::frame::{Frame, Section, page};
 use super::link::{Pager, encoded, said};

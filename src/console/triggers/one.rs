@@ -6,11 +6,11 @@ use askama::Template;
 use serde::Deserialize;
 
 use crate::clock::Timestamp;
-use crate::desk::deliveries::{self, DeliveryQuery, DeliveryView};
-use crate::desk::profiles::{self, ProfileQuery, ProfileView};
-use crate::desk::triggers::{self, TriggerView, VersionView};
-use crate::desk::{names, organizations};
 use crate::http::HttpState;
+use crate::operations::deliveries::{self, DeliveryQuery, DeliveryView};
+use crate::operations::profiles::{self, ProfileQuery, ProfileView};
+use crate::operations::triggers::{self, TriggerView, VersionView};
+use crate::operations::{names, organizations};
 use crate::triggers::definition::{NewTrigger, Status};
 use crate::triggers::text;
 

@@ -6,9 +6,9 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use crate::desk::names;
-use crate::desk::triggers::{self, StepPreview};
 use crate::http::HttpState;
+use crate::operations::names;
+use crate::operations::triggers::{self, StepPreview};
 
 use super::super::frame::{Frame, Section, page};
 use super::super::indent::indent;

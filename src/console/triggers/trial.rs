@@ -5,10 +5,10 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use crate::desk::trial::{self, TrialOrder, TrialView};
-use crate::desk::triggers;
-use crate::desk::{DeskError, Role};
 use crate::http::HttpState;
+use crate::operations::trial::{self, TrialOrder, TrialView};
+use crate::operations::triggers;
+use crate::operations::{OperationError, Role};
 use crate::triggers::Recipient;
 
 use super::super::frame::{Frame, Section, page};
@@ -72,7 +72,7 @@ pub(super) async fn send(
                         && matches!(step.to, Recipient::Person | Recipient::Manager)
                 });
                 if personal {
-                    return Err(DeskError::Invalid(
+                    return Err(OperationError::Invalid(
                         "name your own address: a test of what is for a person goes to you, not to them"
                             .to_owned(),
                     ));

@@ -13,7 +13,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, Responder};
 use serde_json::{Map, Value, json};
 
-use crate::desk::Role;
+use crate::operations::Role;
 
 use parts::Operation;
 use shapes::Shapes;

@@ -6,7 +6,7 @@ use schemars::generate::{Contract, SchemaSettings};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use crate::desk::MAX_LIMIT;
+use crate::operations::MAX_LIMIT;
 
 const HOME: &str = "/components/schemas";
 const REF: &str = "#/components/schemas/";

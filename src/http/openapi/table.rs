@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use actix_web::http::StatusCode;
 use actix_web::{FromRequest, Handler, Responder, Route, web};
 
-use crate::desk::Role;
+use crate::operations::Role;
 
 use super::super::Problem;
 use super::parts::{Gives, Operation, Takes};

@@ -3,12 +3,12 @@
 use actix_web::web;
 
 use crate::db::{Conn, Urgency};
-use crate::desk::apply::{self, ApplyBody};
-use crate::desk::messages;
-use crate::desk::opt_outs::{self, NewOptOut, OptOutQuery, WhichOptOut};
-use crate::desk::triggers;
-use crate::desk::{Page, Role};
-use crate::roll::MessageSettings;
+use crate::domain::MessageSettings;
+use crate::operations::apply::{self, ApplyBody};
+use crate::operations::messages;
+use crate::operations::opt_outs::{self, NewOptOut, OptOutQuery, WhichOptOut};
+use crate::operations::triggers;
+use crate::operations::{Page, Role};
 
 use super::super::body::Body;
 use super::super::openapi::{Created, NoContent, Table};

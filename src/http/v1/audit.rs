@@ -2,8 +2,8 @@
 
 use actix_web::web;
 
-use crate::desk::Page;
-use crate::desk::acts::{self, AuditQuery};
+use crate::operations::Page;
+use crate::operations::acts::{self, AuditQuery};
 
 use super::super::openapi::Table;
 use super::super::{HttpState, Problem};

@@ -12,7 +12,7 @@ use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, ResponseError, web
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use crate::desk::{Actor, DeskError};
+use crate::operations::{Actor, OperationError};
 
 use super::super::{HttpState, Problem};
 
@@ -114,9 +114,9 @@ pub struct Later<T>(String, PhantomData<T>);
 
 impl<T: DeserializeOwned> Later<T> {
     /// Reads them.
-    pub(super) fn read(&self) -> Result<T, DeskError> {
+    pub(super) fn read(&self) -> Result<T, OperationError> {
         let read = web::Query::<T>::from_query(&self.0).map(web::Query::into_inner);
-        read.map_err(|error| DeskError::Invalid(format!("the query cannot be read: {error}")))
+        read.map_err(|error| OperationError::Invalid(format!("the query cannot be read: {error}")))
     }
 }
 

@@ -5,11 +5,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::desk::admin_restorations::{self, AdminRestorationQuery, AdminRestorationView};
-use crate::desk::communities::{
+use crate::operations::admin_restorations::{self, AdminRestorationQuery, AdminRestorationView};
+use crate::operations::communities::{
     self, CommunityQuery, CommunityUpdate, MemberQuery, NewCommunity, Rule,
 };
-use crate::desk::{Page, Role};
+use crate::operations::{Page, Role};
 
 use super::super::body::Body;
 use super::super::openapi::{Created, NoContent, Table};

@@ -2,8 +2,8 @@
 
 use actix_web::web;
 
-use crate::desk::conflicts::{self, ConflictQuery, Decide};
-use crate::desk::{Page, Role};
+use crate::operations::conflicts::{self, ConflictQuery, Decide};
+use crate::operations::{Page, Role};
 
 use super::super::body::Body;
 use super::super::openapi::Table;

@@ -2,8 +2,8 @@
 
 use actix_web::web;
 
-use crate::desk::destinations::{self, DestinationQuery, ReplayOrder};
-use crate::desk::{Page, Role};
+use crate::operations::destinations::{self, DestinationQuery, ReplayOrder};
+use crate::operations::{Page, Role};
 
 use super::super::body::Body;
 use super::super::openapi::Table;

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use crate::clock::Timestamp;
-use crate::desk::{Role, directories, enable};
+use crate::operations::{Role, directories, enable};
 use crate::upstream::{ResyncError, ResyncView, SyncError, SyncView, resync, sync};
 
 use super::super::openapi::{Accepted, Created, Table};

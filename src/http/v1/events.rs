@@ -4,9 +4,9 @@ use actix_web::web;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::desk::events::{self, EventQuery};
-use crate::desk::replay::{self, ReplayBody};
-use crate::desk::{Page, Role};
+use crate::operations::events::{self, EventQuery};
+use crate::operations::replay::{self, ReplayBody};
+use crate::operations::{Page, Role};
 
 use super::super::body::Body;
 use super::super::openapi::{DoneOrBegun, Table};

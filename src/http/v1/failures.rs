@@ -4,8 +4,8 @@ use actix_web::web;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::desk::Page;
-use crate::desk::failures;
+use crate::operations::Page;
+use crate::operations::failures;
 
 use super::super::openapi::Table;
 use super::super::{HttpState, Problem};

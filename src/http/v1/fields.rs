@@ -2,9 +2,9 @@
 
 use actix_web::web;
 
-use crate::desk::Role;
-use crate::desk::fields::{self, PreviewQuery};
-use crate::roll::Mapping;
+use crate::domain::Mapping;
+use crate::operations::Role;
+use crate::operations::fields::{self, PreviewQuery};
 
 use super::super::body::Raw;
 use super::super::openapi::Table;

@@ -2,8 +2,8 @@
 
 use actix_web::web;
 
-use crate::desk::Page;
-use crate::desk::groups::{self, GroupQuery};
+use crate::operations::Page;
+use crate::operations::groups::{self, GroupQuery};
 
 use super::super::openapi::Table;
 use super::super::{HttpState, Problem};

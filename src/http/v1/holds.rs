@@ -4,9 +4,9 @@ use actix_web::web;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::desk::holds::{self, Decision, HoldQuery};
-use crate::desk::undo;
-use crate::desk::{Page, Role};
+use crate::operations::holds::{self, Decision, HoldQuery};
+use crate::operations::undo;
+use crate::operations::{Page, Role};
 
 use super::super::body::Body;
 use super::super::openapi::Table;

@@ -2,8 +2,8 @@
 
 use actix_web::web;
 
-use crate::desk::jobs::{self, JobQuery};
-use crate::desk::{Page, Role};
+use crate::operations::jobs::{self, JobQuery};
+use crate::operations::{Page, Role};
 
 use super::super::openapi::Table;
 use super::super::{HttpState, Problem};

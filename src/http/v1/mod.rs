@@ -1,5 +1,5 @@
-//! `/v1`: the desk over HTTP. Handlers read parameters, call the desk, and answer JSON; who may do
-//! what is judged at the desk.
+//! `/v1`: `operations` over HTTP. Handlers read parameters, call it, and answer JSON; who may do
+//! what is judged in `operations`.
 
 mod apply;
 mod audit;

@@ -2,10 +2,10 @@
 
 use actix_web::web;
 
-use crate::desk::directories::{self, DirectoryQuery};
-use crate::desk::organizations::{self, OrganizationQuery};
-use crate::desk::settings::{self, SettingsUpdate};
-use crate::desk::{Page, Role};
+use crate::operations::directories::{self, DirectoryQuery};
+use crate::operations::organizations::{self, OrganizationQuery};
+use crate::operations::settings::{self, SettingsUpdate};
+use crate::operations::{Page, Role};
 
 use super::super::body::Body;
 use super::super::openapi::Table;

@@ -3,10 +3,10 @@
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{CustomizeResponder, Responder, web};
 
-use crate::desk::access::{self, AccessQuery};
-use crate::desk::erasure::{self, LegalHoldBody};
-use crate::desk::profiles::{self, ProfileQuery};
-use crate::desk::{Page, Role, tokens};
+use crate::operations::access::{self, AccessQuery};
+use crate::operations::erasure::{self, LegalHoldBody};
+use crate::operations::profiles::{self, ProfileQuery};
+use crate::operations::{Page, Role, tokens};
 
 use super::super::body::Body;
 use super::super::middleware::Arrived;

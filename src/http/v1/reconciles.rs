@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::desk::reconciles::{self, ReconcileQuery};
-use crate::desk::{Page, Role};
+use crate::operations::reconciles::{self, ReconcileQuery};
+use crate::operations::{Page, Role};
 
 use super::super::body::Perhaps;
 use super::super::openapi::{Accepted, Table};

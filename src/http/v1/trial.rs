@@ -4,8 +4,8 @@ use actix_web::web;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::desk::Role;
-use crate::desk::trial::{self, TrialOrder};
+use crate::operations::Role;
+use crate::operations::trial::{self, TrialOrder};
 
 use super::super::body::Body;
 use super::super::openapi::Table;

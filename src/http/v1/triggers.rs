@@ -5,10 +5,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::db::Urgency;
-use crate::desk::deliveries::{self, DeliveryQuery};
-use crate::desk::resend::{self, ResendBody};
-use crate::desk::triggers::{self, TriggerQuery};
-use crate::desk::{Page, Role};
+use crate::operations::deliveries::{self, DeliveryQuery};
+use crate::operations::resend::{self, ResendBody};
+use crate::operations::triggers::{self, TriggerQuery};
+use crate::operations::{Page, Role};
 use crate::triggers::NewTrigger;
 
 use super::super::body::{Body, Raw};

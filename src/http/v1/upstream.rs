@@ -7,9 +7,9 @@ use actix_web::{CustomizeResponder, Responder, web};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::desk::gaps::{self, GapQuery};
-use crate::desk::logins::{self, SsoProfile};
-use crate::desk::{Actor, Role};
+use crate::operations::gaps::{self, GapQuery};
+use crate::operations::logins::{self, SsoProfile};
+use crate::operations::{Actor, Role};
 use crate::workos::client::{Client, ClientError};
 
 use super::super::body::Body;

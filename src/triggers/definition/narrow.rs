@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::read::{Reader, dotted};
 use super::{Channel, Digest, Event, Recipient};
-use crate::roll::FIELDS;
+use crate::domain::FIELDS;
 use crate::triggers::template;
 
 /// The fewest messages that a digest may stand for.

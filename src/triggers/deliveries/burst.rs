@@ -11,8 +11,8 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::schema::deliveries;
 use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
-use crate::people::holds::{self, HoldItem};
-use crate::people::organizations::Organization;
+use crate::store::holds::{self, HoldItem};
+use crate::store::organizations::Organization;
 use crate::triggers::definition::{Channel, Event};
 use crate::triggers::plan::{Welcome, beyond, too_many};
 

@@ -9,8 +9,8 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::schema::deliveries;
 use crate::db::{Conn, in_parts, on_backend};
-use crate::people::organizations::Organization;
-use crate::roll::Status;
+use crate::domain::Status;
+use crate::store::organizations::Organization;
 use crate::triggers::definition::{Channel, Event};
 use crate::triggers::plan::Happening;
 

@@ -25,7 +25,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::schema::deliveries;
 use crate::db::{Conn, ROWS_PER_STATEMENT, on_backend};
-use crate::people::holds;
+use crate::store::holds;
 
 use super::definition::Event;
 

@@ -10,7 +10,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::schema::{deliveries, outbox};
 use crate::db::{Conn, in_parts, on_backend};
-use crate::people::{holds, installation};
+use crate::store::{holds, installation};
 use crate::triggers::definition::Channel;
 use crate::triggers::plan::Happening;
 

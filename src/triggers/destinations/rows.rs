@@ -206,7 +206,6 @@ pub fn list(
 ) -> QueryResult<Vec<DestinationRow>> {
     on_backend!(conn, c => {
         let mut query = destinations::table
-            .filter(destinations::id.ne("unplaced"))
             .select(DestinationRow::as_select())
             .order(destinations::id)
             .limit(limit)
@@ -233,7 +232,7 @@ pub fn list(
 /// How many are stopped, and how many there are.
 pub fn stopped_count(conn: &mut Conn) -> QueryResult<(i64, i64)> {
     let all: i64 = on_backend!(conn, c => destinations::table
-        .filter(destinations::id.ne("unplaced")).count().get_result(c))?;
+        .count().get_result(c))?;
     let stopped: i64 = on_backend!(conn, c => destinations::table
         .filter(destinations::stopped_at.is_not_null()).count().get_result(c))?;
     Ok((stopped, all))

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 
 use crate::clock::Timestamp;
-use crate::roll::MessageSettings;
+use crate::domain::MessageSettings;
 use crate::triggers::definition::Step;
 use crate::triggers::when::LocalTime;
 use crate::triggers::zone;

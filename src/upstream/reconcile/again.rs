@@ -12,10 +12,10 @@ use super::differ::{Differ, heard_of_group};
 use super::{LAG, Progress, ReconcileError, Reconciler};
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::people::left_out::{self, LEFT_OUT};
-use crate::people::reconciles::{self, Drift, Reconcile};
-use crate::people::{groups, kin};
-use crate::roll::LinkState;
+use crate::domain::LinkState;
+use crate::store::left_out::{self, LEFT_OUT};
+use crate::store::reconciles::{self, Drift, Reconcile};
+use crate::store::{cluster, groups};
 
 /// Singly asked for in one step.
 const AT_ONCE: i64 = 20;
@@ -139,7 +139,7 @@ fn heard_of(
     let subjects = answers.iter().map(|(subject, _)| subject.clone());
     let newer = match kind {
         "left_user" => {
-            let links = kin::links_by_id(conn, &subjects.collect())?.into_iter();
+            let links = cluster::links_by_id(conn, &subjects.collect())?.into_iter();
             links
                 .filter(|(_, link)| link.last.at > at)
                 .map(|(id, _)| id)
@@ -179,7 +179,7 @@ fn differences(
     let gone: BTreeSet<String> = gone.map(|(subject, _)| subject.clone()).collect();
     match kind {
         "left_user" => {
-            let links = kin::links_by_id(conn, &gone)?;
+            let links = cluster::links_by_id(conn, &gone)?;
             let mut found = Differ::new(conn, one)?.users(&there, at)?;
             let counts = links
                 .into_iter()

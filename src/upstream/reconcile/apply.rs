@@ -10,9 +10,9 @@ use super::{Progress, ReconcileError, Reconciler};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::outbox::{self, NewEvent};
-use crate::people::left_out;
-use crate::people::reconciles::{self, Drift, Reconcile};
-use crate::people::{groups, kin};
+use crate::store::left_out;
+use crate::store::reconciles::{self, Drift, Reconcile};
+use crate::store::{cluster, groups};
 use crate::upstream::new_event;
 
 /// Singly asked for in one step.
@@ -103,7 +103,7 @@ impl Reconciler {
         let (row, last) = (one.clone(), progress.at.clone());
         self.write(move |conn| {
             let users = gone.iter().map(|(id, _)| id.clone()).collect();
-            let links = kin::links_by_id(conn, &users)?;
+            let links = cluster::links_by_id(conn, &users)?;
             let touched = |(id, asked): &&(String, Timestamp)| {
                 links.get(id).is_some_and(|link| link.last.at > *asked)
             };
@@ -245,7 +245,7 @@ fn sorted(
             .to_owned()
     };
     if kind.starts_with("user") {
-        let links = kin::links_by_id(
+        let links = cluster::links_by_id(
             conn,
             &open.iter().map(|item| item.subject.clone()).collect(),
         )?;

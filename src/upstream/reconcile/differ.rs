@@ -9,9 +9,9 @@ use super::ReconcileError;
 use super::event::{Event, time_in};
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::people::reconciles::{self, Drift, Reconcile};
-use crate::people::{groups, kin, organizations};
-use crate::roll::{Group, Link, Settings, differences};
+use crate::domain::{Group, Link, Settings, differences};
+use crate::store::reconciles::{self, Drift, Reconcile};
+use crate::store::{cluster, groups, organizations};
 use crate::workos::{Data, DirectoryUser, read_event};
 
 /// Compares one page in one transaction.
@@ -26,7 +26,7 @@ pub(crate) struct Differ<'a> {
 /// What was not compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LeftOut {
-    /// One of [`crate::people::left_out::LEFT_OUT`].
+    /// One of [`crate::store::left_out::LEFT_OUT`].
     pub(crate) kind: &'static str,
     pub(crate) subject: String,
     /// When what is newer happened.
@@ -61,7 +61,7 @@ impl<'a> Differ<'a> {
         at: Timestamp,
     ) -> Result<Vec<Drift>, ReconcileError> {
         let ids: BTreeSet<String> = listed.iter().filter_map(id_of).collect();
-        let links = kin::links_by_id(self.conn, &ids)?;
+        let links = cluster::links_by_id(self.conn, &ids)?;
         let found = listed.iter().map(|user| self.user(user, &links, at));
         Ok(found.collect::<Vec<_>>().into_iter().flatten().collect())
     }

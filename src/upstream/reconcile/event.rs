@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::clock::Timestamp;
-use crate::people::reconciles::{Drift, Reconcile};
+use crate::store::reconciles::{Drift, Reconcile};
 
 /// Makes the difference of one thing.
 pub(crate) struct Event<'a> {

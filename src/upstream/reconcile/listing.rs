@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::differ::{Differ, id_of};
 use super::event::Event;
 use super::{LEASE, Progress, ReconcileError, Reconciler, counts_of, text_of};
-use crate::people::directories;
-use crate::people::reconciles::{self, Drift, Reconcile};
+use crate::store::directories;
+use crate::store::reconciles::{self, Drift, Reconcile};
 use crate::workos::client::Page;
 
 impl Reconciler {

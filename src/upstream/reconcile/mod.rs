@@ -24,7 +24,7 @@ use tokio::sync::{Notify, watch};
 use super::{LEASE, read, renewing, write};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Db, DbError, new_id};
-use crate::people::reconciles::{self, DONE, INCOMPLETE, Reconcile};
+use crate::store::reconciles::{self, DONE, INCOMPLETE, Reconcile};
 use crate::workos::client::{Client, ClientError};
 use progress::text_of;
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::differ::LeftOut;
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::people::left_out;
+use crate::store::left_out;
 
 /// Where a comparison stands; its checkpoint.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

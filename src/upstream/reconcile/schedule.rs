@@ -1,5 +1,5 @@
 //! Comparing by itself: each linked directory again and again, at times that are spread so that many
-//! directories do not meet. A comparison that falls due is begun at the desk like any other, by one
+//! directories do not meet. A comparison that falls due is begun like any other, by one
 //! process, and goes the same road; whether what differs is applied is the organization's policy.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,12 +10,12 @@ use sha2::{Digest, Sha256};
 use super::{ReconcileError, Reconciler};
 use crate::clock::Timestamp;
 use crate::db::{Conn, DbError};
-use crate::desk::{Actor, DeskError, reconciles as desk};
+use crate::domain::{Comparing, ReconcileSettings, is_of_logins};
+use crate::operations::{Actor, OperationError, reconciles as acts};
 use crate::outbox;
-use crate::people::directories::{self, Directory};
-use crate::people::organizations::{self, Organization};
-use crate::people::reconciles::{self, DONE, INCOMPLETE, RUNNING, Reconcile};
-use crate::roll::{Comparing, ReconcileSettings, is_of_logins};
+use crate::store::directories::{self, Directory};
+use crate::store::organizations::{self, Organization};
+use crate::store::reconciles::{self, DONE, INCOMPLETE, RUNNING, Reconcile};
 use crate::upstream::{read, write};
 
 /// A comparison that was not whole is tried again so soon, if not sooner by its interval.
@@ -52,7 +52,7 @@ impl Reconciler {
             });
             match ours.await {
                 Ok(ours) => begun += usize::from(ours),
-                Err(DeskError::Database(error)) => return Err(error.into()),
+                Err(OperationError::Database(error)) => return Err(error.into()),
                 Err(error) => {
                     tracing::warn!(%error, "a comparison that is due could not be begun");
                 }
@@ -88,7 +88,7 @@ fn begin(
     directory: &Directory,
     scheduled: Scheduled,
     now: Timestamp,
-) -> Result<bool, DeskError> {
+) -> Result<bool, OperationError> {
     outbox::lock_part(conn, outbox::part_of(&directory.organization_id))?;
     let organization = organizations::find(conn, &directory.organization_id)?;
     let last = reconciles::newest_of(conn, &directory.id)?;
@@ -103,7 +103,7 @@ fn begin(
         return Ok(false);
     };
     let apply = mode == Comparing::Apply;
-    desk::begin(conn, &Actor::schedule(), &directory.id, None, apply, now)?;
+    acts::begin(conn, &Actor::schedule(), &directory.id, None, apply, now)?;
     Ok(true)
 }
 

@@ -13,7 +13,7 @@ use diesel::sql_types::{BigInt, Text};
 use diesel::{QueryableByName, RunQueryDsl};
 use rollcall::clock::Clock;
 use rollcall::db::{Conn, Db, DbError, Urgency};
-use rollcall::people::organizations;
+use rollcall::store::organizations;
 use rollcall::triggers::store::{self, TriggerRow};
 use rollcall::triggers::{NewTrigger, Policy};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! Operators of the tests: tokens of every role, and calls to the API in their name.
 
-use rollcall::desk::tokens::digest;
-use rollcall::people::tokens::{self, TokenRow};
+use rollcall::operations::tokens::digest;
+use rollcall::store::tokens::{self, TokenRow};
 use serde_json::Value;
 
 use super::app::TestApp;

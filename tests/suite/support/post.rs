@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rollcall::db::Backend;
-use rollcall::people::organizations;
+use rollcall::store::organizations;
 use rollcall::triggers::deliveries::{
     self, DeliveryFilter, DeliveryRow, InTheAir, Lane, Leased, Order, Rendered, Settled,
     begin_attempt, claim,

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use diesel::sql_types::{BigInt, Text};
 use diesel::{QueryableByName, RunQueryDsl};
 use rollcall::db::Conn;
-use rollcall::people::changes::{self, ChangeRow};
-use rollcall::people::communities::{self, Community, MemberRow};
-use rollcall::people::profiles::{self, ProfileFilter, ProfileRow};
-use rollcall::roll::{Membership, Role, Source};
+use rollcall::domain::{Membership, Role, Source};
+use rollcall::store::changes::{self, ChangeRow};
+use rollcall::store::communities::{self, Community, MemberRow};
+use rollcall::store::profiles::{self, ProfileFilter, ProfileRow};
 
 use super::app::TestApp;
 use super::events::{Employee, ORGANIZATION};

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use rollcall::clock::Clock;
 use rollcall::db::{Backend, Conn, Db, DbError, Urgency};
-use rollcall::people::organizations;
+use rollcall::store::organizations;
 use rollcall::triggers::store::{self, TriggerRow};
 use rollcall::triggers::{NewTrigger, Policy};
 use serde_json::json;

@@ -1,4 +1,0 @@
-DROP TABLE identity_swaps;
-DROP TABLE identity_decisions;
-DROP INDEX links_question;
-ALTER TABLE links DROP COLUMN question;

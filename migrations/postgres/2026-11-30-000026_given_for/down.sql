@@ -1,1 +1,0 @@
-ALTER TABLE memberships DROP COLUMN given_for;

@@ -1,2 +1,0 @@
-DROP TABLE restores;
-DROP TABLE installation;

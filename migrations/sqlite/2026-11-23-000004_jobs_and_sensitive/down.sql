@@ -1,2 +1,0 @@
-ALTER TABLE tokens DROP COLUMN sensitive;
-DROP TABLE jobs;

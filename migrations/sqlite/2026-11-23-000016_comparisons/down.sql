@@ -1,2 +1,0 @@
-DROP INDEX reconciles_finished;
-DROP INDEX reconciles_running;

@@ -1,1 +1,0 @@
-DELETE FROM jobs WHERE kind = 'fields.reapply' AND created_by = 'upgrade';
