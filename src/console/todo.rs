@@ -67,8 +67,7 @@ pub(super) fn todo_of(
     }
     todo.extend(open.iter().map(of_hold));
     todo.extend(figures.stopped.iter().take(LISTED).map(|(_, shown)| {
-        let why =
-            "It refuses what is sent there, so its messages wait. Fix it, then resume it.";
+        let why = "It refuses what is sent there, so its messages wait. Fix it, then resume it.";
         Todo::new(
             format!("{shown} is stopped"),
             why,
