@@ -219,12 +219,10 @@ pub struct Window {
     origin: String,
 }
 
-impl Window {
-    /// Opens a window of that size, with scripts allowed or not.
-    ///
-    /// # Panics
-    /// Without Chromium or its driver.
-    pub async fn open(app: &TestApp, width: u32, scripts: bool) -> Self {
+/// Starts ChromeDriver; answers its port. It takes a free port of IPv4 and ends where another process has the same
+/// one of IPv6, which happens now and then on a busy machine: then it is started again.
+fn start_driver() -> (Child, String) {
+    for _ in 0..5 {
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -232,14 +230,25 @@ impl Window {
             .spawn()
             .expect("chromedriver is not there: apt-get install chromium chromium-driver");
         let said = BufReader::new(driver.stdout.take().unwrap());
-        let port = said
-            .lines()
-            .map_while(Result::ok)
-            .find_map(|line| {
-                let rest = line.split_once("successfully on port ")?.1;
-                Some(rest.trim_end_matches('.').to_owned())
-            })
-            .expect("chromedriver ended before it listened");
+        let port = said.lines().map_while(Result::ok).find_map(|line| {
+            let rest = line.split_once("successfully on port ")?.1;
+            Some(rest.trim_end_matches('.').to_owned())
+        });
+        match port {
+            Some(port) => return (driver, port),
+            None => drop(driver.wait()),
+        }
+    }
+    panic!("chromedriver ended five times before it listened");
+}
+
+impl Window {
+    /// Opens a window of that size, with scripts allowed or not.
+    ///
+    /// # Panics
+    /// Without Chromium or its driver.
+    pub async fn open(app: &TestApp, width: u32, scripts: bool) -> Self {
+        let (driver, port) = start_driver();
         let profile = tempfile::tempdir().unwrap();
         let folder = format!("--user-data-dir={}", profile.path().display());
         let size = format!("--window-size={width},1000");
