@@ -47,12 +47,12 @@ pub(super) fn list(args: List, context: &Context) -> Result<(), Failure> {
         context,
         &page,
         &["id", "community", "person", "was"],
-        |one| {
+        |restoration| {
             vec![
-                one.id.as_str().into(),
-                one.community_name.as_str().into(),
-                one.display_name.as_str().into(),
-                one.former_role.into(),
+                restoration.id.as_str().into(),
+                restoration.community_name.as_str().into(),
+                restoration.display_name.as_str().into(),
+                restoration.former_role.into(),
             ]
         },
         "No admin role waits to be restored. One does when an admin leaves and returns, unless the organization's restore_admin says otherwise.",
@@ -61,29 +61,29 @@ pub(super) fn list(args: List, context: &Context) -> Result<(), Failure> {
 }
 
 pub(super) fn restore(args: &AdminRole, context: &Context) -> Result<(), Failure> {
-    let one = database::write(context, args.dry_run, |conn, actor, now| {
+    let restoration = database::write(context, args.dry_run, |conn, actor, now| {
         admin_restorations::restore(conn, actor, &args.id, now)
     })?;
-    shown::one(context, &one, facts);
+    shown::one(context, &restoration, facts);
     context.output.note("Admin role restored.");
     Ok(())
 }
 
 pub(super) fn dismiss(args: &AdminRole, context: &Context) -> Result<(), Failure> {
-    let one = database::write(context, args.dry_run, |conn, actor, now| {
+    let restoration = database::write(context, args.dry_run, |conn, actor, now| {
         admin_restorations::dismiss(conn, actor, &args.id, now)
     })?;
-    shown::one(context, &one, facts);
+    shown::one(context, &restoration, facts);
     context.output.note("Dismissed. They stay a member.");
     Ok(())
 }
 
-fn facts(one: &AdminRestorationView) -> Vec<(&'static str, Cell)> {
+fn facts(restoration: &AdminRestorationView) -> Vec<(&'static str, Cell)> {
     vec![
-        ("community", one.community_id.as_str().into()),
-        ("name", one.community_name.as_str().into()),
-        ("profile", one.profile_id.as_str().into()),
-        ("person", one.display_name.as_str().into()),
-        ("was", one.former_role.into()),
+        ("community", restoration.community_id.as_str().into()),
+        ("name", restoration.community_name.as_str().into()),
+        ("profile", restoration.profile_id.as_str().into()),
+        ("person", restoration.display_name.as_str().into()),
+        ("was", restoration.former_role.into()),
     ]
 }

@@ -293,13 +293,13 @@ fn kept_rules(
     new: &[Value],
 ) -> Result<String, OperationError> {
     let rules = rules::parse(new).map_err(OperationError::Problems)?;
-    let veil = Redaction::over_one(conn, actor, organization)?;
+    let redaction = Redaction::over_one(conn, actor, organization)?;
     if new
         .iter()
         .flat_map(fields_asked)
-        .any(|field| veil.covers(&field))
+        .any(|field| redaction.covers(&field))
     {
-        veil.refuse("a rule about a sensitive field")?;
+        redaction.refuse("a rule about a sensitive field")?;
     }
     Ok(to_json(&rules)?)
 }

@@ -278,9 +278,9 @@ fn views(
     }
     let mut people = profiles::load(conn, &ids.into_iter().collect::<Vec<_>>())?;
     let homes: Vec<String> = rows.iter().map(|row| row.organization_id.clone()).collect();
-    let veil = Redaction::over(conn, actor, &homes)?;
+    let redaction = Redaction::over(conn, actor, &homes)?;
     for person in people.values_mut() {
-        veil.profile(person)?;
+        redaction.profile(person)?;
     }
     let users: Vec<String> = rows
         .iter()

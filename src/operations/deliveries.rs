@@ -159,9 +159,9 @@ pub fn list(
     let listing = Listing::of(actor, "deliveries", query)?;
     let cursor = listing.cursor(conn, query.cursor.as_deref())?;
     let organization_id = actor.scope(query.organization_id.as_deref())?;
-    let veil = Redaction::over_scope(conn, actor, organization_id.as_deref())?;
+    let redaction = Redaction::over_scope(conn, actor, organization_id.as_deref())?;
     if query.q.is_some() {
-        veil.refuse("searching the texts of messages")?;
+        redaction.refuse("searching the texts of messages")?;
     }
     let filter = DeliveryFilter {
         organization_id,
@@ -180,7 +180,7 @@ pub fn list(
         id: row.id.clone(),
     })?;
     Ok(page.map(|mut row| {
-        veil.delivery(&mut row);
+        redaction.delivery(&mut row);
         view(row)
     }))
 }

@@ -294,8 +294,8 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<EventDetail, Ope
     actor.require(Role::Viewer)?;
     let row = seen(conn, actor, id)?;
     let people = people_of(conn, std::slice::from_ref(&row))?;
-    let veil = Redaction::over_event(conn, actor, &row)?;
-    let payload = outbox::body_of(conn, id)?.and_then(|body| veil.payload(body));
+    let redaction = Redaction::over_event(conn, actor, &row)?;
+    let payload = outbox::body_of(conn, id)?.and_then(|body| redaction.payload(body));
     let attempt_log = outbox::attempts_of(conn, id)?;
     let deliveries = deliveries::of_events(conn, std::slice::from_ref(&row.event_id))?;
     Ok(EventDetail {
@@ -309,7 +309,7 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<EventDetail, Ope
                 actor,
             })
             .collect(),
-        changes: changes_of(conn, &veil, &row)?,
+        changes: changes_of(conn, &redaction, &row)?,
         deliveries: deliveries
             .into_iter()
             .map(|row| DeliveryRef {
@@ -332,11 +332,11 @@ pub fn show(conn: &mut Conn, actor: &Actor, id: &str) -> Result<EventDetail, Ope
 
 fn changes_of(
     conn: &mut Conn,
-    veil: &Redaction,
+    redaction: &Redaction,
     event: &EventRow,
 ) -> Result<Vec<ChangeView>, OperationError> {
     let mut rows = changes::of_events(conn, std::slice::from_ref(&event.event_id))?;
-    rows.iter_mut().for_each(|row| veil.change(row));
+    rows.iter_mut().for_each(|row| redaction.change(row));
     Ok(rows.into_iter().map(ChangeView::from).collect())
 }
 

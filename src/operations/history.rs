@@ -116,12 +116,14 @@ pub fn history(
     actor.require(Role::Viewer)?;
     let row = super::profiles::seen(conn, actor, id)?;
     let (events, truncated) = events_about(conn, id)?;
-    let veil = Redaction::over_one(conn, actor, &row.organization_id)?;
+    let redaction = Redaction::over_one(conn, actor, &row.organization_id)?;
     let mut changes = changes::of_profile(conn, id)?;
-    changes.iter_mut().for_each(|change| veil.change(change));
+    changes
+        .iter_mut()
+        .for_each(|change| redaction.change(change));
     let mut messages = deliveries::of_profile(conn, id)?;
     for message in &mut messages {
-        veil.delivery(message);
+        redaction.delivery(message);
     }
     let on_them = ActFilter {
         target: Some(id.to_owned()),

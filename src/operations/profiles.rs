@@ -153,13 +153,13 @@ fn filter_of(
     let status = query.status.as_deref().unwrap_or("active");
     one_of("status", status, &STATUSES)?;
     let organization_id = actor.scope(query.organization_id.as_deref())?;
-    let veil = Redaction::over_scope(conn, actor, organization_id.as_deref())?;
-    if query.department.is_some() && veil.covers("department") {
-        veil.refuse("looking for a department")?;
+    let redaction = Redaction::over_scope(conn, actor, organization_id.as_deref())?;
+    if query.department.is_some() && redaction.covers("department") {
+        redaction.refuse("looking for a department")?;
     }
     Ok(ProfileFilter {
         organization_id,
-        q_names_only: veil.covers("title") || veil.covers("department"),
+        q_names_only: redaction.covers("title") || redaction.covers("department"),
         status: (status != "all").then(|| status.to_owned()),
         q: sought(query.q.as_deref())?,
         department: query.department.clone(),
@@ -194,7 +194,7 @@ pub(super) fn views(
     let mut homes: Vec<String> = rows.iter().map(|row| row.organization_id.clone()).collect();
     homes.sort();
     homes.dedup();
-    let veil = Redaction::over(conn, actor, &homes)?;
+    let redaction = Redaction::over(conn, actor, &homes)?;
     let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
     let mut links = profiles::links_of(conn, &ids)?;
     let mut seats = seated::of_profiles(conn, &ids)?;
@@ -207,7 +207,7 @@ pub(super) fn views(
             let (theirs, seats) = taken(&mut links, &mut seats, &row.id);
             let access = judged.remove(&row.id).map(|one| one.access);
             let locked = owners.locked(&row, &theirs)?;
-            let hidden = veil.profile(&mut row)?;
+            let hidden = redaction.profile(&mut row)?;
             let mut view = view(row, theirs, seats, access)?;
             (view.locked, view.hidden) = (locked, hidden);
             view.legal_hold = held.contains(&view.id);

@@ -149,8 +149,8 @@ fn shown(
     messages: Vec<MessageRef>,
 ) -> Result<Replayed, OperationError> {
     if !made.is_empty() {
-        let veil = Redaction::over_event(conn, actor, &row)?;
-        made.iter_mut().for_each(|change| veil.change(change));
+        let redaction = Redaction::over_event(conn, actor, &row)?;
+        made.iter_mut().for_each(|change| redaction.change(change));
     }
     Ok(Replayed {
         id: row.event_id,

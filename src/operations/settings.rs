@@ -90,12 +90,12 @@ pub fn foresee(
     if folds(&settings) != folds(&forecast.known) {
         let everybody = i64::MAX - 1;
         let (mut going, mut coming) = (0, 0);
-        reapply::rehearse(conn, id, &settings, everybody, now, &mut |one| {
-            let had = one
+        reapply::rehearse(conn, id, &settings, everybody, now, &mut |person| {
+            let had = person
                 .before
                 .as_ref()
                 .is_some_and(|was| was.status.has_access());
-            match (had, one.after.status.has_access()) {
+            match (had, person.after.status.has_access()) {
                 (true, false) => going += 1,
                 (false, true) => coming += 1,
                 _ => {}
@@ -193,7 +193,7 @@ fn judge_redaction(
     known: &Settings,
     settings: &Settings,
 ) -> Result<(), OperationError> {
-    let veil = Redaction::over_one(conn, actor, id)?;
+    let redaction = Redaction::over_one(conn, actor, id)?;
     let asked = |settings: &Settings| -> Vec<Condition> {
         let excluded = settings.exclude.iter().map(|rule| rule.when.clone());
         excluded.chain(settings.on_leave.when.clone()).collect()
@@ -204,9 +204,9 @@ fn judge_redaction(
         .filter(|when| !before.contains(when));
     if new
         .flat_map(|when| when.fields())
-        .any(|field| veil.covers(&field))
+        .any(|field| redaction.covers(&field))
     {
-        veil.refuse("a condition on a sensitive field")?;
+        redaction.refuse("a condition on a sensitive field")?;
     }
     Ok(())
 }

@@ -260,10 +260,10 @@ pub fn preview(
         )));
     }
     let definition = row.read()?;
-    let veil = Redaction::over_one(conn, actor, &row.organization_id)?;
+    let redaction = Redaction::over_one(conn, actor, &row.organization_id)?;
     let asked = definition.when.iter().flat_map(Condition::fields);
-    if asked.into_iter().any(|field| veil.covers(&field)) {
-        veil.refuse("trying a condition on a sensitive field")?;
+    if asked.into_iter().any(|field| redaction.covers(&field)) {
+        redaction.refuse("trying a condition on a sensitive field")?;
     }
     let surroundings = Surroundings::of(conn, &[profile_id.to_owned()])?;
     let vars = variables_of(conn, &profile, None)?;
@@ -275,7 +275,7 @@ pub fn preview(
     let zone = zone_of(conn, &settings, profile_id, &vars)?;
     // Whether it fits is judged on everything; when it would go and what it would say, on what the actor may
     // see: the due time would tell the start date.
-    veil.profile(&mut profile)?;
+    redaction.profile(&mut profile)?;
     let vars = variables_of(conn, &profile, None)?;
     let start = vars["start_date"].as_str().and_then(zone::day);
     let base = match start.filter(|_| definition.on == Event::ProfileActivated) {

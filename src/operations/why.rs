@@ -74,8 +74,10 @@ pub fn why(
         next: Vec::new(),
     };
     let mut history = changes::of_profile(conn, &row.id)?;
-    let veil = Redaction::over_one(conn, actor, &row.organization_id)?;
-    history.iter_mut().for_each(|change| veil.change(change));
+    let redaction = Redaction::over_one(conn, actor, &row.organization_id)?;
+    history
+        .iter_mut()
+        .for_each(|change| redaction.change(change));
     of_communities(conn, &row, &history, community, &mut view)?;
     of_events(conn, &row, now, &mut view)?;
     of_workos(conn, &row, now, &mut view)?;

@@ -102,19 +102,19 @@ async fn r94_settings_over_very_many_are_a_job_and_the_guard_asks_first(app: Tes
     );
     assert_eq!(app.people().len(), 230, "nothing was changed");
 
-    let told = change(&app, json!({"exclude": out}), true).await.ok();
+    let changed = change(&app, json!({"exclude": out}), true).await.ok();
     assert_eq!(
         (
-            &told["people_before"],
-            &told["people_after"],
-            &told["reapplied"]
+            &changed["people_before"],
+            &changed["people_after"],
+            &changed["reapplied"]
         ),
         (&json!(230), &json!(0), &json!(0))
     );
     assert_eq!(app.people().len(), 230, "nobody waits for the answer");
     app.drain();
     assert_eq!(app.people(), Vec::<String>::new());
-    let done = job(&app, &told["job"]["id"]).await;
+    let done = job(&app, &changed["job"]["id"]).await;
     assert_eq!(
         (&done["state"], &done["done"], &done["kind"]),
         (&json!("done"), &json!(230), &json!("settings.reapply"))
@@ -197,7 +197,7 @@ async fn r67_a_removal_in_steps_gets_one_after_every_batch(app: TestApp) {
     let history = app.history(&app.profile(&employee("p0000")).id);
     let end = history
         .iter()
-        .find(|one| one.new.as_deref() == Some("removed"));
+        .find(|change| change.new.as_deref() == Some("removed"));
     assert!(end.unwrap().event_id.is_some(), "the event did it");
 }
 
@@ -256,10 +256,10 @@ async fn r92_a_job_that_kills_its_process_is_given_up_after_three_deaths_alone(b
         "{reason}"
     );
     let failures = http.api("GET", "/v1/failures", None).await.ok();
-    let told = failures["data"].as_array().unwrap().iter();
-    let told: Vec<&Value> = told.filter(|one| one["about"] == "job").collect();
-    assert_eq!(told.len(), 1, "{failures}");
-    assert_eq!(told[0]["example"], json!(id));
+    let all = failures["data"].as_array().unwrap().iter();
+    let jobs: Vec<&Value> = all.filter(|row| row["about"] == "job").collect();
+    assert_eq!(jobs.len(), 1, "{failures}");
+    assert_eq!(jobs[0]["example"], json!(id));
     let doctor = rollcall(&place.url(), folder.path())
         .args(["doctor", "--json"])
         .output()

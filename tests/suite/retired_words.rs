@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::support::source::has_word;
 
 /// What is not said any more, and what is said instead.
-const RETIRED: [(&str, &str); 16] = [
+const RETIRED: [(&str, &str); 17] = [
     ("armed", "messaging on, `messaging_enabled`"),
     ("unarmed", "messaging off"),
     ("arming", "turning messaging on"),
@@ -15,6 +15,7 @@ const RETIRED: [(&str, &str); 16] = [
     ("parked", "`failed` (an event), `paused` (a message)"),
     ("kin", "cluster"),
     ("Kin", "`IdentityCluster`"),
+    ("veil", "`redaction`"),
     ("Veil", "`Redaction`"),
     ("graves", "tombstones"),
     ("Graves", "`Tombstones`"),

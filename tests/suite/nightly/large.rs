@@ -71,6 +71,7 @@ async fn delivered(http: Caller, stop: Arc<AtomicBool>) -> (Duration, u64) {
         assert_eq!(answer.status, 200, "{answer:?}");
         longest = longest.max(began.elapsed());
         count += 1;
+        // The rate of the load: fifty a second, as of a company that moves.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     (longest, count)
